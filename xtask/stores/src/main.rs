@@ -1,2 +1,283 @@
-//! placeholder
-fn main() {}
+//! Starts the two stores, makes them ready and keeps them until it is told to
+//! stop, until its standard input ends or until its parent is no more.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use stores::{
+    dynamodb,
+    mariadb::{Durability, MariaDb},
+    mysql, sample,
+};
+use tempfile::TempDir;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Starts a DynamoDB-compatible and a MySQL-compatible store with the project's
+/// tables, and prints their URLs as one line of JSON.
+///
+/// They are there until this program gets SIGTERM or SIGINT, or until its
+/// standard input ends.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Folder that keeps the data between runs [default: none, all is thrown away]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Drop what the data folder holds and begin anew
+    #[arg(long, requires = "data")]
+    fresh: bool,
+
+    /// Port of DynamoDB; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    dynamodb_port: u16,
+
+    /// Port of MySQL; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    mysql_port: u16,
+
+    /// Use the DynamoDB at this URL instead of starting one
+    #[arg(long, value_name = "URL")]
+    dynamodb_url: Option<String>,
+
+    /// Use the MySQL database of this URL instead of starting one
+    #[arg(long, value_name = "URL")]
+    mysql_url: Option<String>,
+
+    /// The MariaDB server to start [default: the one of this machine]
+    #[arg(long, value_name = "FILE")]
+    mariadbd: Option<PathBuf>,
+
+    /// Put sample products and orders into stores that have none
+    #[arg(long)]
+    sample: bool,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = programs::guard::run_if_asked() {
+        return code;
+    }
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("stores: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stores: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the stores until it is told to stop. What was started is stopped by
+/// being dropped, at whatever point that is.
+async fn run(arguments: &Arguments) -> Result<()> {
+    let told = told_to_stop()?;
+    tokio::select! {
+        ended = serve(arguments) => ended,
+        () = told => Ok(()),
+    }
+}
+
+/// Starts the stores and stays until one of them ends, which none should.
+async fn serve(arguments: &Arguments) -> Result<()> {
+    let folder = Folder::open(arguments.data.as_deref(), arguments.fresh).await?;
+    let (dynamodb, mut mysql) = tokio::try_join!(
+        start_dynamodb(arguments, &folder),
+        start_mysql(arguments, &folder)
+    )?;
+    println!(
+        "{}",
+        serde_json::json!({ "dynamodb": dynamodb.url, "mysql": mysql.url })
+    );
+    match &mut mysql.server {
+        Some(server) => bail!("MariaDB ended: {}", server.ended().await?),
+        None => std::future::pending().await,
+    }
+}
+
+struct DynamoDb {
+    url: String,
+    _server: Option<dynamodb::Server>,
+}
+
+async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<DynamoDb> {
+    let store = if let Some(url) = &arguments.dynamodb_url {
+        DynamoDb {
+            url: url.clone(),
+            _server: None,
+        }
+    } else {
+        let file = folder.database()?;
+        let server = dynamodb::Server::start(arguments.dynamodb_port, file.as_deref())
+            .await
+            .context("another port is set by --dynamodb-port")?;
+        DynamoDb {
+            url: server.url().to_owned(),
+            _server: Some(server),
+        }
+    };
+    let client = dynamodb::client(&store.url);
+    let tables = dynamodb::create_tables(&client, &stores::template(), "")
+        .await
+        .with_context(|| format!("DynamoDB at {}", store.url))?;
+    if arguments.sample && tables.iter().any(|table| table == "products") {
+        sample::insert_products(&client, "products").await?;
+    }
+    eprintln!("stores: DynamoDB is ready at {}", store.url);
+    Ok(store)
+}
+
+struct MySql {
+    url: String,
+    server: Option<MariaDb>,
+}
+
+async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
+    let store = if let Some(url) = &arguments.mysql_url {
+        let url = mysql::create_database(url, &mysql::database(url)?).await?;
+        MySql { url, server: None }
+    } else {
+        let program = arguments
+            .mariadbd
+            .clone()
+            .or_else(programs::mariadbd)
+            .context(
+                "no MariaDB server on this machine: install it \
+             (apt-get install mariadb-server-core; brew install mariadb) \
+             or name a MySQL database of your own by --mysql-url",
+            )?;
+        let server = MariaDb::start(
+            &program,
+            &folder.path.join("mysql"),
+            arguments.mysql_port,
+            folder.durability,
+        )
+        .await
+        .context("another port is set by --mysql-port")?;
+        MySql {
+            url: server.url().to_owned(),
+            server: Some(server),
+        }
+    };
+    mysql::migrate(&store.url, &stores::migrations()).await?;
+    if arguments.sample {
+        sample::insert_orders(&store.url).await?;
+    }
+    eprintln!(
+        "stores: MySQL is ready at {}",
+        mysql::without_password(&store.url)
+    );
+    Ok(store)
+}
+
+/// The folder of the data, for this process alone.
+struct Folder {
+    path: PathBuf,
+    durability: Durability,
+    _lock: Option<File>,
+    _temporary: Option<TempDir>,
+}
+
+impl Folder {
+    async fn open(kept: Option<&Path>, fresh: bool) -> Result<Self> {
+        let Some(path) = kept else {
+            let temporary = tempfile::Builder::new().prefix("stores-").tempdir()?;
+            return Ok(Self {
+                path: temporary.path().to_path_buf(),
+                durability: Durability::ThrowAway,
+                _lock: None,
+                _temporary: Some(temporary),
+            });
+        };
+        fs::create_dir_all(path)
+            .with_context(|| format!("the folder {} cannot be made", path.display()))?;
+        let lock = lock(path).await?;
+        if fresh {
+            // By name: the folder may hold what is none of ours.
+            for part in ["dynamodb", "mysql"] {
+                match fs::remove_dir_all(path.join(part)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(error).with_context(|| {
+                            format!("{} cannot be emptied", path.join(part).display())
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Self {
+            // MariaDB changes its working folder.
+            path: path.canonicalize()?,
+            durability: Durability::Kept,
+            _lock: Some(lock),
+            _temporary: None,
+        })
+    }
+
+    /// The file of the `DynamoDB` database, if it is to be kept.
+    fn database(&self) -> Result<Option<PathBuf>> {
+        if self.durability == Durability::ThrowAway {
+            return Ok(None);
+        }
+        let folder = self.path.join("dynamodb");
+        fs::create_dir_all(&folder)?;
+        Ok(Some(folder.join("database.sqlite")))
+    }
+}
+
+/// Takes the folder's lock, waiting a little for a predecessor that is just
+/// stopping.
+async fn lock(folder: &Path) -> Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+    bail!(
+        "{} is in use by another `stores`: stop that one, or name another folder",
+        folder.display()
+    )
+}
+
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
+
+/// Ends when SIGTERM or SIGINT comes, or standard input ends: whoever started
+/// this holds its other end, and cannot forget to let go of it.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (ended, end) = oneshot::channel();
+    // A thread, because a runtime cannot give up a read that waits.
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = end => {}
+        }
+    })
+}

@@ -1,0 +1,12 @@
+//! The programs that the project's tools run: where they are, and how to run
+//! them so that nothing is left behind.
+//!
+//! A crate of its own because both `xtask` and `stores` need it, and `xtask`
+//! must not compile a database to show its help.
+
+mod find;
+pub mod guard;
+mod session;
+
+pub use find::{find, mariadbd};
+pub use guard::Guarded;

@@ -1,0 +1,212 @@
+//! The `DynamoDB` side: a server in this process, a client to any, and tables.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
+    error::DisplayErrorContext,
+    operation::create_table::CreateTableError,
+    types::{BillingMode, KeySchemaElement, TableDescription, TableStatus},
+};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::template::{self, Table};
+
+/// The region that local stores say they are in.
+pub const REGION: &str = "eu-north-1";
+
+/// Long enough for a table of one's own to be made in the cloud.
+const TABLE_DEADLINE: Duration = Duration::from_mins(1);
+
+/// A DynamoDB-compatible server in this process.
+#[derive(Debug)]
+pub struct Server {
+    url: String,
+    shutdown: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), String>>,
+}
+
+impl Server {
+    /// Serves on `port` of the loopback address (0: a free one) from the
+    /// database `file`, or from memory.
+    ///
+    /// # Errors
+    /// The port is taken or the file is no database of this kind.
+    pub async fn start(port: u16, file: Option<&Path>) -> Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .await
+            .with_context(|| format!("DynamoDB cannot listen on port {port}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let database = match file {
+            None => dynoxide::Database::memory(),
+            Some(file) => {
+                let name = file
+                    .to_str()
+                    .with_context(|| format!("{} is not UTF-8", file.display()))?;
+                dynoxide::Database::new(name)
+            }
+        }
+        .map_err(|error| anyhow!("the DynamoDB database cannot be opened: {error}"))?;
+        let (shutdown, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(dynoxide::server::serve_with_shutdown(
+            listener,
+            database,
+            async {
+                let _ = stopped.await;
+            },
+        ));
+        Ok(Self {
+            url,
+            shutdown,
+            task,
+        })
+    }
+
+    /// Where it serves, such as `http://127.0.0.1:8000`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets what runs finish, then stops.
+    ///
+    /// # Errors
+    /// It had failed.
+    pub async fn stop(self) -> Result<()> {
+        let _ = self.shutdown.send(());
+        self.task.await?.map_err(|error| anyhow!(error))
+    }
+}
+
+/// A client of the `DynamoDB` at `url`, with the credentials and region of the
+/// environment or, where it has none, ones that every local server takes.
+#[must_use]
+pub fn client(url: &str) -> Client {
+    let from_environment = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let credentials = Credentials::new(
+        from_environment("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "local".to_owned()),
+        from_environment("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "local".to_owned()),
+        from_environment("AWS_SESSION_TOKEN"),
+        None,
+        "stores",
+    );
+    let region = from_environment("AWS_REGION").unwrap_or_else(|| REGION.to_owned());
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new(region))
+        .credentials_provider(credentials)
+        .http_client(http)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(2))
+                .operation_timeout(Duration::from_secs(10))
+                .build(),
+        )
+        .build();
+    Client::from_conf(config)
+}
+
+/// Creates the tables of the template at `template` that do not exist yet,
+/// `prefix` before each name, and returns all their names once they can be used.
+///
+/// # Errors
+/// The template cannot be read, the server refuses or does not answer, or a
+/// table of that name exists with other keys.
+pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for table in template::tables(template)? {
+        let name = format!("{prefix}{}", table.name);
+        create_table(client, &table, &name)
+            .await
+            .with_context(|| format!("the DynamoDB table {name}"))?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> {
+    let created = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(table.attributes.clone()))
+        .set_key_schema(Some(table.key.clone()))
+        .set_global_secondary_indexes((!table.indexes.is_empty()).then(|| table.indexes.clone()))
+        .send()
+        .await;
+    match created {
+        Ok(_) => {}
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+        Err(error) => bail!("{}", DisplayErrorContext(&error)),
+    }
+    let found = tokio::time::timeout(TABLE_DEADLINE, active(client, name))
+        .await
+        .context("is not active after a minute")??;
+    same_keys(table, &found)
+}
+
+/// Waits until the table is active, which in the cloud takes seconds.
+async fn active(client: &Client, name: &str) -> Result<TableDescription> {
+    loop {
+        let answer = client
+            .describe_table()
+            .table_name(name)
+            .send()
+            .await
+            .map_err(|error| anyhow!("{}", DisplayErrorContext(&error)))?;
+        match answer.table {
+            Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// A table kept from before the template changed would fail in stranger ways.
+fn same_keys(wanted: &Table, found: &TableDescription) -> Result<()> {
+    let mut wanted_keys = vec![(String::new(), keys(&wanted.key))];
+    wanted_keys.extend(
+        (wanted.indexes.iter()).map(|index| (index.index_name.clone(), keys(&index.key_schema))),
+    );
+    let mut found_keys = vec![(String::new(), keys(found.key_schema()))];
+    found_keys.extend(found.global_secondary_indexes().iter().map(|index| {
+        let name = index.index_name().unwrap_or_default().to_owned();
+        (name, keys(index.key_schema()))
+    }));
+    wanted_keys.sort();
+    found_keys.sort();
+    if wanted_keys != found_keys {
+        bail!(
+            "exists with other keys than the template's: start with --fresh to make it anew \
+             (this drops the local data)"
+        );
+    }
+    Ok(())
+}
+
+fn keys(schema: &[KeySchemaElement]) -> Vec<(String, String)> {
+    let mut keys: Vec<_> = schema
+        .iter()
+        .map(|key| {
+            (
+                key.key_type().as_str().to_owned(),
+                key.attribute_name().to_owned(),
+            )
+        })
+        .collect();
+    keys.sort();
+    keys
+}

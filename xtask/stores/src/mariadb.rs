@@ -1,0 +1,281 @@
+//! A private `MariaDB` in a folder: bootstrapped once, started, stopped cleanly.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use mysql_async::OptsBuilder;
+use programs::{Guarded, guard};
+
+use crate::mysql;
+
+/// User, password and database of every private server.
+const NAME: &str = "kea";
+
+/// How long a server may take to start: after a crash it recovers first.
+const START_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long a server may take to write everything down and stop.
+const STOP_GRACE: Duration = Duration::from_secs(20);
+
+/// The sizes of a small server. The bootstrap must be run with the same as the
+/// server, or that would find files of another size.
+const SIZES: [&str; 6] = [
+    "--innodb-data-file-path=ibdata1:5M:autoextend",
+    "--innodb-temp-data-file-path=ibtmp1:1M:autoextend",
+    "--innodb-undo-tablespaces=0",
+    "--innodb-log-file-size=8M",
+    "--innodb-buffer-pool-size=32M",
+    "--performance-schema=OFF",
+];
+
+/// A running server, stopped when dropped and when this process ends.
+#[derive(Debug)]
+pub struct MariaDb {
+    process: Guarded,
+    url: String,
+}
+
+/// Whether what a server is given must still be there after a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing acknowledged is ever lost.
+    Kept,
+    /// The folder is about to be deleted anyway, so that nothing waits for a disk.
+    ThrowAway,
+}
+
+impl MariaDb {
+    /// Starts the server `program` on `port` of the loopback address (0: a free
+    /// one) with its data in `folder`, which is made ready if it is new.
+    ///
+    /// # Errors
+    /// The port is taken, or the server does not start; its last words are in
+    /// the message.
+    pub async fn start(
+        program: &Path,
+        folder: &Path,
+        port: u16,
+        durability: Durability,
+    ) -> Result<Self> {
+        let port = free_port(port)?;
+        let installation = Installation::of(program)?;
+        fs::create_dir_all(folder.join("tmp"))?;
+        if !folder.join("data").exists() {
+            eprintln!("stores: setting up MariaDB in {}", folder.display());
+            bootstrap(&installation, folder)
+                .await
+                .context("MariaDB cannot be set up")?;
+        }
+        let mut server = Self {
+            process: spawn(&installation, folder, port, durability)?,
+            url: format!("mysql://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}"),
+        };
+        server
+            .answers()
+            .await
+            .with_context(|| format!("MariaDB says:\n{}", last_words(&folder.join("log"))))?;
+        Ok(server)
+    }
+
+    /// The URL of a database on it, whose user may do anything.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns when the server has ended, with how.
+    ///
+    /// # Errors
+    /// The operating system cannot say.
+    pub async fn ended(&mut self) -> Result<String> {
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status.to_string());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn answers(&mut self) -> Result<()> {
+        let options = OptsBuilder::from_opts(mysql::options(&self.url)?).db_name(None::<&str>);
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("MariaDB ended while it started ({status})");
+            }
+            match mysql::connect(options.clone()).await {
+                Ok(connection) => return Ok(connection.disconnect().await?),
+                Err(error) if Instant::now() > deadline => {
+                    return Err(error.context("MariaDB does not answer"));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(25)).await,
+            }
+        }
+    }
+}
+
+/// Where the files of a `MariaDB` installation are.
+struct Installation {
+    program: PathBuf,
+    base: PathBuf,
+    /// The SQL that makes the system tables and fills them.
+    system_tables: [PathBuf; 2],
+}
+
+impl Installation {
+    fn of(program: &Path) -> Result<Self> {
+        // Homebrew's program is a link to where its other files are too.
+        let program = program
+            .canonicalize()
+            .with_context(|| format!("{} is not there", program.display()))?;
+        let base = program
+            .ancestors()
+            .nth(2)
+            .context("MariaDB's program is in no bin folder")?
+            .to_path_buf();
+        for (folder, name) in [
+            ("mysql", "mysql"),
+            ("mysql", "mariadb"),
+            ("mariadb", "mariadb"),
+        ] {
+            let file =
+                |end: &str| base.join(format!("share/{folder}/{name}_system_tables{end}.sql"));
+            let system_tables = [file(""), file("_data")];
+            if system_tables.iter().all(|file| file.exists()) {
+                return Ok(Self {
+                    program,
+                    base,
+                    system_tables,
+                });
+            }
+        }
+        bail!(
+            "{} has no system tables beside it (share/mysql/mysql_system_tables.sql)",
+            program.display()
+        )
+    }
+
+    /// What the bootstrap and the server have in common.
+    fn arguments(&self, folder: &Path, data: &Path) -> Vec<String> {
+        let mut arguments = vec![
+            "--no-defaults".to_owned(),
+            format!("--basedir={}", self.base.display()),
+            format!("--datadir={}", data.display()),
+            format!("--tmpdir={}", folder.join("tmp").display()),
+            "--skip-log-bin".to_owned(),
+        ];
+        arguments.extend(SIZES.map(str::to_owned));
+        if rustix::process::geteuid().is_root() {
+            // It refuses to run as root unless told that this is meant.
+            arguments.push("--user=root".to_owned());
+        }
+        arguments
+    }
+}
+
+/// Makes the system tables, the database and its user. In a folder that gets
+/// its final name at the end, so that one that was interrupted is not kept.
+async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
+    let new = folder.join("data.new");
+    if new.exists() {
+        fs::remove_dir_all(&new)?;
+    }
+    fs::create_dir_all(new.join("mysql"))?;
+
+    let mut sql =
+        String::from("use mysql;\nSET @auth_root_socket=NULL;\nSET @skip_auth_anonymous=1;\n");
+    for file in &installation.system_tables {
+        sql.push_str(
+            &fs::read_to_string(file)
+                .with_context(|| format!("{} cannot be read", file.display()))?,
+        );
+    }
+    // One statement a line: that is how a bootstrap reads them.
+    let own = format!(
+        "\nCREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n\
+         FLUSH PRIVILEGES;\n\
+         CREATE USER '{NAME}'@'127.0.0.1' IDENTIFIED BY '{NAME}';\n\
+         GRANT ALL ON *.* TO '{NAME}'@'127.0.0.1';\n"
+    );
+    sql.push_str(&own);
+    let script = folder.join("bootstrap.sql");
+    fs::write(&script, sql)?;
+
+    let log = folder.join("log");
+    let output = File::create(&log)?;
+    let status = tokio::process::Command::new(&installation.program)
+        .args(installation.arguments(folder, &new))
+        .args([
+            "--bootstrap",
+            "--innodb-autoextend-increment=1",
+            "--loose-innodb-stats-persistent=OFF",
+            "--key-buffer-size=1M",
+            "--aria-pagecache-buffer-size=8M",
+        ])
+        .stdin(File::open(&script)?)
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true)
+        .status()
+        .await?;
+    if !status.success() {
+        bail!("its bootstrap failed ({status}):\n{}", last_words(&log));
+    }
+    fs::rename(new, folder.join("data"))?;
+    Ok(())
+}
+
+fn spawn(
+    installation: &Installation,
+    folder: &Path,
+    port: u16,
+    durability: Durability,
+) -> Result<Guarded> {
+    let log = File::create(folder.join("log"))?;
+    let mut command = guard::command(&installation.program, STOP_GRACE);
+    command
+        .args(installation.arguments(folder, &folder.join("data")))
+        // Relative to the data, because the path of a socket must be short.
+        .arg("--socket=socket")
+        .arg(format!("--pid-file={}", folder.join("pid").display()))
+        .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
+        .arg(format!("--port={port}"))
+        .args([
+            "--character-set-server=utf8mb4",
+            "--collation-server=utf8mb4_unicode_ci",
+        ])
+        .stdout(Stdio::from(log.try_clone()?))
+        .stderr(Stdio::from(log));
+    if durability == Durability::ThrowAway {
+        command.args([
+            "--innodb-flush-method=nosync",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-doublewrite=OFF",
+        ]);
+    }
+    Guarded::spawn(command).context("MariaDB cannot be started")
+}
+
+/// `port` if nothing listens on it, and a free one for 0.
+fn free_port(port: u16) -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .with_context(|| format!("MySQL cannot listen on port {port}"))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// The end of a log, which is where the reason is.
+fn last_words(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(15)..)
+        .unwrap_or_default()
+        .join("\n")
+}

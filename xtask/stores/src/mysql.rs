@@ -1,0 +1,158 @@
+//! The `MySQL` side: databases and their migrations, on any server.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use mysql_async::{Conn, Opts, OptsBuilder, Pool, prelude::Queryable};
+
+/// Creates the database `name` on the server of `url` unless it exists, and
+/// returns the URL of it.
+///
+/// # Errors
+/// `url` is no `MySQL` URL, the server does not answer, or its user may not
+/// create databases.
+pub async fn create_database(url: &str, name: &str) -> Result<String> {
+    let options = options(url)?;
+    // Without a database: the one that the URL names may be the one to create.
+    let mut connection = connect(OptsBuilder::from_opts(options).db_name(None::<&str>)).await?;
+    connection
+        .query_drop(format!(
+            "CREATE DATABASE IF NOT EXISTS {} \
+             CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+            quoted(name)
+        ))
+        .await
+        .with_context(|| format!("the MySQL database {name} cannot be created"))?;
+    connection.disconnect().await?;
+    with_database(url, name)
+}
+
+/// Drops the database `name` of the server of `url`, with all that it holds.
+///
+/// # Errors
+/// As for [`create_database`].
+pub async fn drop_database(url: &str, name: &str) -> Result<()> {
+    let mut connection =
+        connect(OptsBuilder::from_opts(options(url)?).db_name(None::<&str>)).await?;
+    connection
+        .query_drop(format!("DROP DATABASE IF EXISTS {}", quoted(name)))
+        .await
+        .with_context(|| format!("the MySQL database {name} cannot be dropped"))?;
+    connection.disconnect().await?;
+    Ok(())
+}
+
+/// Runs the migrations in the folder `migrations` that the database of `url`
+/// has not had yet. They are read when this is called, so that a changed one
+/// needs no rebuild.
+///
+/// # Errors
+/// A migration cannot be read or run, or one that ran before was changed.
+pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
+    let migrations = refinery::load_sql_migrations(migrations)
+        .with_context(|| format!("the migrations in {}", migrations.display()))?;
+    let mut pool = Pool::new(options(url)?);
+    let migrated = refinery::Runner::new(&migrations)
+        .run_async(&mut pool)
+        .await
+        .context(
+            "the MySQL database cannot be migrated; if a migration that ran before was changed, \
+             undo that or start with --fresh (this drops the local data)",
+        );
+    pool.disconnect().await?;
+    migrated.map(drop)
+}
+
+/// The name of the database in `url`.
+///
+/// # Errors
+/// There is none, or `url` is no `MySQL` URL.
+pub fn database(url: &str) -> Result<String> {
+    options(url)?
+        .db_name()
+        .map(str::to_owned)
+        .with_context(|| format!("the MySQL URL names no database; {FORM}"))
+}
+
+/// `url` as it may be shown.
+#[must_use]
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    match rest.rsplit_once('@') {
+        Some((credentials, server)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{server}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// Opens one connection.
+pub(crate) async fn connect(options: impl Into<Opts>) -> Result<Conn> {
+    let options = options.into();
+    let server = format!("{}:{}", options.ip_or_hostname(), options.tcp_port());
+    Conn::new(options)
+        .await
+        .with_context(|| format!("the MySQL server at {server} cannot be used"))
+}
+
+pub(crate) fn options(url: &str) -> Result<Opts> {
+    Opts::from_url(url).with_context(|| format!("not a MySQL URL; {FORM}"))
+}
+
+const FORM: &str = "its form is mysql://user:password@host:port/database";
+
+/// `url` with `name` in the place of its database; what else it says stays.
+fn with_database(url: &str, name: &str) -> Result<String> {
+    options(url)?;
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let authority_start = address.find("://").map_or(0, |scheme| scheme + 3);
+    let server = address
+        .get(authority_start..)
+        .and_then(|rest| rest.find('/'))
+        .and_then(|slash| address.get(..authority_start + slash))
+        .unwrap_or(address);
+    let separator = if parameters.is_empty() { "" } else { "?" };
+    Ok(format!("{server}/{name}{separator}{parameters}"))
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn puts_a_database_into_a_url() {
+        for (url, expected) in [
+            ("mysql://a:b@h:1/old", "mysql://a:b@h:1/new"),
+            ("mysql://a:b@h:1", "mysql://a:b@h:1/new"),
+            (
+                "mysql://h/?require_ssl=true",
+                "mysql://h/new?require_ssl=true",
+            ),
+        ] {
+            assert_eq!(with_database(url, "new").unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn says_what_a_url_looks_like() {
+        assert!(
+            options("postgres://h/d")
+                .unwrap_err()
+                .to_string()
+                .contains(FORM)
+        );
+        assert!(
+            database("mysql://h")
+                .unwrap_err()
+                .to_string()
+                .contains(FORM)
+        );
+    }
+}

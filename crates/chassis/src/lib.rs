@@ -1,1 +1,33 @@
-//! placeholder
+//! The chassis: what every service needs and no service should write again.
+//!
+//! A function's `main.rs` calls [`start`] with how to read its configuration
+//! and how to build its [`Router`]; its handlers take an [`Input`] and give an
+//! answer of [`reply`] or a [`Problem`]. Everything else is here, once: the
+//! Lambda event on its way in and out, unknown paths, wrong methods, panics,
+//! deadlines, health and the log.
+
+mod call;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod config;
+pub mod cursor;
+mod deadline;
+pub mod health;
+mod input;
+mod lambda;
+pub mod negotiate;
+pub mod preconditions;
+mod problem;
+pub mod reply;
+mod router;
+mod start;
+mod telemetry;
+
+pub use call::Call;
+pub use deadline::Deadline;
+pub use input::{Input, JSON, MERGE_PATCH, Params};
+pub use lambda::{Event, Handler};
+pub use preconditions::Preconditions;
+pub use problem::Problem;
+pub use router::{Router, Service};
+pub use start::start;

@@ -1,1 +1,34 @@
-//! placeholder
+//! `GET /`: the first thing that a newcomer tries.
+
+use axum::{response::Response, routing::get};
+use chassis::{Problem, Router, negotiate, reply};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+/// The routes of `hello`.
+#[must_use]
+pub fn router() -> Router {
+    Router::new("hello").route("/", get(greet))
+}
+
+/// The greeting, as JSON.
+#[derive(Serialize)]
+struct Greeting {
+    message: &'static str,
+}
+
+/// A greeting: JSON, plain text or, to a browser, a page.
+async fn greet(headers: HeaderMap) -> Result<Response, Problem> {
+    let offers = ["application/json", "text/plain", "text/html"];
+    let response = match negotiate::best(&headers, &offers) {
+        Some("text/plain") => reply::text("Hello KEA!"),
+        Some("text/html") => reply::html(include_str!("index.html")),
+        _ => reply::json(
+            StatusCode::OK,
+            &Greeting {
+                message: "Hello Kea",
+            },
+        )?,
+    };
+    Ok(reply::vary_accept(response))
+}

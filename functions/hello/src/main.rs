@@ -1,1 +1,8 @@
-fn main() {}
+//! The `hello` function.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    chassis::start(|_| Some(()), async |()| hello::router()).await
+}

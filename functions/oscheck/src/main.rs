@@ -1,1 +1,8 @@
-fn main() {}
+//! The `oscheck` function.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    chassis::start(|_| Some(()), async |()| oscheck::router()).await
+}

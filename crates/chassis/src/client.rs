@@ -1,0 +1,138 @@
+//! Calls to other services: plain HTTP and JSON.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{
+    Request, StatusCode, Uri,
+    header::ACCEPT,
+    uri::{PathAndQuery, Scheme},
+};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client as Pool, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::Call;
+
+/// The most bytes of an answer: what Lambda lets a function return.
+const MOST_BYTES: usize = 6 * 1024 * 1024;
+
+/// How long a connection may take to be there.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// A client of the other services of this API. One for the process: it keeps
+/// its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    api: Option<Uri>,
+}
+
+/// What another service answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Neither the configuration nor the event says where the API is.
+    #[error("it is not known where the API is: set API_URL")]
+    NoApi,
+    /// The address cannot be put together.
+    #[error("the address is malformed")]
+    Address(#[from] http::Error),
+    /// No connection, or one that broke.
+    #[error("the call failed")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    /// The answer broke off or is too large.
+    #[error("the answer could not be read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No answer in the time there was.
+    #[error("no answer in time")]
+    Elapsed(#[from] tokio::time::error::Elapsed),
+}
+
+impl Client {
+    /// A client of the services behind `api`; where it is not given, of those
+    /// behind the API that the request being answered came in through.
+    #[must_use]
+    pub fn new(api: Option<Uri>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            // A frozen function wakes to connections that were closed long ago.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build(connector);
+        Self { pool, api }
+    }
+
+    /// Gets `target`, a path with its query, before the call's deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] where there is no answer; an answer of any status is one.
+    pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, CallError> {
+        let uri = self.address(call, target)?;
+        let request = Request::get(uri)
+            .header(ACCEPT, "application/json")
+            .body(Empty::new())?;
+        tokio::time::timeout_at(call.deadline.instant(), async {
+            let (head, body) = self.pool.request(request).await?.into_parts();
+            let body = Limited::new(body, MOST_BYTES).collect().await;
+            Ok(Answer {
+                status: head.status,
+                body: body.map_err(CallError::Body)?.to_bytes(),
+            })
+        })
+        .await?
+    }
+
+    fn address(&self, call: &Call, target: &str) -> Result<Uri, CallError> {
+        let api = self
+            .api
+            .as_ref()
+            .or(call.api.as_ref())
+            .ok_or(CallError::NoApi)?;
+        let authority = api.authority().ok_or(CallError::NoApi)?;
+        let prefix = api.path().trim_end_matches('/');
+        let target: PathAndQuery = format!("{prefix}{target}")
+            .parse()
+            .map_err(http::Error::from)?;
+        Ok(Uri::builder()
+            .scheme(api.scheme().cloned().unwrap_or(Scheme::HTTPS))
+            .authority(authority.clone())
+            .path_and_query(target)
+            .build()?)
+    }
+}
+
+/// Reads the base URL of an API from the environment.
+///
+/// # Errors
+///
+/// In words, if it is no absolute http or https URL.
+pub fn parse_api_url(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    match uri.scheme_str() {
+        Some("http" | "https") if uri.authority().is_some() && uri.query().is_none() => Ok(uri),
+        _ => Err("it is not an http or https URL".to_owned()),
+    }
+}

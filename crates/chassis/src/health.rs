@@ -1,0 +1,93 @@
+//! Health: what a function depends on, asked when somebody wants to know.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::response::Response;
+use dto::health::{Health, HealthCheck, HealthStatus};
+use futures_util::future::{BoxFuture, join_all};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use tokio::time::Instant;
+
+use crate::{Call, Problem, reply};
+
+/// The media type of a [`Health`] body.
+pub const MEDIA_TYPE: &str = "application/health+json";
+
+/// What a check saw: how well the thing is, or in a few words (without
+/// internals: they are public) what is wrong with it.
+pub type Seen = Result<HealthStatus, String>;
+
+/// A thing that a function depends on, and how to ask how it is.
+#[derive(Clone)]
+pub struct Check {
+    name: String,
+    worst: HealthStatus,
+    patience: Duration,
+    ask: Arc<dyn Fn(Call) -> BoxFuture<'static, Seen> + Send + Sync>,
+}
+
+impl Check {
+    /// A check called `name`. Where the thing does not answer well, or not
+    /// within `patience`, the function's health is `worst`: fail if it cannot
+    /// do without, warn if it can.
+    pub fn new<F>(
+        name: impl Into<String>,
+        worst: HealthStatus,
+        patience: Duration,
+        ask: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Seen> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            worst,
+            patience,
+            ask: Arc::new(move |call| Box::pin(ask(call))),
+        }
+    }
+
+    async fn run(self, call: Call) -> (String, Vec<HealthCheck>) {
+        let started = Instant::now();
+        let deadline = call.deadline.at_most(self.patience);
+        let call = Call { deadline, ..call };
+        let asked = tokio::time::timeout_at(deadline.instant(), (self.ask)(call)).await;
+        let (status, output) = match asked {
+            Ok(Ok(status)) => (status, None),
+            Ok(Err(wrong)) => (self.worst, Some(wrong)),
+            Err(_) => (self.worst, Some("no answer in time".to_owned())),
+        };
+        let check = HealthCheck {
+            status,
+            observed_value: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            observed_unit: "ms".to_owned(),
+            output,
+        };
+        (self.name, vec![check])
+    }
+}
+
+/// Asks all of `checks` at once and answers: 200 on pass or warn, 503 on fail.
+pub(crate) async fn answer(
+    service: &'static str,
+    checks: Vec<Check>,
+    call: Call,
+) -> Result<Response, Problem> {
+    let asked = checks.into_iter().map(|check| check.run(call.clone()));
+    let checks: BTreeMap<_, _> = join_all(asked).await.into_iter().collect();
+    let worst = checks.values().flatten().map(|check| check.status).max();
+    let health = Health {
+        status: worst.unwrap_or(HealthStatus::Pass),
+        service_id: service.to_owned(),
+        checks,
+    };
+    let status = match health.status {
+        HealthStatus::Pass | HealthStatus::Warn => StatusCode::OK,
+        HealthStatus::Fail => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = reply::with_media_type(MEDIA_TYPE, status, &health)?;
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,223 @@
+//! The Lambda event on its way in, and the answer on its way out.
+//!
+//! `lambda_http` does the translation. What it would panic at is put right
+//! here first: a panic outside the service is no problem document but an
+//! opaque 500 of the gateway's.
+
+use std::convert::Infallible;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dto::{Faults, Pointer};
+use http::{HeaderValue, header::HOST, uri::Authority};
+use lambda_http::{
+    Adapter, Body, LambdaEvent, aws_lambda_events::apigw::ApiGatewayV2httpRequest,
+    request::LambdaRequest,
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use tower::ServiceExt;
+
+use crate::{Problem, Service};
+
+/// The longest request target that is followed. API Gateway itself takes at
+/// most 10,240 bytes of request line and headers.
+const LONGEST_TARGET: usize = 32 * 1024;
+
+/// What may not stand in a path as it is. A gateway decodes the path before it
+/// puts it in the event, so anything may be in it.
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// What may not stand in a query as it is.
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// An event from Lambda: an HTTP request in API Gateway's payload v2, or what
+/// is wrong with it.
+#[derive(Debug)]
+pub struct Event(Result<Box<ApiGatewayV2httpRequest>, String>);
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = Box::<RawValue>::deserialize(deserializer)?;
+        let request = serde_json::from_str(event.get()).map_err(|error| error.to_string());
+        Ok(Self(request))
+    }
+}
+
+/// What Lambda calls: the way from an event to an answer, the same for a
+/// deployed function and for an event that a test replays.
+#[derive(Clone)]
+pub struct Handler {
+    service: Service,
+}
+
+impl Handler {
+    /// The handler of this service's events.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        Self { service }
+    }
+
+    /// The service that answers.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Answers an event.
+    ///
+    /// # Errors
+    ///
+    /// None: whatever is wrong with the event is answered.
+    pub async fn handle(
+        &self,
+        event: LambdaEvent<Event>,
+    ) -> Result<impl Serialize + std::fmt::Debug + use<>, Infallible> {
+        let LambdaEvent { payload, context } = event;
+        let (request, refusal) = match payload.0.and_then(sound) {
+            Ok(request) => (request, None),
+            Err(wrong) => {
+                let mut faults = Faults::new();
+                faults.body(&Pointer::root(), wrong);
+                (Box::default(), Some(Problem::malformed(faults)))
+            }
+        };
+        let service = self.service.clone();
+        let request_id = context.request_id.clone();
+        let answer = tower::service_fn(move |request: lambda_http::Request| {
+            let (service, refusal) = (service.clone(), refusal.clone());
+            let request_id = request_id.clone();
+            async move {
+                Ok::<_, Infallible>(match refusal {
+                    Some(problem) => service.refuse(problem, "/", &request_id),
+                    None => service.call(request.map(body)).await,
+                })
+            }
+        });
+        let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(*request), context);
+        Adapter::from(answer).oneshot(event).await
+    }
+}
+
+fn body(body: Body) -> axum::body::Body {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => axum::body::Body::empty(),
+    }
+}
+
+/// The event with all put right that `lambda_http` takes for granted, or what
+/// is wrong with it.
+fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2httpRequest>, String> {
+    let path = escape_percent(event.raw_path.as_deref().unwrap_or_default());
+    let path = utf8_percent_encode(&path, PATH).to_string();
+    let path = if path.starts_with('/') {
+        path
+    } else {
+        format!("/{path}")
+    };
+
+    // An event written by hand may have the parameters alone.
+    let query = match event.raw_query_string.take() {
+        Some(query) if !query.is_empty() => query,
+        _ => event.query_string_parameters.to_query_string(),
+    };
+    let query = utf8_percent_encode(&query, QUERY).to_string();
+
+    if path.len() + query.len() > LONGEST_TARGET {
+        return Err(format!(
+            "has a path and query of more than {LONGEST_TARGET} bytes"
+        ));
+    }
+    if event.is_base64_encoded
+        && let Some(body) = &event.body
+        && STANDARD.decode(body).is_err()
+    {
+        return Err("has a body that is not the base64 it is said to be".to_owned());
+    }
+
+    // The request's URL is put together from these. Nothing here reads it but
+    // for the path and the query.
+    event.headers.remove("x-forwarded-proto");
+    let authority = |host: &HeaderValue| host.to_str().ok()?.parse::<Authority>().ok();
+    if event
+        .headers
+        .get(HOST)
+        .is_some_and(|host| authority(host).is_none_or(|a| !is_plain(&a)))
+    {
+        event.headers.remove(HOST);
+    }
+    let domain = event.request_context.domain_name.take();
+    event.request_context.domain_name =
+        domain.filter(|domain| domain.parse::<Authority>().is_ok_and(|a| is_plain(&a)));
+    event.request_context.stage = None;
+
+    event.raw_path = Some(path);
+    event.raw_query_string = Some(query);
+    Ok(event)
+}
+
+/// A host of letters, digits, dots and hyphens, with a port or without. What
+/// else an authority may be, a URL parser may refuse.
+fn is_plain(authority: &Authority) -> bool {
+    let host = authority.host();
+    let name = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    let number = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+    let address = host.parse::<std::net::Ipv4Addr>().is_ok();
+    let punycode = host
+        .split('.')
+        .any(|label| label.to_ascii_lowercase().starts_with("xn--"));
+    let bare = !authority.as_str().contains('@') && !authority.as_str().ends_with(':');
+    let port = authority.port().is_none() || authority.port_u16().is_some();
+    !host.is_empty() && name && (!number || address) && !punycode && bare && port
+}
+
+/// Escapes each `%` that begins no escape: the gateway had decoded it.
+fn escape_percent(path: &str) -> String {
+    let mut escaped = String::with_capacity(path.len());
+    for (at, c) in path.char_indices() {
+        escaped.push(c);
+        let hex = |n| {
+            path.as_bytes()
+                .get(at + n)
+                .is_some_and(u8::is_ascii_hexdigit)
+        };
+        if c == '%' && !(hex(1) && hex(2)) {
+            escaped.push_str("25");
+        }
+    }
+    escaped
+}

@@ -1,0 +1,142 @@
+//! Content negotiation by `Accept` (RFC 9110 §12.5.1).
+
+use http::{HeaderMap, header::ACCEPT};
+
+/// Which of `offers` the client likes best; the first where it does not say,
+/// likes several alike, or accepts none of them.
+///
+/// An offer's quality is that of the most specific range that covers it.
+/// Between equal qualities the offer that was named more specifically wins: who
+/// sends `text/plain, */*` asks for text.
+#[must_use]
+pub fn best<'o>(headers: &HeaderMap, offers: &[&'o str]) -> Option<&'o str> {
+    let accepts = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let ranges: Vec<Range<'_>> = accepts
+        .flat_map(|value| value.split(','))
+        .filter_map(Range::parse)
+        .collect();
+    let mut liked: Option<(&str, u16, u8)> = None;
+    for &offer in offers {
+        let covering = ranges
+            .iter()
+            .filter_map(|range| Some((range.covers(offer)?, range.quality)));
+        if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific)
+            && quality > 0
+            && liked.is_none_or(|(_, q, s)| (quality, specific) > (q, s))
+        {
+            liked = Some((offer, quality, specific));
+        }
+    }
+    liked
+        .map(|(offer, ..)| offer)
+        .or_else(|| offers.first().copied())
+}
+
+/// A media range of an `Accept` header, such as `text/*;q=0.5`.
+struct Range<'h> {
+    kind: &'h str,
+    subkind: &'h str,
+    /// Thousandths.
+    quality: u16,
+}
+
+impl<'h> Range<'h> {
+    fn parse(text: &'h str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subkind) = parts.next()?.split_once('/')?;
+        let quality = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("q")
+                .then(|| quality(value.trim()))
+        });
+        Some(Self {
+            kind,
+            subkind,
+            quality: quality.unwrap_or(Some(1_000))?,
+        })
+    }
+
+    /// How specifically the range covers `offer`, if it does.
+    fn covers(&self, offer: &str) -> Option<u8> {
+        let (kind, subkind) = offer.split_once('/')?;
+        if self.kind == "*" && self.subkind == "*" {
+            Some(0)
+        } else if !self.kind.eq_ignore_ascii_case(kind) {
+            None
+        } else if self.subkind == "*" {
+            Some(1)
+        } else {
+            self.subkind.eq_ignore_ascii_case(subkind).then_some(2)
+        }
+    }
+}
+
+/// Reads a weight of 0 to 1 with at most three decimals, in thousandths.
+fn quality(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths: u16 = format!("{decimals:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1_000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const OFFERS: [&str; 3] = ["application/json", "text/plain", "text/html"];
+
+    fn chosen(accept: &str) -> &'static str {
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]);
+        best(&headers, &OFFERS).unwrap()
+    }
+
+    #[test]
+    fn the_best_liked_is_chosen() {
+        for (accept, offer) in [
+            ("text/plain", "text/plain"),
+            ("TEXT/Plain;charset=utf-8", "text/plain"),
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                "text/html",
+            ),
+            ("application/json, text/plain, */*", "application/json"),
+            ("text/plain, */*", "text/plain"),
+            ("text/plain;q=0.5, application/json;q=0.4", "text/plain"),
+            ("text/*;q=0.9, application/json;q=0.8", "text/plain"),
+            ("text/plain;q=0, text/*", "text/html"),
+            ("text/plain ; q=0.3 , text/html ; Q=0.7", "text/html"),
+            ("*/*;q=0.1, application/json;q=0", "text/plain"),
+        ] {
+            assert_eq!(chosen(accept), offer, "{accept}");
+        }
+    }
+
+    #[test]
+    fn json_where_nothing_else_is_asked_for() {
+        assert_eq!(best(&HeaderMap::new(), &OFFERS), Some("application/json"));
+        for accept in [
+            "*/*",
+            "image/png",
+            "",
+            ";;,,/",
+            "text",
+            "text/plain;q=2",
+            "text/plain;q=0.1234",
+            "text/plain;q=0",
+        ] {
+            assert_eq!(chosen(accept), "application/json", "{accept}");
+        }
+    }
+}

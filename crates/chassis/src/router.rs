@@ -1,0 +1,210 @@
+//! A service's routes, and what every answer of it has in common.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
+};
+use dto::problem::ProblemType;
+use futures_util::FutureExt;
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{ALLOW, CONTENT_LENGTH},
+};
+use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt;
+
+use crate::{Call, Problem, health, health::Check};
+
+/// The routes of a service, each declared once, beside its handlers.
+///
+/// Beyond what is declared, a service answers `GET /health/{name}`, `HEAD`
+/// wherever it answers `GET`, `OPTIONS` with 204 and `Allow`, an unknown path
+/// with 404 and a wrong method with 405.
+pub struct Router<S = ()> {
+    name: &'static str,
+    state: S,
+    routes: axum::Router<S>,
+    paths: Vec<String>,
+    checks: Vec<Check>,
+}
+
+impl Router {
+    /// The routes of the service called `name`, as its binary is.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self::with_state(name, ())
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Router<S> {
+    /// The same, for handlers that share a state.
+    #[must_use]
+    pub fn with_state(name: &'static str, state: S) -> Self {
+        Self {
+            name,
+            state,
+            routes: axum::Router::new(),
+            paths: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Adds a path and the methods that it has.
+    #[must_use]
+    pub fn route(mut self, path: &str, methods: MethodRouter<S>) -> Self {
+        self.routes = self.routes.route(path, methods);
+        self.paths.push(path.to_owned());
+        self
+    }
+
+    /// Adds something that the service depends on, for its health.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// The service, ready to be called.
+    #[must_use]
+    pub fn into_service(self) -> Service {
+        let Self {
+            name,
+            state,
+            routes,
+            mut paths,
+            checks,
+        } = self;
+        let path = format!("/health/{name}");
+        let health = get(move |call: Call| health::answer(name, checks.clone(), call));
+        let routes = routes.route(&path, health).fallback(|| async {
+            Problem::new(ProblemType::UnknownPath, "No route has this path.")
+        });
+        paths.push(path);
+        Service {
+            name,
+            routes: routes.with_state(state),
+            paths: paths.into(),
+        }
+    }
+}
+
+/// A service that answers HTTP requests, whatever happens inside.
+#[derive(Clone)]
+pub struct Service {
+    name: &'static str,
+    routes: axum::Router,
+    paths: Arc<[String]>,
+}
+
+impl Service {
+    /// The service's name, as its binary's.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The paths that it declares, in axum's syntax, which is API Gateway's
+    /// too: `/things/{id}`.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// Answers one request. A panic is a 500, and running out of time a 503.
+    pub async fn call(&self, mut request: Request) -> Response {
+        let started = Instant::now();
+        let call = Call::of(&request);
+        request.extensions_mut().insert(call.clone());
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+
+        let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+        let response = match timeout_at(call.deadline.instant(), routed).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
+            Err(_elapsed) => {
+                let detail = "The request could not be answered in the time it had.";
+                Problem::unavailable(detail, 1).into_response()
+            }
+        };
+        let response = self.finish(response, &method, &path, &call.request_id);
+
+        tracing::info!(
+            service = self.name,
+            request_id = call.request_id,
+            method = %method,
+            path,
+            status = response.status().as_u16(),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+        response
+    }
+
+    /// Answers a request that could not even be made one.
+    pub(crate) fn refuse(&self, problem: Problem, path: &str, request_id: &str) -> Response {
+        self.finish(problem.into_response(), &Method::GET, path, request_id)
+    }
+
+    fn finish(
+        &self,
+        response: Response,
+        method: &Method,
+        path: &str,
+        request_id: &str,
+    ) -> Response {
+        let mut response = allow(response, method);
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            if let Some(cause) = problem.cause() {
+                tracing::error!(
+                    service = self.name,
+                    request_id,
+                    status = problem.status().as_u16(),
+                    cause,
+                    "problem"
+                );
+            }
+            let mut rendered = problem.render(path, request_id);
+            let headers = std::mem::take(response.headers_mut());
+            let fixed = std::mem::take(rendered.headers_mut());
+            *rendered.headers_mut() = headers;
+            rendered.headers_mut().extend(fixed);
+            response = rendered;
+        }
+        // The length is the gateway's to say, which sends the bytes; ours would
+        // be wrong for an answer to `HEAD` and forbidden with a 204 or a 304.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+}
+
+/// No route declares `OPTIONS`, so axum answers it, as any method that a path
+/// does not have, with 405 and `Allow`. Here it gets its 204, and the rest
+/// their problem.
+fn allow(mut response: Response, method: &Method) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let Some(allowed) = response.headers().get(ALLOW) else {
+        return response;
+    };
+    let listed = allowed.to_str().unwrap_or_default().replace(',', ", ");
+    let allowed = format!("{listed}, OPTIONS");
+    response = if method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        let detail = format!("This path has {allowed}.");
+        Problem::new(ProblemType::MethodNotAllowed, detail).into_response()
+    };
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}

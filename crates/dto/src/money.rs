@@ -1,0 +1,62 @@
+//! Money: whole minor units of one currency, never a float.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Faults, Pointer,
+    json::{Object, Value},
+    read::{Fields, integer},
+};
+
+/// The most that a client may send as an amount: 10^12 minor units.
+pub const MOST_AMOUNT: i64 = 1_000_000_000_000;
+
+/// An amount of money: `{"amount": 1999, "currency": "DKK"}` is 19.99 kroner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Money {
+    /// Minor units (øre, cents). What is sent is 0 to 10^12; a total may be more.
+    pub amount: i64,
+    /// Three capitals, as in ISO 4217.
+    pub currency: String,
+}
+
+impl Money {
+    /// Reads a price: `amount` an integer of 0 to 10^12, `currency` three capitals.
+    pub fn read(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<Self> {
+        let mut fields = Fields::of(value, at, faults)?;
+        let amount = fields.required("amount", faults, |value, at, faults| {
+            integer(value, at, faults, 0..=MOST_AMOUNT)
+        });
+        let currency = fields.required("currency", faults, currency);
+        fields.finish(&["amount", "currency"], &[], faults);
+        Some(Self {
+            amount: amount?,
+            currency: currency?,
+        })
+    }
+
+    /// The price as the JSON that [`Money::read`] reads.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        Value::Object(Object::from([
+            ("amount".to_owned(), self.amount.into()),
+            ("currency".to_owned(), self.currency.as_str().into()),
+        ]))
+    }
+}
+
+fn currency(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<String> {
+    match value {
+        Value::String(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) => {
+            Some(code.clone())
+        }
+        _ => {
+            faults.body(
+                at,
+                "must be a currency of three capitals (ISO 4217), for example DKK",
+            );
+            None
+        }
+    }
+}

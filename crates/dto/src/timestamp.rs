@@ -1,0 +1,128 @@
+//! Points in time as they travel: RFC 3339, in UTC, to the millisecond.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::{
+    Date, Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339,
+    macros::format_description,
+};
+
+/// A point in time, in UTC, to the millisecond: `2026-11-22T21:50:40.123Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    /// Now, by this machine's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        Self::from(OffsetDateTime::now_utc())
+    }
+
+    /// The point as a date and time in UTC.
+    #[must_use]
+    pub fn utc(self) -> OffsetDateTime {
+        self.0
+    }
+
+    /// Reads an RFC 3339 time with any offset, or a date, which is its midnight
+    /// in UTC. Nothing if it is neither, or outside the years 0 to 9999.
+    ///
+    /// A time finer than a millisecond is rounded up: bounds of a range compare
+    /// then as they would against the finer time, because what they are
+    /// compared with is whole milliseconds.
+    #[must_use]
+    pub fn parse_time_or_date(text: &str) -> Option<Self> {
+        if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
+            let plain = text.len() == "2026-11-22".len();
+            return plain.then(|| Self(date.midnight().assume_utc()));
+        }
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let time = time.checked_to_offset(UtcOffset::UTC)?;
+        let past = i64::from(time.nanosecond() % 1_000_000);
+        let up = (1_000_000 - past) % 1_000_000;
+        let time = time.checked_add(Duration::nanoseconds(up))?;
+        (0..=9999).contains(&time.year()).then_some(Self(time))
+    }
+}
+
+/// Cuts what is finer than a millisecond.
+impl From<OffsetDateTime> for Timestamp {
+    fn from(time: OffsetDateTime) -> Self {
+        let time = time.to_offset(UtcOffset::UTC);
+        let fine = i64::from(time.nanosecond() % 1_000_000);
+        Self(time - Duration::nanoseconds(fine))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        f.write_str(&self.0.format(format).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
+        let time = time
+            .checked_to_offset(UtcOffset::UTC)
+            .ok_or_else(|| de::Error::custom("the time is out of range"))?;
+        Ok(Self::from(time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        Timestamp::parse_time_or_date(text).map(|t| t.to_string())
+    }
+
+    #[test]
+    fn times_and_dates_are_read() {
+        for (text, utc) in [
+            ("2026-11-22", "2026-11-22T00:00:00.000Z"),
+            ("2026-11-22T01:30:00+02:00", "2026-11-21T23:30:00.000Z"),
+            ("2026-11-22T00:00:00.123Z", "2026-11-22T00:00:00.123Z"),
+            ("2026-11-22T00:00:00.1230001Z", "2026-11-22T00:00:00.124Z"),
+            ("2024-02-29", "2024-02-29T00:00:00.000Z"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for text in [
+            "",
+            "2026",
+            "2026-11",
+            "22-11-2026",
+            "2026-13-01",
+            "2026-02-29",
+            "2026-11-22T25:00:00Z",
+            "2026-11-22T00:00:00",
+            "2026-11-22 ",
+            "+2026-11-22",
+            "-2026-11-22",
+            "0000-01-01T00:00:00+23:59",
+            "9999-12-31T23:59:59.9999-01:00",
+            "12026-11-22",
+            "2026-11-22T00:00:00 01:00",
+            "２０２６-11-22",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

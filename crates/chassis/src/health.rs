@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use axum::response::Response;
+use axum::{
+    response::Response,
+    routing::{MethodRouter, get},
+};
 use dto::health::{Health, HealthCheck, HealthStatus};
 use futures_util::future::{BoxFuture, join_all};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
@@ -67,8 +70,16 @@ impl Check {
     }
 }
 
-/// Asks all of `checks` at once and answers: 200 on pass or warn, 503 on fail.
-pub(crate) async fn answer(
+/// A route that asks all of `checks` at once and answers with what they saw:
+/// 200 on pass or warn, 503 on fail.
+pub fn report<S: Clone + Send + Sync + 'static>(
+    service: &'static str,
+    checks: Vec<Check>,
+) -> MethodRouter<S> {
+    get(move |call: Call| answer(service, checks.clone(), call))
+}
+
+async fn answer(
     service: &'static str,
     checks: Vec<Check>,
     call: Call,

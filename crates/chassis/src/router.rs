@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::Request,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::MethodRouter,
 };
 use dto::problem::ProblemType;
 use futures_util::FutureExt;
@@ -79,10 +79,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             checks,
         } = self;
         let path = format!("/health/{name}");
-        let health = get(move |call: Call| health::answer(name, checks.clone(), call));
-        let routes = routes.route(&path, health).fallback(|| async {
-            Problem::new(ProblemType::UnknownPath, "No route has this path.")
-        });
+        let routes = routes
+            .route(&path, health::report(name, checks))
+            .fallback(|| async {
+                Problem::new(ProblemType::UnknownPath, "No route has this path.")
+            });
         paths.push(path);
         Service {
             name,

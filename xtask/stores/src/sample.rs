@@ -343,3 +343,60 @@ fn insert(table: &str, columns: &[&str], rows: usize) -> String {
 fn date_time(time: &str) -> String {
     time.trim_end_matches('Z').replace('T', " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_worth_looking_at() {
+        let products = products().unwrap();
+        let ids: HashSet<_> = products.iter().map(|product| &product.id).collect();
+        let categories: HashSet<_> = products.iter().map(|product| &product.category).collect();
+        assert!(products.len() >= 40);
+        assert_eq!(ids.len(), products.len());
+        assert_eq!(categories.len(), 5);
+    }
+
+    #[test]
+    fn the_orders_are_of_the_catalogue() {
+        let products = products().unwrap();
+        for line in orders().unwrap().iter().flat_map(|order| &order.lines) {
+            let product = products
+                .iter()
+                .find(|product| product.id == line.product_id)
+                .unwrap();
+            assert_eq!(
+                (&line.name, &line.unit_price),
+                (&product.name, &product.price)
+            );
+        }
+    }
+
+    #[test]
+    fn the_orders_ids_say_when_they_were_made() {
+        for order in orders().unwrap() {
+            let created = OffsetDateTime::parse(&order.created_at, &Rfc3339).unwrap();
+            let (seconds, nanoseconds) = order.id.get_timestamp().unwrap().to_unix();
+            let told = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+            assert_eq!(told, created.unix_timestamp_nanos(), "{}", order.id);
+            assert!(order.updated_at >= order.created_at);
+        }
+    }
+
+    #[test]
+    fn rows_have_as_many_values_as_columns() {
+        for order in orders().unwrap() {
+            assert_eq!(order_row(&order).len(), ORDER_COLUMNS.len());
+            assert!(line_rows(&order).all(|row| row.len() == LINE_COLUMNS.len()));
+        }
+        assert_eq!(
+            insert("t", &["a", "b"], 2),
+            "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)"
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! What every function has from the chassis: methods, paths, negotiation,
+//! health, panics, and events that no gateway should send.
+
+use std::time::Duration;
+
+use axum::routing::get;
+use bytes::Bytes;
+use chassis::{Event, Handler, Router};
+use http::Method;
+use lambda_http::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tests::{Client, System, event};
+
+const TEXT: [(&str, &str); 1] = [("accept", "text/plain")];
+
+#[tokio::test]
+async fn the_greetings_are_exact_to_the_letter() {
+    let system = System::with_samples().await;
+    let client = &system.client;
+
+    let json = client.get("/").await.expect(200);
+    assert_eq!(json.text(), r#"{"message":"Hello Kea"}"#);
+    assert_eq!(json.header("content-type"), "application/json");
+    assert_eq!(json.header("vary"), "Accept");
+    assert_eq!(client.get_with("/", &TEXT).await.expect(200).text(), "Hello KEA!");
+    let page = client.get_with("/", &[("accept", "text/html,*/*;q=0.8")]).await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.text().contains("Hello KEA!") && page.text().contains(r#"href="/docs""#));
+
+    let uname = |flag: &str| {
+        let output = std::process::Command::new("uname").arg(flag).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let system_name = uname("-s");
+    let message = format!("Your operation system is: {system_name}");
+    let os = client.get("/oscheck").await.expect(200).json();
+    assert_eq!(
+        os,
+        json!({"message": message, "system": system_name, "release": uname("-r"), "architecture": uname("-m")})
+    );
+    assert_eq!(client.get_with("/oscheck", &TEXT).await.expect(200).text(), message);
+
+    for (path, text) in [("/nosqldata", "Test NoSQL"), ("/mysqldata", "Test MySQL")] {
+        let plain = client.get_with(path, &TEXT).await.expect(200);
+        assert_eq!(plain.text(), text);
+        assert_eq!(plain.header("vary"), "Accept");
+    }
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn a_path_says_which_methods_it_has() {
+    let system = System::with_samples().await;
+    let product = "/nosqldata/espresso-cups";
+    let order = "/mysqldata/01a1a14c-afba-72da-b5b1-966a1c0be80c";
+    for (path, allowed) in [
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/oscheck", "GET, HEAD, OPTIONS"),
+        ("/health", "GET, HEAD, OPTIONS"),
+        ("/health/mysqldata", "GET, HEAD, OPTIONS"),
+        ("/nosqldata", "GET, HEAD, POST, OPTIONS"),
+        (product, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("/mysqldata", "GET, HEAD, POST, OPTIONS"),
+        ("/mysqldata/summary", "GET, HEAD, OPTIONS"),
+        (order, "GET, HEAD, PATCH, OPTIONS"),
+    ] {
+        let sorted = |list: &str| {
+            let mut methods: Vec<_> = list.split(", ").map(str::to_owned).collect();
+            methods.sort();
+            methods
+        };
+        let options = system.client.send(Method::OPTIONS, path, &[], "").await.expect(204);
+        assert_eq!(sorted(options.header("allow")), sorted(allowed), "{path}");
+        assert!(options.body.is_empty());
+
+        for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+            if allowed.contains(method) {
+                continue;
+            }
+            let method: Method = method.parse().unwrap();
+            // Nothing else that is wrong with a request comes before its method.
+            let answer = system.client.send(method, path, &[("if-match", "?")], vec![b'{'; 300_000]).await;
+            assert_eq!(sorted(answer.header("allow")), sorted(allowed), "{path}");
+            answer.problem(405);
+        }
+
+        let got = system.client.get(path).await.expect(200);
+        let head = system.client.send(Method::HEAD, path, &[], "").await.expect(200);
+        assert!(head.body.is_empty(), "{path}");
+        assert_eq!(head.header("content-type"), got.header("content-type"));
+        assert_eq!(head.header("etag"), got.header("etag"));
+    }
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn health_says_what_is_away() {
+    let system = System::start().await;
+    let healthy = system.client.get("/health").await.expect(200);
+    assert_eq!(healthy.header("content-type"), "application/health+json");
+    let health = healthy.json();
+    assert_eq!(health["status"], "pass", "{health}");
+    assert_eq!(health["serviceId"], "health");
+    let checks = health["checks"].as_object().unwrap();
+    let asked: Vec<_> = checks.keys().map(String::as_str).collect();
+    assert_eq!(asked, ["hello", "mysqldata", "nosqldata", "oscheck"]);
+    for check in checks.values() {
+        assert_eq!(check[0]["status"], "pass");
+        assert_eq!(check[0]["observedUnit"], "ms");
+        assert!(check[0]["observedValue"].is_u64());
+    }
+    let nosqldata = system.client.get("/health/nosqldata").await.expect(200).json();
+    assert_eq!(nosqldata["checks"]["dynamodb"][0]["status"], "pass");
+    let hello = system.client.get("/health/hello").await.expect(200).json();
+    assert_eq!(hello, json!({"status": "pass", "serviceId": "hello", "checks": {}}));
+
+    // The catalogue's table goes away: the orders go on without it.
+    system.store().delete_table().table_name(&system.table).send().await.unwrap();
+    let nosqldata = system.client.get("/health/nosqldata").await.expect(503);
+    assert_eq!(nosqldata.header("content-type"), "application/health+json");
+    assert_eq!(nosqldata.json()["status"], "fail");
+    let mysqldata = system.client.get("/health/mysqldata").await.expect(200).json();
+    assert_eq!(mysqldata["status"], "warn");
+    assert_eq!(mysqldata["checks"]["mysql"][0]["status"], "pass");
+    assert_eq!(mysqldata["checks"]["catalogue"][0]["status"], "warn");
+    let all = system.client.get("/health").await.expect(503).json();
+    assert_eq!(all["status"], "fail");
+    assert_eq!(all["checks"]["nosqldata"][0]["status"], "fail");
+    assert_eq!(all["checks"]["mysqldata"][0]["status"], "warn");
+    assert_eq!(all["checks"]["hello"][0]["status"], "pass");
+    system.stop().await;
+}
+
+/// A service of nothing but trouble.
+fn troubled() -> Handler {
+    async fn panics() -> &'static str {
+        panic!("the secret is 42")
+    }
+    async fn hangs() -> &'static str {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        "at last"
+    }
+    let router = Router::new("troubled").route("/panics", get(panics)).route("/hangs", get(hangs));
+    Handler::new(router.into_service())
+}
+
+async fn invoke(handler: &Handler, event: Value, lambda_deadline: Duration) -> Value {
+    let mut context = Context::default();
+    context.request_id = "request-7".to_owned();
+    let deadline = std::time::SystemTime::now() + lambda_deadline;
+    let since = deadline.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from(since.as_millis()).unwrap();
+    let payload: Event = serde_json::from_value(event).unwrap();
+    serde_json::to_value(handler.handle(LambdaEvent::new(payload, context)).await.unwrap()).unwrap()
+}
+
+fn request(path: &str) -> Value {
+    event::of(&http::Request::get(path).body(Bytes::new()).unwrap())
+}
+
+fn problem(answer: &Value, status: u64) -> Value {
+    assert_eq!(answer["statusCode"], status, "{answer}");
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_the_next_request_works() {
+    let handler = troubled();
+    let seconds = Duration::from_secs(10);
+    let answer = invoke(&handler, request("/panics"), seconds).await;
+    let problem = problem(&answer, 500);
+    assert_eq!(problem["requestId"], "request-7");
+    assert_eq!(problem["instance"], "/panics");
+    assert!(!answer["body"].as_str().unwrap().contains("42"), "the reason is in the log alone");
+    let next = invoke(&handler, request("/health/troubled"), seconds).await;
+    assert_eq!(next["statusCode"], 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_there_before_lambda_ends_the_function() {
+    let started = tokio::time::Instant::now();
+    let answer = invoke(&troubled(), request("/hangs"), Duration::from_secs(5)).await;
+    assert!(started.elapsed() < Duration::from_millis(4_900));
+    problem(&answer, 503);
+    assert_eq!(answer["headers"]["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn no_event_is_too_strange_to_be_answered() {
+    let handler = Handler::new(hello::router().into_service());
+    let seconds = Duration::from_secs(10);
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut event = request("/");
+        change(&mut event);
+        event
+    };
+    for no_request in [json!({}), json!(null), json!([1]), json!("x"), json!({"Records": []})] {
+        problem(&invoke(&handler, no_request, seconds).await, 400);
+    }
+    let not_base64 = with(&|e| {
+        e["body"] = "%%%".into();
+        e["isBase64Encoded"] = true.into();
+    });
+    problem(&invoke(&handler, not_base64, seconds).await, 400);
+    let long = with(&|e| e["rawQueryString"] = "q".repeat(100_000).into());
+    problem(&invoke(&handler, long, seconds).await, 400);
+
+    for host in ["", "a b", "[::1", "1.2.3", "user@host", "xn--a", "host:99999", "höst", "999.1.1.1", "a..b", "0x7f.1"] {
+        let event = with(&|e| e["headers"]["host"] = host.into());
+        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{host}");
+        let event = with(&|e| e["requestContext"]["domainName"] = host.into());
+        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{host}");
+    }
+    let proto = with(&|e| e["headers"]["x-forwarded-proto"] = "not a scheme".into());
+    assert_eq!(invoke(&handler, proto, seconds).await["statusCode"], 200);
+
+    // A gateway may decode the path: whatever it holds then is a path still.
+    for path in ["/a b", "/ü", "/a?b#c", "/%", "/%zz", "/a\\b", "/\u{0}", "relative", "//", "/../x", "/{id}", "/%2e%2e/x"] {
+        let event = with(&|e| e["rawPath"] = path.into());
+        problem(&invoke(&handler, event, seconds).await, 404);
+    }
+    for query in ["a b", "ü=ü", "%", "%zz=1", "a=<\">", "&&&=", "\u{1f600}"] {
+        let event = with(&|e| e["rawQueryString"] = query.into());
+        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_knows_no_path_that_no_function_declares() {
+    let system = System::start().await;
+    let client = Client::new(system.gateway.url());
+    client.get("/nowhere").await.expect(404);
+    system.stop().await;
+}

@@ -1,0 +1,116 @@
+//! The gateway: HTTP on one side, events for the functions on the other.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use axum::{Router, extract::Request, response::IntoResponse, routing::any};
+use bytes::Bytes;
+use chassis::{Event, Handler};
+use http_body_util::BodyExt;
+use lambda_http::{Context, LambdaEvent};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+
+use crate::event;
+
+/// What a deployed function has: see `Timeout` in `template.yaml`.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The instances of one function. As in Lambda, each has at most one request
+/// at a time.
+#[derive(Clone)]
+pub(crate) struct Function {
+    idle: Arc<Mutex<Vec<Handler>>>,
+    free: Arc<Semaphore>,
+}
+
+impl Function {
+    pub(crate) fn new(instances: Vec<Handler>) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(instances.len())),
+            idle: Arc::new(Mutex::new(instances)),
+        }
+    }
+
+    /// Invokes an instance with an event; waits for one to be free.
+    pub(crate) async fn invoke(&self, event: &Value) -> Value {
+        let _permit = self.free.acquire().await.expect("never closed");
+        let handler = self.idle.lock().unwrap().pop().expect("as many as permits");
+        let deadline = SystemTime::now() + TIMEOUT;
+        let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let mut context = Context::default();
+        context.request_id = uuid::Uuid::now_v7().to_string();
+        context.deadline = u64::try_from(since.as_millis()).unwrap();
+        let payload: Event = serde_json::from_value(event.clone()).expect("any JSON is an event");
+        // In a task of its own, so that a client that goes away leaves the
+        // function running, as a gateway does.
+        let running = tokio::spawn(async move {
+            let answer = handler.handle(LambdaEvent::new(payload, context)).await;
+            let answer = serde_json::to_value(answer.expect("infallible")).unwrap();
+            (handler, answer)
+        });
+        let (handler, answer) = running.await.expect("a handler that never panics");
+        self.idle.lock().unwrap().push(handler);
+        answer
+    }
+}
+
+/// An HTTP server that routes by path, with any method, as the API does.
+pub struct Gateway {
+    address: SocketAddr,
+    calls: Arc<Mutex<Vec<String>>>,
+    server: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Takes a port, so that its address is known before there are functions.
+    pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// Serves `routes`, each a path and the function that it goes to.
+    pub(crate) fn serve(listener: TcpListener, routes: BTreeMap<String, Function>) -> Self {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let mut router = Router::new();
+        for (path, function) in routes {
+            let calls = calls.clone();
+            let handler = any(async move |request: Request| {
+                let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+                calls.lock().unwrap().push(format!("{} {target}", request.method()));
+                let (parts, body) = request.into_parts();
+                let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
+                let request = http::Request::from_parts(parts, body);
+                let answer = function.invoke(&event::of(&request)).await;
+                event::response(&answer).map(axum::body::Body::from).into_response()
+            });
+            router = router.route(&path, handler);
+        }
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("serves until it is stopped");
+        });
+        Self { address, calls, server }
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The requests that went through it so far: `GET /nosqldata?ids=a`.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

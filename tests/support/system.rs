@@ -1,0 +1,160 @@
+//! Every function, behind one gateway, on stores of the test's own.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use chassis::{Handler, Service};
+use serde_json::Value;
+use stores::{dynamodb, mysql, sample};
+
+use crate::{
+    Client, Gateway,
+    gateway::Function,
+    wire::{Counter, Protocol},
+};
+
+/// Every function's name.
+pub const FUNCTIONS: [&str; 5] = ["health", "hello", "mysqldata", "nosqldata", "oscheck"];
+
+/// The whole system.
+pub struct System {
+    /// The gateway that the functions are behind.
+    pub gateway: Gateway,
+    /// A client of it.
+    pub client: Client,
+    /// What goes to `DynamoDB`.
+    pub dynamodb: Counter,
+    /// What goes to `MySQL`.
+    pub mysql: Counter,
+    /// The test's own `DynamoDB` table.
+    pub table: String,
+    /// The test's own `MySQL` database.
+    pub database: String,
+    functions: BTreeMap<&'static str, Function>,
+}
+
+impl System {
+    /// Starts it with empty stores and one instance of each function.
+    pub async fn start() -> Self {
+        Self::with_instances(1).await
+    }
+
+    /// Starts it with empty stores and so many instances of each function: with
+    /// more than one, requests race.
+    pub async fn with_instances(count: usize) -> Self {
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+
+        let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
+        let tables = dynamodb::create_tables(
+            &dynamodb::client(&dynamodb_url),
+            &stores::template(),
+            &format!("{name}-"),
+        );
+        let table = tables.await.expect("tables").into_iter().next().expect("a table");
+        let dynamodb = Counter::start(address(&dynamodb_url), Protocol::DynamoDb).await;
+
+        let mysql_url = store("KEA_TEST_MYSQL_URL");
+        let database = mysql::create_database(&mysql_url, &name).await.expect("a database");
+        mysql::migrate(&database, &stores::migrations()).await.expect("migrations");
+        let mysql = Counter::start(address(&mysql_url), Protocol::MySql).await;
+
+        let (listener, gateway_address) = Gateway::listen().await;
+        let api = format!("http://{gateway_address}");
+        let behind = database.replace(&address(&mysql_url), &mysql.address().to_string());
+        let settings = Settings {
+            api: &api,
+            table: &table,
+            dynamodb: &format!("http://{}", dynamodb.address()),
+            mysql: &behind,
+        };
+        let mut functions = BTreeMap::new();
+        let mut routes = BTreeMap::new();
+        for name in FUNCTIONS {
+            let mut instances = Vec::new();
+            for _ in 0..count {
+                instances.push(Handler::new(settings.service(name).await));
+            }
+            let paths = instances[0].service().paths().to_vec();
+            let function = Function::new(instances);
+            routes.extend(paths.into_iter().map(|path| (path, function.clone())));
+            functions.insert(name, function);
+        }
+        let gateway = Gateway::serve(listener, routes);
+        let client = Client::new(gateway.url());
+        Self { gateway, client, dynamodb, mysql, table, database, functions }
+    }
+
+    /// Starts it with the sample catalogue and orders in its stores, and one
+    /// instance of each function.
+    pub async fn with_samples() -> Self {
+        let system = Self::start().await;
+        let client = system.store();
+        sample::insert_products(&client, &system.table).await.expect("sample products");
+        sample::insert_orders(&system.database).await.expect("sample orders");
+        system
+    }
+
+    /// A client of the test's `DynamoDB`, past the counter.
+    pub fn store(&self) -> DynamoDb {
+        dynamodb::client(&store("KEA_TEST_DYNAMODB_URL"))
+    }
+
+    /// Invokes a function with an event, as Lambda does, and returns its answer.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let function = self.functions.get(function);
+        function.expect("there is a function of this name").invoke(event).await
+    }
+
+    /// Drops the test's database: a server full of them grows slow.
+    pub async fn stop(self) {
+        let name = mysql::database(&self.database).expect("the URL names a database");
+        mysql::drop_database(&self.database, &name).await.expect("the database is dropped");
+    }
+}
+
+/// What the functions' environment would say.
+struct Settings<'s> {
+    api: &'s str,
+    table: &'s str,
+    dynamodb: &'s str,
+    mysql: &'s str,
+}
+
+impl Settings<'_> {
+    async fn service(&self, name: &str) -> Service {
+        let api = chassis::client::parse_api_url(self.api).expect("a URL");
+        match name {
+            "hello" => hello::router().into_service(),
+            "oscheck" => oscheck::router().into_service(),
+            "health" => {
+                let others = FUNCTIONS.iter().filter(|&&name| name != "health");
+                let functions = others.map(|&name| name.to_owned()).collect();
+                health::router(health::Config { api: Some(api), functions }).into_service()
+            }
+            "nosqldata" => {
+                todo!()
+            }
+            "mysqldata" => {
+                todo!()
+            }
+            other => panic!("{other} is no function"),
+        }
+    }
+}
+
+/// The URL of a store that `cargo xtask test` started.
+fn store(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} is not set: these tests need a DynamoDB and a MySQL server.\n\
+             Run `cargo xtask test`, which starts them, runs every test and stops them again."
+        )
+    })
+}
+
+/// The address in a URL: `127.0.0.1:8000`.
+fn address(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority).to_owned()
+}

@@ -1,2 +1,60 @@
-//! placeholder
-fn main() {}
+//! All that a person or CI does to the project: `cargo xtask up`, `cargo xtask
+//! test` and so on.
+
+mod environment;
+mod ports;
+mod process;
+mod project;
+mod readiness;
+mod replay;
+mod stores;
+mod test;
+mod tools;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::process::{Interrupt, Interrupted};
+
+/// What one does to this project. Nothing needs a cloud account.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Up(up::Arguments),
+    Test(test::Arguments),
+    Replay(replay::Arguments),
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = programs::guard::run_if_asked() {
+        return code;
+    }
+    let arguments = Arguments::parse();
+    match perform(&arguments.task) {
+        Ok(code) => code,
+        // As a shell says it: ended by SIGINT.
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task) -> Result<ExitCode> {
+    let interrupt = Interrupt::listen()?;
+    match task {
+        Task::Up(arguments) => up::run(arguments, &interrupt),
+        Task::Test(arguments) => test::run(arguments, &interrupt),
+        Task::Replay(arguments) => replay::run(arguments, &interrupt),
+    }
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask replay`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use programs::guard;
+
+use crate::{
+    process::{self, Interrupt},
+    project::Project,
+    stores::Stores,
+    test::exit_code,
+    tools,
+};
+
+/// Send recorded events to their functions and print the answers
+///
+/// The events are API Gateway ones (payload v2) such as those under `events/`,
+/// where the folder says which function it is for. Each runs as in Lambda, on
+/// throw-away stores that hold the sample data.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Files such as events/hello/index.json
+    #[arg(required = true, value_name = "FILE")]
+    events: Vec<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let mariadbd = tools::mariadbd()?;
+    let mut build = process::cargo();
+    build
+        .args(["build", "--quiet", "--bin", "stores", "--bin", "replay"])
+        .current_dir(&project.root);
+    process::succeed(build, "the build", interrupt)?;
+
+    let options = ["--sample", "--mariadbd"].map(str::to_owned);
+    let options = [&options[..], &[mariadbd.display().to_string()]].concat();
+    let stores = Stores::start(&project.program("stores"), &options, interrupt)?;
+    let mut replay = guard::command(&project.program("replay"), process::GRACE);
+    replay.args(&arguments.events);
+    stores.tell(&mut replay);
+    Ok(exit_code(process::run(replay, interrupt)?))
+}

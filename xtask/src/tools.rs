@@ -1,0 +1,199 @@
+//! The tools that cargo does not bring: found, or else installed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use programs::guard;
+
+use crate::{
+    process::{self, Interrupt, step},
+    project::Project,
+};
+
+/// The version that is installed where there is none, and the oldest that will do.
+const CARGO_LAMBDA: &str = "1.9.2";
+
+/// How long an installer may take to clean up when it is interrupted.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The program `cargo-lambda`, put into the project's own folder if need be.
+pub fn cargo_lambda(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
+    let own = project.own_folder().join("tools");
+    let find =
+        || programs::find("cargo-lambda", &[own.join("bin")]).filter(|program| is_good(program));
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    step(format_args!(
+        "Installing cargo-lambda {CARGO_LAMBDA} into {}",
+        own.display()
+    ));
+    if let Err(error) = install_wheel(&own, interrupt) {
+        if interrupt.happened() {
+            return Err(error);
+        }
+        eprintln!("    not from PyPI: {error:#}");
+        step(format_args!(
+            "Building cargo-lambda {CARGO_LAMBDA}; this takes some minutes"
+        ));
+        let mut install = process::cargo();
+        install
+            .args([
+                "install",
+                "--locked",
+                "--version",
+                CARGO_LAMBDA,
+                "cargo-lambda",
+                "--root",
+            ])
+            .arg(&own);
+        process::succeed(install, "the build of cargo-lambda", interrupt).context(
+            "cargo-lambda is needed: https://www.cargo-lambda.info/guide/installation.html",
+        )?;
+    }
+    find().with_context(|| format!("cargo-lambda was installed, but not in {}", own.display()))
+}
+
+/// Whether it is not older than what is installed here, and compatible.
+fn is_good(program: &Path) -> bool {
+    let said = Command::new(program)
+        .args(["lambda", "--version"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    said.is_ok_and(|said| {
+        // "cargo-lambda 1.9.2 (2026-01-01Z)"
+        let said = String::from_utf8_lossy(&said.stdout);
+        let (found, wanted) = (
+            said.split_whitespace().nth(1).map(version),
+            version(CARGO_LAMBDA),
+        );
+        found.is_some_and(|found| found.first() == wanted.first() && found >= wanted)
+    })
+}
+
+fn version(text: &str) -> Vec<u32> {
+    text.split('.')
+        .map_while(|part| part.parse().ok())
+        .collect()
+}
+
+/// Installs the wheel that its makers publish, in an environment of its own.
+fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
+    if !has_python() {
+        let packages = ["python3-venv"];
+        if !apt_install(&packages)? {
+            bail!("there is no python3 with venv");
+        }
+    }
+    let python = programs::find("python3", &[]).context("there is no python3")?;
+    let mut environment = guard::command(&python, GRACE);
+    environment.args(["-m", "venv"]).arg(folder);
+    process::succeed(environment, "python3 -m venv", interrupt)?;
+    let mut pip = guard::command(&folder.join("bin/pip"), GRACE);
+    pip.args(["install", "--quiet", "--disable-pip-version-check"])
+        .arg(format!("cargo-lambda=={CARGO_LAMBDA}"));
+    process::succeed(pip, "pip install cargo-lambda", interrupt)
+}
+
+/// Whether `python3 -m venv` works, which on Debian is a package of its own.
+fn has_python() -> bool {
+    Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The `MariaDB` server, installed by this machine's package manager if need
+/// be. The package that is asked for starts no service and touches none.
+pub fn mariadbd() -> Result<PathBuf> {
+    if let Some(program) = programs::mariadbd() {
+        return Ok(program);
+    }
+    step(format_args!(
+        "Installing the MariaDB server (the program alone, no service)"
+    ));
+    if !apt_install(&["mariadb-server-core"])? && !brew_install("mariadb")? {
+        bail!(
+            "there is no MariaDB server here, and neither apt-get nor brew to install one: \
+             put `mariadbd` on PATH, or name a MySQL database of your own with \
+             --mysql-url mysql://user:password@host:port/database"
+        );
+    }
+    programs::mariadbd().context("MariaDB was installed, but there is no mariadbd")
+}
+
+/// Installs Debian packages. Says `false` where there is no apt-get.
+fn apt_install(packages: &[&str]) -> Result<bool> {
+    if programs::find("apt-get", &[]).is_none() {
+        return Ok(false);
+    }
+    let install = || {
+        let arguments = ["install", "-y", "--no-install-recommends"];
+        apt_get(&[&arguments, packages].concat())
+    };
+    // A bare machine has no package lists, an old one has stale ones.
+    if install()? || (apt_get(&["update"])? && install()?) {
+        return Ok(true);
+    }
+    bail!(
+        "apt-get cannot install {0}; what it said is above. \
+         Try yourself: apt-get update && apt-get install --no-install-recommends {0}",
+        packages.join(" ")
+    )
+}
+
+/// Runs apt-get as root. In the foreground, because sudo may ask for a password.
+fn apt_get(arguments: &[&str]) -> Result<bool> {
+    let mut command = if is_root() {
+        Command::new("apt-get")
+    } else if programs::find("sudo", &[]).is_some() {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("apt-get");
+        sudo
+    } else {
+        bail!(
+            "this needs root, and there is no sudo; as root: apt-get {}",
+            arguments.join(" ")
+        );
+    };
+    let status = command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()?;
+    Ok(status.success())
+}
+
+/// Installs a Homebrew formula. Says `false` where there is no brew.
+fn brew_install(formula: &str) -> Result<bool> {
+    let Some(brew) = programs::find("brew", &[]) else {
+        return Ok(false);
+    };
+    let status = Command::new(brew).args(["install", formula]).status()?;
+    if !status.success() {
+        bail!("brew cannot install {formula}; what it said is above");
+    }
+    Ok(true)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(version("1.10.0") > version("1.9.2"));
+        assert_eq!(version("1.9.2"), [1, 9, 2]);
+    }
+}

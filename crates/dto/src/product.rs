@@ -27,7 +27,7 @@ const SET_BY_THE_SERVICE: [&str; 4] = ["id", "version", "createdAt", "updatedAt"
 /// digit. A `UUIDv7` where the service makes it, anything of that form where a
 /// client does, by `PUT`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct ProductId(String);
 
 impl ProductId {
@@ -66,6 +66,16 @@ impl ProductId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// For what is deserialised, such as a cursor's position, which anyone can
+/// write: it holds no other ids than [`ProductId::parse`] gives.
+impl TryFrom<String> for ProductId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or(Self::RULE)
     }
 }
 

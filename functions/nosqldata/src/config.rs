@@ -1,0 +1,94 @@
+//! What the catalogue reads from its environment.
+
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use chassis::config::{Environment, Variable};
+use http::Uri;
+
+/// The table of the products.
+pub const PRODUCTS_TABLE: Variable = Variable {
+    name: "PRODUCTS_TABLE",
+    what: "the name of the products' DynamoDB table",
+};
+
+/// Where `DynamoDB` is, if not where AWS has it.
+pub const AWS_ENDPOINT_URL_DYNAMODB: Variable = Variable {
+    name: "AWS_ENDPOINT_URL_DYNAMODB",
+    what: "the http or https URL of a DynamoDB, or empty for AWS's own",
+};
+
+/// The region of the table.
+pub const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    what: "an AWS region, such as eu-north-1",
+};
+
+/// The first half of the credentials.
+pub const AWS_ACCESS_KEY_ID: Variable = Variable {
+    name: "AWS_ACCESS_KEY_ID",
+    what: "the id of an access key",
+};
+
+/// The second half of the credentials.
+pub const AWS_SECRET_ACCESS_KEY: Variable = Variable {
+    name: "AWS_SECRET_ACCESS_KEY",
+    what: "the secret of the access key",
+};
+
+/// What temporary credentials, such as a function's role has, come with.
+pub const AWS_SESSION_TOKEN: Variable = Variable {
+    name: "AWS_SESSION_TOKEN",
+    what: "the session token of the access key",
+};
+
+/// The variables that a deployment sets.
+pub const VARIABLES: &[Variable] = &[PRODUCTS_TABLE, AWS_ENDPOINT_URL_DYNAMODB];
+
+/// The variables that Lambda itself sets.
+pub const PLATFORM_VARIABLES: &[Variable] = &[
+    AWS_REGION,
+    AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+];
+
+/// Where the products are, and as whom to ask for them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name of their table.
+    pub table: String,
+    /// A `DynamoDB` of one's own; AWS's, in `region`, where there is none.
+    pub endpoint: Option<Uri>,
+    /// The region of the table.
+    pub region: Region,
+    /// Those of the environment, which do not change while a function lives.
+    pub credentials: Credentials,
+}
+
+impl Config {
+    /// Reads the environment: [`VARIABLES`] and [`PLATFORM_VARIABLES`]. Nothing
+    /// where `environment` has found a fault.
+    pub fn read(environment: &mut Environment) -> Option<Self> {
+        let table = environment.required(PRODUCTS_TABLE, str::parse::<String>);
+        let endpoint = environment.optional(AWS_ENDPOINT_URL_DYNAMODB, url);
+        let region = environment.required(AWS_REGION, str::parse::<String>);
+        let key = environment.required(AWS_ACCESS_KEY_ID, str::parse::<String>);
+        let secret = environment.required(AWS_SECRET_ACCESS_KEY, str::parse::<String>);
+        let token = environment.optional(AWS_SESSION_TOKEN, str::parse::<String>);
+        Some(Self {
+            table: table?,
+            endpoint: endpoint?,
+            region: Region::new(region?),
+            credentials: Credentials::new(key?, secret?, token?, None, "environment"),
+        })
+    }
+}
+
+fn url(value: &str) -> Result<Uri, String> {
+    let url: Uri = value
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    match url.scheme_str() {
+        Some("http" | "https") if url.authority().is_some() => Ok(url),
+        _ => Err("it is not an http or https URL".to_owned()),
+    }
+}

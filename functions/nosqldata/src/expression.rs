@@ -1,0 +1,150 @@
+//! The expressions of a write: what it sets, and on what condition.
+//!
+//! A condition is part of the write that it guards, so nothing can come
+//! between. Every product has an `etag`, so where there is none there is no
+//! product.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chassis::{
+    Preconditions,
+    preconditions::{Tag, Tags},
+};
+use dto::{Timestamp, product::ProductContent};
+
+use crate::item::{content, integer, text};
+
+/// A `ConditionExpression`.
+#[derive(Debug, Default)]
+pub(crate) struct Condition {
+    terms: Vec<String>,
+    /// The values in it, by their placeholders.
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Condition {
+    /// Of the write that gives a product this `etag`: that `preconditions`
+    /// hold, and that it is not done yet. It is sent again when its answer is
+    /// lost, and must not be done twice.
+    pub(crate) fn to_write(preconditions: &Preconditions, etag: &str) -> Self {
+        let mut condition = Self::of(preconditions);
+        condition.none_of("done", [etag]);
+        condition
+    }
+
+    /// Of a deletion: that there is a product and `preconditions` hold.
+    pub(crate) fn to_delete(preconditions: &Preconditions) -> Self {
+        let mut condition = Self::of(preconditions);
+        condition.add("attribute_exists(etag)");
+        condition
+    }
+
+    /// The expression.
+    pub(crate) fn expression(&self) -> String {
+        self.terms.join(" AND ")
+    }
+
+    fn of(preconditions: &Preconditions) -> Self {
+        let mut condition = Self::default();
+        match &preconditions.if_match {
+            None => {}
+            Some(Tags::Any) => condition.add("attribute_exists(etag)"),
+            Some(Tags::List(tags)) => condition.one_of("match", tags),
+        }
+        match &preconditions.if_none_match {
+            None => {}
+            Some(Tags::Any) => condition.add("attribute_not_exists(etag)"),
+            Some(Tags::List(tags)) => {
+                condition.none_of("none", tags.iter().map(|tag| tag.opaque.as_str()));
+            }
+        }
+        condition
+    }
+
+    fn add(&mut self, term: impl Into<String>) {
+        self.terms.push(term.into());
+    }
+
+    /// By strong comparison: a weak tag matches nothing, and with its prefix it
+    /// is the tag of nothing.
+    fn one_of(&mut self, name: &str, tags: &[Tag]) {
+        let tags = tags.iter().map(|Tag { weak, opaque }| match weak {
+            true => format!("W/{opaque}"),
+            false => opaque.clone(),
+        });
+        let list = self.list(name, tags);
+        self.add(format!("etag IN ({list})"));
+    }
+
+    fn none_of<'t>(&mut self, name: &str, tags: impl IntoIterator<Item = &'t str>) {
+        let list = self.list(name, tags);
+        self.add(format!(
+            "(attribute_not_exists(etag) OR NOT etag IN ({list}))"
+        ));
+    }
+
+    /// Takes in values and lists their placeholders.
+    fn list<T: Into<String>>(&mut self, name: &str, tags: impl IntoIterator<Item = T>) -> String {
+        let placeholders = tags.into_iter().enumerate().map(|(index, tag)| {
+            let placeholder = format!(":{name}{index}");
+            self.values.insert(placeholder.clone(), text(tag));
+            placeholder
+        });
+        placeholders.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// An `UpdateExpression` that replaces a product, or makes it.
+#[derive(Debug)]
+pub(crate) struct Update {
+    /// The expression.
+    pub(crate) expression: String,
+    /// The names in it, by their placeholders.
+    pub(crate) names: HashMap<String, String>,
+    /// The values in it, by their placeholders.
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    /// Gives a product this content and `etag`, and the next version: the
+    /// first if it is new.
+    pub(crate) fn to(content_: ProductContent, etag: &str, now: Timestamp) -> Self {
+        let mut names = HashMap::from([
+            ("#createdAt".to_owned(), "createdAt".to_owned()),
+            ("#version".to_owned(), "version".to_owned()),
+        ]);
+        let mut values = HashMap::from([
+            (":zero".to_owned(), integer(0)),
+            (":one".to_owned(), integer(1)),
+        ]);
+        let mut set = vec![
+            "#createdAt = if_not_exists(#createdAt, :updatedAt)".to_owned(),
+            "#version = if_not_exists(#version, :zero) + :one".to_owned(),
+        ];
+        let mut remove = Vec::new();
+        let set_by_the_service = [
+            ("etag", Some(text(etag))),
+            ("updatedAt", Some(text(now.to_string()))),
+        ];
+        for (name, value) in content(content_).into_iter().chain(set_by_the_service) {
+            names.insert(format!("#{name}"), name.to_owned());
+            if let Some(value) = value {
+                set.push(format!("#{name} = :{name}"));
+                values.insert(format!(":{name}"), value);
+            } else {
+                remove.push(format!("#{name}"));
+            }
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression += " REMOVE ";
+            expression += &remove.join(", ");
+        }
+        Self {
+            expression,
+            names,
+            values,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `/nosqldata`: the products.
+
+use axum::{extract::State, response::Response};
+use chassis::{Deadline, Input, JSON, Params, Problem, cursor::List, negotiate, reply};
+use dto::{
+    Fault,
+    product::{ProductBatch, ProductContent, ProductId, ProductPage},
+    read::{Lines, text_fault},
+};
+use http::StatusCode;
+
+use crate::{Catalogue, Error, product};
+
+/// What a list says first.
+const MESSAGE: &str = "NoSql Data";
+
+/// The most ids of one batch.
+const MOST_IDS: usize = 100;
+
+/// `GET`: a page of products, of all or of a category, or a batch by ids. As
+/// plain text it says that the table answers.
+pub(crate) async fn list(
+    State(catalogue): State<Catalogue>,
+    mut input: Input,
+) -> Result<Response, Problem> {
+    let offers = ["application/json", "text/plain"];
+    let plain = negotiate::best(&input.headers, &offers) == Some("text/plain");
+    let deadline = input.call.deadline;
+    let selection = Selection::read(&mut input);
+    let selection = input.finish(Some(selection))?;
+    let response = match selection {
+        _ if plain => {
+            catalogue.ping(deadline).await?;
+            reply::text("Test NoSQL")
+        }
+        Selection::Page(page) => {
+            reply::json(StatusCode::OK, &page.fetch(&catalogue, deadline).await?)?
+        }
+        Selection::Batch(ids) => {
+            reply::json(StatusCode::OK, &batch(ids, &catalogue, deadline).await?)?
+        }
+    };
+    Ok(reply::vary_accept(response))
+}
+
+/// `POST`: makes a product with an id of its own.
+pub(crate) async fn create(
+    State(catalogue): State<Catalogue>,
+    mut input: Input,
+) -> Result<Response, Problem> {
+    input.params(&[]);
+    let content = input.json(JSON, ProductContent::read)?;
+    let deadline = input.call.deadline;
+    let content = input.finish(content)?;
+    let stored = catalogue.create(content, deadline).await?;
+    product::created(&stored)
+}
+
+/// The products that a `GET` is about.
+enum Selection {
+    /// Those of a page.
+    Page(PageOf),
+    /// Those with these ids, each once, in the order asked.
+    Batch(Vec<ProductId>),
+}
+
+/// Which page.
+struct PageOf {
+    category: Option<String>,
+    limit: u32,
+    after: Option<ProductId>,
+}
+
+impl Selection {
+    /// What the query parameters say, with the faults left in `input`.
+    fn read(input: &mut Input) -> Self {
+        let params = input.params(&["category", "cursor", "ids", "limit"]);
+        if !params.has("ids") {
+            return Self::Page(PageOf::read(input, &params));
+        }
+        for other in ["category", "cursor", "limit"] {
+            if params.has(other) {
+                let fault = Fault::parameter(other, "may not stand beside ids");
+                input.invalid.add(fault);
+            }
+        }
+        Self::Batch(ids(input, &params))
+    }
+}
+
+impl PageOf {
+    fn read(input: &mut Input, params: &Params) -> Self {
+        let rule = "must have 1 to 64 characters, and no control characters";
+        let category = input.param(params, "category", rule, |text| {
+            let fault = text_fault(text, 1..=64, Lines::One);
+            fault.is_none().then(|| text.to_owned())
+        });
+        let limit = input.limit(params);
+        let filters = [("category", params.get("category"))];
+        let after = input.cursor(params, &list_of(&filters));
+        Self {
+            category,
+            limit,
+            after,
+        }
+    }
+
+    async fn fetch(
+        &self,
+        catalogue: &Catalogue,
+        deadline: Deadline,
+    ) -> Result<ProductPage, Problem> {
+        let category = self.category.as_deref();
+        let page = catalogue
+            .page(category, self.limit, self.after.as_ref(), deadline)
+            .await?;
+        let filters = [("category", category)];
+        let next_cursor = page.last.map(|last| list_of(&filters).seal(&last));
+        Ok(ProductPage {
+            message: MESSAGE.to_owned(),
+            items: page.products,
+            next_cursor: next_cursor.transpose().map_err(Problem::internal)?,
+        })
+    }
+}
+
+/// A cursor of this list is the id that its page begins after.
+fn list_of<'l>(filters: &'l [(&'l str, Option<&'l str>)]) -> List<'l> {
+    List {
+        name: "/nosqldata",
+        filters,
+    }
+}
+
+/// The query parameter `ids`: what it lists, repeats folded.
+fn ids(input: &mut Input, params: &Params) -> Vec<ProductId> {
+    let mut ids = Vec::new();
+    for text in params.get("ids").into_iter().flat_map(|ids| ids.split(',')) {
+        match ProductId::parse(text) {
+            Some(id) if ids.contains(&id) => {}
+            Some(id) => ids.push(id),
+            None => {
+                let fault = format!("has {text:?}, and each id {}", ProductId::RULE);
+                input.invalid.add(Fault::parameter("ids", fault));
+            }
+        }
+    }
+    if ids.len() > MOST_IDS {
+        let fault = format!("must list at most {MOST_IDS} ids");
+        input.invalid.add(Fault::parameter("ids", fault));
+    }
+    ids
+}
+
+async fn batch(
+    ids: Vec<ProductId>,
+    catalogue: &Catalogue,
+    deadline: Deadline,
+) -> Result<ProductBatch, Error> {
+    let mut found = catalogue.batch(&ids, deadline).await?;
+    let mut batch = ProductBatch {
+        message: MESSAGE.to_owned(),
+        items: Vec::new(),
+        missing: Vec::new(),
+        next_cursor: None,
+    };
+    for id in ids {
+        match found.remove(&id) {
+            Some(product) => batch.items.push(product),
+            None => batch.missing.push(id),
+        }
+    }
+    Ok(batch)
+}

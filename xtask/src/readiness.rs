@@ -43,21 +43,25 @@ pub fn wait(api: &str, paths: &[String]) -> Result<()> {
         .proxy(None)
         .build()
         .into();
-    thread::scope(|scope| {
+    let faults: Vec<_> = thread::scope(|scope| {
         let waits: Vec<_> = paths
             .iter()
-            .map(|path| {
-                let agent = &agent;
-                scope.spawn(move || wait_for(agent, &format!("{api}{path}"), deadline))
-            })
+            .map(|path| (&agent, format!("{api}{path}")))
+            .map(|(agent, url)| scope.spawn(move || wait_for(agent, &url, deadline)))
             .collect();
         waits
             .into_iter()
-            .filter_map(|wait| wait.join().ok())
+            .filter_map(|wait| wait.join().ok()?.err())
+            .map(|fault| fault.to_string())
             .collect()
-    })
+    });
+    if !faults.is_empty() {
+        bail!("{}; the log is above", faults.join("; "));
+    }
+    Ok(())
 }
 
+/// Asks until the answer is a success, or too late.
 fn wait_for(agent: &ureq::Agent, url: &str, deadline: Instant) -> Result<()> {
     loop {
         let answer = match agent.get(url).call() {
@@ -66,7 +70,7 @@ fn wait_for(agent: &ureq::Agent, url: &str, deadline: Instant) -> Result<()> {
             Err(error) => error.to_string(),
         };
         if Instant::now() >= deadline {
-            bail!("{url} does not answer as it should ({answer}); its log is above");
+            bail!("{url} does not answer as it should ({answer})");
         }
         thread::sleep(Duration::from_millis(100));
     }

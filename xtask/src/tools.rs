@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The program `cargo-lambda`, put into the project's own folder if need be.
 pub fn cargo_lambda(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    let own = project.own_folder().join("tools");
+    let own = project.own_folder().join("tools/cargo-lambda");
     let find =
         || programs::find("cargo-lambda", &[own.join("bin")]).filter(|program| is_good(program));
     if let Some(program) = find() {
@@ -95,8 +95,14 @@ fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
     environment.args(["-m", "venv"]).arg(folder);
     process::succeed(environment, "python3 -m venv", interrupt)?;
     let mut pip = guard::command(&folder.join("bin/pip"), GRACE);
-    pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg(format!("cargo-lambda=={CARGO_LAMBDA}"));
+    // Without its dependency, a compiler that only a deployment needs, of 400 MB.
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ])
+    .arg(format!("cargo-lambda=={CARGO_LAMBDA}"));
     process::succeed(pip, "pip install cargo-lambda", interrupt)
 }
 

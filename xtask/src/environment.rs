@@ -2,7 +2,10 @@
 
 use std::env;
 
-use crate::{project::Project, stores::Urls};
+use crate::{
+    project::{HEALTH, Project},
+    stores::Urls,
+};
 
 /// The table of the catalogue, as `stores` names it.
 const PRODUCTS_TABLE: &str = "products";
@@ -20,8 +23,7 @@ pub fn of_the_functions(
             .filter(|value| own_dynamodb && !value.is_empty())
             .unwrap_or_else(|| local.to_owned())
     };
-    // `health` asks every function but itself.
-    let asked: Vec<_> = project.functions().filter(|&it| it != "health").collect();
+    let asked: Vec<_> = project.functions().filter(|&it| it != HEALTH).collect();
     vec![
         ("API_URL", api.to_owned()),
         ("FUNCTIONS", asked.join(",")),

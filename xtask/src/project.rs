@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::process::without_cargos_variables;
 
+/// The function that asks all the others how they are.
+pub const HEALTH: &str = "health";
+
 /// The workspace.
 pub struct Project {
     /// Its folder.

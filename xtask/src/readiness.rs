@@ -1,13 +1,13 @@
 //! Whether the endpoints answer.
 
 use std::{
-    thread,
+    slice, thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::project::Project;
+use crate::project::{HEALTH, Project};
 
 /// How long one request may take. The first one to a function waits until
 /// `cargo lambda watch` has started it.
@@ -16,12 +16,13 @@ const REQUEST: Duration = Duration::from_secs(10);
 /// How long all of them together may take.
 const ALL: Duration = Duration::from_mins(1);
 
-/// One path of each function, in order of the functions: its shortest that is
-/// not its own health and takes no parameter.
+/// One path of each function: its shortest that is not its own health and
+/// takes no parameter. The one of `health`, which asks all the others, is last.
 pub fn paths(project: &Project) -> Vec<String> {
-    project
-        .routes
-        .iter()
+    let mut functions: Vec<_> = project.routes.iter().collect();
+    functions.sort_by_key(|(function, _)| *function == HEALTH);
+    functions
+        .into_iter()
         .filter_map(|(function, paths)| {
             let own_health = format!("/health/{function}");
             paths
@@ -43,11 +44,20 @@ pub fn wait(api: &str, paths: &[String]) -> Result<()> {
         .proxy(None)
         .build()
         .into();
+    // The last only once the others answer: what it asks of them meanwhile
+    // would only start more instances of each.
+    let (last, others) = paths.split_last().context("there are no functions")?;
+    all(&agent, api, others, deadline)?;
+    all(&agent, api, slice::from_ref(last), deadline)
+}
+
+/// Waits for all of them at once.
+fn all(agent: &ureq::Agent, api: &str, paths: &[String], deadline: Instant) -> Result<()> {
     let faults: Vec<_> = thread::scope(|scope| {
         let waits: Vec<_> = paths
             .iter()
-            .map(|path| (&agent, format!("{api}{path}")))
-            .map(|(agent, url)| scope.spawn(move || wait_for(agent, &url, deadline)))
+            .map(|path| format!("{api}{path}"))
+            .map(|url| scope.spawn(move || wait_for(agent, &url, deadline)))
             .collect();
         waits
             .into_iter()

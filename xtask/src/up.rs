@@ -85,7 +85,7 @@ pub struct Arguments {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 8,
+        default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     concurrency: u16,

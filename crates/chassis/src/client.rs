@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     Request, StatusCode, Uri,
-    header::ACCEPT,
+    header::{ACCEPT, RETRY_AFTER},
     uri::{PathAndQuery, Scheme},
 };
 use http_body_util::{BodyExt, Empty, Limited};
@@ -15,7 +15,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use crate::Call;
+use crate::{
+    Call,
+    call::{REQUEST_DEADLINE, TRACEPARENT},
+    resilience::{Classify, Failure},
+};
 
 /// The most bytes of an answer: what Lambda lets a function return.
 const MOST_BYTES: usize = 6 * 1024 * 1024;
@@ -38,6 +42,16 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its body.
     pub body: Bytes,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// When the other service said to come back (`Retry-After`, in seconds;
+    /// none of ours gives a date).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
 }
 
 /// Why there is no answer.
@@ -58,6 +72,16 @@ pub enum CallError {
     /// No answer in the time there was.
     #[error("no answer in time")]
     Elapsed(#[from] tokio::time::error::Elapsed),
+}
+
+/// A `GET` is safe to repeat, unless it cannot even be sent.
+impl Classify for CallError {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::NoApi | Self::Address(_) => Failure::Broken,
+            Self::Connection(_) | Self::Body(_) | Self::Elapsed(_) => Failure::Transient(None),
+        }
+    }
 }
 
 impl Client {
@@ -82,21 +106,33 @@ impl Client {
         Self { pool, api }
     }
 
-    /// Gets `target`, a path with its query, before the call's deadline.
+    /// Gets `target`, a path with its query, before the call's deadline. The other
+    /// service is told what is left of it, and which trace it is part of.
     ///
     /// # Errors
     ///
     /// [`CallError`] where there is no answer; an answer of any status is one.
     pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, CallError> {
+        let deadline = call.deadline;
         let uri = self.address(call, target)?;
+        let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
+            .header(REQUEST_DEADLINE, left)
+            .header(TRACEPARENT, call.trace.to_string())
             .body(Empty::new())?;
-        tokio::time::timeout_at(call.deadline.instant(), async {
+        tokio::time::timeout_at(deadline.instant(), async {
             let (head, body) = self.pool.request(request).await?.into_parts();
             let body = Limited::new(body, MOST_BYTES).collect().await;
+            let retry_after = head
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok());
             Ok(Answer {
                 status: head.status,
+                retry_after: retry_after
+                    .and_then(|s| s.parse().ok())
+                    .map(Duration::from_secs),
                 body: body.map_err(CallError::Body)?.to_bytes(),
             })
         })

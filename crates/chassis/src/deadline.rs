@@ -43,7 +43,8 @@ impl Deadline {
     /// This one, or so much time from now if that is sooner.
     #[must_use]
     pub fn at_most(self, time: Duration) -> Self {
-        Self(self.0.min(Instant::now() + time))
+        let then = Instant::now().checked_add(time);
+        Self(then.map_or(self.0, |then| self.0.min(then)))
     }
 
     /// What is left of it.

@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, join_all};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 use tokio::time::Instant;
 
-use crate::{Call, Problem, reply};
+use crate::{Call, Problem, reply, resilience::Dependency};
 
 /// The media type of a [`Health`] body.
 pub const MEDIA_TYPE: &str = "application/health+json";
@@ -26,6 +26,7 @@ pub struct Check {
     name: String,
     worst: HealthStatus,
     patience: Duration,
+    dependency: Option<Dependency>,
     ask: Arc<dyn Fn(Call) -> BoxFuture<'static, Seen> + Send + Sync>,
 }
 
@@ -46,7 +47,29 @@ impl Check {
             name: name.into(),
             worst,
             patience,
+            dependency: None,
             ask: Arc::new(move |call| Box::pin(ask(call))),
+        }
+    }
+
+    /// A check of a dependency, by its probe: its breaker's state is told too,
+    /// and while that is open nothing goes out.
+    #[must_use]
+    pub fn of(dependency: Dependency, worst: HealthStatus, patience: Duration) -> Self {
+        let asked = dependency.clone();
+        let check = Self::new(dependency.name(), worst, patience, move |call| {
+            let dependency = asked.clone();
+            async move {
+                if dependency.is_well(call.deadline).await {
+                    Ok(HealthStatus::Pass)
+                } else {
+                    Err("does not answer as it should".to_owned())
+                }
+            }
+        });
+        Self {
+            dependency: Some(dependency),
+            ..check
         }
     }
 
@@ -64,6 +87,9 @@ impl Check {
             status,
             observed_value: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             observed_unit: "ms".to_owned(),
+            breaker: self
+                .dependency
+                .map(|dependency| dependency.state().as_str().to_owned()),
             output,
         };
         (self.name, vec![check])

@@ -6,7 +6,7 @@
 //! Lambda event on its way in and out, unknown paths, wrong methods, panics,
 //! deadlines, health and the log.
 
-mod call;
+pub mod call;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod config;
@@ -19,9 +19,11 @@ pub mod negotiate;
 pub mod preconditions;
 mod problem;
 pub mod reply;
+pub mod resilience;
 mod router;
 mod start;
 mod telemetry;
+pub mod trace;
 
 pub use call::Call;
 pub use deadline::Deadline;

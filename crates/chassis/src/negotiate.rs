@@ -1,6 +1,9 @@
-//! Content negotiation by `Accept` (RFC 9110 §12.5.1).
+//! Content negotiation by `Accept` and `Accept-Encoding` (RFC 9110 §12.5).
 
-use http::{HeaderMap, header::ACCEPT};
+use http::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING},
+};
 
 /// Which of `offers` the client likes best; the first where it does not say,
 /// likes several alike, or accepts none of them.
@@ -33,6 +36,42 @@ pub fn best<'o>(headers: &HeaderMap, offers: &[&'o str]) -> Option<&'o str> {
     liked
         .map(|(offer, ..)| offer)
         .or_else(|| offers.first().copied())
+}
+
+/// Which of `codings` to send content in that is there in all of them; nothing
+/// for content as it is, which a client gets that does not ask for a coding.
+///
+/// The one of the highest quality is chosen, the first of several alike, and
+/// content as it is only where that is liked better or all else is refused.
+#[must_use]
+pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static str> {
+    let accepts = headers.get_all(ACCEPT_ENCODING).iter();
+    let accepts = accepts.filter_map(|value| value.to_str().ok());
+    let listed: Vec<_> = accepts
+        .flat_map(|value| value.split(','))
+        .filter_map(|element| {
+            let (name, weight) = element.split_once(';').unwrap_or((element, "q=1"));
+            let (q, value) = weight.split_once('=')?;
+            let quality = quality(value.trim())?;
+            (q.trim().eq_ignore_ascii_case("q")).then_some((name.trim(), quality))
+        })
+        .collect();
+    let quality_of = |coding: &str| {
+        let named = |name: &str| {
+            let found = listed.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            found.map(|&(_, quality)| quality)
+        };
+        named(coding).or_else(|| named("*"))
+    };
+    let plain = quality_of("identity").unwrap_or(0);
+    let mut liked = None;
+    for &coding in codings {
+        let quality = quality_of(coding).unwrap_or(0);
+        if quality > 0 && quality >= plain && liked.is_none_or(|(_, best)| quality > best) {
+            liked = Some((coding, quality));
+        }
+    }
+    liked.map(|(coding, _)| coding)
 }
 
 /// A media range of an `Accept` header, such as `text/*;q=0.5`.
@@ -121,6 +160,33 @@ mod tests {
         ] {
             assert_eq!(chosen(accept), offer, "{accept}");
         }
+    }
+
+    #[test]
+    fn the_best_liked_coding_is_chosen() {
+        let chosen = |accept: &str| {
+            let headers =
+                HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_str(accept).unwrap())]);
+            coding(&headers, &["br", "gzip"])
+        };
+        for (accept, coding) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip", Some("gzip")),
+            ("GZip;Q=0.5", Some("gzip")),
+            ("br;q=0.5, gzip;q=0.8", Some("gzip")),
+            ("br;q=0, *", Some("gzip")),
+            ("*", Some("br")),
+            ("identity, gzip;q=0.5", None),
+            ("br;q=0, gzip;q=0", None),
+            ("*;q=0", None),
+            ("deflate, zstd", None),
+            ("br;q=2, gzip;v=1", None),
+            (";,=", None),
+            ("", None),
+        ] {
+            assert_eq!(chosen(accept), coding, "{accept}");
+        }
+        assert_eq!(coding(&HeaderMap::new(), &["br", "gzip"]), None);
     }
 
     #[test]

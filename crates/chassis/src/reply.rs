@@ -44,7 +44,7 @@ pub fn text(text: impl Into<Body>) -> Response {
 
 /// A page.
 #[must_use]
-pub fn html(page: &'static str) -> Response {
+pub fn html(page: impl Into<Body>) -> Response {
     typed("text/html; charset=utf-8", page)
 }
 

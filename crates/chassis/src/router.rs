@@ -1,6 +1,6 @@
 //! A service's routes, and what every answer of it has in common.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,6 +18,10 @@ use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 use crate::{Call, Problem, health, health::Check};
+
+/// A request with less time than this is turned away at once: shedding what
+/// cannot be served leaves the time to what can.
+const LEAST: Duration = Duration::from_millis(5);
 
 /// The routes of a service, each declared once, beside its handlers.
 ///
@@ -123,13 +127,18 @@ impl Service {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
 
-        let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
-        let response = match timeout_at(call.deadline.instant(), routed).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
-            Err(_elapsed) => {
-                let detail = "The request could not be answered in the time it had.";
-                Problem::unavailable(detail, 1).into_response()
+        let response = if call.deadline.remaining() < LEAST {
+            let detail = "The request had no time left when it came.";
+            Problem::unavailable(detail, 1).into_response()
+        } else {
+            let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+            match timeout_at(call.deadline.instant(), routed).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
+                Err(_elapsed) => {
+                    let detail = "The request could not be answered in the time it had.";
+                    Problem::unavailable(detail, 1).into_response()
+                }
             }
         };
         let response = self.finish(response, &method, &path, &call.request_id);
@@ -137,6 +146,7 @@ impl Service {
         tracing::info!(
             service = self.name,
             request_id = call.request_id,
+            trace_id = format_args!("{:032x}", call.trace.trace_id),
             method = %method,
             path,
             status = response.status().as_u16(),

@@ -39,6 +39,10 @@ pub struct HealthCheck {
     pub observed_value: u64,
     /// `ms`.
     pub observed_unit: String,
+    /// What its circuit breaker lets through: `closed`, `open` or `half-open`;
+    /// absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<String>,
     /// What was wrong, in a few words without internals; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

@@ -2,9 +2,10 @@
 //!
 //! No signal can be relied on to tell a program that its parent was killed,
 //! and none reaches its grandchildren. So a guarded program is started by a
-//! guard: this very executable, in a session of its own, whose standard input
-//! is a pipe that its parent holds. When the pipe closes, because the parent
-//! says so or is no more, the guard ends every process of its session.
+//! guard: this very executable, whose standard input is a pipe that its parent
+//! holds. When the pipe closes, because the parent says so or is no more, the
+//! guard ends every process below it. Its session is its own, so that the
+//! terminal's Ctrl-C reaches the parent alone.
 
 use std::{
     env,
@@ -18,13 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process, setsid};
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
-use crate::session;
+use crate::family::Family;
 
 /// The first argument that makes an executable a guard.
 const MARK: &str = "--guard-a-program";
@@ -122,7 +123,7 @@ impl Guarded {
             self.status = self.guard.try_wait()?;
             if self.status.is_some() {
                 // Nothing is left, unless the guard itself was killed.
-                session::end(self.session(), REMAINS);
+                self.family().end(REMAINS);
             }
         }
         Ok(self.status)
@@ -137,16 +138,15 @@ impl Guarded {
             if Instant::now() >= deadline {
                 let _ = self.guard.kill();
                 let _ = self.guard.wait();
-                session::end(self.session(), REMAINS);
+                self.family().end(REMAINS);
                 return;
             }
             thread::sleep(LOOK);
         }
     }
 
-    /// The guard leads its session, whose number is therefore the guard's.
-    fn session(&self) -> Pid {
-        Pid::from_child(&self.guard)
+    fn family(&self) -> Family {
+        Family::of(Pid::from_child(&self.guard))
     }
 }
 
@@ -162,9 +162,7 @@ fn run(
     arguments: impl Iterator<Item = OsString>,
     grace: Duration,
 ) -> io::Result<ExitStatus> {
-    // Whatever the program starts stays in this session, even in process
-    // groups of its own, and the terminal's Ctrl-C does not reach it.
-    let session = setsid()?;
+    let family = Family::found()?;
     let (asked, stop) = mpsc::channel();
     let parent = asked.clone();
     thread::spawn(move || {
@@ -190,7 +188,7 @@ fn run(
             break stop_child(&mut child, grace)?;
         }
     };
-    session::end(session, REMAINS);
+    family.end(REMAINS);
     Ok(status)
 }
 

@@ -4,9 +4,9 @@
 //! A crate of its own because both `xtask` and `stores` need it, and `xtask`
 //! must not compile a database to show its help.
 
+mod family;
 mod find;
 pub mod guard;
-mod session;
 
 pub use find::{find, mariadbd};
 pub use guard::Guarded;

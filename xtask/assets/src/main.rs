@@ -1,0 +1,177 @@
+//! Fetches Swagger UI and ReDoc from the npm registry at pinned versions,
+//! checks every byte, and puts what the docs function embeds of them under
+//! `functions/docs/assets/vendor`. `cargo xtask assets` runs it.
+//!
+//! With `--check` it writes nothing and fails where it would.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use brotli::enc::BrotliEncoderParams;
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha512};
+
+/// A package of the npm registry.
+struct Package {
+    name: &'static str,
+    version: &'static str,
+    /// Of its archive, as the registry's `dist.integrity`: SHA-512 in base64.
+    integrity: &'static str,
+    /// What is embedded, compressed; source maps are not there, so nothing is
+    /// to point at them.
+    files: &'static [&'static str],
+    /// What goes with it, as it is, under these names.
+    licences: &'static [(&'static str, &'static str)],
+    /// What is changed in the files: each text stands there exactly once.
+    changes: &'static [(&'static str, &'static str)],
+}
+
+const PACKAGES: [Package; 2] = [
+    Package {
+        name: "swagger-ui-dist",
+        version: "5.35.0",
+        integrity: "U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
+        files: &["swagger-ui-bundle.js", "swagger-ui.css"],
+        licences: &[
+            ("LICENSE", "swagger-ui.LICENSE"),
+            ("NOTICE", "swagger-ui.NOTICE"),
+            ("swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-bundle.js.LICENSE.txt"),
+        ],
+        changes: &[],
+    },
+    Package {
+        name: "redoc",
+        version: "2.5.4",
+        integrity: "M6jWhG1qoBnH6TFmzJnstyCZ87HmOY/UzDm78mHiYihEdlV/YcS9ogOo1NlElnJMeLsyxHFe2yFc4sNjHTrABQ==",
+        files: &["bundles/redoc.standalone.js"],
+        licences: &[
+            ("LICENSE", "redoc.LICENSE"),
+            ("bundles/redoc.standalone.js.LICENSE.txt", "redoc.standalone.js.LICENSE.txt"),
+        ],
+        // An image on another host: an empty one of our own in its place.
+        changes: &[(
+            "https://cdn.redoc.ly/redoc/logo-mini.svg",
+            "data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27/%3E",
+        )],
+    },
+];
+
+fn main() -> Result<()> {
+    let check = std::env::args().skip(1).any(|argument| argument == "--check");
+    // This package is two folders below the project.
+    let vendor: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "../../functions/docs/assets/vendor"].iter().collect();
+    let mut stale = Vec::new();
+    for package in &PACKAGES {
+        for (name, content) in package.fetch()? {
+            let file = vendor.join(&name);
+            if fs::read(&file).is_ok_and(|there| there == content) {
+                continue;
+            }
+            if check {
+                stale.push(name);
+            } else {
+                fs::write(&file, content).with_context(|| file.display().to_string())?;
+                eprintln!("wrote {name}");
+            }
+        }
+    }
+    if !stale.is_empty() {
+        bail!(
+            "not as the packages have it, in functions/docs/assets/vendor: {}; \
+             `cargo xtask assets` writes them anew",
+            stale.join(", ")
+        );
+    }
+    Ok(())
+}
+
+impl Package {
+    /// What is embedded of it and the licences that go with that, by file name.
+    fn fetch(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut there = self.unpack(&self.download()?)?;
+        let mut take = |name: &str| {
+            let content = there.remove(Path::new("package").join(name).as_path());
+            content.with_context(|| format!("{} has no {name}", self.name))
+        };
+        let mut files = BTreeMap::new();
+        for (theirs, ours) in self.licences {
+            files.insert((*ours).to_owned(), take(theirs)?);
+        }
+        for path in self.files {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let content = String::from_utf8(take(path)?)?;
+            let content = self.change(&content)?;
+            files.insert(format!("{name}.br"), compress(content.as_bytes())?);
+        }
+        Ok(files)
+    }
+
+    /// The package's archive, of which every byte is checked.
+    fn download(&self) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir()?;
+        let wanted = format!("{}@{}", self.name, self.version);
+        let output = Command::new("npm")
+            .args(["pack", "--silent", "--ignore-scripts", &wanted])
+            .current_dir(folder.path())
+            .output()
+            .context("npm cannot be started: it comes with Node.js")?;
+        ensure!(
+            output.status.success(),
+            "npm pack {wanted} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let archive = folder.path().join(format!("{}-{}.tgz", self.name, self.version));
+        let archive = fs::read(&archive).with_context(|| archive.display().to_string())?;
+        let integrity = STANDARD.encode(Sha512::digest(&archive));
+        ensure!(
+            integrity == self.integrity,
+            "{wanted} is not what it was: its SHA-512 is {integrity}, and {} was expected",
+            self.integrity
+        );
+        Ok(archive)
+    }
+
+    fn unpack(&self, archive: &[u8]) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+        let mut files = BTreeMap::new();
+        for entry in tar::Archive::new(GzDecoder::new(archive)).entries()? {
+            let mut entry = entry?;
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            files.insert(entry.path()?.into_owned(), content);
+        }
+        ensure!(!files.is_empty(), "{} is empty", self.name);
+        Ok(files)
+    }
+
+    /// The content with what is changed in it, and no word of a source map.
+    fn change(&self, content: &str) -> Result<String> {
+        let lines = content.lines().filter(|line| !line.contains("# sourceMappingURL="));
+        let mut content = lines.collect::<Vec<_>>().join("\n") + "\n";
+        for (theirs, ours) in self.changes {
+            let count = content.matches(theirs).count();
+            ensure!(count == 1, "{} has {theirs} {count} times", self.name);
+            content = content.replace(theirs, ours);
+        }
+        Ok(content)
+    }
+}
+
+fn compress(content: &[u8]) -> Result<Vec<u8>> {
+    let parameters = BrotliEncoderParams {
+        quality: 11,
+        lgwin: 24,
+        size_hint: content.len(),
+        ..BrotliEncoderParams::default()
+    };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompress(&mut &content[..], &mut compressed, &parameters)?;
+    Ok(compressed)
+}

@@ -1,0 +1,83 @@
+//! `/mysqldata`: the orders.
+
+use axum::{extract::State, response::Response};
+use chassis::{Input, JSON, Params, Problem, cursor::List, negotiate, reply};
+use dto::{
+    order::{NewOrder, OrderStatus, Pricing},
+    read::{Lines, text_fault},
+};
+use http::{StatusCode, header::LOCATION};
+
+use crate::{
+    Error, Orders,
+    order::answer,
+    page::page,
+    period::Period,
+    placement,
+    store::{Filter, Insert, Position, Select},
+};
+
+/// The filters of the list. A cursor is bound to them; `limit` may change from
+/// page to page.
+const FILTERS: [&str; 4] = ["status", "customer", "from", "to"];
+
+/// `GET`: a page of the orders, newest first.
+pub async fn list(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
+    let params = input.params(&["status", "customer", "from", "to", "limit", "cursor"]);
+    let filter = filter(&mut input, &params);
+    let limit = input.limit(&params);
+    let filters = FILTERS.map(|name| (name, params.get(name)));
+    let list = List {
+        name: "/mysqldata",
+        filters: &filters,
+    };
+    let after: Option<Position> = input.cursor(&params, &list);
+    let offers = ["application/json", "text/plain"];
+    let media_type = negotiate::best(&input.headers, &offers);
+    let deadline = input.call.deadline;
+    input.finish(Some(()))?;
+
+    let select = Select {
+        filter,
+        after,
+        // One more than asked for tells whether there is another page.
+        count: limit + 1,
+    };
+    let found = orders.store.run(deadline, &select).await?;
+    let response = match media_type {
+        Some("text/plain") => reply::text("Test MySQL"),
+        _ => reply::json(StatusCode::OK, &page(found, limit, &list)?)?,
+    };
+    Ok(reply::vary_accept(response))
+}
+
+fn filter(input: &mut Input, params: &Params) -> Filter {
+    let status = input.param(params, "status", OrderStatus::RULE, OrderStatus::parse);
+    let rule = "must be 1 to 200 characters, none of them a control character";
+    let customer = input.param(params, "customer", rule, |text| {
+        let fault = text_fault(text, 1..=200, Lines::One);
+        fault.is_none().then(|| text.to_owned())
+    });
+    Filter {
+        status,
+        customer,
+        period: Period::read(input, params),
+    }
+}
+
+/// `POST`: places an order, at the prices that the catalogue asks now.
+pub async fn place(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
+    input.params(&[]);
+    let new = input.json(JSON, NewOrder::read)?;
+    let call = input.call.clone();
+    let new = input.finish(new)?;
+
+    let products = new.lines.iter().map(|line| &line.product_id);
+    let offers = orders.catalogue.offers(&call, products).await;
+    let order = placement::order(new, offers.map_err(Error::from)?, Pricing::Live)?;
+    orders.store.run(call.deadline, &Insert(&order)).await?;
+
+    let location = format!("/mysqldata/{}", order.id);
+    let response = answer(StatusCode::CREATED, &order)?;
+    Ok(reply::with_header(response, LOCATION, &location))
+}

@@ -1,0 +1,73 @@
+//! What the orders come to, added up by the database.
+
+use dto::{
+    Money,
+    order::{OrderStatus, RowKey, SummaryKey, SummaryRow},
+    product::ProductId,
+};
+use mysql_async::{Conn, Row, prelude::Queryable};
+
+use super::{Conditions, Work, columns};
+use crate::{error::Error, period::Period};
+
+/// Adds the orders up, one row for each key and currency, in order of both.
+/// Cancelled orders count by status alone.
+pub struct Summarise {
+    /// What there is a row for.
+    pub by: SummaryKey,
+    /// The time in which the orders were placed.
+    pub period: Period,
+}
+
+impl Work for Summarise {
+    type Done = Vec<SummaryRow>;
+
+    async fn run(&self, connection: &mut Conn) -> Result<Vec<SummaryRow>, Error> {
+        let mut conditions = Conditions::default();
+        conditions.add_period(self.period);
+        if self.by != SummaryKey::Status {
+            conditions.add("status <> ?", [OrderStatus::Cancelled.as_str().into()]);
+        }
+        let sql = select(self.by, &conditions.all());
+        let rows: Vec<Row> = connection.exec(sql, conditions.values).await?;
+        rows.into_iter()
+            .map(|row| summary_row(self.by, row))
+            .collect()
+    }
+}
+
+fn select(by: SummaryKey, conditions: &str) -> String {
+    let day = "DATE_FORMAT(created_at, '%Y-%m-%d')";
+    let (key, quantity, revenue, from) = match by {
+        SummaryKey::Day => (day, "quantity", "total", "orders"),
+        SummaryKey::Status => ("status", "quantity", "total", "orders"),
+        // A product stands in an order once, so its lines count its orders.
+        SummaryKey::Product => (
+            "product_id",
+            "order_lines.quantity",
+            "order_lines.quantity * unit_price",
+            "orders JOIN order_lines ON order_id = id",
+        ),
+    };
+    format!(
+        "SELECT {key}, currency, COUNT(*), SUM({quantity}), SUM({revenue}) FROM {from} \
+         WHERE {conditions} GROUP BY {key}, currency ORDER BY {key}, currency"
+    )
+}
+
+/// The sums are DECIMAL, which travels as text and is read exactly.
+fn summary_row(by: SummaryKey, row: Row) -> Result<SummaryRow, Error> {
+    let (key, currency, orders, quantity, amount) =
+        columns::<(String, String, i64, i64, i64)>(row)?;
+    let key = match by {
+        SummaryKey::Day => Some(RowKey::Day(key)),
+        SummaryKey::Product => ProductId::parse(&key).map(RowKey::Product),
+        SummaryKey::Status => OrderStatus::parse(&key).map(RowKey::Status),
+    };
+    Ok(SummaryRow {
+        key: key.ok_or(Error::Row("a key of a summary is none"))?,
+        orders,
+        quantity,
+        revenue: Money { amount, currency },
+    })
+}

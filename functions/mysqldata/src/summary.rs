@@ -1,0 +1,24 @@
+//! `/mysqldata/summary`: what the orders come to.
+
+use axum::{extract::State, response::Response};
+use chassis::{Input, Problem, reply};
+use dto::order::{OrderSummary, SummaryKey};
+use http::StatusCode;
+
+use crate::{Orders, period::Period, store::Summarise};
+
+/// `GET`: what the orders come to by day, product or status.
+pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
+    let params = input.params(&["from", "to", "by"]);
+    let period = Period::read(&mut input, &params);
+    let rule = "must be day, product or status";
+    let by = input.param(&params, "by", rule, SummaryKey::parse);
+    let deadline = input.call.deadline;
+    let by = input.finish(Some(by.unwrap_or(SummaryKey::Day)))?;
+
+    let rows = orders
+        .store
+        .run(deadline, &Summarise { by, period })
+        .await?;
+    reply::json(StatusCode::OK, &OrderSummary { by, rows })
+}

@@ -66,13 +66,13 @@ pub struct Arguments {
     ///
     /// Tables that are missing are made. Region and credentials are those of
     /// your environment, if it has any.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = http_url)]
     dynamodb_url: Option<String>,
 
     /// Use your own MySQL, at mysql://user:password@host:port/database
     ///
     /// The database is made if it is missing, and migrated.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = mysql_url)]
     mysql_url: Option<String>,
 
     /// Drop the data that is kept in .kea/data and begin anew
@@ -244,6 +244,22 @@ impl Arguments {
         println!();
         println!("Ctrl-C stops everything.");
     }
+}
+
+/// Whether it looks like one; the stores find out whether it is.
+fn http_url(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("http://") || text.starts_with("https://");
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it must begin with http:// or https://".to_owned())
+}
+
+/// Whether it looks like one; the stores find out whether it is.
+fn mysql_url(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("mysql://") && text.matches('/').count() == 3;
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "its form is mysql://user:password@host:port/database".to_owned())
 }
 
 /// Takes the lock of the data folder, which two runs would fight over.

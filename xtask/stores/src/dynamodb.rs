@@ -10,7 +10,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
-    error::DisplayErrorContext,
     operation::create_table::CreateTableError,
     types::{BillingMode, KeySchemaElement, TableDescription, TableStatus},
 };
@@ -151,7 +150,7 @@ async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> 
             if error
                 .as_service_error()
                 .is_some_and(CreateTableError::is_resource_in_use_exception) => {}
-        Err(error) => bail!("{}", DisplayErrorContext(&error)),
+        Err(error) => return Err(error.into()),
     }
     let found = tokio::time::timeout(TABLE_DEADLINE, active(client, name))
         .await
@@ -162,12 +161,7 @@ async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> 
 /// Waits until the table is active, which in the cloud takes seconds.
 async fn active(client: &Client, name: &str) -> Result<TableDescription> {
     loop {
-        let answer = client
-            .describe_table()
-            .table_name(name)
-            .send()
-            .await
-            .map_err(|error| anyhow!("{}", DisplayErrorContext(&error)))?;
+        let answer = client.describe_table().table_name(name).send().await?;
         match answer.table {
             Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
             _ => tokio::time::sleep(Duration::from_millis(200)).await,

@@ -79,10 +79,23 @@ fn main() -> ExitCode {
     match runtime.block_on(run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stores: {error:#}");
+            eprintln!("stores: {}", explained(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, without those that another repeats already.
+fn explained(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 /// Runs the stores until it is told to stop. What was started is stopped by
@@ -138,7 +151,10 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         .await
         .with_context(|| format!("DynamoDB at {}", store.url))?;
     if arguments.sample && tables.iter().any(|table| table == "products") {
-        sample::insert_products(&client, "products").await?;
+        let count = sample::insert_products(&client, "products").await?;
+        if count > 0 {
+            eprintln!("stores: put {count} sample products into DynamoDB");
+        }
     }
     eprintln!("stores: DynamoDB is ready at {}", store.url);
     Ok(store)
@@ -178,7 +194,10 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
     };
     mysql::migrate(&store.url, &stores::migrations()).await?;
     if arguments.sample {
-        sample::insert_orders(&store.url).await?;
+        let count = sample::insert_orders(&store.url).await?;
+        if count > 0 {
+            eprintln!("stores: put {count} sample orders into MySQL");
+        }
     }
     eprintln!(
         "stores: MySQL is ready at {}",

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::{
     Client,
-    error::DisplayErrorContext,
     types::{AttributeValue, PutRequest, WriteRequest},
 };
 use mysql_async::{TxOpts, Value, prelude::Queryable};
@@ -154,13 +153,7 @@ pub fn orders() -> Result<Vec<Order>> {
 /// # Errors
 /// The store does not answer or refuses.
 pub async fn insert_products(client: &Client, table: &str) -> Result<usize> {
-    let found = client
-        .scan()
-        .table_name(table)
-        .limit(1)
-        .send()
-        .await
-        .map_err(|error| anyhow!("{}", DisplayErrorContext(&error)))?;
+    let found = client.scan().table_name(table).limit(1).send().await?;
     if found.count() > 0 {
         return Ok(0);
     }
@@ -187,8 +180,7 @@ async fn write(client: &Client, mut requests: HashMap<String, Vec<WriteRequest>>
             .batch_write_item()
             .set_request_items(Some(requests))
             .send()
-            .await
-            .map_err(|error| anyhow!("{}", DisplayErrorContext(&error)))?;
+            .await?;
         requests = answer.unprocessed_items.unwrap_or_default();
         if requests.is_empty() {
             return Ok(());

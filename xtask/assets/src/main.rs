@@ -42,7 +42,10 @@ const PACKAGES: [Package; 2] = [
         licences: &[
             ("LICENSE", "swagger-ui.LICENSE"),
             ("NOTICE", "swagger-ui.NOTICE"),
-            ("swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-bundle.js.LICENSE.txt"),
+            (
+                "swagger-ui-bundle.js.LICENSE.txt",
+                "swagger-ui-bundle.js.LICENSE.txt",
+            ),
         ],
         changes: &[],
     },
@@ -53,7 +56,10 @@ const PACKAGES: [Package; 2] = [
         files: &["bundles/redoc.standalone.js"],
         licences: &[
             ("LICENSE", "redoc.LICENSE"),
-            ("bundles/redoc.standalone.js.LICENSE.txt", "redoc.standalone.js.LICENSE.txt"),
+            (
+                "bundles/redoc.standalone.js.LICENSE.txt",
+                "redoc.standalone.js.LICENSE.txt",
+            ),
         ],
         // An image on another host: an empty one of our own in its place.
         changes: &[(
@@ -64,10 +70,16 @@ const PACKAGES: [Package; 2] = [
 ];
 
 fn main() -> Result<()> {
-    let check = std::env::args().skip(1).any(|argument| argument == "--check");
+    let check = std::env::args()
+        .skip(1)
+        .any(|argument| argument == "--check");
     // This package is two folders below the project.
-    let vendor: PathBuf =
-        [env!("CARGO_MANIFEST_DIR"), "../../functions/docs/assets/vendor"].iter().collect();
+    let vendor: PathBuf = [
+        env!("CARGO_MANIFEST_DIR"),
+        "../../functions/docs/assets/vendor",
+    ]
+    .iter()
+    .collect();
     let mut stale = Vec::new();
     for package in &PACKAGES {
         for (name, content) in package.fetch()? {
@@ -128,7 +140,9 @@ impl Package {
             "npm pack {wanted} failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let archive = folder.path().join(format!("{}-{}.tgz", self.name, self.version));
+        let archive = folder
+            .path()
+            .join(format!("{}-{}.tgz", self.name, self.version));
         let archive = fs::read(&archive).with_context(|| archive.display().to_string())?;
         let integrity = STANDARD.encode(Sha512::digest(&archive));
         ensure!(
@@ -153,7 +167,11 @@ impl Package {
 
     /// The content with what is changed in it, and no word of a source map.
     fn change(&self, content: &str) -> Result<String> {
-        let lines = content.lines().filter(|line| !line.contains("# sourceMappingURL="));
+        let points = |line: &&str| {
+            let marks = ["//# sourceMappingURL=", "/*# sourceMappingURL="];
+            !marks.iter().any(|mark| line.starts_with(mark))
+        };
+        let lines = content.lines().filter(points);
         let mut content = lines.collect::<Vec<_>>().join("\n") + "\n";
         for (theirs, ours) in self.changes {
             let count = content.matches(theirs).count();

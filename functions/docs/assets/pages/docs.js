@@ -1,0 +1,18 @@
+// Swagger UI over the document of the same origin.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
+SwaggerUIBundle({
+  url: "/openapi.json",
+  domNode: document.getElementById("api"),
+  deepLinking: true,
+  displayOperationId: false,
+  displayRequestDuration: true,
+  filter: true,
+  tagsSorter: undefined,
+  tryItOutEnabled: false,
+  // Another host would be asked whether the document is valid.
+  validatorUrl: null,
+});

@@ -1,0 +1,170 @@
+//! Compresses what the function serves and names it by its hash, so that the
+//! function itself has nothing to do but hand it out.
+//!
+//! What others made lies in `assets/vendor`, compressed by brotli already:
+//! `cargo xtask assets` puts it there. What is ours lies beside it as it was
+//! written. A `{{name}}` in a page becomes the path of the asset of that name.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use brotli::enc::BrotliEncoderParams;
+use flate2::{Compression, GzBuilder};
+use sha2::{Digest, Sha256};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Served under names that hold their hash, with the media type of each.
+const ASSETS: [(&str, &str); 9] = [
+    ("vendor/swagger-ui.css", "text/css; charset=utf-8"),
+    (
+        "vendor/swagger-ui-bundle.js",
+        "text/javascript; charset=utf-8",
+    ),
+    (
+        "vendor/redoc.standalone.js",
+        "text/javascript; charset=utf-8",
+    ),
+    ("pages/docs.css", "text/css; charset=utf-8"),
+    ("pages/docs.js", "text/javascript; charset=utf-8"),
+    ("pages/favicon.svg", "image/svg+xml"),
+    ("pages/problems.css", "text/css; charset=utf-8"),
+    ("pages/redoc.css", "text/css; charset=utf-8"),
+    ("pages/redoc.js", "text/javascript; charset=utf-8"),
+];
+
+/// Served under names of their own, with the constant that each becomes.
+const PAGES: [(&str, &str, &str); 5] = [
+    ("pages/favicon.svg", "image/svg+xml", "FAVICON"),
+    ("openapi.json", "application/json", "OPENAPI_JSON"),
+    ("openapi.yaml", "application/yaml", "OPENAPI_YAML"),
+    ("pages/docs.html", "text/html; charset=utf-8", "DOCS"),
+    ("pages/redoc.html", "text/html; charset=utf-8", "REDOC"),
+];
+
+/// The assets that the code itself links to.
+const LINKED: [(&str, &str); 2] = [("favicon.svg", "ICON_PATH"), ("problems.css", "STYLE_PATH")];
+
+fn main() -> Result<()> {
+    let table = Table {
+        assets: PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("assets"),
+        out: PathBuf::from(env::var("OUT_DIR")?),
+    };
+    let mut rust = String::new();
+    let mut paths = Vec::new();
+
+    rust.push_str("/// Every asset, with the name it has under `/docs/`.\n");
+    rust.push_str("pub static ASSETS: &[(&str, Asset)] = &[\n");
+    for (file, media_type) in ASSETS {
+        let content = table.read(file)?;
+        let (stem, extension) = name_of(file)
+            .rsplit_once('.')
+            .ok_or("a file has an extension")?;
+        let name = format!("{stem}-{:.12}.{extension}", hash(&content));
+        rust += &format!(
+            "    ({name:?}, {}),\n",
+            table.entry(file, media_type, &content)?
+        );
+        paths.push((name_of(file), format!("/docs/{name}")));
+    }
+    rust.push_str("];\n");
+
+    for (name, constant) in LINKED {
+        let linked = paths.iter().find(|(asset, _)| *asset == name);
+        let (_, path) = linked.ok_or("what is linked is an asset")?;
+        rust += &format!("/// The path of `{name}`.\npub const {constant}: &str = {path:?};\n");
+    }
+    for (file, media_type, constant) in PAGES {
+        let mut content = table.read(file)?;
+        if file.ends_with(".html") {
+            let mut page = String::from_utf8(content)?;
+            for (name, path) in &paths {
+                page = page.replace(&format!("{{{{{name}}}}}"), path);
+            }
+            if page.contains("{{") {
+                return Err(format!("{file} names an asset that there is not").into());
+            }
+            content = page.into_bytes();
+        }
+        let entry = table.entry(file, media_type, &content)?;
+        rust += &format!("/// `{file}`.\npub static {constant}: Asset = {entry};\n");
+    }
+    fs::write(table.out.join("embedded.rs"), rust)?;
+    println!("cargo::rerun-if-changed=assets");
+    println!("cargo::rerun-if-changed=build.rs");
+    Ok(())
+}
+
+struct Table {
+    assets: PathBuf,
+    out: PathBuf,
+}
+
+impl Table {
+    /// The file as its readers are to have it.
+    fn read(&self, file: &str) -> Result<Vec<u8>> {
+        if !file.starts_with("vendor/") {
+            return read(&self.assets.join(file));
+        }
+        let compressed = read(&self.brotli(file))?;
+        let mut content = Vec::new();
+        brotli::Decompressor::new(&compressed[..], 64 * 1024).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// Where the file is, or is to be, compressed by brotli.
+    fn brotli(&self, file: &str) -> PathBuf {
+        let folder = if file.starts_with("vendor/") {
+            &self.assets
+        } else {
+            &self.out
+        };
+        folder.join(format!("{file}.br"))
+    }
+
+    /// Compresses it both ways and gives the expression that embeds it.
+    fn entry(&self, file: &str, media_type: &str, content: &[u8]) -> Result<String> {
+        let (brotli, gzip) = (self.brotli(file), self.out.join(format!("{file}.gz")));
+        if let Some(folder) = gzip.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        if !file.starts_with("vendor/") {
+            let parameters = BrotliEncoderParams {
+                quality: 11,
+                size_hint: content.len(),
+                ..BrotliEncoderParams::default()
+            };
+            let mut compressed = Vec::new();
+            brotli::BrotliCompress(&mut &content[..], &mut compressed, &parameters)?;
+            fs::write(&brotli, compressed)?;
+        }
+        // Without a time in it, the same every time.
+        let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+        encoder.write_all(content)?;
+        fs::write(&gzip, encoder.finish()?)?;
+        Ok(format!(
+            "Asset {{ media_type: {media_type:?}, hash: {:?}, brotli: include_bytes!({brotli:?}), gzip: include_bytes!({gzip:?}) }}",
+            &hash(content)[..32],
+        ))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn name_of(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+fn hash(content: &[u8]) -> String {
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,8 @@
+//! The `docs` function.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    chassis::start(|_| Some(()), async |()| docs::router()).await
+}

@@ -31,7 +31,6 @@ CREATE TABLE order_lines (
     quantity   INT           NOT NULL,
     unit_price BIGINT        NOT NULL,
     PRIMARY KEY (order_id, position),
-    KEY order_lines_by_product (product_id),
     CONSTRAINT order_lines_of_order FOREIGN KEY (order_id) REFERENCES orders (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_bin;
 

@@ -122,13 +122,13 @@ fn kind(error: &MysqlError) -> Kind {
         MysqlError::Server(error) => match error.code {
             // A record changed since it was read, lock wait time-out, deadlock.
             1020 | 1205 | 1213 => Kind::Contended,
-            // Its disk is full; it is out of memory or threads; the user or the
-            // host has too many connections; it is read-only, as during a
-            // failover; a connection or a query was killed.
-            1021 | 1037 | 1038 | 1041 | 1114 | 1129 | 1135 | 1203 | 1226 | 1290 | 1317 | 1792
-            | 1836 | 1927 | 1969 | 3024 | 4031 => Kind::Away,
-            // Too many connections, shutting down, and all else that breaks a
-            // connection (SQLSTATE class 08).
+            // It, the host or the user has too many connections, which it says
+            // before it speaks of states; its disk is full; it is out of memory
+            // or threads; it is read-only, as during a failover; a connection
+            // or a query was killed.
+            1040 | 1129 | 1203 | 1226 | 1021 | 1114 | 1037 | 1038 | 1041 | 1135 | 1290 | 1792
+            | 1836 | 1317 | 1927 | 1969 | 3024 | 4031 => Kind::Away,
+            // It is shutting down, and all else that breaks a connection.
             _ if error.state.starts_with("08") => Kind::Away,
             _ => Kind::Other,
         },
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(status(MysqlError::from(broken)), 503);
         assert_eq!(status(MysqlError::from(DriverError::ConnectionClosed)), 503);
         for (code, state) in [
-            (1040, "08004"),
+            (1040, "HY000"),
             (1053, "08S01"),
             (1205, "HY000"),
             (1213, "40001"),

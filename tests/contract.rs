@@ -18,7 +18,9 @@ fn compare(routers: &Routes, theirs: &Routes, place: &str) {
     let mut wrong = Vec::new();
     for (path, function) in routers {
         match theirs.get(path) {
-            None => wrong.push(format!("{path} of {function} is missing in {place}: add it there")),
+            None => wrong.push(format!(
+                "{path} of {function} is missing in {place}: add it there"
+            )),
             Some(other) if other != function => wrong.push(format!(
                 "{path} goes to {other} in {place}, and it is {function} that declares it"
             )),
@@ -47,7 +49,10 @@ fn deployed(template: &Value) -> BTreeMap<String, &Value> {
     let functions = resources.filter(|r| r["Type"] == "AWS::Serverless::Function");
     let named = functions.map(|function| {
         let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
-        (binary.expect("a function names its Binary").to_owned(), function)
+        (
+            binary.expect("a function names its Binary").to_owned(),
+            function,
+        )
     });
     named.collect()
 }
@@ -56,12 +61,20 @@ fn deployed(template: &Value) -> BTreeMap<String, &Value> {
 async fn the_watch_routes_are_those_of_the_routers() {
     let manifest = fs::read_to_string(stores::project().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
-    let watched = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"].as_table().unwrap();
+    let watched = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"]
+        .as_table()
+        .unwrap();
     let watched = watched.iter().map(|(path, function)| {
-        let function = function.as_str().expect("a watch route is a function's name: any method");
+        let function = function
+            .as_str()
+            .expect("a watch route is a function's name: any method");
         (path.clone(), function.to_owned())
     });
-    compare(&routes().await, &watched.collect(), "the watch routes of Cargo.toml");
+    compare(
+        &routes().await,
+        &watched.collect(),
+        "the watch routes of Cargo.toml",
+    );
 }
 
 #[tokio::test]
@@ -75,8 +88,14 @@ async fn the_events_of_the_template_are_the_paths_of_the_routers() {
             // The linters let a misspelt property pass.
             let names: BTreeSet<_> = properties.keys().map(String::as_str).collect();
             let known = BTreeSet::from(["ApiId", "Method", "Path"]);
-            assert_eq!(names, known, "the properties of the event {name} of {function}");
-            assert_eq!(properties["Method"], "ANY", "the event {name} of {function}: which methods a path has is the function's to say");
+            assert_eq!(
+                names, known,
+                "the properties of the event {name} of {function}"
+            );
+            assert_eq!(
+                properties["Method"], "ANY",
+                "the event {name} of {function}: which methods a path has is the function's to say"
+            );
             let path = properties["Path"].as_str().unwrap().to_owned();
             let twice = routed.insert(path.clone(), function.clone());
             assert_eq!(twice, None, "{path} stands twice in template.yaml");
@@ -88,12 +107,21 @@ async fn the_events_of_the_template_are_the_paths_of_the_routers() {
 #[test]
 fn every_function_is_in_the_workspace_the_template_and_the_tests() {
     let folder = stores::project().join("functions");
-    let folders: BTreeSet<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let folders: BTreeSet<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     let template = template();
     let deployed: BTreeSet<_> = deployed(&template).into_keys().collect();
-    assert_eq!(folders, deployed, "left: the folders of functions/, right: the functions of template.yaml");
+    assert_eq!(
+        folders, deployed,
+        "left: the folders of functions/, right: the functions of template.yaml"
+    );
     let tested = FUNCTIONS.map(str::to_owned).into();
-    assert_eq!(folders, tested, "left: the folders of functions/, right: FUNCTIONS of tests/support/system.rs");
+    assert_eq!(
+        folders, tested,
+        "left: the folders of functions/, right: FUNCTIONS of tests/support/system.rs"
+    );
 }
 
 #[test]
@@ -102,13 +130,21 @@ fn health_asks_every_function_but_itself() {
     let functions = deployed(&template);
     let asked = functions["health"]["Properties"]["Environment"]["Variables"]["FUNCTIONS"].as_str();
     let asked: BTreeSet<_> = asked.unwrap().split(',').collect();
-    let others = functions.keys().map(String::as_str).filter(|&name| name != "health").collect();
-    assert_eq!(asked, others, "left: FUNCTIONS of HealthFunction in template.yaml");
+    let others = functions
+        .keys()
+        .map(String::as_str)
+        .filter(|&name| name != "health")
+        .collect();
+    assert_eq!(
+        asked, others,
+        "left: FUNCTIONS of HealthFunction in template.yaml"
+    );
 }
 
 #[test]
 fn the_template_sets_what_the_functions_read() {
-    let read: [(&str, &[Variable]); 5] = [
+    let read: [(&str, &[Variable]); 6] = [
+        ("docs", &[]),
         ("health", health::VARIABLES),
         ("hello", &[]),
         ("mysqldata", mysqldata::config::VARIABLES),
@@ -120,8 +156,15 @@ fn the_template_sets_what_the_functions_read() {
     for (function, variables) in read {
         let read: BTreeSet<_> = variables.iter().map(|variable| variable.name).collect();
         let set = functions[function]["Properties"]["Environment"]["Variables"].as_object();
-        let set: BTreeSet<_> = set.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(read, set, "left: what {function} reads, right: what template.yaml sets");
+        let set: BTreeSet<_> = set
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(
+            read, set,
+            "left: what {function} reads, right: what template.yaml sets"
+        );
     }
 }
 
@@ -133,7 +176,10 @@ async fn every_path_has_events_that_are_replayed() {
         for entry in fs::read_dir(stores::project().join("events").join(function)).unwrap() {
             let event = fs::read_to_string(entry.unwrap().path()).unwrap();
             let event: Value = serde_json::from_str(&event).unwrap();
-            replayed.insert((function.to_owned(), event["rawPath"].as_str().unwrap().to_owned()));
+            replayed.insert((
+                function.to_owned(),
+                event["rawPath"].as_str().unwrap().to_owned(),
+            ));
             count += 1;
         }
     }
@@ -143,18 +189,32 @@ async fn every_path_has_events_that_are_replayed() {
         let covers = |(owner, raw): &(String, String)| {
             *owner == function && (*raw == path || path.contains('{') && raw.starts_with(prefix))
         };
-        assert!(replayed.iter().any(covers), "no event under events/{function}/ has the path {path}");
+        assert!(
+            replayed.iter().any(covers),
+            "no event under events/{function}/ has the path {path}"
+        );
     }
 }
 
 #[test]
 fn arrows_run_one_way_and_small_functions_stay_small() {
     let manifest = stores::project().join("Cargo.toml");
-    let metadata = cargo_metadata::MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
-    let ours: BTreeSet<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .exec()
+        .unwrap();
+    let ours: BTreeSet<_> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect();
     for package in &metadata.packages {
         let name = package.name.as_str();
-        let normal = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+        let normal = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
         let needs: BTreeSet<_> = normal.map(|dependency| dependency.name.as_str()).collect();
         let allowed: &[&str] = match name {
             "dto" => &[],
@@ -163,23 +223,42 @@ fn arrows_run_one_way_and_small_functions_stay_small() {
             _ => continue,
         };
         for need in needs.iter().filter(|need| ours.contains(**need)) {
-            assert!(allowed.contains(need), "{name} may not depend on {need}: functions depend on chassis and dto, chassis on dto, dto on nothing of ours");
+            assert!(
+                allowed.contains(need),
+                "{name} may not depend on {need}: functions depend on chassis and dto, chassis on dto, dto on nothing of ours"
+            );
         }
     }
 
     let tree = |function: &str| {
         let cargo = std::process::Command::new(env!("CARGO"))
-            .args(["tree", "--package", function, "--edges", "normal", "--prefix", "none", "--locked"])
+            .args([
+                "tree",
+                "--package",
+                function,
+                "--edges",
+                "normal",
+                "--prefix",
+                "none",
+                "--locked",
+            ])
             .current_dir(stores::project())
             .output()
             .unwrap();
-        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        assert!(
+            cargo.status.success(),
+            "{}",
+            String::from_utf8_lossy(&cargo.stderr)
+        );
         String::from_utf8(cargo.stdout).unwrap()
     };
-    for function in ["hello", "oscheck"] {
+    for function in ["docs", "hello", "oscheck"] {
         let tree = tree(function);
         for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
-            assert!(!tree.lines().any(|line| line.starts_with(heavy)), "{function} pulls in {heavy}");
+            assert!(
+                !tree.lines().any(|line| line.starts_with(heavy)),
+                "{function} pulls in {heavy}"
+            );
         }
     }
 }

@@ -22,13 +22,22 @@ async fn the_greetings_are_exact_to_the_letter() {
     assert_eq!(json.text(), r#"{"message":"Hello Kea"}"#);
     assert_eq!(json.header("content-type"), "application/json");
     assert_eq!(json.header("vary"), "Accept");
-    assert_eq!(client.get_with("/", &TEXT).await.expect(200).text(), "Hello KEA!");
-    let page = client.get_with("/", &[("accept", "text/html,*/*;q=0.8")]).await.expect(200);
+    assert_eq!(
+        client.get_with("/", &TEXT).await.expect(200).text(),
+        "Hello KEA!"
+    );
+    let page = client
+        .get_with("/", &[("accept", "text/html,*/*;q=0.8")])
+        .await
+        .expect(200);
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(page.text().contains("Hello KEA!") && page.text().contains(r#"href="/docs""#));
 
     let uname = |flag: &str| {
-        let output = std::process::Command::new("uname").arg(flag).output().unwrap();
+        let output = std::process::Command::new("uname")
+            .arg(flag)
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     let system_name = uname("-s");
@@ -38,7 +47,10 @@ async fn the_greetings_are_exact_to_the_letter() {
         os,
         json!({"message": message, "system": system_name, "release": uname("-r"), "architecture": uname("-m")})
     );
-    assert_eq!(client.get_with("/oscheck", &TEXT).await.expect(200).text(), message);
+    assert_eq!(
+        client.get_with("/oscheck", &TEXT).await.expect(200).text(),
+        message
+    );
 
     for (path, text) in [("/nosqldata", "Test NoSQL"), ("/mysqldata", "Test MySQL")] {
         let plain = client.get_with(path, &TEXT).await.expect(200);
@@ -56,6 +68,8 @@ async fn a_path_says_which_methods_it_has() {
     for (path, allowed) in [
         ("/", "GET, HEAD, OPTIONS"),
         ("/oscheck", "GET, HEAD, OPTIONS"),
+        ("/docs", "GET, HEAD, OPTIONS"),
+        ("/problems/not-found", "GET, HEAD, OPTIONS"),
         ("/health", "GET, HEAD, OPTIONS"),
         ("/health/mysqldata", "GET, HEAD, OPTIONS"),
         ("/nosqldata", "GET, HEAD, POST, OPTIONS"),
@@ -69,7 +83,11 @@ async fn a_path_says_which_methods_it_has() {
             methods.sort();
             methods
         };
-        let options = system.client.send(Method::OPTIONS, path, &[], "").await.expect(204);
+        let options = system
+            .client
+            .send(Method::OPTIONS, path, &[], "")
+            .await
+            .expect(204);
         assert_eq!(sorted(options.header("allow")), sorted(allowed), "{path}");
         assert!(options.body.is_empty());
 
@@ -79,13 +97,20 @@ async fn a_path_says_which_methods_it_has() {
             }
             let method: Method = method.parse().unwrap();
             // Nothing else that is wrong with a request comes before its method.
-            let answer = system.client.send(method, path, &[("if-match", "?")], vec![b'{'; 300_000]).await;
+            let answer = system
+                .client
+                .send(method, path, &[("if-match", "?")], vec![b'{'; 300_000])
+                .await;
             assert_eq!(sorted(answer.header("allow")), sorted(allowed), "{path}");
             answer.problem(405);
         }
 
         let got = system.client.get(path).await.expect(200);
-        let head = system.client.send(Method::HEAD, path, &[], "").await.expect(200);
+        let head = system
+            .client
+            .send(Method::HEAD, path, &[], "")
+            .await
+            .expect(200);
         assert!(head.body.is_empty(), "{path}");
         assert_eq!(head.header("content-type"), got.header("content-type"));
         assert_eq!(head.header("etag"), got.header("etag"));
@@ -103,23 +128,45 @@ async fn health_says_what_is_away() {
     assert_eq!(health["serviceId"], "health");
     let checks = health["checks"].as_object().unwrap();
     let asked: Vec<_> = checks.keys().map(String::as_str).collect();
-    assert_eq!(asked, ["hello", "mysqldata", "nosqldata", "oscheck"]);
+    assert_eq!(
+        asked,
+        ["docs", "hello", "mysqldata", "nosqldata", "oscheck"]
+    );
     for check in checks.values() {
         assert_eq!(check[0]["status"], "pass");
         assert_eq!(check[0]["observedUnit"], "ms");
         assert!(check[0]["observedValue"].is_u64());
     }
-    let nosqldata = system.client.get("/health/nosqldata").await.expect(200).json();
+    let nosqldata = system
+        .client
+        .get("/health/nosqldata")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(nosqldata["checks"]["dynamodb"][0]["status"], "pass");
     let hello = system.client.get("/health/hello").await.expect(200).json();
-    assert_eq!(hello, json!({"status": "pass", "serviceId": "hello", "checks": {}}));
+    assert_eq!(
+        hello,
+        json!({"status": "pass", "serviceId": "hello", "checks": {}})
+    );
 
     // The catalogue's table goes away: the orders go on without it.
-    system.store().delete_table().table_name(&system.table).send().await.unwrap();
+    system
+        .store()
+        .delete_table()
+        .table_name(&system.table)
+        .send()
+        .await
+        .unwrap();
     let nosqldata = system.client.get("/health/nosqldata").await.expect(503);
     assert_eq!(nosqldata.header("content-type"), "application/health+json");
     assert_eq!(nosqldata.json()["status"], "fail");
-    let mysqldata = system.client.get("/health/mysqldata").await.expect(200).json();
+    let mysqldata = system
+        .client
+        .get("/health/mysqldata")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(mysqldata["status"], "warn");
     assert_eq!(mysqldata["checks"]["mysql"][0]["status"], "pass");
     assert_eq!(mysqldata["checks"]["catalogue"][0]["status"], "warn");
@@ -140,7 +187,9 @@ fn troubled() -> Handler {
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         "at last"
     }
-    let router = Router::new("troubled").route("/panics", get(panics)).route("/hangs", get(hangs));
+    let router = Router::new("troubled")
+        .route("/panics", get(panics))
+        .route("/hangs", get(hangs));
     Handler::new(router.into_service())
 }
 
@@ -148,10 +197,18 @@ async fn invoke(handler: &Handler, event: Value, lambda_deadline: Duration) -> V
     let mut context = Context::default();
     context.request_id = "request-7".to_owned();
     let deadline = std::time::SystemTime::now() + lambda_deadline;
-    let since = deadline.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let since = deadline
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
     context.deadline = u64::try_from(since.as_millis()).unwrap();
     let payload: Event = serde_json::from_value(event).unwrap();
-    serde_json::to_value(handler.handle(LambdaEvent::new(payload, context)).await.unwrap()).unwrap()
+    serde_json::to_value(
+        handler
+            .handle(LambdaEvent::new(payload, context))
+            .await
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 fn request(path: &str) -> Value {
@@ -160,7 +217,10 @@ fn request(path: &str) -> Value {
 
 fn problem(answer: &Value, status: u64) -> Value {
     assert_eq!(answer["statusCode"], status, "{answer}");
-    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+    assert_eq!(
+        answer["headers"]["content-type"],
+        "application/problem+json"
+    );
     serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
 }
 
@@ -172,7 +232,10 @@ async fn a_panic_is_answered_and_the_next_request_works() {
     let problem = problem(&answer, 500);
     assert_eq!(problem["requestId"], "request-7");
     assert_eq!(problem["instance"], "/panics");
-    assert!(!answer["body"].as_str().unwrap().contains("42"), "the reason is in the log alone");
+    assert!(
+        !answer["body"].as_str().unwrap().contains("42"),
+        "the reason is in the log alone"
+    );
     let next = invoke(&handler, request("/health/troubled"), seconds).await;
     assert_eq!(next["statusCode"], 200);
 }
@@ -195,7 +258,13 @@ async fn no_event_is_too_strange_to_be_answered() {
         change(&mut event);
         event
     };
-    for no_request in [json!({}), json!(null), json!([1]), json!("x"), json!({"Records": []})] {
+    for no_request in [
+        json!({}),
+        json!(null),
+        json!([1]),
+        json!("x"),
+        json!({"Records": []}),
+    ] {
         problem(&invoke(&handler, no_request, seconds).await, 400);
     }
     let not_base64 = with(&|e| {
@@ -206,23 +275,63 @@ async fn no_event_is_too_strange_to_be_answered() {
     let long = with(&|e| e["rawQueryString"] = "q".repeat(100_000).into());
     problem(&invoke(&handler, long, seconds).await, 400);
 
-    for host in ["", "a b", "[::1", "1.2.3", "user@host", "xn--a", "host:99999", "höst", "999.1.1.1", "a..b", "0x7f.1"] {
+    for host in [
+        "",
+        "a b",
+        "[::1",
+        "1.2.3",
+        "user@host",
+        "xn--a",
+        "host:99999",
+        "höst",
+        "999.1.1.1",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a..b",
+        "0x7f.1",
+    ] {
         let event = with(&|e| e["headers"]["host"] = host.into());
-        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{host}");
+        assert_eq!(
+            invoke(&handler, event, seconds).await["statusCode"],
+            200,
+            "{host}"
+        );
         let event = with(&|e| e["requestContext"]["domainName"] = host.into());
-        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{host}");
+        assert_eq!(
+            invoke(&handler, event, seconds).await["statusCode"],
+            200,
+            "{host}"
+        );
     }
     let proto = with(&|e| e["headers"]["x-forwarded-proto"] = "not a scheme".into());
     assert_eq!(invoke(&handler, proto, seconds).await["statusCode"], 200);
 
     // A gateway may decode the path: whatever it holds then is a path still.
-    for path in ["/a b", "/ü", "/a?b#c", "/%", "/%zz", "/a\\b", "/\u{0}", "relative", "//", "/../x", "/{id}", "/%2e%2e/x"] {
+    for path in [
+        "/a b",
+        "/ü",
+        "/a?b#c",
+        "/%",
+        "/%zz",
+        "/a\\b",
+        "/\u{0}",
+        "relative",
+        "//",
+        "/../x",
+        "/{id}",
+        "/%2e%2e/x",
+    ] {
         let event = with(&|e| e["rawPath"] = path.into());
         problem(&invoke(&handler, event, seconds).await, 404);
     }
     for query in ["a b", "ü=ü", "%", "%zz=1", "a=<\">", "&&&=", "\u{1f600}"] {
         let event = with(&|e| e["rawQueryString"] = query.into());
-        assert_eq!(invoke(&handler, event, seconds).await["statusCode"], 200, "{query}");
+        assert_eq!(
+            invoke(&handler, event, seconds).await["statusCode"],
+            200,
+            "{query}"
+        );
     }
 }
 

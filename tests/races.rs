@@ -18,7 +18,14 @@ async fn every_successful_put_is_counted_once() {
     let writers = (0..CLIENTS).map(async |n| {
         loop {
             let etag = client.get(path).await.expect(200).header("etag").to_owned();
-            let put = client.json(Method::PUT, path, &[("if-match", &etag)], &product(&format!("by {n}"))).await;
+            let put = client
+                .json(
+                    Method::PUT,
+                    path,
+                    &[("if-match", &etag)],
+                    &product(&format!("by {n}")),
+                )
+                .await;
             match put.status.as_u16() {
                 200 => return put.json()["version"].as_i64().unwrap(),
                 412 => {}
@@ -30,7 +37,10 @@ async fn every_successful_put_is_counted_once() {
     versions.sort_unstable();
     let expected: Vec<_> = (2..=i64::try_from(CLIENTS).unwrap() + 1).collect();
     assert_eq!(versions, expected);
-    assert_eq!(client.get(path).await.json()["version"], *versions.last().unwrap());
+    assert_eq!(
+        client.get(path).await.json()["version"],
+        *versions.last().unwrap()
+    );
     system.stop().await;
 }
 
@@ -64,10 +74,24 @@ async fn exactly_one_creates_and_exactly_one_wins_each_step() {
     let system = System::with_instances(8).await;
     let client = &system.client;
     let product = json!({"name": "n", "category": "c", "price": {"amount": 1, "currency": "DKK"}});
-    let creators = (0..CLIENTS).map(|_| client.json(Method::PUT, "/nosqldata/new", &[("if-none-match", "*")], &product));
-    let statuses: Vec<_> = join_all(creators).await.iter().map(|put| put.status.as_u16()).collect();
+    let creators = (0..CLIENTS).map(|_| {
+        client.json(
+            Method::PUT,
+            "/nosqldata/new",
+            &[("if-none-match", "*")],
+            &product,
+        )
+    });
+    let statuses: Vec<_> = join_all(creators)
+        .await
+        .iter()
+        .map(|put| put.status.as_u16())
+        .collect();
     assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1);
-    assert_eq!(statuses.iter().filter(|&&status| status == 412).count(), CLIENTS - 1);
+    assert_eq!(
+        statuses.iter().filter(|&&status| status == 412).count(),
+        CLIENTS - 1
+    );
 
     let order = json!({"customer": "c", "lines": [{"productId": "new", "quantity": 1}]});
     let order: Value = client.post("/mysqldata", &order).await.expect(201).json();
@@ -75,12 +99,27 @@ async fn exactly_one_creates_and_exactly_one_wins_each_step() {
     for step in ["paid", "shipped"] {
         let body = json!({"status": step});
         let movers = (0..CLIENTS).map(|_| client.patch(&path, &body));
-        let statuses: Vec<_> = join_all(movers).await.iter().map(|moved| moved.status.as_u16()).collect();
-        assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1, "{statuses:?}");
-        assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), CLIENTS - 1, "{statuses:?}");
+        let statuses: Vec<_> = join_all(movers)
+            .await
+            .iter()
+            .map(|moved| moved.status.as_u16())
+            .collect();
+        assert_eq!(
+            statuses.iter().filter(|&&status| status == 200).count(),
+            1,
+            "{statuses:?}"
+        );
+        assert_eq!(
+            statuses.iter().filter(|&&status| status == 409).count(),
+            CLIENTS - 1,
+            "{statuses:?}"
+        );
     }
     let end = client.get(&path).await.json();
-    assert_eq!((&end["status"], &end["version"]), (&json!("shipped"), &json!(3)));
+    assert_eq!(
+        (&end["status"], &end["version"]),
+        (&json!("shipped"), &json!(3))
+    );
     system.stop().await;
 }
 
@@ -91,7 +130,8 @@ async fn orders_placed_at_once_are_all_there() {
     let product = json!({"name": "n", "category": "c", "price": {"amount": 3, "currency": "DKK"}});
     client.put("/nosqldata/p", &product).await.expect(201);
     let placed = (0..CLIENTS).map(async |n| {
-        let order = json!({"customer": format!("c{n}"), "lines": [{"productId": "p", "quantity": 2}]});
+        let order =
+            json!({"customer": format!("c{n}"), "lines": [{"productId": "p", "quantity": 2}]});
         client.post("/mysqldata", &order).await.expect(201).json()
     });
     let placed = join_all(placed).await;

@@ -9,17 +9,25 @@ use std::path::Path;
 use tests::{System, redact};
 
 fn replay(path: &Path) -> datatest_stable::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let replayed = tests::replay::replay(path).await?;
         let known = [std::fs::read_to_string(path)?, tests::replay::samples()?].concat();
         let function = replayed.function.clone();
         let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(format!("{}/snapshots/{function}", env!("CARGO_MANIFEST_DIR")));
+        settings.set_snapshot_path(format!(
+            "{}/snapshots/{function}",
+            env!("CARGO_MANIFEST_DIR")
+        ));
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| {
-            insta::assert_snapshot!(replayed.case.as_str(), redact::redact(&replayed.to_string(), &known));
+            insta::assert_snapshot!(
+                replayed.case.as_str(),
+                redact::redact(&replayed.to_string(), &known)
+            );
         });
         Ok(())
     })

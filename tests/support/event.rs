@@ -12,11 +12,17 @@ pub fn of(request: &Request<Bytes>) -> Value {
     let mut headers = Map::new();
     for name in request.headers().keys() {
         let values = request.headers().get_all(name).iter();
-        let values: Vec<_> = values.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        let values: Vec<_> = values
+            .map(|v| String::from_utf8_lossy(v.as_bytes()))
+            .collect();
         headers.insert(name.to_string(), values.join(",").into());
     }
-    let media_type = request.headers().get("content-type").and_then(|v| v.to_str().ok());
-    let plain = media_type.is_none_or(|t| t.starts_with("text/") || t.starts_with("application/json"));
+    let media_type = request
+        .headers()
+        .get("content-type")
+        .and_then(|v| v.to_str().ok());
+    let plain =
+        media_type.is_none_or(|t| t.starts_with("text/") || t.starts_with("application/json"));
     let (body, is_base64_encoded) = match std::str::from_utf8(request.body()) {
         Ok("") => (Value::Null, false),
         Ok(text) if plain => (text.into(), false),
@@ -52,10 +58,15 @@ pub fn of(request: &Request<Bytes>) -> Value {
 
 /// The HTTP response that a gateway makes of a function's answer.
 pub fn response(answer: &Value) -> Response<Bytes> {
-    let status = answer["statusCode"].as_u64().expect("an answer has a status");
+    let status = answer["statusCode"]
+        .as_u64()
+        .expect("an answer has a status");
     let text = answer["body"].as_str().unwrap_or_default();
     let body = if answer["isBase64Encoded"] == true {
-        STANDARD.decode(text).expect("a body is the base64 it is said to be").into()
+        STANDARD
+            .decode(text)
+            .expect("a body is the base64 it is said to be")
+            .into()
     } else {
         Bytes::copy_from_slice(text.as_bytes())
     };
@@ -64,7 +75,10 @@ pub fn response(answer: &Value) -> Response<Bytes> {
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
         let name: HeaderName = name.parse().expect("a header's name");
         let value = value.as_str().expect("a header's value is a string");
-        response.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
+        response.headers_mut().insert(
+            name,
+            HeaderValue::from_str(value).expect("a header's value"),
+        );
     }
     response
 }

@@ -69,7 +69,9 @@ pub struct Gateway {
 impl Gateway {
     /// Takes a port, so that its address is known before there are functions.
     pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let address = listener.local_addr().unwrap();
         (listener, address)
     }
@@ -81,21 +83,35 @@ impl Gateway {
         for (path, function) in routes {
             let calls = calls.clone();
             let handler = any(async move |request: Request| {
-                let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-                calls.lock().unwrap().push(format!("{} {target}", request.method()));
+                let target = request
+                    .uri()
+                    .path_and_query()
+                    .map_or("", |target| target.as_str());
+                calls
+                    .lock()
+                    .unwrap()
+                    .push(format!("{} {target}", request.method()));
                 let (parts, body) = request.into_parts();
                 let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
                 let request = http::Request::from_parts(parts, body);
                 let answer = function.invoke(&event::of(&request)).await;
-                event::response(&answer).map(axum::body::Body::from).into_response()
+                event::response(&answer)
+                    .map(axum::body::Body::from)
+                    .into_response()
             });
             router = router.route(&path, handler);
         }
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("serves until it is stopped");
+            axum::serve(listener, router)
+                .await
+                .expect("serves until it is stopped");
         });
-        Self { address, calls, server }
+        Self {
+            address,
+            calls,
+            server,
+        }
     }
 
     /// Its base URL.

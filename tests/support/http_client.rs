@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_util::{client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
+};
 use serde_json::Value;
 
 /// A client of the API at one base URL.
@@ -27,7 +29,10 @@ pub struct Response {
 impl Client {
     /// A client of the API at `base`.
     pub fn new(base: String) -> Self {
-        Self { base, pool: Pool::builder(TokioExecutor::new()).build_http() }
+        Self {
+            base,
+            pool: Pool::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     /// Sends a request with these headers and this body.
@@ -38,14 +43,27 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response {
-        let mut request = Request::builder().method(method).uri(format!("{}{target}", self.base));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{target}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).expect("a well-formed request");
-        let (head, body) = self.pool.request(request).await.expect("an answer").into_parts();
+        let request = request
+            .body(Full::new(body.into()))
+            .expect("a well-formed request");
+        let (head, body) = self
+            .pool
+            .request(request)
+            .await
+            .expect("an answer")
+            .into_parts();
         let body = body.collect().await.expect("a whole answer").to_bytes();
-        Response { status: head.status, headers: head.headers, body }
+        Response {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
     }
 
     /// `GET`.
@@ -71,7 +89,8 @@ impl Client {
     /// `PATCH` of a merge patch.
     pub async fn patch(&self, target: &str, body: &Value) -> Response {
         let headers = [("content-type", "application/merge-patch+json")];
-        self.send(Method::PATCH, target, &headers, body.to_string()).await
+        self.send(Method::PATCH, target, &headers, body.to_string())
+            .await
     }
 
     /// Any method with JSON and further headers.
@@ -101,13 +120,20 @@ impl Response {
 
     /// A header's value; empty where it is absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("ASCII"))
     }
 
     /// The same response, if it is a well-formed problem of `status` (RFC 9457).
     #[track_caller]
     pub fn problem(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.json();
         assert_eq!(problem["status"], status);
@@ -126,7 +152,9 @@ impl Response {
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();
         let place = |error: &Value| {
             assert!(error["detail"].is_string(), "{error}");
-            let at = ["pointer", "parameter", "header"].into_iter().find_map(|k| error[k].as_str());
+            let at = ["pointer", "parameter", "header"]
+                .into_iter()
+                .find_map(|k| error[k].as_str());
             at.expect("a fault says where it is").to_owned()
         };
         errors.iter().map(place).collect()
@@ -135,7 +163,12 @@ impl Response {
     /// The same response, if it has `status`.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         self
     }
 }

@@ -24,4 +24,4 @@ pub mod wire;
 
 pub use gateway::Gateway;
 pub use http_client::{Client, Response};
-pub use system::{FUNCTIONS, System};
+pub use system::{FUNCTIONS, System, routes};

@@ -10,8 +10,16 @@ use regex::{Captures, Regex};
 /// The rules: what stands in front, what the value looks like, and what stands
 /// in its place.
 const RULES: [(&str, &str, &str); 5] = [
-    ("", r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "[uuid v7]"),
-    ("", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", "[time]"),
+    (
+        "",
+        r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+        "[uuid v7]",
+    ),
+    (
+        "",
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",
+        "[time]",
+    ),
     (r#""observedValue": "#, "[0-9]{1,4}", "[ms]"),
     (r#""release": ""#, r#"[^"]+"#, "[release]"),
     (r#""architecture": ""#, r#"[^"]+"#, "[architecture]"),
@@ -20,16 +28,18 @@ const RULES: [(&str, &str, &str); 5] = [
 /// Replaces what differs from run to run in `text`, but for values that stand
 /// in `known`: the sample data and the event itself are the same every time.
 pub fn redact(text: &str, known: &str) -> String {
-    RULES.iter().fold(text.to_owned(), |text, (before, pattern, name)| {
-        let rule = Regex::new(&format!("({before})({pattern})")).expect("a rule");
-        let same: BTreeSet<_> = rule.find_iter(known).map(|found| found.as_str()).collect();
-        let replaced = rule.replace_all(&text, |found: &Captures<'_>| {
-            if same.contains(&found[0]) {
-                found[0].to_owned()
-            } else {
-                format!("{}{name}", &found[1])
-            }
-        });
-        replaced.into_owned()
-    })
+    RULES
+        .iter()
+        .fold(text.to_owned(), |text, (before, pattern, name)| {
+            let rule = Regex::new(&format!("({before})({pattern})")).expect("a rule");
+            let same: BTreeSet<_> = rule.find_iter(known).map(|found| found.as_str()).collect();
+            let replaced = rule.replace_all(&text, |found: &Captures<'_>| {
+                if same.contains(&found[0]) {
+                    found[0].to_owned()
+                } else {
+                    format!("{}{name}", &found[1])
+                }
+            });
+            replaced.into_owned()
+        })
 }

@@ -23,18 +23,25 @@ pub struct Replayed {
 pub async fn replay(path: &Path) -> Result<Replayed> {
     let name = |path: Option<&Path>| Some(path?.file_stem()?.to_str()?.to_owned());
     let case = name(Some(path)).context("the event's file has no name")?;
-    let absolute = path.canonicalize().with_context(|| format!("no file {}", path.display()))?;
+    let absolute = path
+        .canonicalize()
+        .with_context(|| format!("no file {}", path.display()))?;
     let function = name(absolute.parent()).context("the event's folder has no name")?;
     ensure!(
         crate::FUNCTIONS.contains(&function.as_str()),
         "{function} is no function: an event stands in a folder with its function's name"
     );
     let text = std::fs::read_to_string(path)?;
-    let event = serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
+    let event =
+        serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
     let system = System::with_samples().await;
     let answer = system.invoke(&function, &event).await;
     system.stop().await;
-    Ok(Replayed { function, case, answer })
+    Ok(Replayed {
+        function,
+        case,
+        answer,
+    })
 }
 
 /// The sample data, as text.

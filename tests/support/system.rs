@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::{
+    Client as DynamoDb,
+    config::{Credentials, Region},
+};
 use chassis::{Handler, Service};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
@@ -14,7 +17,14 @@ use crate::{
 };
 
 /// Every function's name.
-pub const FUNCTIONS: [&str; 5] = ["health", "hello", "mysqldata", "nosqldata", "oscheck"];
+pub const FUNCTIONS: [&str; 6] = [
+    "docs",
+    "health",
+    "hello",
+    "mysqldata",
+    "nosqldata",
+    "oscheck",
+];
 
 /// The whole system.
 pub struct System {
@@ -45,17 +55,19 @@ impl System {
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
-        let tables = dynamodb::create_tables(
-            &dynamodb::client(&dynamodb_url),
-            &stores::template(),
-            &format!("{name}-"),
-        );
-        let table = tables.await.expect("tables").into_iter().next().expect("a table");
+        let client = dynamodb::client(&dynamodb_url);
+        let tables =
+            dynamodb::create_tables(&client, &stores::template(), &format!("{name}-")).await;
+        let table = tables.expect("tables").into_iter().next().expect("a table");
         let dynamodb = Counter::start(address(&dynamodb_url), Protocol::DynamoDb).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
-        let database = mysql::create_database(&mysql_url, &name).await.expect("a database");
-        mysql::migrate(&database, &stores::migrations()).await.expect("migrations");
+        let database = mysql::create_database(&mysql_url, &name)
+            .await
+            .expect("a database");
+        mysql::migrate(&database, &stores::migrations())
+            .await
+            .expect("migrations");
         let mysql = Counter::start(address(&mysql_url), Protocol::MySql).await;
 
         let (listener, gateway_address) = Gateway::listen().await;
@@ -81,7 +93,15 @@ impl System {
         }
         let gateway = Gateway::serve(listener, routes);
         let client = Client::new(gateway.url());
-        Self { gateway, client, dynamodb, mysql, table, database, functions }
+        Self {
+            gateway,
+            client,
+            dynamodb,
+            mysql,
+            table,
+            database,
+            functions,
+        }
     }
 
     /// Starts it with the sample catalogue and orders in its stores, and one
@@ -89,8 +109,12 @@ impl System {
     pub async fn with_samples() -> Self {
         let system = Self::start().await;
         let client = system.store();
-        sample::insert_products(&client, &system.table).await.expect("sample products");
-        sample::insert_orders(&system.database).await.expect("sample orders");
+        sample::insert_products(&client, &system.table)
+            .await
+            .expect("sample products");
+        sample::insert_orders(&system.database)
+            .await
+            .expect("sample orders");
         system
     }
 
@@ -102,14 +126,41 @@ impl System {
     /// Invokes a function with an event, as Lambda does, and returns its answer.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let function = self.functions.get(function);
-        function.expect("there is a function of this name").invoke(event).await
+        function
+            .expect("there is a function of this name")
+            .invoke(event)
+            .await
     }
 
     /// Drops the test's database: a server full of them grows slow.
     pub async fn stop(self) {
         let name = mysql::database(&self.database).expect("the URL names a database");
-        mysql::drop_database(&self.database, &name).await.expect("the database is dropped");
+        mysql::drop_database(&self.database, &name)
+            .await
+            .expect("the database is dropped");
     }
+}
+
+/// Each path that a function declares, and that function. No store is needed:
+/// a function comes up without.
+pub async fn routes() -> BTreeMap<String, String> {
+    let nowhere = Settings {
+        api: "http://127.0.0.1:9",
+        table: "none",
+        dynamodb: "http://127.0.0.1:9",
+        mysql: "mysql://nobody@127.0.0.1:9/none",
+    };
+    let mut routes = BTreeMap::new();
+    for name in FUNCTIONS {
+        let service = nowhere.service(name).await;
+        routes.extend(
+            service
+                .paths()
+                .iter()
+                .map(|path| (path.clone(), name.to_owned())),
+        );
+    }
+    routes
 }
 
 /// What the functions' environment would say.
@@ -124,18 +175,34 @@ impl Settings<'_> {
     async fn service(&self, name: &str) -> Service {
         let api = chassis::client::parse_api_url(self.api).expect("a URL");
         match name {
+            "docs" => docs::router().into_service(),
             "hello" => hello::router().into_service(),
             "oscheck" => oscheck::router().into_service(),
             "health" => {
                 let others = FUNCTIONS.iter().filter(|&&name| name != "health");
                 let functions = others.map(|&name| name.to_owned()).collect();
-                health::router(health::Config { api: Some(api), functions }).into_service()
+                health::router(health::Config {
+                    api: Some(api),
+                    functions,
+                })
+                .into_service()
             }
             "nosqldata" => {
-                todo!()
+                let config = nosqldata::Config {
+                    table: self.table.to_owned(),
+                    endpoint: Some(self.dynamodb.parse().expect("a URL")),
+                    region: Region::from_static(dynamodb::REGION),
+                    credentials: Credentials::new("test", "test", None, None, "tests"),
+                };
+                nosqldata::router(nosqldata::Catalogue::open(config).await).into_service()
             }
             "mysqldata" => {
-                todo!()
+                let mysql = mysqldata::config::parse_mysql_url(self.mysql).expect("a URL");
+                let config = mysqldata::Config {
+                    mysql,
+                    api: Some(api),
+                };
+                mysqldata::router(mysqldata::Orders::open(config).await).into_service()
             }
             other => panic!("{other} is no function"),
         }

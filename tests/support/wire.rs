@@ -31,7 +31,9 @@ pub struct Counter {
 impl Counter {
     /// Starts one in front of `upstream`, an address such as `127.0.0.1:8000`.
     pub async fn start(upstream: String, protocol: Protocol) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let address = listener.local_addr().unwrap();
         let counts: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
         let counted = counts.clone();
@@ -44,7 +46,11 @@ impl Counter {
                 });
             }
         });
-        Self { address, counts, server }
+        Self {
+            address,
+            counts,
+            server,
+        }
     }
 
     /// Where it listens.
@@ -99,7 +105,10 @@ fn next(seen: &[u8], protocol: Protocol) -> Option<(Option<String>, usize)> {
             const MARK: &[u8] = b"DynamoDB_20120810.";
             let at = seen.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
             let end = at + seen[at..].iter().position(|&b| b == b'\r')?;
-            Some((Some(String::from_utf8_lossy(&seen[at..end]).into_owned()), end))
+            Some((
+                Some(String::from_utf8_lossy(&seen[at..end]).into_owned()),
+                end,
+            ))
         }
         Protocol::MySql => {
             let &[a, b, c, sequence] = seen.first_chunk()?;

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dto::{Faults, Pointer};
-use http::{HeaderValue, header::HOST, uri::Authority};
+use http::{HeaderValue, Uri, header::HOST};
 use lambda_http::{
     Adapter, Body, LambdaEvent, aws_lambda_events::apigw::ApiGatewayV2httpRequest,
     request::LambdaRequest,
@@ -16,7 +16,8 @@ use lambda_http::{
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use tower::ServiceExt;
+use tower::Service as _;
+use url::Url;
 
 use crate::{Problem, Service};
 
@@ -122,7 +123,9 @@ impl Handler {
             }
         });
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(*request), context);
-        Adapter::from(answer).oneshot(event).await
+        // A service made of a function is always ready.
+        let answered = Adapter::from(answer).call(event);
+        answered.await
     }
 }
 
@@ -164,20 +167,15 @@ fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2http
         return Err("has a body that is not the base64 it is said to be".to_owned());
     }
 
-    // The request's URL is put together from these. Nothing here reads it but
-    // for the path and the query.
+    // `lambda_http` puts a URL together from these. Nothing here reads it but
+    // for the path and the query, so a host that would spoil it is left out.
     event.headers.remove("x-forwarded-proto");
-    let authority = |host: &HeaderValue| host.to_str().ok()?.parse::<Authority>().ok();
-    if event
-        .headers
-        .get(HOST)
-        .is_some_and(|host| authority(host).is_none_or(|a| !is_plain(&a)))
-    {
+    let host = event.headers.get(HOST).map(HeaderValue::to_str);
+    if host.is_some_and(|host| !host.is_ok_and(|host| fits(host, &path))) {
         event.headers.remove(HOST);
     }
     let domain = event.request_context.domain_name.take();
-    event.request_context.domain_name =
-        domain.filter(|domain| domain.parse::<Authority>().is_ok_and(|a| is_plain(&a)));
+    event.request_context.domain_name = domain.filter(|domain| fits(domain, &path));
     event.request_context.stage = None;
 
     event.raw_path = Some(path);
@@ -185,24 +183,17 @@ fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2http
     Ok(event)
 }
 
-/// A host of letters, digits, dots and hyphens, with a port or without. What
-/// else an authority may be, a URL parser may refuse.
-fn is_plain(authority: &Authority) -> bool {
-    let host = authority.host();
-    let name = host
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    let number = host
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
-    let address = host.parse::<std::net::Ipv4Addr>().is_ok();
-    let punycode = host
-        .split('.')
-        .any(|label| label.to_ascii_lowercase().starts_with("xn--"));
-    let bare = !authority.as_str().contains('@') && !authority.as_str().ends_with(':');
-    let port = authority.port().is_none() || authority.port_u16().is_some();
-    !host.is_empty() && name && (!number || address) && !punycode && bare && port
+/// Whether a URL of this host and path is one, and has this path still.
+fn fits(host: &str, path: &str) -> bool {
+    let url = |host| Url::parse(&format!("https://{host}{path}"));
+    match (url(host), url("localhost")) {
+        (Ok(url), Ok(plain)) => {
+            url.path() == plain.path()
+                && url.query().is_none()
+                && url.as_str().parse::<Uri>().is_ok()
+        }
+        _ => false,
+    }
 }
 
 /// Escapes each `%` that begins no escape: the gateway had decoded it.

@@ -92,3 +92,18 @@ fn url(value: &str) -> Result<Uri, String> {
         _ => Err("it is not an http or https URL".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_http_or_https_url() {
+        for good in ["http://127.0.0.1:8000", "https://dynamodb.example/"] {
+            assert!(url(good).is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:8000", "/x", "ftp://x", "http://", "x y"] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -103,3 +103,55 @@ impl From<Error> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{
+        config::http::HttpResponse, error::ErrorMetadata, operation::get_item::GetItemError,
+    };
+
+    use super::*;
+
+    fn answered(status: u16, code: Option<&str>) -> Problem {
+        let meta = ErrorMetadata::builder().message("of the store's own");
+        let meta = match code {
+            Some(code) => meta.code(code).build(),
+            None => meta.build(),
+        };
+        let response = http::Response::builder().status(status).body("".into());
+        let response = HttpResponse::try_from(response.unwrap()).unwrap();
+        let error = SdkError::service_error(GetItemError::generic(meta), response);
+        Error::from(error).into()
+    }
+
+    #[test]
+    fn what_the_store_says_has_its_status() {
+        for (status, code, answer) in [
+            (400, Some("ProvisionedThroughputExceededException"), 503),
+            (400, Some("ThrottlingException"), 503),
+            (400, Some("RequestLimitExceeded"), 503),
+            (400, Some("TransactionConflictException"), 503),
+            (400, Some("ResourceNotFoundException"), 503),
+            (500, Some("InternalServerError"), 503),
+            (503, None, 503),
+            (200, None, 503),
+            (404, None, 503),
+            (400, Some("ValidationException"), 500),
+            (400, Some("AccessDeniedException"), 500),
+        ] {
+            assert_eq!(answered(status, code).status(), answer, "{status} {code:?}");
+        }
+        let late: SdkError<GetItemError> = SdkError::timeout_error("late");
+        assert_eq!(Problem::from(Error::from(late)).status(), 503);
+        let bug: SdkError<GetItemError> = SdkError::construction_failure("no");
+        assert_eq!(Problem::from(Error::from(bug)).status(), 500);
+    }
+
+    #[test]
+    fn the_log_has_what_the_client_has_not() {
+        let error: SdkError<GetItemError> = SdkError::timeout_error("at 10.0.0.1");
+        let error = Error::from(error);
+        assert!(error.cause().contains("10.0.0.1"));
+        assert_eq!(error.to_string(), "the store is away");
+    }
+}

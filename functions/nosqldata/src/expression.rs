@@ -109,7 +109,7 @@ pub(crate) struct Update {
 impl Update {
     /// Gives a product this content and `etag`, and the next version: the
     /// first if it is new.
-    pub(crate) fn to(content_: ProductContent, etag: &str, now: Timestamp) -> Self {
+    pub(crate) fn to(product: ProductContent, etag: &str, now: Timestamp) -> Self {
         let mut names = HashMap::from([
             ("#createdAt".to_owned(), "createdAt".to_owned()),
             ("#version".to_owned(), "version".to_owned()),
@@ -127,7 +127,7 @@ impl Update {
             ("etag", Some(text(etag))),
             ("updatedAt", Some(text(now.to_string()))),
         ];
-        for (name, value) in content(content_).into_iter().chain(set_by_the_service) {
+        for (name, value) in content(product).into_iter().chain(set_by_the_service) {
             names.insert(format!("#{name}"), name.to_owned());
             if let Some(value) = value {
                 set.push(format!("#{name} = :{name}"));
@@ -145,6 +145,112 @@ impl Update {
             expression,
             names,
             values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chassis::preconditions::Tags::{Any, List};
+    use dto::{Money, product::Attributes};
+
+    use super::*;
+
+    fn tag(weak: bool, opaque: &str) -> Tag {
+        let opaque = opaque.to_owned();
+        Tag { weak, opaque }
+    }
+
+    fn values(condition: &Condition) -> Vec<(&str, &str)> {
+        let values = condition.values.iter();
+        let mut values: Vec<_> = values
+            .map(|(name, value)| (name.as_str(), value.as_s().unwrap().as_str()))
+            .collect();
+        values.sort_unstable();
+        values
+    }
+
+    #[test]
+    fn a_write_is_never_done_twice() {
+        let condition = Condition::to_write(&Preconditions::default(), "mine");
+        assert_eq!(
+            condition.expression(),
+            "(attribute_not_exists(etag) OR NOT etag IN (:done0))"
+        );
+        assert_eq!(values(&condition), [(":done0", "mine")]);
+    }
+
+    #[test]
+    fn lists_of_tags_are_compared_by_the_store() {
+        let preconditions = Preconditions {
+            if_match: Some(List(vec![tag(false, "a"), tag(true, "b")])),
+            if_none_match: Some(List(vec![tag(false, "c"), tag(true, "d")])),
+        };
+        let condition = Condition::to_delete(&preconditions);
+        assert_eq!(
+            condition.expression(),
+            "etag IN (:match0, :match1) \
+             AND (attribute_not_exists(etag) OR NOT etag IN (:none0, :none1)) \
+             AND attribute_exists(etag)"
+        );
+        // A weak tag is no product's to If-Match, and any to If-None-Match.
+        assert_eq!(
+            values(&condition),
+            [
+                (":match0", "a"),
+                (":match1", "W/b"),
+                (":none0", "c"),
+                (":none1", "d")
+            ]
+        );
+    }
+
+    #[test]
+    fn any_state_is_any_and_none_is_none() {
+        let preconditions = Preconditions {
+            if_match: Some(Any),
+            if_none_match: Some(Any),
+        };
+        let condition = Condition::to_delete(&preconditions);
+        assert_eq!(
+            condition.expression(),
+            "attribute_exists(etag) AND attribute_not_exists(etag) AND attribute_exists(etag)"
+        );
+        assert!(condition.values.is_empty());
+    }
+
+    #[test]
+    fn an_update_replaces_the_whole_product() {
+        let mut content = ProductContent {
+            name: "n".to_owned(),
+            category: "c".to_owned(),
+            price: Money {
+                amount: 1,
+                currency: "DKK".to_owned(),
+            },
+            description: None,
+            attributes: Attributes::default(),
+        };
+        let update = Update::to(content.clone(), "mine", Timestamp::now());
+        assert_eq!(
+            update.expression,
+            "SET #createdAt = if_not_exists(#createdAt, :updatedAt), \
+             #version = if_not_exists(#version, :zero) + :one, \
+             #name = :name, #category = :category, #amount = :amount, #currency = :currency, \
+             #attributes = :attributes, #etag = :etag, #updatedAt = :updatedAt \
+             REMOVE #description"
+        );
+        content.description = Some(String::new());
+        let update = Update::to(content, "mine", Timestamp::now());
+        assert!(update.expression.contains("#description = :description"));
+        assert!(!update.expression.contains("REMOVE"));
+        for placeholder in update.expression.split(['=', ',', ' ', '(', ')', '+']) {
+            let known = match placeholder.chars().next() {
+                Some('#') => update.names.contains_key(placeholder),
+                Some(':') => update.values.contains_key(placeholder),
+                _ => true,
+            };
+            assert!(known, "{placeholder}");
         }
     }
 }

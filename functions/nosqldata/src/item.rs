@@ -243,3 +243,133 @@ fn object_of(value: AttributeValue) -> Option<Object> {
         .map(|(name, value)| Some((from_stored(name), json(value)?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use dto::Faults;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Value {
+        Value::parse(text.as_bytes(), &mut Faults::new()).unwrap()
+    }
+
+    fn number() -> impl Strategy<Value = Value> {
+        let text = r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?";
+        text.prop_map(|text| parse(&text))
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            number(),
+            any::<String>().prop_map(Value::String),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                members(inner).prop_map(Value::Object),
+            ]
+        })
+    }
+
+    fn members(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Object> {
+        let name = prop_oneof!["~{0,3}", any::<String>()];
+        prop::collection::btree_map(name, value, 0..4)
+    }
+
+    fn product() -> impl Strategy<Value = Stored> {
+        let text = any::<String>();
+        let description = prop::option::of(any::<String>());
+        let words = (text, text, description);
+        let numbers = (0..=1_000_000_000_000_i64, 1..i64::MAX);
+        (words, numbers, members(any_json())).prop_map(|(words, numbers, attributes)| {
+            let mut stored = Stored::new(
+                ProductId::new(),
+                ProductContent {
+                    name: words.0,
+                    category: words.1,
+                    price: Money {
+                        amount: numbers.0,
+                        currency: "DKK".to_owned(),
+                    },
+                    description: words.2,
+                    attributes: Attributes(attributes),
+                },
+            );
+            stored.product.version = numbers.1;
+            stored
+        })
+    }
+
+    /// What `DynamoDB` refuses: an empty name, at any depth.
+    fn has_empty_name(value: &AttributeValue) -> bool {
+        match value {
+            AttributeValue::M(members) => members
+                .iter()
+                .any(|(name, value)| name.is_empty() || has_empty_name(value)),
+            AttributeValue::L(items) => items.iter().any(has_empty_name),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_is_what_went_in(stored in product()) {
+            let item = stored.to_item();
+            prop_assert!(!item.values().any(has_empty_name));
+            prop_assert_eq!(Stored::try_from(item), Ok(stored));
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_spelling_however_the_store_writes_it() {
+        let plain = format!("1{}", "0".repeat(125));
+        for (sent, stored) in [("1e125", &*plain), ("1e125", "1E+125"), ("0.10", "0.1")] {
+            let back = json(AttributeValue::N(stored.to_owned()));
+            assert_eq!(back, Some(parse(sent)), "{stored}");
+        }
+    }
+
+    #[test]
+    fn names_of_tildes_stay_apart() {
+        let object = parse(r#"{"":0,"~":1,"~~":2,"a~":3}"#);
+        let AttributeValue::M(stored) = value(object.clone()) else {
+            panic!("an object is a map");
+        };
+        let mut names: Vec<_> = stored.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a~", "~", "~~", "~~~"]);
+        assert_eq!(json(AttributeValue::M(stored)), Some(object));
+    }
+
+    #[test]
+    fn an_item_that_is_no_product_is_named() {
+        let content = ProductContent {
+            name: "n".to_owned(),
+            category: "c".to_owned(),
+            price: Money {
+                amount: 1,
+                currency: "DKK".to_owned(),
+            },
+            description: None,
+            attributes: Attributes::default(),
+        };
+        let good = Stored::new(ProductId::parse("mug").unwrap(), content).to_item();
+        for (attribute, bad) in [
+            ("version", text("1")),
+            ("amount", AttributeValue::N("0.5".to_owned())),
+            ("createdAt", text("yesterday")),
+            ("description", AttributeValue::Null(true)),
+            ("attributes", AttributeValue::Ss(Vec::new())),
+        ] {
+            let mut item = good.clone();
+            item.insert(attribute.to_owned(), bad);
+            let id = "mug".to_owned();
+            assert_eq!(Stored::try_from(item), Err(Malformed { id, attribute }));
+        }
+        assert!(Stored::try_from(Item::new()).is_err());
+    }
+}

@@ -172,3 +172,23 @@ async fn batch(
     }
     Ok(batch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_holds_no_id_that_cannot_be() {
+        let filters = [("category", Some("coffee"))];
+        let list = list_of(&filters);
+        let good = ProductId::parse("mug").unwrap();
+        assert_eq!(list.open(&list.seal(&good).unwrap()), Some(good.clone()));
+        // The checksum needs no secret, so anyone can make one.
+        for forged in ["", "-", "a b"] {
+            assert_eq!(list.open::<ProductId>(&list.seal(&forged).unwrap()), None);
+        }
+        let other = [("category", None)];
+        let cursor = list_of(&other).seal(&good).unwrap();
+        assert_eq!(list.open::<ProductId>(&cursor), None);
+    }
+}

@@ -410,7 +410,7 @@ impl Pauses {
     /// Waits, unless it would be past the deadline: then there is no next try.
     async fn pause(&mut self) -> bool {
         let pause = self.most.mul_f64(fastrand::f64());
-        self.most = (self.most * 2).min(Duration::from_millis(200));
+        self.most = (self.most * 2).min(Duration::from_millis(400));
         let in_time = pause < self.deadline.remaining();
         if in_time {
             sleep(pause).await;
@@ -432,4 +432,43 @@ fn http_client(endpoint: Option<&Uri>) -> SharedHttpClient {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls.unwrap_or_default())
         .build_https()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::{Credentials, Region};
+
+    use super::*;
+
+    /// The roots are read when the first connection is made, and bad ones would
+    /// be a panic.
+    #[tokio::test]
+    async fn the_roots_can_be_read() {
+        let refused = "https://127.0.0.1:1";
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client(None))
+            .region(Region::new("eu-north-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .endpoint_url(refused);
+        let catalogue = Catalogue {
+            client: Client::from_conf(config.build()),
+            table: "products".to_owned(),
+        };
+        let answer = catalogue.ping(Deadline::within(CONNECT)).await;
+        assert!(matches!(answer, Err(Error::Away(_))), "{answer:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_end_before_the_deadline() {
+        let deadline = Deadline::within(Duration::from_secs(5));
+        let mut pauses = Pauses::until(deadline);
+        let mut tries = 0;
+        while pauses.pause().await {
+            tries += 1;
+        }
+        assert!(deadline.remaining() > Duration::ZERO);
+        assert!(tries > 10, "{tries}");
+    }
 }

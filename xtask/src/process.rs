@@ -62,6 +62,11 @@ impl Interrupt {
     /// Waits a moment, and fails if somebody asked to stop.
     pub fn pause(&self) -> Result<()> {
         thread::sleep(LOOK);
+        self.check()
+    }
+
+    /// Fails if somebody asked to stop.
+    pub fn check(&self) -> Result<()> {
         if self.happened() {
             bail!(Interrupted);
         }

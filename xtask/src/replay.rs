@@ -27,10 +27,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd()?;
+    let mariadbd = tools::mariadbd(interrupt)?;
     let mut build = process::cargo();
     build
-        .args(["build", "--quiet", "--bin", "stores", "--bin", "replay"])
+        .args(["build", "--bin", "stores", "--bin", "replay"])
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 

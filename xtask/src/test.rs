@@ -28,7 +28,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd()?;
+    let mariadbd = tools::mariadbd(interrupt)?;
 
     step(format_args!("Building"));
     let mut build = process::cargo();

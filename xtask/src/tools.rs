@@ -86,7 +86,7 @@ fn version(text: &str) -> Vec<u32> {
 fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
     if !has_python() {
         let packages = ["python3-venv"];
-        if !apt_install(&packages)? {
+        if !apt_install(&packages, interrupt)? {
             bail!("there is no python3 with venv");
         }
     }
@@ -118,14 +118,14 @@ fn has_python() -> bool {
 
 /// The `MariaDB` server, installed by this machine's package manager if need
 /// be. The package that is asked for starts no service and touches none.
-pub fn mariadbd() -> Result<PathBuf> {
+pub fn mariadbd(interrupt: &Interrupt) -> Result<PathBuf> {
     if let Some(program) = programs::mariadbd() {
         return Ok(program);
     }
     step(format_args!(
         "Installing the MariaDB server (the program alone, no service)"
     ));
-    if !apt_install(&["mariadb-server-core"])? && !brew_install("mariadb")? {
+    if !apt_install(&["mariadb-server-core"], interrupt)? && !brew_install("mariadb")? {
         bail!(
             "there is no MariaDB server here, and neither apt-get nor brew to install one: \
              put `mariadbd` on PATH, or name a MySQL database of your own with \
@@ -136,7 +136,7 @@ pub fn mariadbd() -> Result<PathBuf> {
 }
 
 /// Installs Debian packages. Says `false` where there is no apt-get.
-fn apt_install(packages: &[&str]) -> Result<bool> {
+fn apt_install(packages: &[&str], interrupt: &Interrupt) -> Result<bool> {
     if programs::find("apt-get", &[]).is_none() {
         return Ok(false);
     }
@@ -145,9 +145,10 @@ fn apt_install(packages: &[&str]) -> Result<bool> {
         apt_get(&[&arguments, packages].concat())
     };
     // A bare machine has no package lists, an old one has stale ones.
-    if install()? || (apt_get(&["update"])? && install()?) {
+    if install()? || (!interrupt.happened() && apt_get(&["update"])? && install()?) {
         return Ok(true);
     }
+    interrupt.check()?;
     bail!(
         "apt-get cannot install {0}; what it said is above. \
          Try yourself: apt-get update && apt-get install --no-install-recommends {0}",

@@ -103,7 +103,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let cargo_lambda = tools::cargo_lambda(&project, interrupt)?;
     let mut options = arguments.of_the_stores(&project);
     if arguments.mysql_url.is_none() {
-        let mariadbd = tools::mariadbd()?;
+        let mariadbd = tools::mariadbd(interrupt)?;
         options.extend(["--mariadbd".to_owned(), mariadbd.display().to_string()]);
     }
 

@@ -16,6 +16,8 @@ pub mod health;
 mod input;
 mod lambda;
 pub mod negotiate;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod preconditions;
 mod problem;
 pub mod reply;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The answer of `GET /health` and `GET /health/{function}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// The worst that its checks say, as far as they matter.
     pub status: HealthStatus,
@@ -20,6 +21,7 @@ pub struct Health {
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum HealthStatus {
     /// All is well.
     Pass,
@@ -32,6 +34,7 @@ pub enum HealthStatus {
 /// What was seen of one thing that a function depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthCheck {
     /// How well it is.
     pub status: HealthStatus,
@@ -42,8 +45,10 @@ pub struct HealthCheck {
     /// What its circuit breaker lets through: `closed`, `open` or `half-open`;
     /// absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub breaker: Option<String>,
     /// What was wrong, in a few words without internals; absent where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub output: Option<String>,
 }

@@ -12,6 +12,8 @@ pub mod health;
 pub mod json;
 pub mod money;
 pub mod number;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod order;
 pub mod problem;
 pub mod product;

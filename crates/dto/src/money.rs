@@ -14,10 +14,13 @@ pub const MOST_AMOUNT: i64 = 1_000_000_000_000;
 /// An amount of money: `{"amount": 1999, "currency": "DKK"}` is 19.99 kroner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Money {
     /// Minor units (øre, cents). What is sent is 0 to 10^12; a total may be more.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount: i64,
     /// Three capitals, as in ISO 4217.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{3}$"))]
     pub currency: String,
 }
 

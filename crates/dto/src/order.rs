@@ -21,20 +21,24 @@ pub const MOST_QUANTITY: i64 = 999;
 /// An order, as the service answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Order {
     /// A `UUIDv7` of the time it was placed.
     pub id: Uuid,
     /// Who ordered: 1–200 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub customer: String,
     /// Where in its life it is.
     pub status: OrderStatus,
     /// What was ordered: 1–100 lines, each product once.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 100))]
     pub lines: Vec<OrderLine>,
     /// The sum of its lines, exactly.
     pub total: Money,
     /// Where the prices came from.
     pub pricing: Pricing,
     /// 1 when it is placed, and one more with every change.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
     /// When it was placed.
     pub created_at: Timestamp,
@@ -45,12 +49,14 @@ pub struct Order {
 /// A line of an order. It keeps the name and price that the product had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderLine {
     /// Which product.
     pub product_id: ProductId,
     /// What it was called when it was ordered.
     pub name: String,
     /// How many: 1–999.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 999))]
     pub quantity: i64,
     /// What one cost when it was ordered.
     pub unit_price: Money,
@@ -59,6 +65,7 @@ pub struct OrderLine {
 /// The life of an order: placed → paid → shipped; placed or paid → cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OrderStatus {
     /// It ended before it was shipped.
     Cancelled,
@@ -114,6 +121,7 @@ impl fmt::Display for OrderStatus {
 /// Where an order's prices came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Pricing {
     /// From the catalogue, when the order was placed.
     Live,
@@ -275,18 +283,21 @@ impl OrderPatch {
 /// A page of the orders: the answer of `GET /mysqldata`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderPage {
     /// `MySql Data`.
     pub message: String,
     /// The orders of this page, newest first.
     pub items: Vec<Order>,
     /// Where the next page begins; `null` at the end.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub next_cursor: Option<String>,
 }
 
 /// What a summary has a row for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SummaryKey {
     /// Each day, in UTC.
     Day,
@@ -312,10 +323,12 @@ impl SummaryKey {
 /// The answer of `GET /mysqldata/summary`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderSummary {
     /// What its rows are for.
     pub by: SummaryKey,
     /// One row a key and currency, in order of the key.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::SummaryRow>))]
     pub rows: Vec<SummaryRow>,
 }
 

@@ -10,13 +10,16 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// A problem, as it travels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProblemDetails {
     /// A relative reference under `/problems/`, which answers with a page that
     /// explains it.
+    #[cfg_attr(feature = "openapi", schema(format = "uri-reference"))]
     pub r#type: String,
     /// The type in a few words, always the same for one type.
     pub title: String,
     /// The status of the answer.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// What went wrong this time, in words for the person who sent the request.
     pub detail: String,
@@ -25,6 +28,7 @@ pub struct ProblemDetails {
     /// The request's id: the log has what happened under it.
     pub request_id: String,
     /// Every fault found, where the request was at fault.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::Fault>, required = false))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
 }

@@ -28,6 +28,8 @@ const SET_BY_THE_SERVICE: [&str; 4] = ["id", "version", "createdAt", "updatedAt"
 /// client does, by `PUT`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", min_length = 1, max_length = 64))]
 pub struct ProductId(String);
 
 impl ProductId {
@@ -94,22 +96,28 @@ impl fmt::Display for ProductId {
 /// A product, as the catalogue answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Product {
     /// The product's id.
     pub id: ProductId,
     /// Its name: 1–200 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
     /// Its category: 1–64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub category: String,
     /// What one costs.
     pub price: Money,
     /// At most 2,000 characters; absent if there is none.
+    #[cfg_attr(feature = "openapi", schema(max_length = 2_000, nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whatever else is known of it: what a relational schema would not take.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub attributes: Attributes,
     /// 1 when it is made, and one more with every write.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
@@ -227,6 +235,8 @@ impl ProductPatch {
 /// DynamoDB can hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = Object))]
 pub struct Attributes(pub Object);
 
 impl Attributes {

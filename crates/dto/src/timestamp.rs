@@ -10,6 +10,8 @@ use time::{
 
 /// A point in time, in UTC, to the millisecond: `2026-11-22T21:50:40.123Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {

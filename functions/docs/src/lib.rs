@@ -5,6 +5,8 @@ use axum::routing::get;
 use chassis::Router;
 
 mod asset;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod pages;
 mod problems;
 

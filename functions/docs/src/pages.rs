@@ -31,11 +31,51 @@ const REDOC_POLICY: &str = policy!(
 );
 
 /// `GET /docs`: Swagger UI, to read the API and to try it.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/docs",
+    operation_id = "getDocs",
+    summary = "Try the API",
+    description = "A page for a browser: Swagger UI.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The page.",
+            body = String, content_type = "text/html",
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn docs(input: Input) -> Result<Response, Problem> {
     page(&asset::DOCS, input, DOCS_POLICY)
 }
 
 /// `GET /redoc`: ReDoc, to read the API at length.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/redoc",
+    operation_id = "getRedoc",
+    summary = "Read the API at length",
+    description = "A page for a browser: ReDoc.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The page.",
+            body = String, content_type = "text/html",
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn redoc(input: Input) -> Result<Response, Problem> {
     page(&asset::REDOC, input, REDOC_POLICY)
 }
@@ -50,23 +90,104 @@ fn page(page: &Asset, input: Input, policy: &str) -> Result<Response, Problem> {
 }
 
 /// `GET /openapi.json`: the document.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getOpenApiJson",
+    summary = "Get this document",
+    description = "In JSON.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The document.",
+            body = crate::openapi::AnyDocument,
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn openapi_json(input: Input) -> Result<Response, Problem> {
     answer(Ok(&asset::OPENAPI_JSON), input, Cached::Asked)
 }
 
 /// `GET /openapi.yaml`: the same document.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/openapi.yaml",
+    operation_id = "getOpenApiYaml",
+    summary = "Get this document in YAML",
+    description = "The same as `/openapi.json`.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The document.",
+            body = String, content_type = "application/yaml",
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn openapi_yaml(input: Input) -> Result<Response, Problem> {
     answer(Ok(&asset::OPENAPI_YAML), input, Cached::Asked)
 }
 
 /// `GET /docs/{asset}`: what the pages are made of, under names that change
 /// with what they name. 404 for any other.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/docs/{asset}",
+    operation_id = "getAsset",
+    summary = "Get an asset of the pages",
+    description = "Script, style or image, under a name that changes with what it names.",
+    params(("asset" = String, Path, description = "Its name, as the pages have it.", example = "docs.css"), chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The asset.",
+            content((String = "text/css"), (String = "text/javascript"), (String = "image/svg+xml")),
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn asset(input: Input) -> Result<Response, Problem> {
     answer(input.id(asset::named), input, Cached::ForEver)
 }
 
 /// `GET /favicon.ico`: the icon, for whoever asks for it by the old name, as
 /// browsers do that show plain JSON.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/favicon.ico",
+    operation_id = "getIcon",
+    summary = "Get the icon",
+    description = "Browsers ask for it here.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The icon.",
+            body = String, content_type = "image/svg+xml",
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn favicon(input: Input) -> Result<Response, Problem> {
     answer(Ok(&asset::FAVICON), input, Cached::Asked)
 }

@@ -23,6 +23,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base
 /// What a type of problem means.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Meaning {
     /// The `type` that a problem has: where this is read.
     pub r#type: String,
@@ -40,11 +41,29 @@ pub struct Meaning {
 
 /// Every type of problem.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Meanings {
+    /// In order of their statuses.
     items: Vec<Meaning>,
 }
 
 /// `GET /problems`: every type of problem, as JSON or, to a browser, as a page.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/problems",
+    operation_id = "listProblems",
+    summary = "List the types of problems",
+    description = "Every answer that is neither a success nor a redirection is one of these.",
+    responses(
+        (
+            status = 200,
+            description = "What it means, as JSON or, to a browser, as a page.",
+            content((Meanings = "application/json"), (String = "text/html")),
+            headers(("Cache-Control"), ("Vary")),
+        ),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn list(input: Input) -> Result<Response, Problem> {
     let items: Vec<_> = ProblemType::ALL.into_iter().map(Meaning::of).collect();
     let response = if wants_page(&input.headers) {
@@ -57,6 +76,24 @@ pub async fn list(input: Input) -> Result<Response, Problem> {
 
 /// `GET /problems/{type}`: one type of problem, as JSON or, to a browser, as a
 /// page. 404 for a type that there is not.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/problems/{type}",
+    operation_id = "getProblem",
+    summary = "Explain a type of problem",
+    description = "Where the `type` of a problem leads.",
+    params(("type" = String, Path, description = "The last part of a problem's `type`.", example = "precondition-failed")),
+    responses(
+        (
+            status = 200,
+            description = "What it means, as JSON or, to a browser, as a page.",
+            content((Meaning = "application/json"), (String = "text/html")),
+            headers(("Cache-Control"), ("Vary")),
+        ),
+        (status = 404, response = chassis::openapi::NotFound),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn explain(input: Input) -> Result<Response, Problem> {
     let kind = input.id(|slug| {
         ProblemType::ALL

@@ -11,6 +11,9 @@ use chassis::{
 };
 use dto::health::{Health, HealthStatus};
 
+#[cfg(feature = "openapi")]
+pub mod openapi;
+
 pub use config::{API_URL, Config, FUNCTIONS, VARIABLES};
 
 /// How long a function may take. It asks its own stores within 2 s.

@@ -5,6 +5,9 @@ use chassis::{Problem, Router, negotiate, reply};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+#[cfg(feature = "openapi")]
+pub mod openapi;
+
 /// The routes of `hello`.
 #[must_use]
 pub fn router() -> Router {
@@ -13,11 +16,29 @@ pub fn router() -> Router {
 
 /// The greeting, as JSON.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Greeting {
+    /// `Hello Kea`.
     message: &'static str,
 }
 
 /// A greeting: JSON, plain text or, to a browser, a page.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/",
+    operation_id = "getGreeting",
+    summary = "Say hello",
+    description = "As JSON, as plain text or, to a browser, as a page with links to the rest.",
+    responses(
+        (
+            status = 200,
+            description = "The greeting.",
+            content((Greeting = "application/json"), (String = "text/plain"), (String = "text/html")),
+            headers(("Vary")),
+        ),
+        chassis::openapi::Failures,
+    ),
+))]
 async fn greet(headers: HeaderMap) -> Result<Response, Problem> {
     let offers = ["application/json", "text/plain", "text/html"];
     let response = match negotiate::best(&headers, &offers) {

@@ -13,6 +13,8 @@ use dto::health::HealthStatus;
 mod catalogue;
 pub mod config;
 pub mod error;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod order;
 mod orders;
 mod page;

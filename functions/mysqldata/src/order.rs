@@ -15,6 +15,28 @@ use crate::{
 };
 
 /// `GET`: an order.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/mysqldata/{id}",
+    operation_id = "getOrder",
+    summary = "Get an order",
+    description = "With `If-None-Match` it is sent only to a client that does not have it.",
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The order.",
+            body = dto::order::Order,
+            headers(("ETag")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("ETag"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        (status = 422, response = chassis::openapi::InvalidRequest),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     input.params(&[]);
     let conditions = input.preconditions();
@@ -33,6 +55,31 @@ pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Resp
 }
 
 /// `PATCH`: moves an order on to another status.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    patch,
+    path = "/mysqldata/{id}",
+    operation_id = "patchOrder",
+    summary = "Move an order on",
+    description = "A placed order may be paid or cancelled, a paid one shipped or cancelled; any other move is 409.",
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    request_body(content(
+        (dto::openapi::OrderPatch = "application/merge-patch+json"),
+        (dto::openapi::OrderPatch = "application/json"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The order, as it is now.",
+            body = dto::order::Order,
+            headers(("ETag")),
+        ),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 409, response = chassis::openapi::Conflict),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::PatchRefusals,
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn patch(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     input.params(&[]);
     let conditions = input.preconditions();

@@ -22,6 +22,25 @@ use crate::{
 const FILTERS: [&str; 4] = ["status", "customer", "from", "to"];
 
 /// `GET`: a page of the orders, newest first.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/mysqldata",
+    operation_id = "listOrders",
+    summary = "List orders",
+    description = crate::openapi::LIST,
+    params(crate::openapi::ListParams),
+    responses(
+        (
+            status = 200,
+            description = "A page of orders, newest first.",
+            content((dto::order::OrderPage = "application/json"), (String = "text/plain")),
+            headers(("Vary")),
+        ),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 422, response = chassis::openapi::InvalidRequest),
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn list(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     let params = input.params(&["status", "customer", "from", "to", "limit", "cursor"]);
     let filter = filter(&mut input, &params);
@@ -66,6 +85,24 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
 }
 
 /// `POST`: places an order, at the prices that the catalogue asks now.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post,
+    path = "/mysqldata",
+    operation_id = "placeOrder",
+    summary = "Place an order",
+    description = crate::openapi::PLACE,
+    request_body = dto::openapi::NewOrder,
+    responses(
+        (
+            status = 201,
+            description = "The order, as it was placed.",
+            body = dto::order::Order,
+            headers(("ETag"), ("Location")),
+        ),
+        chassis::openapi::Refusals,
+        chassis::openapi::Failures,
+    ),
+))]
 pub async fn place(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     input.params(&[]);
     let new = input.json(JSON, NewOrder::read)?;

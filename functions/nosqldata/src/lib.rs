@@ -10,6 +10,8 @@ pub mod config;
 pub mod error;
 mod expression;
 pub mod item;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod product;
 mod products;
 pub mod store;

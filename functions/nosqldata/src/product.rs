@@ -11,6 +11,28 @@ use http::{
 use crate::{Catalogue, Error, item::Stored};
 
 /// `GET`: the product, 304 to a client that has it, or 404.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/nosqldata/{id}",
+    operation_id = "getProduct",
+    summary = "Get a product",
+    description = "With `If-None-Match` it is sent only to a client that does not have it.",
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The product.",
+            body = dto::product::Product,
+            headers(("ETag")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("ETag"))),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        (status = 422, response = chassis::openapi::InvalidRequest),
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn read(
     State(catalogue): State<Catalogue>,
     mut input: Input,
@@ -32,6 +54,33 @@ pub(crate) async fn read(
 }
 
 /// `PUT`: replaces the product (200) or makes it (201).
+#[cfg_attr(feature = "openapi", utoipa::path(
+    put,
+    path = "/nosqldata/{id}",
+    operation_id = "putProduct",
+    summary = "Replace a product, or create it under an id of your own",
+    description = crate::openapi::PUT,
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    request_body = dto::openapi::ProductContent,
+    responses(
+        (
+            status = 200,
+            description = "The product, as it replaced what was there.",
+            body = dto::product::Product,
+            headers(("ETag"), ("Content-Location")),
+        ),
+        (
+            status = 201,
+            description = "The product, as it was made.",
+            body = dto::product::Product,
+            headers(("Content-Location"), ("ETag"), ("Location")),
+        ),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Refusals,
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn put(
     State(catalogue): State<Catalogue>,
     mut input: Input,
@@ -55,6 +104,30 @@ pub(crate) async fn put(
 }
 
 /// `PATCH`: merges into the product, or 404.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    patch,
+    path = "/nosqldata/{id}",
+    operation_id = "patchProduct",
+    summary = "Change a product",
+    description = crate::openapi::PATCH,
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    request_body(content(
+        (dto::openapi::ProductPatch = "application/merge-patch+json"),
+        (dto::openapi::ProductPatch = "application/json"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The product, as it is now.",
+            body = dto::product::Product,
+            headers(("ETag")),
+        ),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::PatchRefusals,
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn patch(
     State(catalogue): State<Catalogue>,
     mut input: Input,
@@ -72,6 +145,22 @@ pub(crate) async fn patch(
 }
 
 /// `DELETE`: 204, or 404.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete,
+    path = "/nosqldata/{id}",
+    operation_id = "deleteProduct",
+    summary = "Delete a product",
+    description = "Orders of it keep the name and price that it had.",
+    params(crate::openapi::IdParam, chassis::openapi::Conditions),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 404, response = chassis::openapi::NotFound),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        (status = 422, response = chassis::openapi::InvalidRequest),
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn delete(
     State(catalogue): State<Catalogue>,
     mut input: Input,

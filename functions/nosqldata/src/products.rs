@@ -19,6 +19,25 @@ const MOST_IDS: usize = 100;
 
 /// `GET`: a page of products, of all or of a category, or a batch by ids. As
 /// plain text it says that the table answers.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/nosqldata",
+    operation_id = "listProducts",
+    summary = "List products",
+    description = crate::openapi::LIST,
+    params(crate::openapi::ListParams),
+    responses(
+        (
+            status = 200,
+            description = "A page of products, or those asked for by their ids.",
+            content((dto::openapi::ProductPage = "application/json"), (String = "text/plain")),
+            headers(("Vary")),
+        ),
+        (status = 400, response = chassis::openapi::MalformedRequest),
+        (status = 422, response = chassis::openapi::InvalidRequest),
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn list(
     State(catalogue): State<Catalogue>,
     mut input: Input,
@@ -44,6 +63,24 @@ pub(crate) async fn list(
 }
 
 /// `POST`: makes a product with an id of its own.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post,
+    path = "/nosqldata",
+    operation_id = "createProduct",
+    summary = "Create a product",
+    description = "The service gives it an id: a UUIDv7. To choose one, `PUT` the product.",
+    request_body = dto::openapi::ProductContent,
+    responses(
+        (
+            status = 201,
+            description = "The product, as it was made.",
+            body = dto::product::Product,
+            headers(("ETag"), ("Location")),
+        ),
+        chassis::openapi::Refusals,
+        chassis::openapi::Failures,
+    ),
+))]
 pub(crate) async fn create(
     State(catalogue): State<Catalogue>,
     mut input: Input,

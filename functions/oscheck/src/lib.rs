@@ -5,6 +5,9 @@ use chassis::{Problem, Router, negotiate, reply};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+#[cfg(feature = "openapi")]
+pub mod openapi;
+
 /// The routes of `oscheck`.
 #[must_use]
 pub fn router() -> Router {
@@ -13,7 +16,9 @@ pub fn router() -> Router {
 
 /// The operating system, as `uname` tells of it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct OperatingSystem {
+    /// The system, in a sentence.
     message: String,
     /// Its name, `Linux`.
     system: String,
@@ -24,6 +29,22 @@ struct OperatingSystem {
 }
 
 /// What it runs on: JSON or plain text.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/oscheck",
+    operation_id = "getOperatingSystem",
+    summary = "Tell the operating system",
+    description = "True of the machine that the function runs on, as JSON or as plain text.",
+    responses(
+        (
+            status = 200,
+            description = "The operating system.",
+            content((OperatingSystem = "application/json"), (String = "text/plain")),
+            headers(("Vary")),
+        ),
+        chassis::openapi::Failures,
+    ),
+))]
 async fn check(headers: HeaderMap) -> Result<Response, Problem> {
     let uname = rustix::system::uname();
     let system = uname.sysname().to_string_lossy();

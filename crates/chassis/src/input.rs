@@ -15,7 +15,11 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode;
 
-use crate::{Call, Preconditions, Problem, cursor::List};
+use crate::{
+    Call, Preconditions, Problem,
+    cursor::List,
+    idempotency::{Fingerprint, Key, Once},
+};
 
 /// The most bytes of a request's body: 256 KiB.
 pub const MOST_BYTES: usize = 256 * 1024;
@@ -39,6 +43,7 @@ pub struct Input {
     id: Option<String>,
     query: String,
     body: Bytes,
+    fingerprint: Option<Fingerprint>,
     malformed: Faults,
     /// Where the handler adds what it finds not valid.
     pub invalid: Faults,
@@ -71,6 +76,7 @@ impl<S: Send + Sync> FromRequest<S> for Input {
             id,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             body: body.to_bytes(),
+            fingerprint: None,
             malformed: Faults::new(),
             invalid: Faults::new(),
         })
@@ -170,6 +176,14 @@ impl Input {
         Preconditions::of(&self.headers, &mut self.malformed)
     }
 
+    /// The request's `Idempotency-Key` with the fingerprint of its body, where
+    /// it has both: [`Input::json`] comes first.
+    pub fn once(&mut self) -> Option<Once> {
+        let key = Key::of(&self.headers, &mut self.malformed)?;
+        let fingerprint = self.fingerprint?;
+        Some(Once { key, fingerprint })
+    }
+
     /// The body, as `read` reads it from JSON.
     ///
     /// # Errors
@@ -196,7 +210,10 @@ impl Input {
             return Err(problem);
         }
         Ok(match Value::parse(&self.body, &mut self.invalid) {
-            Ok(value) => read(&value, &mut self.invalid),
+            Ok(value) => {
+                self.fingerprint = Some(Fingerprint::of(&value));
+                read(&value, &mut self.invalid)
+            }
             Err(error) => {
                 self.malformed.body(&Pointer::root(), error.to_string());
                 None

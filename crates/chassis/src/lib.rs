@@ -13,6 +13,7 @@ pub mod config;
 pub mod cursor;
 mod deadline;
 pub mod health;
+pub mod idempotency;
 mod input;
 mod lambda;
 pub mod negotiate;

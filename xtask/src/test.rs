@@ -50,18 +50,22 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
         command
     };
     let nextest = has_nextest();
+    // nextest leaves these out. They come first, so that its summary is the
+    // last that is read. A choice of tests is unlikely to mean them.
+    if nextest && arguments.runner.is_empty() {
+        let documentation = cargo(&["test", "--doc", "--workspace", "--quiet"]);
+        let status = process::run(documentation, interrupt)?;
+        if !status.success() {
+            return Ok(exit_code(status));
+        }
+    }
     let mut runner = if nextest {
         cargo(&["nextest", "run", "--workspace"])
     } else {
         cargo(&["test", "--workspace"])
     };
     runner.args(&arguments.runner);
-    let mut status = process::run(runner, interrupt)?;
-    // nextest leaves these out. A choice of tests is unlikely to mean them.
-    if status.success() && nextest && arguments.runner.is_empty() {
-        status = process::run(cargo(&["test", "--doc", "--workspace"]), interrupt)?;
-    }
-    Ok(exit_code(status))
+    Ok(exit_code(process::run(runner, interrupt)?))
 }
 
 fn has_nextest() -> bool {

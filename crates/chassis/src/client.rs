@@ -24,9 +24,6 @@ use crate::{
 /// The most bytes of an answer: what Lambda lets a function return.
 const MOST_BYTES: usize = 6 * 1024 * 1024;
 
-/// How long a connection may take to be there.
-const CONNECT: Duration = Duration::from_secs(1);
-
 /// A client of the other services of this API. One for the process: it keeps
 /// its connections.
 #[derive(Debug, Clone)]
@@ -56,7 +53,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum CallError {
+pub enum GetError {
     /// Neither the configuration nor the event says where the API is.
     #[error("it is not known where the API is: set API_URL")]
     NoApi,
@@ -75,7 +72,7 @@ pub enum CallError {
 }
 
 /// A `GET` is safe to repeat, unless it cannot even be sent.
-impl Classify for CallError {
+impl Classify for GetError {
     fn failure(&self) -> Failure {
         match self {
             Self::NoApi | Self::Address(_) => Failure::Broken,
@@ -86,13 +83,14 @@ impl Classify for CallError {
 
 impl Client {
     /// A client of the services behind `api`; where it is not given, of those
-    /// behind the API that the request being answered came in through.
+    /// behind the API that the request being answered came in through. A
+    /// connection may take so long as `connect` to be there.
     #[must_use]
-    pub fn new(api: Option<Uri>) -> Self {
+    pub fn new(api: Option<Uri>, connect: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_connect_timeout(Some(connect));
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
@@ -111,8 +109,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`CallError`] where there is no answer; an answer of any status is one.
-    pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, CallError> {
+    /// [`GetError`] where there is no answer; an answer of any status is one.
+    pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, GetError> {
         let deadline = call.deadline;
         let uri = self.address(call, target)?;
         let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
@@ -133,19 +131,19 @@ impl Client {
                 retry_after: retry_after
                     .and_then(|s| s.parse().ok())
                     .map(Duration::from_secs),
-                body: body.map_err(CallError::Body)?.to_bytes(),
+                body: body.map_err(GetError::Body)?.to_bytes(),
             })
         })
         .await?
     }
 
-    fn address(&self, call: &Call, target: &str) -> Result<Uri, CallError> {
+    fn address(&self, call: &Call, target: &str) -> Result<Uri, GetError> {
         let api = self
             .api
             .as_ref()
             .or(call.api.as_ref())
-            .ok_or(CallError::NoApi)?;
-        let authority = api.authority().ok_or(CallError::NoApi)?;
+            .ok_or(GetError::NoApi)?;
+        let authority = api.authority().ok_or(GetError::NoApi)?;
         let prefix = api.path().trim_end_matches('/');
         let target: PathAndQuery = format!("{prefix}{target}")
             .parse()

@@ -186,11 +186,13 @@ impl Service {
             rendered.headers_mut().extend(fixed);
             response = rendered;
         }
-        // The length is the gateway's to say, which sends the bytes; ours would
-        // be wrong for an answer to `HEAD` and forbidden with a 204 or a 304.
-        response.headers_mut().remove(CONTENT_LENGTH);
+        // The length is the gateway's to say, which sends the bytes, and none
+        // may stand with a 204 or a 304. Only of an answer to `HEAD` it cannot
+        // know how long it would have been.
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
+        } else {
+            response.headers_mut().remove(CONTENT_LENGTH);
         }
         response
     }

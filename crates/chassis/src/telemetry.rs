@@ -2,7 +2,12 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{filter::LevelFilter, fmt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Starts the log. The level is `AWS_LAMBDA_LOG_LEVEL` (what a function's
 /// `LoggingConfig` sets), `RUST_LOG`, or `info`.
@@ -11,15 +16,19 @@ pub(crate) fn start() {
         .iter()
         .find_map(|name| std::env::var(name).ok()?.parse::<LevelFilter>().ok())
         .unwrap_or(LevelFilter::INFO);
-    let log = fmt().with_max_level(level).with_target(false);
+    // The runtime's own lines say nothing that a request's line does not.
+    let levels = Targets::new()
+        .with_default(level)
+        .with_target("lambda_runtime", level.min(LevelFilter::ERROR));
+    let log = tracing_subscriber::registry().with(levels);
+    let line = fmt::layer().with_target(false);
     if in_json() {
-        log.json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
+        let line = line.json().flatten_event(true);
+        log.with(line.with_current_span(false).with_span_list(false))
             .init();
     } else {
-        log.with_ansi(std::io::stdout().is_terminal()).init();
+        log.with(line.with_ansi(std::io::stdout().is_terminal()))
+            .init();
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

@@ -149,8 +149,7 @@ impl Arguments {
     /// Fails where this run could not succeed, before anything slow happens.
     /// Returns the lock of the data folder, if that is used.
     fn check(&self, folder: &Path) -> Result<Option<File>> {
-        let uses_the_data = self.dynamodb_url.is_none() || self.mysql_url.is_none();
-        let lock = if uses_the_data {
+        let lock = if self.keeps_data() {
             Some(lock(folder)?)
         } else {
             None
@@ -165,12 +164,20 @@ impl Arguments {
         Ok(lock)
     }
 
+    /// Whether a store is started here, rather than all given by their URLs.
+    fn keeps_data(&self) -> bool {
+        self.dynamodb_url.is_none() || self.mysql_url.is_none()
+    }
+
     /// The arguments of `stores`.
     fn of_the_stores(&self, project: &Project) -> Vec<String> {
-        let data = project.own_folder().join("data").display().to_string();
-        let mut options = vec!["--sample".to_owned(), "--data".to_owned(), data];
-        if self.fresh {
-            options.push("--fresh".to_owned());
+        let mut options = vec!["--sample".to_owned()];
+        if self.keeps_data() {
+            let data = project.own_folder().join("data").display().to_string();
+            options.extend(["--data".to_owned(), data]);
+            if self.fresh {
+                options.push("--fresh".to_owned());
+            }
         }
         match &self.dynamodb_url {
             Some(url) => options.extend(["--dynamodb-url".to_owned(), url.clone()]),

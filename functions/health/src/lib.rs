@@ -8,6 +8,7 @@ use chassis::{
     Call, Router,
     client::Client,
     health::{Check, Seen, report},
+    resilience::Policy,
 };
 use dto::health::{Health, HealthStatus};
 
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The routes of `health`.
 #[must_use]
 pub fn router(config: Config) -> Router {
-    let client = Client::new(config.api);
+    let client = Client::new(config.api, Policy::default().connect);
     let functions = config.functions.into_iter();
     let checks: Vec<_> = functions.map(|name| check(client.clone(), name)).collect();
     Router::new("health").route("/health", report("health", checks))

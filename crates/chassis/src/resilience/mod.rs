@@ -88,7 +88,7 @@ pub struct Dependency {
     policy: Policy,
     breaker: Breaker,
     budget: Budget,
-    probe: Arc<dyn Fn(Deadline) -> BoxFuture<'static, bool> + Send + Sync>,
+    probe: Arc<dyn Fn(Call) -> BoxFuture<'static, bool> + Send + Sync>,
 }
 
 impl fmt::Debug for Dependency {
@@ -112,12 +112,26 @@ impl Dependency {
     where
         F: Future<Output = bool> + Send + 'static,
     {
+        Self::service(name, policy, move |call| probe(call.deadline))
+    }
+
+    /// The same for another service: where its API is, the request on whose way
+    /// the probe is sent may be the only one to know.
+    #[must_use]
+    pub fn service<F>(
+        name: &'static str,
+        policy: Policy,
+        probe: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
         Self {
             name,
             breaker: Breaker::new(name, policy.clone()),
             budget: Budget::new(policy.budget_percent),
             policy,
-            probe: Arc::new(move |deadline| Box::pin(probe(deadline))),
+            probe: Arc::new(move |call| Box::pin(probe(call))),
         }
     }
 
@@ -183,7 +197,7 @@ impl Dependency {
                 return Err(CallError::Elapsed { name });
             }
             let permit = self
-                .permit(PATIENCE)
+                .permit(call, PATIENCE)
                 .await
                 .map_err(|retry_after| CallError::Open { name, retry_after })?;
             let deadline = call.deadline.at_most(self.policy.attempt);
@@ -233,11 +247,12 @@ impl Dependency {
 
     /// Whether it is well, asked on purpose: for health. While the breaker is
     /// open nothing goes out for this either.
-    pub async fn is_well(&self, deadline: Deadline) -> bool {
-        let Ok(permit) = self.permit(deadline.remaining()).await else {
+    pub async fn is_well(&self, call: &Call) -> bool {
+        let deadline = call.deadline;
+        let Ok(permit) = self.permit(call, deadline.remaining()).await else {
             return false;
         };
-        let well = timeout_at(deadline.instant(), (self.probe)(deadline))
+        let well = timeout_at(deadline.instant(), (self.probe)(call.clone()))
             .await
             .unwrap_or(false);
         if well {
@@ -251,13 +266,13 @@ impl Dependency {
     /// The permission to make an attempt. Where it is time for a probe, that is
     /// sent on its own way first: it goes on when the request that set it off
     /// has lost patience and has been answered.
-    async fn permit(&self, patience: Duration) -> Result<Permit, Duration> {
+    async fn permit(&self, call: &Call, patience: Duration) -> Result<Permit, Duration> {
         let permit = self.breaker.acquire()?;
         if !permit.is_probe() {
             return Ok(permit);
         }
         let deadline = Deadline::within(self.policy.attempt);
-        let probe = (self.probe)(deadline);
+        let probe = (self.probe)(call.by(deadline));
         let probing = tokio::spawn(async move {
             match timeout_at(deadline.instant(), probe).await {
                 Ok(true) => permit.succeed(),

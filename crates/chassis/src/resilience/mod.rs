@@ -161,11 +161,14 @@ impl Dependency {
     /// # Errors
     ///
     /// [`CallError`], where no attempt brought what was asked for.
-    pub async fn call<T, E: Classify>(
+    pub async fn call<T, E: Classify, F>(
         &self,
         call: &Call,
-        attempt: impl AsyncFnMut(Deadline) -> Result<T, E>,
-    ) -> Result<T, CallError<E>> {
+        attempt: impl FnMut(Deadline) -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         self.call_at_most(self.policy.retries, call, attempt).await
     }
 
@@ -175,20 +178,27 @@ impl Dependency {
     /// # Errors
     ///
     /// [`CallError`], where the attempt did not bring what was asked for.
-    pub async fn call_once<T, E: Classify>(
+    pub async fn call_once<T, E: Classify, F>(
         &self,
         call: &Call,
-        attempt: impl AsyncFnMut(Deadline) -> Result<T, E>,
-    ) -> Result<T, CallError<E>> {
+        attempt: impl FnMut(Deadline) -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         self.call_at_most(0, call, attempt).await
     }
 
-    async fn call_at_most<T, E: Classify>(
+    // Not `AsyncFnMut`: of what that gives, nobody can say that it is `Send`.
+    async fn call_at_most<T, E: Classify, F>(
         &self,
         retries: u32,
         call: &Call,
-        mut attempt: impl AsyncFnMut(Deadline) -> Result<T, E>,
-    ) -> Result<T, CallError<E>> {
+        mut attempt: impl FnMut(Deadline) -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         let name = self.name;
         self.budget.request();
         let mut tried = 0;

@@ -1,6 +1,8 @@
 //! What must hold of the breaker, the budget and the deadline, whatever
 //! happens, with a clock that stands still until it is told to move.
 
+use std::future::ready;
+
 use proptest::prelude::*;
 use tokio::time::advance;
 
@@ -46,9 +48,9 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
     let dependency = well(Policy::default());
     let mut attempts = 0;
     let request = call(Duration::from_secs(9));
-    let cured = dependency.call(&request, async |_| {
+    let cured = dependency.call(&request, |_| {
         attempts += 1;
-        if attempts < 2 { Err(TRANSIENT) } else { Ok(7) }
+        ready(if attempts < 2 { Err(TRANSIENT) } else { Ok(7) })
     });
     assert_eq!(cured.await.unwrap(), 7);
     assert_eq!(attempts, 2);
@@ -57,9 +59,9 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
         let mut attempts = 0;
         let dependency = well(Policy::default());
         let request = call(Duration::from_secs(9));
-        let failed = dependency.call(&request, async |_| {
+        let failed = dependency.call(&request, |_| {
             attempts += 1;
-            Err::<(), _>(Failed(failure))
+            ready(Err::<(), _>(Failed(failure)))
         });
         assert!(matches!(failed.await, Err(CallError::Failed { .. })));
         assert_eq!(attempts, made, "{failure:?}");
@@ -73,13 +75,13 @@ async fn retry_after_is_honoured_or_the_retry_left() {
     let started = Instant::now();
     let mut attempts = 0;
     let request = call(Duration::from_secs(9));
-    let asked = dependency.call(&request, async |_| {
+    let asked = dependency.call(&request, |_| {
         attempts += 1;
-        if attempts == 1 {
+        ready(if attempts == 1 {
             Err(Failed(Failure::Transient(Some(wait))))
         } else {
             Ok(())
-        }
+        })
     });
     asked.await.unwrap();
     assert!(started.elapsed() >= wait);
@@ -87,9 +89,9 @@ async fn retry_after_is_honoured_or_the_retry_left() {
     let dependency = well(Policy::default());
     let mut attempts = 0;
     let request = call(Duration::from_secs(2));
-    let too_late = dependency.call(&request, async |_| {
+    let too_late = dependency.call(&request, |_| {
         attempts += 1;
-        Err::<(), _>(Failed(Failure::Transient(Some(wait))))
+        ready(Err::<(), _>(Failed(Failure::Transient(Some(wait)))))
     });
     assert!(too_late.await.is_err());
     assert_eq!(attempts, 1);
@@ -290,16 +292,18 @@ proptest! {
             let within = Duration::from_millis(within);
             let mut made = 0_usize;
             let request = call(within);
-    let _ = dependency.call(&request, async |deadline| {
+            let _ = dependency.call(&request, |deadline| {
                 assert!(deadline.remaining() <= Policy::default().attempt);
                 let (ms, outcome) = attempts.get(made).copied().unwrap();
                 made += 1;
-                sleep(Duration::from_millis(ms)).await;
-                match outcome {
-                    0 => Ok(()),
-                    1 => Err(Failed(Failure::Answered)),
-                    2 => Err(Failed(Failure::Conflict)),
-                    _ => Err(TRANSIENT),
+                async move {
+                    sleep(Duration::from_millis(ms)).await;
+                    match outcome {
+                        0 => Ok(()),
+                        1 => Err(Failed(Failure::Answered)),
+                        2 => Err(Failed(Failure::Conflict)),
+                        _ => Err(TRANSIENT),
+                    }
                 }
             }).await;
             assert!(started.elapsed() <= within + Duration::from_millis(1));

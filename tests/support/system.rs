@@ -201,6 +201,8 @@ impl Settings<'_> {
                 let config = mysqldata::Config {
                     mysql,
                     api: Some(api),
+                    mysql_policy: mysqldata::config::default_mysql_policy(),
+                    catalogue_policy: mysqldata::config::default_catalogue_policy(),
                 };
                 mysqldata::router(mysqldata::Orders::open(config).await).into_service()
             }

@@ -15,6 +15,7 @@ CREATE TABLE orders (
     version    BIGINT         NOT NULL,
     created_at DATETIME(3)    NOT NULL,
     updated_at DATETIME(3)    NOT NULL,
+    change_id  BINARY(16)     NULL COMMENT 'of its last change, so that one made twice knows itself',
     PRIMARY KEY (id),
     -- The list, newest first, without a filter and with each.
     KEY orders_by_time (created_at, id),
@@ -38,22 +39,21 @@ CREATE TABLE order_lines (
 CREATE TABLE product_snapshots (
     product_id VARBINARY(64) NOT NULL,
     name       VARCHAR(200)  NOT NULL,
-    unit_price BIGINT        NOT NULL,
+    unit_price BIGINT        NULL COMMENT 'NULL: it was seen to be gone',
     currency   CHAR(3)       NOT NULL,
     seen_at    DATETIME(3)   NOT NULL,
     PRIMARY KEY (product_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- Each Idempotency-Key with the answer that is replayed. It is written in the
--- transaction of what it protects; the answer is absent only until that commits.
+-- transaction of what it protects, so that there are both or neither. After
+-- expires_at it is as good as not there, whenever it is deleted.
 CREATE TABLE idempotency_keys (
     caller          VARBINARY(255) NOT NULL,
     route           VARBINARY(64)  NOT NULL,
     idempotency_key VARBINARY(255) NOT NULL,
     fingerprint     BINARY(32)     NOT NULL COMMENT 'SHA-256 of the body as canonical JSON',
-    answer_status   SMALLINT       NULL,
-    answer_headers  TEXT           NULL COMMENT 'JSON',
-    answer_body     MEDIUMBLOB     NULL,
+    answer          MEDIUMBLOB     NOT NULL COMMENT 'JSON: status, headers and body',
     created_at      DATETIME(3)    NOT NULL,
     expires_at      DATETIME(3)    NOT NULL,
     PRIMARY KEY (caller, route, idempotency_key),

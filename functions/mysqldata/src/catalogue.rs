@@ -1,11 +1,12 @@
 //! The catalogue, as the orders see it: what is sold, and for how much.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
-use chassis::{Call, client::Client};
+use chassis::{
+    Call,
+    client::Client,
+    resilience::{CallError, Dependency, Policy},
+};
 use dto::{
     Money,
     money::MOST_AMOUNT,
@@ -16,13 +17,11 @@ use http::StatusCode;
 
 use crate::error::CatalogueError;
 
-/// How long the catalogue may take to say its prices.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// A client of the catalogue.
+/// A client of the catalogue; clones share its breaker.
 #[derive(Clone)]
 pub struct Catalogue {
     client: Client,
+    dependency: Dependency,
 }
 
 /// What the catalogue offers a product for: what an order keeps of it.
@@ -39,42 +38,50 @@ pub type Offers = HashMap<ProductId, Offer>;
 
 impl Catalogue {
     /// The catalogue behind this client's API.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(client: Client, policy: Policy) -> Self {
+        let probed = client.clone();
+        let probe = move |call: Call| {
+            let client = probed.clone();
+            async move {
+                let answer = client.get(&call, "/health/nosqldata").await;
+                answer.is_ok_and(|answer| answer.status.is_success())
+            }
+        };
+        Self {
+            client,
+            dependency: Dependency::service("catalogue", policy, probe),
+        }
     }
 
-    /// What the catalogue offers these products for, in one call.
+    /// What its breaker and its policy are kept in.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
+    }
+
+    /// What the catalogue offers these products for, in one call, as the policy
+    /// of the catalogue has it.
     ///
     /// # Errors
     ///
-    /// [`CatalogueError`] if it does not say, or not within 3 s.
+    /// [`CallError`] if it does not say.
     pub async fn offers<'p>(
         &self,
         call: &Call,
-        products: impl Iterator<Item = &'p ProductId> + Clone,
-    ) -> Result<Offers, CatalogueError> {
+        products: impl Iterator<Item = &'p ProductId> + Clone + Send + Sync,
+    ) -> Result<Offers, CallError<CatalogueError>> {
         let ids: Vec<_> = products.clone().map(ProductId::as_str).collect();
         let target = format!("/nosqldata?ids={}", ids.join(","));
-        let call = call.by(call.deadline.at_most(PATIENCE));
-        let answer = self.client.get(&call, &target).await?;
-        if answer.status != StatusCode::OK {
-            return Err(CatalogueError::Status(answer.status));
-        }
-        read(&answer.body, products)
-    }
-
-    /// Asks the catalogue for its health.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogueError`] if it does not answer that it is well.
-    pub async fn ping(&self, call: &Call) -> Result<(), CatalogueError> {
-        let answer = self.client.get(call, "/health/nosqldata").await?;
-        if answer.status.is_success() {
-            Ok(())
-        } else {
-            Err(CatalogueError::Status(answer.status))
-        }
+        let attempt = async |deadline| {
+            let answer = self.client.get(&call.by(deadline), &target).await?;
+            if answer.status != StatusCode::OK {
+                return Err(CatalogueError::Status {
+                    status: answer.status,
+                    retry_after: answer.retry_after(),
+                });
+            }
+            read(&answer.body, products.clone())
+        };
+        self.dependency.call(call, attempt).await
     }
 }
 

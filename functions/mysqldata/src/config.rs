@@ -1,8 +1,11 @@
 //! What the function reads from its environment.
 
+use std::time::Duration;
+
 use chassis::{
     client::parse_api_url,
     config::{Environment, Variable},
+    resilience::Policy,
 };
 use http::Uri;
 use mysql_async::Opts;
@@ -20,8 +23,20 @@ pub const API_URL: Variable = Variable {
            a request came in through",
 };
 
+/// How the orders' database is called.
+pub const MYSQL_POLICY: Variable = Variable {
+    name: "MYSQL_POLICY",
+    what: "settings of a policy such as attempt=3s retries=2 open=2s, or empty for the defaults",
+};
+
+/// How the catalogue is called.
+pub const CATALOGUE_POLICY: Variable = Variable {
+    name: "CATALOGUE_POLICY",
+    what: "settings of a policy such as attempt=2s retries=2 open=2s, or empty for the defaults",
+};
+
 /// Every variable that the function reads.
-pub const VARIABLES: &[Variable] = &[MYSQL_URL, API_URL];
+pub const VARIABLES: &[Variable] = &[MYSQL_URL, API_URL, MYSQL_POLICY, CATALOGUE_POLICY];
 
 /// The function's configuration. It holds a password, so it has no `Debug`.
 #[derive(Clone)]
@@ -30,6 +45,10 @@ pub struct Config {
     pub mysql: Opts,
     /// The base URL of the API, where it is told.
     pub api: Option<Uri>,
+    /// How the orders' database is called.
+    pub mysql_policy: Policy,
+    /// How the catalogue is called.
+    pub catalogue_policy: Policy,
 }
 
 impl Config {
@@ -37,10 +56,43 @@ impl Config {
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let mysql = environment.required(MYSQL_URL, parse_mysql_url);
         let api = environment.optional(API_URL, parse_api_url);
+        let mysql_policy =
+            environment.optional(MYSQL_POLICY, |text| default_mysql_policy().with(text));
+        let catalogue_policy = environment.optional(CATALOGUE_POLICY, |text| {
+            default_catalogue_policy().with(text)
+        });
         Some(Self {
             mysql: mysql?,
             api: api?,
+            mysql_policy: mysql_policy?.unwrap_or_else(default_mysql_policy),
+            catalogue_policy: catalogue_policy?.unwrap_or_else(default_catalogue_policy),
         })
+    }
+}
+
+/// How the orders' database is called unless it is told otherwise.
+///
+/// A statement waits 2 s for a lock before the database says that it is taken,
+/// which is an answer: an attempt has to outlast that, or contention would be
+/// mistaken for an outage. Three attempts of 3 s are within a function's 10 s.
+#[must_use]
+pub fn default_mysql_policy() -> Policy {
+    Policy {
+        attempt: Duration::from_secs(3),
+        ..Policy::default()
+    }
+}
+
+/// How the catalogue is called unless it is told otherwise.
+///
+/// It answers in milliseconds, or in a second where it has a cold start: 2 s are
+/// enough. Three attempts come to 6 s, and with their pauses to no more than
+/// what a request leaves to the catalogue (see `pricing`).
+#[must_use]
+pub fn default_catalogue_policy() -> Policy {
+    Policy {
+        attempt: Duration::from_secs(2),
+        ..Policy::default()
     }
 }
 

@@ -1,13 +1,17 @@
 //! What can go wrong, and the one place where it becomes a problem.
 
-use chassis::{Problem, client::CallError};
+use std::time::Duration;
+
+use chassis::{
+    Problem,
+    client::GetError,
+    idempotency::Refused,
+    resilience::{CallError, Classify, Failure},
+};
 use dto::{Faults, order::OrderStatus, problem::ProblemType};
 use http::StatusCode;
 use mysql_async::{DriverError, Error as MysqlError};
 use tokio::time::error::Elapsed;
-
-/// When to try again after a 503, in seconds.
-const RETRY_AFTER_S: u64 = 2;
 
 /// A failure of the service.
 #[derive(Debug, thiserror::Error)]
@@ -29,31 +33,34 @@ pub enum Error {
     /// 422: the catalogue does not sell what was ordered as it was ordered.
     #[error("the lines cannot be ordered")]
     Lines(Faults),
-    /// 500: the database answered what this code does not expect.
+    /// 422 or 409: the request's key was another's, or its first request is
+    /// still running.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// 500: the database answered what this code does not expect. What a single
+    /// attempt met otherwise is in [`Error::Away`] once the attempts are over.
     #[error("the database failed")]
-    Database(#[source] MysqlError),
+    Database(#[from] MysqlError),
     /// 500: a row is not what the schema says.
     #[error("a row cannot be read: {0}")]
     Row(&'static str),
+    /// 500: the lines of an order have no sum, which the bounds of a price and
+    /// of an order rule out.
+    #[error("the prices have no sum")]
+    Total,
     /// 500: what was to be answered cannot be, which is a bug.
     #[error("the answer cannot be written")]
     Answer(#[from] serde_json::Error),
-    /// 503: the database cannot be reached, broke off or takes no work.
-    #[error("the database is away")]
-    Away(#[source] MysqlError),
-    /// 503: the database did not answer in time.
-    #[error("the database did not answer in time")]
-    Slow(#[from] Elapsed),
-    /// 503: other transactions were in the way, each time it was tried.
-    #[error("other transactions were in the way")]
-    Contended(#[source] MysqlError),
-    /// 503: the connection broke while a transaction was being committed, so
-    /// nobody here knows whether it was.
-    #[error("it is not known whether the transaction was committed")]
-    Uncertain(#[source] MysqlError),
-    /// 503: the catalogue gave no prices.
+    /// The database gave no connection in time; [`Error::Away`] in the end.
+    #[error("there was no connection in time")]
+    Unconnected(#[from] Elapsed),
+    /// 503: the database is away, or other transactions were in the way each
+    /// time it was tried.
+    #[error("the database did not do it")]
+    Away(#[source] Box<CallError<Self>>),
+    /// 503: the catalogue gave no prices, and none that it gave lately serve.
     #[error("the catalogue gave no prices")]
-    Catalogue(#[from] CatalogueError),
+    Catalogue(#[source] Box<CallError<CatalogueError>>),
 }
 
 /// Why the catalogue gave no answer that is of use.
@@ -61,10 +68,15 @@ pub enum Error {
 pub enum CatalogueError {
     /// It did not answer.
     #[error("it did not answer")]
-    Call(#[from] CallError),
+    Get(#[from] GetError),
     /// It answered something other than 200.
-    #[error("it answered {0}")]
-    Status(StatusCode),
+    #[error("it answered {status}")]
+    Status {
+        /// What it answered.
+        status: StatusCode,
+        /// When it said to come back.
+        retry_after: Option<Duration>,
+    },
     /// Its answer is not JSON of the agreed form.
     #[error("its answer cannot be read")]
     Unreadable(#[from] serde_json::Error),
@@ -73,34 +85,78 @@ pub enum CatalogueError {
     Unsound(&'static str),
 }
 
+/// To ask for prices is safe to repeat, whatever became of it.
+impl Classify for CatalogueError {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Get(error) => error.failure(),
+            Self::Status {
+                status,
+                retry_after,
+            } => match status.as_u16() {
+                // It, or something on the way to it, has a bad moment.
+                429 | 500 | 502 | 503 | 504 => Failure::Transient(*retry_after),
+                // What answers there is not the catalogue as it was agreed on.
+                _ => Failure::Broken,
+            },
+            // Cut off on the way, or from something on the way.
+            Self::Unreadable(_) => Failure::Transient(None),
+            Self::Unsound(_) => Failure::Broken,
+        }
+    }
+}
+
+/// All that is asked of the database is safe to repeat: see `store::Work`.
+impl Classify for Error {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Database(error) => match kind(error) {
+                Kind::Lost | Kind::Away => Failure::Transient(None),
+                Kind::Contended => Failure::Conflict,
+                Kind::Other => Failure::Answered,
+            },
+            Self::Unconnected(_) => Failure::Transient(None),
+            _ => Failure::Answered,
+        }
+    }
+}
+
 impl Error {
-    /// Whether the same work may succeed on another connection, and is sure to
-    /// have done nothing so far.
-    pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Contended(_))
+    /// Whether the connection broke, or was broken before.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Database(error) if kind(error) == Kind::Lost)
     }
 
-    /// What became of a transaction whose `COMMIT` gave `error`. Where the
-    /// server answered, it answered that nothing was committed.
-    pub(crate) fn of_commit(error: MysqlError) -> Self {
+    /// Whether a row of this key is there already.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        self.is_answer(1062)
+    }
+
+    /// Whether another transaction held a lock for all the time that a
+    /// statement waits.
+    pub(crate) fn is_lock_wait(&self) -> bool {
+        self.is_answer(1205)
+    }
+
+    fn is_answer(&self, code: u16) -> bool {
+        matches!(self, Self::Database(MysqlError::Server(error)) if error.code == code)
+    }
+}
+
+/// What the database answered is what there is to say; the rest is that it is
+/// away.
+impl From<CallError<Self>> for Error {
+    fn from(error: CallError<Self>) -> Self {
         match error {
-            MysqlError::Server(_) => error.into(),
-            _ => Self::Uncertain(error),
+            CallError::Failed { error, .. } if error.failure() == Failure::Answered => error,
+            error => Self::Away(Box::new(error)),
         }
     }
 }
 
-impl From<MysqlError> for Error {
-    fn from(error: MysqlError) -> Self {
-        match kind(&error) {
-            Kind::Away => Self::Away(error),
-            Kind::Contended => Self::Contended(error),
-            Kind::Other => Self::Database(error),
-        }
-    }
-}
-
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    Lost,
     Away,
     Contended,
     Other,
@@ -114,22 +170,25 @@ fn kind(error: &MysqlError) -> Kind {
         MysqlError::Io(_)
         | MysqlError::Driver(
             DriverError::ConnectionClosed
-            | DriverError::PoolDisconnected
             | DriverError::PacketOutOfOrder
+            | DriverError::PacketTooLarge
             | DriverError::UnexpectedPacket { .. }
+            | DriverError::UnknownAuthPlugin { .. }
             | DriverError::CantParseServerVersion { .. },
-        ) => Kind::Away,
+        ) => Kind::Lost,
         MysqlError::Server(error) => match error.code {
             // A record changed since it was read, lock wait time-out, deadlock.
             1020 | 1205 | 1213 => Kind::Contended,
+            // The connection was killed, or said nothing for too long.
+            1927 | 4031 => Kind::Lost,
             // It, the host or the user has too many connections, which it says
             // before it speaks of states; its disk is full; it is out of memory
-            // or threads; it is read-only, as during a failover; a connection
-            // or a query was killed.
+            // or threads; it is read-only, as during a failover; a query was
+            // killed.
             1040 | 1129 | 1203 | 1226 | 1021 | 1114 | 1037 | 1038 | 1041 | 1135 | 1290 | 1792
-            | 1836 | 1317 | 1927 | 1969 | 3024 | 4031 => Kind::Away,
+            | 1836 | 1317 | 1969 | 3024 => Kind::Away,
             // It is shutting down, and all else that breaks a connection.
-            _ if error.state.starts_with("08") => Kind::Away,
+            _ if error.state.starts_with("08") => Kind::Lost,
             _ => Kind::Other,
         },
         _ => Kind::Other,
@@ -156,22 +215,22 @@ impl From<Error> for Problem {
                 "The order's present ETag does not meet the request's preconditions.",
             ),
             Error::Lines(faults) => Self::invalid(faults),
-            Error::Database(_) | Error::Row(_) | Error::Answer(_) => Self::internal(error),
-            Error::Away(_) | Error::Slow(_) => unavailable("The orders' database is away.", error),
-            Error::Contended(_) => {
-                unavailable("Too many requests are changing the same orders.", error)
-            }
-            Error::Uncertain(_) => unavailable(
-                "The orders' database went away before it said whether the change was made.",
-                error,
-            ),
-            Error::Catalogue(_) => unavailable("The catalogue gave no prices.", error),
+            Error::Refused(refused) => refused.into(),
+            Error::Database(_)
+            | Error::Row(_)
+            | Error::Total
+            | Error::Answer(_)
+            | Error::Unconnected(_) => Self::internal(error),
+            Error::Away(error) => match &*error {
+                CallError::Failed { error: last, .. } if last.failure() == Failure::Conflict => {
+                    let detail = "Too many requests are changing the same orders.";
+                    Self::unavailable(detail, error.retry_after_s()).with_source(error)
+                }
+                _ => error.into_problem("The orders' database"),
+            },
+            Error::Catalogue(error) => error.into_problem("The catalogue"),
         }
     }
-}
-
-fn unavailable(detail: &str, error: Error) -> Problem {
-    Problem::unavailable(detail, RETRY_AFTER_S).with_source(error)
 }
 
 /// An error with all that caused it, for the log.
@@ -191,23 +250,32 @@ mod tests {
 
     use super::*;
 
-    fn server(code: u16, state: &str) -> MysqlError {
-        MysqlError::Server(ServerError {
+    fn server(code: u16, state: &str) -> Error {
+        let message = "secret".to_owned();
+        let state = state.to_owned();
+        Error::Database(MysqlError::Server(ServerError {
             code,
-            message: "secret".to_owned(),
-            state: state.to_owned(),
-        })
+            message,
+            state,
+        }))
     }
 
-    fn status(error: impl Into<Error>) -> u16 {
-        Problem::from(error.into()).status().as_u16()
+    fn broken() -> Error {
+        MysqlError::from(io::Error::from(io::ErrorKind::BrokenPipe)).into()
+    }
+
+    /// The status after the last attempt failed like this.
+    fn status(error: Error) -> u16 {
+        let name = "mysql";
+        let error = Error::from(CallError::Failed { name, error });
+        Problem::from(error).status().as_u16()
     }
 
     #[test]
     fn a_database_that_is_away_is_503_and_one_that_is_odd_500() {
-        let broken = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(status(MysqlError::from(broken)), 503);
-        assert_eq!(status(MysqlError::from(DriverError::ConnectionClosed)), 503);
+        assert_eq!(status(broken()), 503);
+        let closed = MysqlError::from(DriverError::ConnectionClosed);
+        assert_eq!(status(closed.into()), 503);
         for (code, state) in [
             (1040, "HY000"),
             (1053, "08S01"),
@@ -223,12 +291,28 @@ mod tests {
     }
 
     #[test]
-    fn only_what_did_nothing_is_tried_again() {
-        let broken = || MysqlError::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert!(Error::from(broken()).is_passing());
-        assert!(!Error::of_commit(broken()).is_passing());
-        assert!(Error::of_commit(server(1213, "40001")).is_passing());
-        assert!(!Error::from(server(1064, "42000")).is_passing());
+    fn what_the_database_says_of_a_request_is_no_failure_of_its_own() {
+        assert_eq!(server(1213, "40001").failure(), Failure::Conflict);
+        assert_eq!(server(1040, "08004").failure(), Failure::Transient(None));
+        assert_eq!(server(1064, "42000").failure(), Failure::Answered);
+        assert_eq!(Error::Stale.failure(), Failure::Answered);
+        assert!(broken().is_lost() && server(1927, "70100").is_lost());
+        assert!(!server(1040, "08004").is_lost() && !server(1213, "40001").is_lost());
+    }
+
+    #[test]
+    fn a_catalogue_that_is_another_is_not_asked_again() {
+        let of = |status, retry_after| CatalogueError::Status {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after,
+        };
+        let wait = Some(Duration::from_secs(3));
+        for status in [429, 500, 502, 503, 504] {
+            assert_eq!(of(status, wait).failure(), Failure::Transient(wait));
+        }
+        for status in [201, 301, 400, 403, 404, 501] {
+            assert_eq!(of(status, wait).failure(), Failure::Broken);
+        }
     }
 
     #[test]

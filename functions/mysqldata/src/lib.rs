@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use axum::routing::get;
-use chassis::{
-    Call, Router,
-    client::Client,
-    health::{Check, Seen},
-};
+use chassis::{Router, client::Client, health::Check};
 use dto::health::HealthStatus;
 
 mod catalogue;
@@ -20,6 +16,7 @@ mod orders;
 mod page;
 mod period;
 mod placement;
+mod pricing;
 mod store;
 mod summary;
 
@@ -27,21 +24,25 @@ pub use config::Config;
 pub use error::Error;
 
 use catalogue::Catalogue;
-use store::{Ping, Store};
+use store::Store;
 
 /// The routes of `mysqldata`.
 #[must_use]
 pub fn router(orders: Orders) -> Router<Orders> {
-    let (mysql, catalogue) = (
-        mysql(orders.store.clone()),
-        catalogue(orders.catalogue.clone()),
-    );
+    let mysql = orders.store.dependency().clone();
+    let catalogue = orders.catalogue.dependency().clone();
     Router::with_state("mysqldata", orders)
         .route("/mysqldata", get(orders::list).post(orders::place))
         .route("/mysqldata/summary", get(summary::read))
         .route("/mysqldata/{id}", get(order::read).patch(order::patch))
-        .check(mysql)
-        .check(catalogue)
+        // Without its database the function can do nothing at all.
+        .check(Check::of(mysql, HealthStatus::Fail, Duration::from_secs(1)))
+        // Without the catalogue orders are still placed, read and moved on.
+        .check(Check::of(
+            catalogue,
+            HealthStatus::Warn,
+            Duration::from_secs(2),
+        ))
 }
 
 /// What the handlers share: one of each for the process.
@@ -55,45 +56,14 @@ impl Orders {
     /// Builds the clients and opens the first connection, in bounded time. It
     /// comes up all the same when the database is away.
     pub async fn open(config: Config) -> Self {
-        let store = Store::new(config.mysql);
+        let store = Store::new(config.mysql, config.mysql_policy);
         store.warm().await;
+        let client = Client::new(config.api, config.catalogue_policy.connect);
         Self {
             store,
-            catalogue: Catalogue::new(Client::new(config.api)),
+            catalogue: Catalogue::new(client, config.catalogue_policy),
         }
     }
-}
-
-/// Without its database the function can do nothing at all.
-fn mysql(store: Store) -> Check {
-    let patience = Duration::from_secs(1);
-    Check::new("mysql", HealthStatus::Fail, patience, move |call: Call| {
-        let store = store.clone();
-        async move { seen(&call, store.run(call.deadline, &Ping).await) }
-    })
-}
-
-/// Without the catalogue orders are still read and moved on.
-fn catalogue(catalogue: Catalogue) -> Check {
-    let patience = Duration::from_secs(2);
-    Check::new(
-        "catalogue",
-        HealthStatus::Warn,
-        patience,
-        move |call: Call| {
-            let catalogue = catalogue.clone();
-            async move { seen(&call, catalogue.ping(&call).await) }
-        },
-    )
-}
-
-/// The public word on it; the log has what caused it.
-fn seen<E: std::error::Error + 'static>(call: &Call, answered: Result<(), E>) -> Seen {
-    answered.map(|()| HealthStatus::Pass).map_err(|error| {
-        let cause = error::chain(&error);
-        tracing::warn!(request_id = call.request_id, cause, "unwell");
-        error.to_string()
-    })
 }
 
 #[cfg(test)]
@@ -113,6 +83,8 @@ mod tests {
         let config = Config {
             mysql: config::parse_mysql_url("mysql://kea:kea@127.0.0.1:1/kea").unwrap(),
             api: None,
+            mysql_policy: config::default_mysql_policy(),
+            catalogue_policy: config::default_catalogue_policy(),
         };
         let service = router(Orders::open(config).await).into_service();
         let request = Request::builder()

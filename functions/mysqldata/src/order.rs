@@ -40,10 +40,10 @@ use crate::{
 pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     input.params(&[]);
     let conditions = input.preconditions();
-    let (id, deadline) = (input.id(parse_id), input.call.deadline);
+    let (id, call) = (input.id(parse_id), input.call.clone());
     input.finish(Some(()))?;
 
-    let order = orders.store.run(deadline, &Find(id?)).await?;
+    let order = orders.store.run(&call, &Find(id?)).await?;
     let tag = tag(&order);
     if !conditions.matches(Some(&tag)) {
         Err(Error::Stale.into())
@@ -84,16 +84,21 @@ pub async fn patch(State(orders): State<Orders>, mut input: Input) -> Result<Res
     input.params(&[]);
     let conditions = input.preconditions();
     let patch = input.json(MERGE_PATCH, OrderPatch::read)?;
-    let (id, deadline) = (input.id(parse_id), input.call.deadline);
+    let (id, call) = (input.id(parse_id), input.call.clone());
     let OrderPatch { status } = input.finish(patch)?;
 
-    let update = Update(id?, |order: &mut Order| {
+    let change = |order: &mut Order| {
         if !conditions.hold(Some(&tag(order))) {
             return Err(Error::Stale);
         }
         move_on(order, status, Timestamp::now())
-    });
-    let order = orders.store.run(deadline, &update).await?;
+    };
+    let update = Update {
+        id: id?,
+        change_id: Uuid::now_v7(),
+        change,
+    };
+    let order = orders.store.run(&call, &update).await?;
     answer(StatusCode::OK, &order)
 }
 
@@ -111,14 +116,14 @@ fn move_on(order: &mut Order, to: OrderStatus, now: Timestamp) -> Result<(), Err
 }
 
 /// The answer that has the order as its body.
-pub fn answer(status: StatusCode, order: &Order) -> Result<Response, Problem> {
+fn answer(status: StatusCode, order: &Order) -> Result<Response, Problem> {
     let response = reply::json(status, order)?;
     Ok(reply::with_etag(response, &tag(order)))
 }
 
 /// The order's entity tag. Orders are never deleted, so a version never comes
 /// again.
-fn tag(order: &Order) -> String {
+pub fn tag(order: &Order) -> String {
     order.version.to_string()
 }
 

@@ -1,20 +1,23 @@
 //! `/mysqldata`: the orders.
 
 use axum::{extract::State, response::Response};
-use chassis::{Input, JSON, Params, Problem, cursor::List, negotiate, reply};
+use chassis::{Input, JSON, Params, Problem, cursor::List, idempotency::Answer, negotiate, reply};
 use dto::{
-    order::{NewOrder, OrderStatus, Pricing},
+    order::{NewOrder, Order, OrderStatus},
     read::{Lines, text_fault},
 };
-use http::{StatusCode, header::LOCATION};
+use http::{
+    StatusCode,
+    header::{CONTENT_TYPE, ETAG, HeaderName, LOCATION},
+};
 
 use crate::{
     Error, Orders,
-    order::answer,
+    order::tag,
     page::page,
     period::Period,
-    placement,
-    store::{Filter, Insert, Position, Select},
+    placement, pricing,
+    store::{Filter, Place, Placed, Position, Recall, Select},
 };
 
 /// The filters of the list. A cursor is bound to them; `limit` may change from
@@ -53,7 +56,7 @@ pub async fn list(State(orders): State<Orders>, mut input: Input) -> Result<Resp
     let after: Option<Position> = input.cursor(&params, &list);
     let offers = ["application/json", "text/plain"];
     let media_type = negotiate::best(&input.headers, &offers);
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     input.finish(Some(()))?;
 
     let select = Select {
@@ -62,7 +65,7 @@ pub async fn list(State(orders): State<Orders>, mut input: Input) -> Result<Resp
         // One more than asked for tells whether there is another page.
         count: limit + 1,
     };
-    let found = orders.store.run(deadline, &select).await?;
+    let found = orders.store.run(&call, &select).await?;
     let response = match media_type {
         Some("text/plain") => reply::text("Test MySQL"),
         _ => reply::json(StatusCode::OK, &page(found, limit, &list)?)?,
@@ -106,15 +109,41 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
 pub async fn place(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
     input.params(&[]);
     let new = input.json(JSON, NewOrder::read)?;
+    let once = input.once();
     let call = input.call.clone();
     let new = input.finish(new)?;
 
-    let products = new.lines.iter().map(|line| &line.product_id);
-    let offers = orders.catalogue.offers(&call, products).await;
-    let order = placement::order(new, offers.map_err(Error::from)?, Pricing::Live)?;
-    orders.store.run(call.deadline, &Insert(&order)).await?;
+    if let Some(once) = &once
+        && let Some(before) = orders.store.run(&call, &Recall(once)).await?
+    {
+        return Ok(before.again());
+    }
+    let prices = pricing::prices(&orders, &call, &new).await?;
+    let order = placement::order(new, prices.offers, prices.pricing)?;
+    let answer = placed(&order)?;
+    let place = Place {
+        order: &order,
+        seen_at: prices.seen_at,
+        once: once.as_ref(),
+        answer: &answer,
+    };
+    Ok(match orders.store.run(&call, &place).await? {
+        Placed::Now => answer.first(),
+        Placed::Before(before) => before.again(),
+    })
+}
 
-    let location = format!("/mysqldata/{}", order.id);
-    let response = answer(StatusCode::CREATED, &order)?;
-    Ok(reply::with_header(response, LOCATION, &location))
+/// The answer to the request that placed the order, as it is kept under the
+/// request's key.
+fn placed(order: &Order) -> Result<Answer, Error> {
+    let header = |name: HeaderName, value: String| (name.as_str().to_owned(), value);
+    Ok(Answer {
+        status: StatusCode::CREATED.as_u16(),
+        headers: vec![
+            header(CONTENT_TYPE, "application/json".to_owned()),
+            header(ETAG, format!("\"{}\"", tag(order))),
+            header(LOCATION, format!("/mysqldata/{}", order.id)),
+        ],
+        body: serde_json::to_string(order)?,
+    })
 }

@@ -7,10 +7,7 @@ use dto::{
 };
 use uuid::{NoContext, Uuid};
 
-use crate::{
-    catalogue::Offers,
-    error::{CatalogueError, Error},
-};
+use crate::{catalogue::Offers, error::Error};
 
 /// The order that `new` becomes now, at these prices.
 ///
@@ -49,7 +46,7 @@ pub fn order(new: NewOrder, mut offers: Offers, pricing: Pricing) -> Result<Orde
         id: id(created_at),
         customer: new.customer,
         status: OrderStatus::Placed,
-        total: total(&lines).ok_or(CatalogueError::Unsound("its prices have no sum"))?,
+        total: total(&lines).ok_or(Error::Total)?,
         lines,
         pricing,
         version: 1,

@@ -1,64 +1,49 @@
-//! The orders' database: its connections and its transactions.
+//! The orders' database.
 //!
 //! All that is asked of it is [`Work`] and goes through [`Store::run`], which
-//! is where failures are bounded: by the request's deadline, by a number of
-//! attempts, and by never using a connection again that was left in the middle
-//! of something.
+//! is where failures are bounded: by the request's deadline, a breaker and a
+//! number of attempts.
 
+mod connections;
+mod keys;
 mod orders;
+mod place;
+mod snapshots;
 mod summary;
 
 use std::time::Duration;
 
-use chassis::Deadline;
+use chassis::{
+    Call, Deadline,
+    resilience::{Dependency, Policy},
+};
 use dto::Timestamp;
 use mysql_async::{
-    Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, Row, Transaction, Value,
+    Conn, Opts, Row, Transaction, Value,
     prelude::{FromRow, Queryable},
 };
 use time::{PrimitiveDateTime, macros::datetime};
-use tokio::time::{timeout, timeout_at};
 
-use crate::{error::Error, period::Period};
-
-pub use orders::{Filter, Find, Insert, Position, Select, Update};
-pub use summary::Summarise;
-
-/// The connections that a process holds. A function answers one request at a
-/// time; the second is for while the first is being given up.
-const CONNECTIONS: PoolConstraints = match PoolConstraints::new(0, 2) {
-    Some(constraints) => constraints,
-    None => unreachable!(),
+use crate::{
+    error::{Error, chain},
+    period::Period,
 };
+
+use connections::Connections;
+pub use keys::Recall;
+pub use orders::{Filter, Find, Position, Select, Update};
+pub use place::{Place, Placed};
+pub use snapshots::{Forget, Known};
+pub use summary::Summarise;
 
 /// How long opening the first connection may hold up the start.
 const WARM_UP: Duration = Duration::from_millis(1_500);
 
-/// How long a connection may take to be there.
-const CONNECT: Duration = Duration::from_secs(2);
-
-/// How long saying goodbye on a connection may take.
-const CLOSE: Duration = Duration::from_secs(1);
-
-/// How often work is tried that is sure to have done nothing.
-const ATTEMPTS: u32 = 3;
-
-/// After so long, the server ends a session that says nothing. A function that
-/// was frozen or ended in the middle of a transaction cannot give up its locks
-/// itself, and the server's own default is 8 hours.
-const SESSION_S: usize = 600;
-
-/// For so long a statement waits for a lock, in seconds: short enough that
-/// every attempt fits into a request's time. The server's default is 50.
-const LOCK_WAIT_S: usize = 2;
-
-/// What the server is told at the start of a session, in one round trip.
-fn session() -> String {
-    format!("SET wait_timeout = {SESSION_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}")
-}
-
-/// Something that is asked of the database, on one connection. It may be run
-/// more than once, if all but the last run failed and did nothing.
+/// Something that is asked of the database, on one connection.
+///
+/// It may be run again when nobody knows what became of the first time, for
+/// example because the connection broke during `COMMIT`. So it either changes
+/// nothing, or knows its own change when it finds it.
 pub trait Work: Sync {
     /// What it gives.
     type Done: Send;
@@ -68,7 +53,7 @@ pub trait Work: Sync {
 }
 
 /// Asks the database whether it is there.
-pub struct Ping;
+struct Ping;
 
 impl Work for Ping {
     type Done = ();
@@ -78,77 +63,56 @@ impl Work for Ping {
     }
 }
 
-/// The orders' database.
+/// The orders' database; clones share its connections and its breaker.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
+    dependency: Dependency,
+    connections: Connections,
 }
 
 impl Store {
     /// The database that `opts` say. It connects when it is asked something.
-    pub fn new(opts: Opts) -> Self {
-        // None is kept that has been idle for half of what the server grants,
-        // and none for so long that it outlives a failover for good.
-        let pool = PoolOpts::default()
-            .with_constraints(CONNECTIONS)
-            .with_inactive_connection_ttl(Duration::from_secs(SESSION_S as u64 / 2))
-            .with_abs_conn_ttl(Some(Duration::from_mins(30)))
-            // Statements stay prepared; there is no other state to reset.
-            .with_reset_connection(false);
-        let opts = OptsBuilder::from_opts(opts)
-            .pool_opts(pool)
-            .init(vec![session()])
-            // Told here, these two need not be asked of the server.
-            .max_allowed_packet(Some(16 * 1024 * 1024))
-            .wait_timeout(Some(SESSION_S))
-            .prefer_socket(false);
+    pub fn new(opts: Opts, policy: Policy) -> Self {
+        let connections = Connections::new(opts, policy.connect);
+        let probed = connections.clone();
+        let probe = move |deadline| {
+            let connections = probed.clone();
+            async move {
+                let answered = connections.run(deadline, &Ping).await;
+                if let Err(error) = &answered {
+                    tracing::warn!(cause = chain(error), "the database is unwell");
+                }
+                answered.is_ok()
+            }
+        };
         Self {
-            pool: Pool::new(opts),
+            dependency: Dependency::new("mysql", policy, probe),
+            connections,
         }
+    }
+
+    /// What its breaker and its policy are kept in.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
     }
 
     /// Opens the first connection, if that can be done soon.
     pub async fn warm(&self) {
-        match timeout(WARM_UP, self.pool.get_conn()).await {
-            Ok(Ok(_connection)) => {}
-            Ok(Err(error)) => {
-                let error = error.to_string();
-                tracing::warn!(error, "started without the database");
-            }
-            Err(_) => tracing::warn!("started without the database: it did not answer in time"),
+        if let Err(error) = self.connections.warm(Deadline::within(WARM_UP)).await {
+            tracing::warn!(cause = chain(&error), "started without the database");
         }
     }
 
-    /// Does `work` on a connection, before `deadline`. Where it fails in
-    /// passing and is sure to have done nothing, it is done again on another
-    /// connection.
+    /// Does `work` before the call's deadline, as the policy of the database
+    /// has it.
     ///
     /// # Errors
     ///
-    /// What the work gives; [`Error::Away`] where there is no connection, and
-    /// [`Error::Slow`] where there was no time for one or for the work.
-    pub async fn run<W: Work>(&self, deadline: Deadline, work: &W) -> Result<W::Done, Error> {
-        let mut attempt = 1;
-        loop {
-            let connecting = deadline.at_most(CONNECT).instant();
-            let mut connection = timeout_at(connecting, self.pool.get_conn()).await??;
-            match timeout_at(deadline.instant(), work.run(&mut connection)).await {
-                Ok(Err(error)) if error.is_passing() && attempt < ATTEMPTS => attempt += 1,
-                Ok(result) => return result,
-                Err(elapsed) => {
-                    abandon(connection);
-                    return Err(elapsed.into());
-                }
-            }
-        }
+    /// What the work gives, or [`Error::Away`].
+    pub async fn run<W: Work>(&self, call: &Call, work: &W) -> Result<W::Done, Error> {
+        let attempt = |deadline| self.connections.run(deadline, work);
+        Ok(self.dependency.call(call, attempt).await?)
     }
-}
-
-/// Closes a connection that was left in the middle of something. The pool
-/// would first wait for all that the server still has to say on it, and a
-/// server that has gone silent would hold its place in the pool for good.
-fn abandon(connection: Conn) {
-    tokio::spawn(timeout(CLOSE, connection.disconnect()));
 }
 
 /// Commits the transaction if `done` is well, else rolls it back. Either is over
@@ -156,7 +120,7 @@ fn abandon(connection: Conn) {
 /// and would keep its locks.
 async fn finish<T>(transaction: Transaction<'_>, done: Result<T, Error>) -> Result<T, Error> {
     if done.is_ok() {
-        transaction.commit().await.map_err(Error::of_commit)?;
+        transaction.commit().await?;
     } else {
         // If this fails, the connection is broken, and the server does it.
         let _ = transaction.rollback().await;
@@ -217,6 +181,12 @@ impl Conditions {
 /// So many placeholders, for a row or a list.
 fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
+}
+
+/// The `VALUES` of so many rows of so many columns.
+fn rows_of(count: usize, columns: usize) -> String {
+    let row = format!("({})", placeholders(columns));
+    format!("VALUES {}", vec![row; count].join(", "))
 }
 
 #[cfg(test)]

@@ -26,12 +26,10 @@ pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Resp
     let period = Period::read(&mut input, &params);
     let rule = "must be day, product or status";
     let by = input.param(&params, "by", rule, SummaryKey::parse);
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     let by = input.finish(Some(by.unwrap_or(SummaryKey::Day)))?;
 
-    let rows = orders
-        .store
-        .run(deadline, &Summarise { by, period })
-        .await?;
+    let summarise = Summarise { by, period };
+    let rows = orders.store.run(&call, &summarise).await?;
     reply::json(StatusCode::OK, &OrderSummary { by, rows })
 }

@@ -30,20 +30,7 @@ pub type Position = (Timestamp, Uuid);
 
 /// The columns of an order that is read.
 const COLUMNS: &str =
-    "id, customer, status, currency, total, pricing, version, created_at, updated_at";
-
-/// Writes a new order with its lines, all or nothing.
-pub struct Insert<'o>(pub &'o Order);
-
-impl Work for Insert<'_> {
-    type Done = ();
-
-    async fn run(&self, connection: &mut Conn) -> Result<(), Error> {
-        let mut transaction = connection.start_transaction(TxOpts::default()).await?;
-        let inserted = insert(&mut transaction, self.0).await;
-        finish(transaction, inserted).await
-    }
-}
+    "id, customer, status, currency, total, pricing, version, created_at, updated_at, change_id";
 
 /// Reads the order that has this id.
 pub struct Find(pub Uuid);
@@ -54,13 +41,21 @@ impl Work for Find {
     /// Gives [`Error::NotFound`] where there is none.
     async fn run(&self, connection: &mut Conn) -> Result<Order, Error> {
         let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?");
-        find(connection, sql, self.0).await
+        let (order, _) = find(connection, sql, self.0).await?;
+        Ok(order)
     }
 }
 
-/// Changes the order that has this id. The change sees it as it is, and no
-/// other can come between; it leaves it in another status, or refuses.
-pub struct Update<F>(pub Uuid, pub F);
+/// Changes an order. The change sees it as it is, and no other can come between.
+/// A second run knows the first one's change by its id.
+pub struct Update<F> {
+    /// The order's id.
+    pub id: Uuid,
+    /// The change's id.
+    pub change_id: Uuid,
+    /// The change: it leaves the order in another status, or refuses.
+    pub change: F,
+}
 
 impl<F> Work for Update<F>
 where
@@ -70,10 +65,36 @@ where
 
     /// Gives [`Error::NotFound`] where there is none, and what the change gives.
     async fn run(&self, connection: &mut Conn) -> Result<Order, Error> {
-        let Self(id, change) = self;
         let mut transaction = connection.start_transaction(TxOpts::default()).await?;
-        let updated = update(&mut transaction, *id, change).await;
+        let updated = self.update(&mut transaction).await;
         finish(transaction, updated).await
+    }
+}
+
+impl<F> Update<F>
+where
+    F: Fn(&mut Order) -> Result<(), Error> + Sync,
+{
+    /// Reads the order, locked until the transaction ends, and writes what the
+    /// change makes of it.
+    async fn update(&self, database: &mut impl Queryable) -> Result<Order, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ? FOR UPDATE");
+        let (mut order, last_change) = find(database, sql, self.id).await?;
+        if last_change == Some(self.change_id) {
+            return Ok(order);
+        }
+        (self.change)(&mut order)?;
+        let sql = "UPDATE orders SET status = ?, version = ?, updated_at = ?, change_id = ? \
+                   WHERE id = ?";
+        let values = (
+            order.status.as_str(),
+            order.version,
+            to_column(order.updated_at),
+            self.change_id,
+            self.id,
+        );
+        database.exec_drop(sql, values).await?;
+        Ok(order)
     }
 }
 
@@ -128,75 +149,20 @@ fn select(page: &Select) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// The order that `sql` selects by its id.
-async fn find(database: &mut impl Queryable, sql: String, id: Uuid) -> Result<Order, Error> {
-    let rows: Vec<Row> = database.exec(sql, (id,)).await?;
-    let found = with_lines(database, rows).await?;
-    found.into_iter().next().ok_or(Error::NotFound)
-}
-
-/// Reads the order, locked until the transaction ends, and writes what `change`
-/// makes of it.
-async fn update(
+/// The order that `sql` selects by its id, and the id of its last change.
+async fn find(
     database: &mut impl Queryable,
+    sql: String,
     id: Uuid,
-    change: impl Fn(&mut Order) -> Result<(), Error>,
-) -> Result<Order, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ? FOR UPDATE");
-    let mut order = find(database, sql, id).await?;
-    change(&mut order)?;
-    let sql = "UPDATE orders SET status = ?, version = ?, updated_at = ? WHERE id = ?";
-    let values = (
-        order.status.as_str(),
-        order.version,
-        to_column(order.updated_at),
-        id,
-    );
-    database.exec_drop(sql, values).await?;
-    Ok(order)
-}
-
-/// Writes the order in two statements, however many lines it has.
-async fn insert(database: &mut impl Queryable, order: &Order) -> Result<(), Error> {
-    let quantity: i64 = order.lines.iter().map(|line| line.quantity).sum();
-    let values: Vec<Value> = vec![
-        order.id.into(),
-        order.customer.as_bytes().into(),
-        order.status.as_str().into(),
-        order.total.currency.as_str().into(),
-        quantity.into(),
-        order.total.amount.into(),
-        order.pricing.as_str().into(),
-        order.version.into(),
-        to_column(order.created_at).into(),
-        to_column(order.updated_at).into(),
-    ];
-    let sql = format!(
-        "INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, version, \
-         created_at, updated_at) VALUES ({})",
-        placeholders(values.len()),
-    );
-    database.exec_drop(sql, values).await?;
-
-    let mut values: Vec<Value> = Vec::new();
-    for (line, position) in order.lines.iter().zip(0_i64..) {
-        values.extend([
-            order.id.into(),
-            position.into(),
-            line.product_id.as_str().into(),
-            line.name.as_str().into(),
-            line.quantity.into(),
-            line.unit_price.amount.into(),
-        ]);
-    }
-    let row = format!("({})", placeholders(6));
-    let sql = format!(
-        "INSERT INTO order_lines (order_id, position, product_id, name, quantity, unit_price) \
-         VALUES {}",
-        vec![row; order.lines.len()].join(", "),
-    );
-    database.exec_drop(sql, values).await?;
-    Ok(())
+) -> Result<(Order, Option<Uuid>), Error> {
+    let row: Option<Row> = database.exec_first(sql, (id,)).await?;
+    let row = row.ok_or(Error::NotFound)?;
+    let Some(Ok(last_change)) = row.get_opt("change_id") else {
+        return Err(Error::Row("a change's id is none"));
+    };
+    let found = with_lines(database, vec![row]).await?;
+    let order = found.into_iter().next().ok_or(Error::NotFound)?;
+    Ok((order, last_change))
 }
 
 /// The orders in these rows of [`COLUMNS`], with the lines of all of them read
@@ -240,8 +206,9 @@ fn order(row: Row) -> Result<Order, Error> {
         i64,
         PrimitiveDateTime,
         PrimitiveDateTime,
+        Option<Uuid>,
     );
-    let (id, customer, status, currency, amount, pricing, version, created_at, updated_at) =
+    let (id, customer, status, currency, amount, pricing, version, created_at, updated_at, _) =
         columns::<Columns>(row)?;
     Ok(Order {
         id,

@@ -36,8 +36,10 @@ pub struct System {
     pub dynamodb: Counter,
     /// What goes to `MySQL`.
     pub mysql: Counter,
-    /// The test's own `DynamoDB` table.
+    /// The test's own `DynamoDB` table of products.
     pub table: String,
+    /// The test's own `DynamoDB` table of idempotency keys.
+    pub keys_table: String,
     /// The test's own `MySQL` database.
     pub database: String,
     functions: BTreeMap<&'static str, Function>,
@@ -58,7 +60,12 @@ impl System {
         let client = dynamodb::client(&dynamodb_url);
         let tables =
             dynamodb::create_tables(&client, &stores::template(), &format!("{name}-")).await;
-        let table = tables.expect("tables").into_iter().next().expect("a table");
+        let tables = tables.expect("tables");
+        let named = |name: &str| {
+            let table = tables.iter().find(|table| table.ends_with(name));
+            table.cloned().expect("a table of the template")
+        };
+        let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
         let dynamodb = Counter::start(address(&dynamodb_url), Protocol::DynamoDb).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
@@ -76,6 +83,7 @@ impl System {
         let settings = Settings {
             api: &api,
             table: &table,
+            keys_table: &keys_table,
             dynamodb: &format!("http://{}", dynamodb.address()),
             mysql: &behind,
         };
@@ -99,6 +107,7 @@ impl System {
             dynamodb,
             mysql,
             table,
+            keys_table,
             database,
             functions,
         }
@@ -147,6 +156,7 @@ pub async fn routes() -> BTreeMap<String, String> {
     let nowhere = Settings {
         api: "http://127.0.0.1:9",
         table: "none",
+        keys_table: "none",
         dynamodb: "http://127.0.0.1:9",
         mysql: "mysql://nobody@127.0.0.1:9/none",
     };
@@ -167,6 +177,7 @@ pub async fn routes() -> BTreeMap<String, String> {
 struct Settings<'s> {
     api: &'s str,
     table: &'s str,
+    keys_table: &'s str,
     dynamodb: &'s str,
     mysql: &'s str,
 }
@@ -190,6 +201,8 @@ impl Settings<'_> {
             "nosqldata" => {
                 let config = nosqldata::Config {
                     table: self.table.to_owned(),
+                    keys_table: self.keys_table.to_owned(),
+                    policy: nosqldata::config::default_policy(),
                     endpoint: Some(self.dynamodb.parse().expect("a URL")),
                     region: Region::from_static(dynamodb::REGION),
                     credentials: Credentials::new("test", "test", None, None, "tests"),

@@ -7,8 +7,9 @@ use crate::{
     stores::Urls,
 };
 
-/// The table of the catalogue, as `stores` names it.
+/// The tables of the catalogue, as `stores` names them.
 const PRODUCTS_TABLE: &str = "products";
+const IDEMPOTENCY_TABLE: &str = "idempotency-keys";
 
 /// The environment of every function. `own_dynamodb`: the store was not
 /// started here, so that the caller's own credentials may be for it.
@@ -28,6 +29,7 @@ pub fn of_the_functions(
         ("API_URL", api.to_owned()),
         ("FUNCTIONS", asked.join(",")),
         ("PRODUCTS_TABLE", PRODUCTS_TABLE.to_owned()),
+        ("IDEMPOTENCY_TABLE", IDEMPOTENCY_TABLE.to_owned()),
         ("MYSQL_URL", urls.mysql.clone()),
         ("AWS_ENDPOINT_URL_DYNAMODB", urls.dynamodb.clone()),
         ("AWS_REGION", aws("AWS_REGION", "eu-north-1")),

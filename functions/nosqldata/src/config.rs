@@ -1,13 +1,30 @@
 //! What the catalogue reads from its environment.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::config::{Credentials, Region};
-use chassis::config::{Environment, Variable};
+use chassis::{
+    config::{Environment, Variable},
+    resilience::Policy,
+};
 use http::Uri;
 
 /// The table of the products.
 pub const PRODUCTS_TABLE: Variable = Variable {
     name: "PRODUCTS_TABLE",
     what: "the name of the products' DynamoDB table",
+};
+
+/// The table of the keys of what is to be done once.
+pub const IDEMPOTENCY_TABLE: Variable = Variable {
+    name: "IDEMPOTENCY_TABLE",
+    what: "the name of the idempotency keys' DynamoDB table",
+};
+
+/// How `DynamoDB` is called, where that differs from [`default_policy`].
+pub const DYNAMODB_POLICY: Variable = Variable {
+    name: "DYNAMODB_POLICY",
+    what: "settings such as attempt=500ms retries=1, or empty",
 };
 
 /// Where `DynamoDB` is, if not where AWS has it.
@@ -41,7 +58,12 @@ pub const AWS_SESSION_TOKEN: Variable = Variable {
 };
 
 /// The variables that a deployment sets.
-pub const VARIABLES: &[Variable] = &[PRODUCTS_TABLE, AWS_ENDPOINT_URL_DYNAMODB];
+pub const VARIABLES: &[Variable] = &[
+    PRODUCTS_TABLE,
+    IDEMPOTENCY_TABLE,
+    DYNAMODB_POLICY,
+    AWS_ENDPOINT_URL_DYNAMODB,
+];
 
 /// The variables that Lambda itself sets.
 pub const PLATFORM_VARIABLES: &[Variable] = &[
@@ -56,6 +78,10 @@ pub const PLATFORM_VARIABLES: &[Variable] = &[
 pub struct Config {
     /// The name of their table.
     pub table: String,
+    /// The name of the table of the keys of what is to be done once.
+    pub keys_table: String,
+    /// How the store is called.
+    pub policy: Policy,
     /// A `DynamoDB` of one's own; AWS's, in `region`, where there is none.
     pub endpoint: Option<Uri>,
     /// The region of the table.
@@ -69,6 +95,9 @@ impl Config {
     /// where `environment` has found a fault.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let table = environment.required(PRODUCTS_TABLE, str::parse::<String>);
+        let keys_table = environment.required(IDEMPOTENCY_TABLE, str::parse::<String>);
+        let policy =
+            environment.optional(DYNAMODB_POLICY, |changes| default_policy().with(changes));
         let endpoint = environment.optional(AWS_ENDPOINT_URL_DYNAMODB, url);
         let region = environment.required(AWS_REGION, str::parse::<String>);
         let key = environment.required(AWS_ACCESS_KEY_ID, str::parse::<String>);
@@ -76,10 +105,27 @@ impl Config {
         let token = environment.optional(AWS_SESSION_TOKEN, str::parse::<String>);
         Some(Self {
             table: table?,
+            keys_table: keys_table?,
+            policy: policy?.unwrap_or_else(default_policy),
             endpoint: endpoint?,
             region: Region::new(region?),
             credentials: Credentials::new(key?, secret?, token?, None, "environment"),
         })
+    }
+}
+
+/// How `DynamoDB` is called unless told otherwise: as any dependency, and with
+/// less patience.
+#[must_use]
+pub fn default_policy() -> Policy {
+    Policy {
+        // The packet that opens a connection is sent again after a second, if it
+        // was lost; a new connection is sooner.
+        connect: Duration::from_millis(500),
+        // It answers in milliseconds and never from a cold start. Callers give
+        // the catalogue itself some 2 s: a second attempt has to fit in.
+        attempt: Duration::from_secs(1),
+        ..Policy::default()
     }
 }
 

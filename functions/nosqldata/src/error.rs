@@ -1,12 +1,20 @@
 //! What can go wrong in the catalogue, and what each becomes.
 
-use std::error::Error as StdError;
-
-use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
-use chassis::Problem;
+use aws_sdk_dynamodb::error::BoxError;
+use chassis::{
+    Problem,
+    idempotency::Refused,
+    resilience::{CallError, Classify, Failure},
+};
 use dto::{Faults, problem::ProblemType};
 
-use crate::item::Malformed;
+use crate::{
+    failure::{self, Failed},
+    item::Malformed,
+};
+
+/// What a client knows the store as.
+const STORE: &str = "The catalogue's store";
 
 /// Why the catalogue did not do what it was asked.
 ///
@@ -22,61 +30,44 @@ pub enum Error {
     /// 422: a patch would make the product one that none may be.
     #[error("the product would not be valid")]
     Invalid(Faults),
+    /// 409 or 422: the request's key is in use, or was sent with another.
+    #[error(transparent)]
+    Key(#[from] Refused),
     /// 503: others wrote each time between, for as long as there was time.
     #[error("others write the same product")]
     Contended,
-    /// 503: the store cannot be reached, is not there yet, or does not answer
-    /// in time or not as `DynamoDB` does.
+    /// 503: an answer of the store was lost and others have written since, so
+    /// that nobody can tell whether the write was done, and it is not made
+    /// again over theirs.
+    #[error("it is not known whether the write was done")]
+    Unknown,
+    /// 503: the store cannot be reached, is not there yet, has more to do than
+    /// it takes on, or does not answer in time or not as `DynamoDB` does.
     #[error("the store is away")]
-    Away(#[source] BoxError),
-    /// 503: the store has more to do than it takes on.
-    #[error("the store is busy")]
-    Busy(#[source] BoxError),
-    /// 500: the store refuses a request that should not have been made.
+    Away(#[source] CallError<Failed>),
+    /// 500: the store refuses a request that should not have been made, or it
+    /// could not even be put together.
     #[error("the store refuses")]
     Refused(#[source] BoxError),
-    /// 500: what the table holds is no product.
-    #[error("the store holds what is no product")]
+    /// 500: what a table holds is not what is written there.
+    #[error("the store holds what it should not")]
     Malformed(#[from] Malformed),
 }
 
 impl Error {
-    /// What it is and what caused it, for the log.
-    pub(crate) fn cause(&self) -> String {
-        let first: &dyn StdError = self;
-        let causes = std::iter::successors(Some(first), |&error| error.source());
-        causes
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ")
+    /// 500: what only a mistake in the code can bring about.
+    pub(crate) fn bug(error: impl Into<BoxError>) -> Self {
+        Self::Refused(error.into())
     }
 }
 
-/// What has become of a call to the store, its own retries included.
-impl<E> From<SdkError<E>> for Error
-where
-    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    fn from(error: SdkError<E>) -> Self {
-        let answer = error.raw_response();
-        let refused = answer.is_some_and(|answer| answer.status().is_client_error());
-        match (error.code(), &error) {
-            (Some(code), _) if refused => {
-                let message = error.message().unwrap_or_default();
-                let cause = format!("{code}: {message}").into();
-                match code {
-                    "ProvisionedThroughputExceededException"
-                    | "RequestLimitExceeded"
-                    | "ThrottlingException"
-                    | "TransactionConflictException"
-                    | "TransactionInProgressException" => Self::Busy(cause),
-                    // A table that is being made is none yet.
-                    "ResourceNotFoundException" => Self::Away(cause),
-                    _ => Self::Refused(cause),
-                }
-            }
-            (_, SdkError::ConstructionFailure(_)) => Self::Refused(error.into()),
-            _ => Self::Away(error.into()),
+/// What has become of a call to the store, its retries included.
+impl From<CallError<Failed>> for Error {
+    fn from(error: CallError<Failed>) -> Self {
+        match failure::last(&error).map(Failed::failure) {
+            Some(Failure::Answered) => Self::bug(error),
+            Some(Failure::Conflict) => Self::Contended,
+            Some(Failure::Transient(_) | Failure::Broken) | None => Self::Away(error),
         }
     }
 }
@@ -90,15 +81,16 @@ impl From<Error> for Problem {
                 "The product is not as If-Match or If-None-Match demands. Nothing has changed.",
             ),
             Error::Invalid(faults) => Self::invalid(faults),
+            Error::Key(refused) => refused.into(),
             Error::Contended => {
                 Self::unavailable("Others write the same product. Nothing has changed.", 1)
             }
-            Error::Away(_) => {
-                Self::unavailable("The catalogue's store is away.", 1).with_source(error)
-            }
-            Error::Busy(_) => {
-                Self::unavailable("The catalogue's store is busy.", 1).with_source(error)
-            }
+            Error::Unknown => Self::unavailable(
+                "The store's answer was lost and others have written the product since: get it \
+                 to see whether this was done.",
+                1,
+            ),
+            Error::Away(error) => error.into_problem(STORE),
             Error::Refused(_) | Error::Malformed(_) => Self::internal(error),
         }
     }
@@ -106,52 +98,46 @@ impl From<Error> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aws_sdk_dynamodb::{
-        config::http::HttpResponse, error::ErrorMetadata, operation::get_item::GetItemError,
+        config::http::HttpResponse,
+        error::{ErrorMetadata, SdkError},
+        operation::get_item::GetItemError,
     };
 
     use super::*;
 
-    fn answered(status: u16, code: Option<&str>) -> Problem {
-        let meta = ErrorMetadata::builder().message("of the store's own");
-        let meta = match code {
-            Some(code) => meta.code(code).build(),
-            None => meta.build(),
-        };
-        let response = http::Response::builder().status(status).body("".into());
+    fn answered(code: &str) -> Problem {
+        let meta = ErrorMetadata::builder().code(code).build();
+        let response = http::Response::builder().status(400).body("".into());
         let response = HttpResponse::try_from(response.unwrap()).unwrap();
         let error = SdkError::service_error(GetItemError::generic(meta), response);
-        Error::from(error).into()
+        Error::from(CallError::Failed {
+            name: "dynamodb",
+            error: Failed::of(error, false),
+        })
+        .into()
     }
 
     #[test]
     fn what_the_store_says_has_its_status() {
-        for (status, code, answer) in [
-            (400, Some("ProvisionedThroughputExceededException"), 503),
-            (400, Some("ThrottlingException"), 503),
-            (400, Some("RequestLimitExceeded"), 503),
-            (400, Some("TransactionConflictException"), 503),
-            (400, Some("ResourceNotFoundException"), 503),
-            (500, Some("InternalServerError"), 503),
-            (503, None, 503),
-            (200, None, 503),
-            (404, None, 503),
-            (400, Some("ValidationException"), 500),
-            (400, Some("AccessDeniedException"), 500),
+        for (code, answer) in [
+            ("ThrottlingException", 503),
+            ("TransactionConflictException", 503),
+            ("ResourceNotFoundException", 503),
+            ("AccessDeniedException", 503),
+            ("ValidationException", 500),
         ] {
-            assert_eq!(answered(status, code).status(), answer, "{status} {code:?}");
+            assert_eq!(answered(code).status(), answer, "{code}");
         }
-        let late: SdkError<GetItemError> = SdkError::timeout_error("late");
-        assert_eq!(Problem::from(Error::from(late)).status(), 503);
-        let bug: SdkError<GetItemError> = SdkError::construction_failure("no");
-        assert_eq!(Problem::from(Error::from(bug)).status(), 500);
-    }
-
-    #[test]
-    fn the_log_has_what_the_client_has_not() {
-        let error: SdkError<GetItemError> = SdkError::timeout_error("at 10.0.0.1");
-        let error = Error::from(error);
-        assert!(error.cause().contains("10.0.0.1"));
-        assert_eq!(error.to_string(), "the store is away");
+        let retry_after = Duration::from_secs(2);
+        let name = "dynamodb";
+        for error in [
+            CallError::Open { name, retry_after },
+            CallError::Elapsed { name },
+        ] {
+            assert_eq!(Problem::from(Error::from(error)).status(), 503);
+        }
     }
 }

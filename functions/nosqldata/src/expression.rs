@@ -45,6 +45,14 @@ impl Condition {
         self.terms.join(" AND ")
     }
 
+    /// The expression of an attempt after one whose answer was lost: that one
+    /// may have been done, so what was written since is not to be touched. The
+    /// request's own time is `:updatedAt`.
+    pub(crate) fn again(&self) -> String {
+        let before = "(attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)";
+        format!("{} AND {before}", self.expression())
+    }
+
     fn of(preconditions: &Preconditions) -> Self {
         let mut condition = Self::default();
         match &preconditions.if_match {
@@ -178,6 +186,16 @@ mod tests {
             "(attribute_not_exists(etag) OR NOT etag IN (:done0))"
         );
         assert_eq!(values(&condition), [(":done0", "mine")]);
+    }
+
+    #[test]
+    fn what_was_lost_is_not_done_over_what_came_since() {
+        let condition = Condition::to_delete(&Preconditions::default());
+        assert_eq!(
+            condition.again(),
+            "attribute_exists(etag) \
+             AND (attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)"
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Stored {
     pub etag: String,
 }
 
-/// An item of the table that is no product.
+/// An item of a table that is not what is written there.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the item {id:?} has no {attribute}, or not as it should be")]
 pub struct Malformed {
@@ -184,10 +184,10 @@ fn from_stored(mut name: String) -> String {
 }
 
 /// The attributes of an item while they are being read.
-struct Reader(Item);
+pub(crate) struct Reader(pub(crate) Item);
 
 impl Reader {
-    fn required<T>(
+    pub(crate) fn required<T>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(AttributeValue) -> Option<T>,
@@ -216,7 +216,7 @@ impl Reader {
     }
 }
 
-fn string(value: AttributeValue) -> Option<String> {
+pub(crate) fn string(value: AttributeValue) -> Option<String> {
     match value {
         AttributeValue::S(text) => Some(text),
         _ => None,

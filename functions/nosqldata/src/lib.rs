@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use axum::routing::get;
-use chassis::{Call, Router, health::Check};
+use chassis::{Router, health::Check};
 use dto::health::HealthStatus;
 
+mod client;
 pub mod config;
 pub mod error;
 mod expression;
+mod failure;
 pub mod item;
+mod once;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+mod pauses;
 mod product;
 mod products;
 pub mod store;
@@ -23,7 +27,9 @@ pub use store::Catalogue;
 /// The routes of `nosqldata`.
 #[must_use]
 pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
-    let dynamodb = dynamodb(catalogue.clone());
+    // Without its tables the catalogue can do nothing at all.
+    let dynamodb = catalogue.dynamodb().clone();
+    let dynamodb = Check::of(dynamodb, HealthStatus::Fail, Duration::from_secs(1));
     Router::with_state("nosqldata", catalogue)
         .route("/nosqldata", get(products::list).post(products::create))
         .route(
@@ -34,22 +40,4 @@ pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
                 .delete(product::delete),
         )
         .check(dynamodb)
-}
-
-/// Without its table the catalogue can do nothing at all.
-fn dynamodb(catalogue: Catalogue) -> Check {
-    let patience = Duration::from_secs(1);
-    Check::new(
-        "dynamodb",
-        HealthStatus::Fail,
-        patience,
-        move |call: Call| {
-            let catalogue = catalogue.clone();
-            async move {
-                let answered = catalogue.ping(call.deadline).await;
-                answered.map_err(|error| error.to_string())?;
-                Ok(HealthStatus::Pass)
-            }
-        },
-    )
 }

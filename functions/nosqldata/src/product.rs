@@ -1,11 +1,11 @@
 //! `/nosqldata/{id}`: one product.
 
 use axum::{extract::State, response::Response};
-use chassis::{Input, JSON, MERGE_PATCH, Problem, reply};
+use chassis::{Input, JSON, MERGE_PATCH, Problem, idempotency::Answer, reply};
 use dto::product::{ProductContent, ProductId, ProductPatch};
 use http::{
     StatusCode,
-    header::{CONTENT_LOCATION, LOCATION},
+    header::{CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, LOCATION},
 };
 
 use crate::{Catalogue, Error, item::Stored};
@@ -40,9 +40,9 @@ pub(crate) async fn read(
     input.params(&[]);
     let id = input.id(ProductId::parse);
     let preconditions = input.preconditions();
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     input.finish(Some(()))?;
-    let stored = catalogue.get(&id?, deadline).await?;
+    let stored = catalogue.get(&id?, &call).await?;
     let stored = stored.ok_or(Error::NotFound)?;
     if !preconditions.matches(Some(&stored.etag)) {
         return Err(Error::PreconditionFailed.into());
@@ -89,13 +89,11 @@ pub(crate) async fn put(
     let id = input.id(ProductId::parse);
     let preconditions = input.preconditions();
     let content = input.json(JSON, ProductContent::read)?;
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     let content = input.finish(content)?;
-    let stored = catalogue
-        .put(&id?, content, &preconditions, deadline)
-        .await?;
+    let stored = catalogue.put(&id?, content, &preconditions, &call).await?;
     let response = if stored.product.version == 1 {
-        created(&stored)?
+        created(&stored)?.first()
     } else {
         representation(StatusCode::OK, &stored)?
     };
@@ -136,11 +134,9 @@ pub(crate) async fn patch(
     let id = input.id(ProductId::parse);
     let preconditions = input.preconditions();
     let patch = input.json(MERGE_PATCH, ProductPatch::read)?;
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     let patch = input.finish(patch)?;
-    let stored = catalogue
-        .patch(&id?, &patch, &preconditions, deadline)
-        .await?;
+    let stored = catalogue.patch(&id?, &patch, &preconditions, &call).await?;
     representation(StatusCode::OK, &stored)
 }
 
@@ -168,16 +164,24 @@ pub(crate) async fn delete(
     input.params(&[]);
     let id = input.id(ProductId::parse);
     let preconditions = input.preconditions();
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     input.finish(Some(()))?;
-    catalogue.delete(&id?, &preconditions, deadline).await?;
+    catalogue.delete(&id?, &preconditions, &call).await?;
     Ok(reply::no_content())
 }
 
 /// 201: the product as it was made, and where it is.
-pub(crate) fn created(stored: &Stored) -> Result<Response, Problem> {
-    let response = representation(StatusCode::CREATED, stored)?;
-    Ok(reply::with_header(response, LOCATION, &location(stored)))
+pub(crate) fn created(stored: &Stored) -> Result<Answer, Problem> {
+    let header = |name: HeaderName, value: String| (name.as_str().to_owned(), value);
+    Ok(Answer {
+        status: StatusCode::CREATED.as_u16(),
+        headers: vec![
+            header(CONTENT_TYPE, "application/json".to_owned()),
+            header(ETAG, format!("\"{}\"", stored.etag)),
+            header(LOCATION, location(stored)),
+        ],
+        body: serde_json::to_string(&stored.product).map_err(Problem::internal)?,
+    })
 }
 
 fn representation(status: StatusCode, stored: &Stored) -> Result<Response, Problem> {

@@ -1,7 +1,7 @@
 //! `/nosqldata`: the products.
 
 use axum::{extract::State, response::Response};
-use chassis::{Deadline, Input, JSON, Params, Problem, cursor::List, negotiate, reply};
+use chassis::{Call, Input, JSON, Params, Problem, cursor::List, negotiate, reply};
 use dto::{
     Fault,
     product::{ProductBatch, ProductContent, ProductId, ProductPage},
@@ -9,7 +9,7 @@ use dto::{
 };
 use http::StatusCode;
 
-use crate::{Catalogue, Error, product};
+use crate::{Catalogue, Error, item::Stored, once::Done, product};
 
 /// What a list says first.
 const MESSAGE: &str = "NoSql Data";
@@ -44,25 +44,26 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let offers = ["application/json", "text/plain"];
     let plain = negotiate::best(&input.headers, &offers) == Some("text/plain");
-    let deadline = input.call.deadline;
+    let call = input.call.clone();
     let selection = Selection::read(&mut input);
     let selection = input.finish(Some(selection))?;
     let response = match selection {
         _ if plain => {
-            catalogue.ping(deadline).await?;
+            catalogue.ping(&call).await?;
             reply::text("Test NoSQL")
         }
         Selection::Page(page) => {
-            reply::json(StatusCode::OK, &page.fetch(&catalogue, deadline).await?)?
+            reply::json(StatusCode::OK, &page.fetch(&catalogue, &call).await?)?
         }
         Selection::Batch(ids) => {
-            reply::json(StatusCode::OK, &batch(ids, &catalogue, deadline).await?)?
+            reply::json(StatusCode::OK, &batch(ids, &catalogue, &call).await?)?
         }
     };
     Ok(reply::vary_accept(response))
 }
 
-/// `POST`: makes a product with an id of its own.
+/// `POST`: makes a product with an id of its own, and under one
+/// `Idempotency-Key` one product.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post,
     path = "/nosqldata",
@@ -87,10 +88,22 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     input.params(&[]);
     let content = input.json(JSON, ProductContent::read)?;
-    let deadline = input.call.deadline;
+    let once = input.once();
+    let call = input.call.clone();
     let content = input.finish(content)?;
-    let stored = catalogue.create(content, deadline).await?;
-    product::created(&stored)
+    let stored = Stored::new(ProductId::new(), content);
+    let answer = product::created(&stored)?;
+    let done = if let Some(once) = once {
+        let done = catalogue.create_once(&stored, &once, &answer, &call);
+        done.await?
+    } else {
+        catalogue.create(&stored, &call).await?;
+        Done::Now
+    };
+    Ok(match done {
+        Done::Now => answer.first(),
+        Done::Before(answer) => answer.again(),
+    })
 }
 
 /// The products that a `GET` is about.
@@ -142,14 +155,10 @@ impl PageOf {
         }
     }
 
-    async fn fetch(
-        &self,
-        catalogue: &Catalogue,
-        deadline: Deadline,
-    ) -> Result<ProductPage, Problem> {
+    async fn fetch(&self, catalogue: &Catalogue, call: &Call) -> Result<ProductPage, Problem> {
         let category = self.category.as_deref();
         let page = catalogue
-            .page(category, self.limit, self.after.as_ref(), deadline)
+            .page(category, self.limit, self.after.as_ref(), call)
             .await?;
         let filters = [("category", category)];
         let next_cursor = page.last.map(|last| list_of(&filters).seal(&last));
@@ -192,9 +201,9 @@ fn ids(input: &mut Input, params: &Params) -> Vec<ProductId> {
 async fn batch(
     ids: Vec<ProductId>,
     catalogue: &Catalogue,
-    deadline: Deadline,
+    call: &Call,
 ) -> Result<ProductBatch, Error> {
-    let mut found = catalogue.batch(&ids, deadline).await?;
+    let mut found = catalogue.batch(&ids, call).await?;
     let mut batch = ProductBatch {
         message: MESSAGE.to_owned(),
         items: Vec::new(),

@@ -2,41 +2,38 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
 use aws_sdk_dynamodb::{
-    Client,
-    config::{
-        BehaviorVersion, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::SdkError,
-    operation::{
-        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
-    },
+    Client, Error as StoreError,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_item::builders::GetItemFluentBuilder,
     types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use chassis::{
-    Deadline, Preconditions,
+    Call, Deadline, Preconditions,
     preconditions::{Tag, Tags},
+    resilience::{CallError, Dependency},
 };
 use dto::{
     Faults, Timestamp,
     product::{Product, ProductContent, ProductId, ProductPatch},
 };
-use http::{Uri, uri::Scheme};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::{
     Config, Error,
+    client::client,
     expression::{Condition, Update},
+    failure::{self, Failed},
     item::{self, Item, Stored, text},
+    pauses::Pauses,
 };
 
-/// The certificate authorities of AWS's endpoints.
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+/// What the store is called in health and in the log.
+const NAME: &str = "dynamodb";
 
 /// The index that has the products by category, and by id within.
 const BY_CATEGORY: &str = "by-category";
@@ -44,26 +41,25 @@ const BY_CATEGORY: &str = "by-category";
 /// How long a function waits for its store before it comes up without.
 const PATIENCE_AT_START: Duration = Duration::from_millis(1_500);
 
-/// How long a connection may take to be there.
-const CONNECT: Duration = Duration::from_secs(1);
-
-/// How long one attempt may take. What `DynamoDB` does takes milliseconds.
-const ATTEMPT: Duration = Duration::from_secs(2);
-
-/// How often a call is tried, and how long its first pause is at most.
-const ATTEMPTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// The catalogue: the products in their table.
+/// The catalogue: the products in their table, and the keys of those that were
+/// to be made once.
 ///
-/// Every call has a deadline, after which it fails with [`Error::Away`]. Any
-/// call can fail with [`Error::Away`] and [`Error::Busy`], and with
-/// [`Error::Refused`] and [`Error::Malformed`] where code or table are broken;
-/// what else can happen stands at each.
+/// Every call goes through one [`Dependency`], so that any can fail with
+/// [`Error::Away`] and [`Error::Contended`], and with [`Error::Refused`] and
+/// [`Error::Malformed`] where code or table are broken; what else can happen
+/// stands at each.
+///
+/// An attempt whose answer is lost is made again, and that is safe: a write
+/// recognises its own work by the entity tag that was made for it, once for all
+/// its attempts. What is left to chance is a lost attempt that somebody else
+/// deletes, or writes over by a clock that is behind, before the next attempt
+/// comes: it is then done again. An `Idempotency-Key` leaves no such chance.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    pub(crate) keys_table: String,
+    dynamodb: Dependency,
 }
 
 /// A page of products, in the order of the table or the index.
@@ -76,31 +72,19 @@ pub struct Page {
 }
 
 impl Catalogue {
-    /// The catalogue in the table that `config` names. Nothing goes out yet.
+    /// The catalogue in the tables that `config` names. Nothing goes out yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_PAUSE);
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .build();
-        let mut builder = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client(config.endpoint.as_ref()))
-            .region(config.region)
-            .credentials_provider(config.credentials)
-            .retry_config(retries)
-            .timeout_config(timeouts)
-            // The time-out of the attempt covers its body.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(endpoint) = config.endpoint {
-            builder = builder.endpoint_url(endpoint.to_string());
-        }
+        let client = client(&config);
+        let (asked, table) = (client.clone(), config.table.clone());
+        let dynamodb = Dependency::new(NAME, config.policy, move |deadline| {
+            is_there(asked.clone(), table.clone(), deadline)
+        });
         Self {
-            client: Client::from_conf(builder.build()),
+            client,
+            keys_table: config.keys_table,
             table: config.table,
+            dynamodb,
         }
     }
 
@@ -108,10 +92,15 @@ impl Catalogue {
     /// up all the same: the first call then opens it.
     pub async fn open(config: Config) -> Self {
         let catalogue = Self::new(config);
-        if let Err(error) = catalogue.ping(Deadline::within(PATIENCE_AT_START)).await {
-            tracing::warn!(cause = error.cause(), "starting without the store");
-        }
+        let (client, table) = (catalogue.client.clone(), catalogue.table.clone());
+        is_there(client, table, Deadline::within(PATIENCE_AT_START)).await;
         catalogue
+    }
+
+    /// The store that it depends on, as it knows it.
+    #[must_use]
+    pub fn dynamodb(&self) -> &Dependency {
+        &self.dynamodb
     }
 
     /// Asks the table for a product that there cannot be.
@@ -119,10 +108,9 @@ impl Catalogue {
     /// # Errors
     ///
     /// As for every call.
-    pub async fn ping(&self, deadline: Deadline) -> Result<(), Error> {
-        let get = self.client.get_item().table_name(&self.table);
-        let get = get.key("id", text("-")).projection_expression("id");
-        call(deadline, get.send()).await?;
+    pub async fn ping(&self, call: &Call) -> Result<(), Error> {
+        let question = question(&self.client, &self.table);
+        self.ask(call, |_| question.clone().send()).await?;
         Ok(())
     }
 
@@ -131,10 +119,11 @@ impl Catalogue {
     /// # Errors
     ///
     /// As for every call.
-    pub async fn get(&self, id: &ProductId, deadline: Deadline) -> Result<Option<Stored>, Error> {
+    pub async fn get(&self, id: &ProductId, call: &Call) -> Result<Option<Stored>, Error> {
         let get = self.client.get_item().table_name(&self.table);
         let get = get.key("id", text(id.as_str())).consistent_read(true);
-        let item = call(deadline, get.send()).await?.item;
+        let answer = self.ask(call, |_| get.clone().send()).await?;
+        let item = answer.item;
         Ok(item.map(Stored::try_from).transpose()?)
     }
 
@@ -147,20 +136,20 @@ impl Catalogue {
     pub async fn batch(
         &self,
         ids: &[ProductId],
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<BTreeMap<ProductId, Product>, Error> {
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(ids.iter().map(key).collect()))
             .consistent_read(true)
             .build()
-            .map_err(|error| Error::Refused(error.into()))?;
+            .map_err(Error::bug)?;
         let mut wanted = HashMap::from([(self.table.clone(), wanted)]);
         let mut products = BTreeMap::new();
-        let mut pauses = Pauses::until(deadline);
+        let mut pauses = Pauses::until(call.deadline);
         loop {
             let get = self.client.batch_get_item();
             let get = get.set_request_items(Some(wanted));
-            let answer = call(deadline, get.send()).await?;
+            let answer = self.ask(call, |_| get.clone().send()).await?;
             for item in answer.responses.into_iter().flatten().flat_map(|it| it.1) {
                 let Stored { product, .. } = item.try_into()?;
                 products.insert(product.id.clone(), product);
@@ -170,7 +159,7 @@ impl Catalogue {
                 return Ok(products);
             }
             if !pauses.pause().await {
-                return Err(Error::Busy("keys stay unprocessed".into()));
+                return Err(CallError::Elapsed { name: NAME }.into());
             }
         }
     }
@@ -186,7 +175,7 @@ impl Catalogue {
         category: Option<&str>,
         limit: u32,
         after: Option<&ProductId>,
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<Page, Error> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let mut start = after.map(key);
@@ -201,7 +190,7 @@ impl Catalogue {
                 .expression_attribute_values(":category", text(category))
                 .set_exclusive_start_key(start)
                 .limit(limit);
-            let answer = call(deadline, query.send()).await?;
+            let answer = self.ask(call, |_| query.clone().send()).await?;
             (answer.items, answer.last_evaluated_key)
         } else {
             let scan = self.client.scan().table_name(&self.table);
@@ -209,7 +198,7 @@ impl Catalogue {
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .limit(limit);
-            let answer = call(deadline, scan.send()).await?;
+            let answer = self.ask(call, |_| scan.clone().send()).await?;
             (answer.items, answer.last_evaluated_key)
         };
         let products = items.into_iter().flatten().map(|item| {
@@ -222,29 +211,22 @@ impl Catalogue {
         })
     }
 
-    /// Makes a product with an id of its own.
+    /// Puts a new product into the table.
     ///
     /// # Errors
     ///
     /// As for every call.
-    pub async fn create(
-        &self,
-        content: ProductContent,
-        deadline: Deadline,
-    ) -> Result<Stored, Error> {
-        let stored = Stored::new(ProductId::new(), content);
+    pub async fn create(&self, stored: &Stored, call: &Call) -> Result<(), Error> {
         let put = self.client.put_item().table_name(&self.table);
         let put = put
             .set_item(Some(stored.to_item()))
             .condition_expression("attribute_not_exists(id)");
-        match call(deadline, put.send()).await {
-            Ok(_) => Ok(stored),
-            Err(error) => match error.as_service_error() {
-                // Nobody else can know the id: an attempt has made it, and its
-                // answer was lost.
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(stored),
-                _ => Err(error.into()),
-            },
+        match self.ask(call, |_| put.clone().send()).await {
+            Ok(_) => Ok(()),
+            // Nobody else can know the id: an attempt has made it, and its
+            // answer was lost.
+            Err(error) if failure::refused(&error).is_some() => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -253,15 +235,15 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// [`Error::PreconditionFailed`].
+    /// [`Error::PreconditionFailed`] or [`Error::Unknown`].
     pub async fn put(
         &self,
         id: &ProductId,
         content: ProductContent,
         preconditions: &Preconditions,
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<Stored, Error> {
-        let written = self.write(id, content, preconditions, deadline).await?;
+        let written = self.write(id, content, preconditions, call).await?;
         written.ok_or(Error::PreconditionFailed)
     }
 
@@ -272,17 +254,17 @@ impl Catalogue {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::PreconditionFailed`], [`Error::Invalid`]
-    /// or [`Error::Contended`].
+    /// or [`Error::Unknown`].
     pub async fn patch(
         &self,
         id: &ProductId,
         patch: &ProductPatch,
         preconditions: &Preconditions,
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<Stored, Error> {
-        let mut pauses = Pauses::until(deadline);
+        let mut pauses = Pauses::until(call.deadline);
         loop {
-            let found = self.get(id, deadline).await?.ok_or(Error::NotFound)?;
+            let found = self.get(id, call).await?.ok_or(Error::NotFound)?;
             if !preconditions.hold(Some(&found.etag)) {
                 return Err(Error::PreconditionFailed);
             }
@@ -298,7 +280,7 @@ impl Catalogue {
                 }])),
                 if_none_match: None,
             };
-            if let Some(stored) = self.write(id, merged, &unchanged, deadline).await? {
+            if let Some(stored) = self.write(id, merged, &unchanged, call).await? {
                 return Ok(stored);
             }
             if !pauses.pause().await {
@@ -311,14 +293,17 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] or [`Error::PreconditionFailed`].
+    /// [`Error::NotFound`], [`Error::PreconditionFailed`] or
+    /// [`Error::Unknown`].
     pub async fn delete(
         &self,
         id: &ProductId,
         preconditions: &Preconditions,
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<(), Error> {
         let condition = Condition::to_delete(preconditions);
+        let now = Timestamp::now();
+        let again = condition.again();
         let delete = self.client.delete_item().table_name(&self.table);
         let delete = delete
             .set_key(Some(key(id)))
@@ -328,17 +313,29 @@ impl Catalogue {
                 Some(condition.values).filter(|values| !values.is_empty()),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match call(deadline, delete.send()).await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
-                    Err(match refusal.item {
-                        Some(_) => Error::PreconditionFailed,
-                        None => Error::NotFound,
-                    })
-                }
-                _ => Err(error.into()),
-            },
+        let deleted = self.ask(call, |lost| {
+            let delete = delete.clone();
+            let delete = if lost {
+                delete
+                    .condition_expression(&again)
+                    .expression_attribute_values(":updatedAt", text(now.to_string()))
+            } else {
+                delete
+            };
+            delete.send()
+        });
+        let Err(error) = deleted.await else {
+            return Ok(());
+        };
+        let Some((failed, refused)) = failure::refused(&error) else {
+            return Err(error.into());
+        };
+        match (&refused.item, failed.lost) {
+            // The attempt whose answer was lost has deleted it.
+            (None, true) => Ok(()),
+            (None, false) => Err(Error::NotFound),
+            (Some(_), false) => Err(Error::PreconditionFailed),
+            (Some(_), true) => Err(Error::Unknown),
         }
     }
 
@@ -349,33 +346,66 @@ impl Catalogue {
         id: &ProductId,
         content: ProductContent,
         preconditions: &Preconditions,
-        deadline: Deadline,
+        call: &Call,
     ) -> Result<Option<Stored>, Error> {
         let etag = item::new_etag();
         let condition = Condition::to_write(preconditions, &etag);
         let mut update = Update::to(content, &etag, Timestamp::now());
-        let expression = condition.expression();
+        let (expression, again) = (condition.expression(), condition.again());
         update.values.extend(condition.values);
         let write = self.client.update_item().table_name(&self.table);
         let write = write
             .set_key(Some(key(id)))
             .update_expression(update.expression)
-            .condition_expression(expression)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match call(deadline, write.send()).await {
-            Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default().try_into()?)),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                    let found = refusal.item.clone().map(Stored::try_from).transpose()?;
-                    // With our own tag it was done, and its answer was lost.
-                    Ok(found.filter(|found| found.etag == etag))
-                }
-                _ => Err(error.into()),
-            },
+        let written = self.ask(call, |lost| {
+            let condition = if lost { &again } else { &expression };
+            write.clone().condition_expression(condition).send()
+        });
+        let error = match written.await {
+            Ok(answer) => return Ok(Some(answer.attributes.unwrap_or_default().try_into()?)),
+            Err(error) => error,
+        };
+        let Some((failed, refused)) = failure::refused(&error) else {
+            return Err(error.into());
+        };
+        let found = refused.item.clone().map(Stored::try_from).transpose()?;
+        match found {
+            // With our own tag it was done, and its answer was lost.
+            Some(found) if found.etag == etag => Ok(Some(found)),
+            _ if failed.lost => Err(Error::Unknown),
+            _ => Ok(None),
         }
+    }
+
+    /// The one way out to the store. `attempt` is told whether one before it
+    /// may have been done although its answer was lost.
+    pub(crate) async fn ask<T, E, F>(
+        &self,
+        call: &Call,
+        attempt: impl Fn(bool) -> F,
+    ) -> Result<T, CallError<Failed>>
+    where
+        E: ProvideErrorMetadata,
+        F: Future<Output = Result<T, SdkError<E>>>,
+        StoreError: From<SdkError<E>>,
+    {
+        let lost = AtomicBool::new(false);
+        let asked = self.dynamodb.call(call, |_| {
+            // So it stays if the attempt is given up in the middle.
+            let before = lost.swap(true, Relaxed);
+            let (lost, attempt) = (&lost, attempt(before));
+            async move {
+                let answer = attempt.await;
+                let answer = answer.map_err(|error| Failed::of(error, before));
+                lost.store(answer.as_ref().is_err_and(|failed| failed.lost), Relaxed);
+                answer
+            }
+        });
+        asked.await
     }
 }
 
@@ -383,92 +413,21 @@ fn key(id: &ProductId) -> Item {
     Item::from([("id".to_owned(), text(id.as_str()))])
 }
 
-/// The one way out to the store: an answer before the deadline, or none.
-async fn call<T, E>(
-    deadline: Deadline,
-    operation: impl Future<Output = Result<T, SdkError<E>>>,
-) -> Result<T, SdkError<E>> {
-    match timeout_at(deadline.instant(), operation).await {
-        Ok(answer) => answer,
-        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
-    }
+/// What costs the table next to nothing to answer: a product that there cannot
+/// be.
+fn question(client: &Client, table: &str) -> GetItemFluentBuilder {
+    let get = client.get_item().table_name(table);
+    get.key("id", text("-")).projection_expression("id")
 }
 
-/// The pauses between tries: random ones, so that those who met do not meet
-/// again, and longer each time.
-struct Pauses {
-    deadline: Deadline,
-    most: Duration,
-}
-
-impl Pauses {
-    fn until(deadline: Deadline) -> Self {
-        let most = Duration::from_millis(10);
-        Self { deadline, most }
-    }
-
-    /// Waits, unless it would be past the deadline: then there is no next try.
-    async fn pause(&mut self) -> bool {
-        let pause = self.most.mul_f64(fastrand::f64());
-        self.most = (self.most * 2).min(Duration::from_millis(400));
-        let in_time = pause < self.deadline.remaining();
-        if in_time {
-            sleep(pause).await;
-        }
-        in_time
-    }
-}
-
-/// A client that speaks http and https. AWS's own endpoints are known by the
-/// roots compiled in: loading those of the machine costs a cold start
-/// milliseconds. An https endpoint of one's own is known by the machine's.
-fn http_client(endpoint: Option<&Uri>) -> SharedHttpClient {
-    let trusted = match endpoint {
-        Some(endpoint) if endpoint.scheme() == Some(&Scheme::HTTPS) => TrustStore::default(),
-        _ => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
+/// The probe: whether the table answers. The log has why it does not.
+async fn is_there(client: Client, table: String, deadline: Deadline) -> bool {
+    let answer = timeout_at(deadline.instant(), question(&client, &table).send()).await;
+    let cause = match answer {
+        Ok(Ok(_)) => return true,
+        Ok(Err(error)) => failure::causes(&Failed::of(error, false)),
+        Err(elapsed) => elapsed.to_string(),
     };
-    let tls = TlsContext::builder().with_trust_store(trusted).build();
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls.unwrap_or_default())
-        .build_https()
-}
-
-#[cfg(test)]
-mod tests {
-    use aws_sdk_dynamodb::config::{Credentials, Region};
-
-    use super::*;
-
-    /// The roots are read when the first connection is made, and bad ones would
-    /// be a panic.
-    #[tokio::test]
-    async fn the_roots_can_be_read() {
-        let refused = "https://127.0.0.1:1";
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(http_client(None))
-            .region(Region::new("eu-north-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .retry_config(RetryConfig::disabled())
-            .endpoint_url(refused);
-        let catalogue = Catalogue {
-            client: Client::from_conf(config.build()),
-            table: "products".to_owned(),
-        };
-        let answer = catalogue.ping(Deadline::within(CONNECT)).await;
-        assert!(matches!(answer, Err(Error::Away(_))), "{answer:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pauses_end_before_the_deadline() {
-        let deadline = Deadline::within(Duration::from_secs(5));
-        let mut pauses = Pauses::until(deadline);
-        let mut tries = 0;
-        while pauses.pause().await {
-            tries += 1;
-        }
-        assert!(deadline.remaining() > Duration::ZERO);
-        assert!(tries > 10, "{tries}");
-    }
+    tracing::warn!(dependency = NAME, cause, "the store does not answer");
+    false
 }

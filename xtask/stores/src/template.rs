@@ -11,8 +11,8 @@ use serde::Deserialize;
 /// A table as the template describes it.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// The logical id without `Table`, in lower case: `products` for
-    /// `ProductsTable`.
+    /// The logical id without `Table`, its words in lower case and apart:
+    /// `idempotency-keys` for `IdempotencyKeysTable`.
     pub name: String,
     /// The types of the attributes that keys are made of.
     pub attributes: Vec<AttributeDefinition>,
@@ -108,7 +108,7 @@ fn table(id: &str, properties: serde_json::Value) -> Result<Table> {
         bail!("has local secondary indexes, which `stores` does not create yet");
     }
     Ok(Table {
-        name: id.strip_suffix("Table").unwrap_or(id).to_lowercase(),
+        name: name(id),
         attributes: properties
             .attribute_definitions
             .into_iter()
@@ -126,6 +126,17 @@ fn table(id: &str, properties: serde_json::Value) -> Result<Table> {
             .map(index)
             .collect::<Result<_>>()?,
     })
+}
+
+fn name(id: &str) -> String {
+    let mut name = String::new();
+    for c in id.strip_suffix("Table").unwrap_or(id).chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn key(elements: Vec<Key>) -> Result<Vec<KeySchemaElement>> {
@@ -166,6 +177,7 @@ mod tests {
             .unwrap();
         assert_eq!(products.key[0].attribute_name(), "id");
         assert_eq!(products.indexes[0].index_name(), "by-category");
+        assert!(tables.iter().any(|table| table.name == "idempotency-keys"));
     }
 
     #[test]

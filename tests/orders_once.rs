@@ -199,6 +199,33 @@ async fn a_key_ends_when_its_time_is_over() {
     system.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_first_request_goes_on_is_waited_for() {
+    let system = System::with_instances(2).await;
+    product(&system, "cup", 100, "DKK").await;
+    let cup = order("ann", &["cup"]);
+    let mut first = database(&system).await;
+    let hold = "INSERT INTO idempotency_keys \
+                VALUES ('', 'POST /mysqldata', 'key', '', '', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY)";
+    first.query_drop("START TRANSACTION").await.unwrap();
+    first.query_drop(hold).await.unwrap();
+
+    let started = Instant::now();
+    let refused = once(&system, "key", &cup).await;
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.problem(409);
+    assert!(started.elapsed() < Duration::from_secs(4));
+
+    // It comes to nothing while the second waits, which is then the first.
+    let (placed, ()) = tokio::join!(once(&system, "key", &cup), async {
+        sleep(Duration::from_millis(300)).await;
+        first.query_drop("ROLLBACK").await.unwrap();
+    });
+    assert!(!is_replay(&placed.expect(201)));
+    assert_eq!(orders(&system).await.len(), 1);
+    system.stop().await;
+}
+
 #[tokio::test]
 async fn an_order_with_a_key_costs_the_same_whatever_its_lines() {
     let system = System::start().await;

@@ -65,13 +65,17 @@ fn problem(description: &str, headers: &[&str]) -> Response {
     headers.build()
 }
 
-/// What any operation may answer.
+/// What any operation may answer: not even the event has to be one.
 #[derive(Debug)]
 pub struct Failures;
 
 impl IntoResponses for Failures {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refer(&[("500", "InternalError"), ("503", "ServiceUnavailable")])
+        refer(&[
+            ("400", "MalformedRequest"),
+            ("500", "InternalError"),
+            ("503", "ServiceUnavailable"),
+        ])
     }
 }
 
@@ -82,7 +86,6 @@ pub struct Refusals;
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         refer(&[
-            ("400", "MalformedRequest"),
             ("413", "ContentTooLarge"),
             ("415", "UnsupportedMediaType"),
             ("422", "InvalidRequest"),
@@ -97,7 +100,6 @@ pub struct PatchRefusals;
 impl IntoResponses for PatchRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         refer(&[
-            ("400", "MalformedRequest"),
             ("413", "ContentTooLarge"),
             ("415", "UnsupportedPatch"),
             ("422", "InvalidRequest"),
@@ -175,7 +177,7 @@ pub fn complete(name: &str, mut document: utoipa::openapi::OpenApi) -> utoipa::o
 
     let own = OperationBuilder::new()
         .operation_id(Some(format!("get{}Health", capital(name))))
-        .summary(Some(format!("Ask how `{name}` is")))
+        .summary(Some(format!("Ask how {name} is")))
         .description(Some(
             "Each thing that it depends on is asked at once. 503 on `fail`.",
         ))
@@ -227,7 +229,7 @@ impl IntoResponses for HealthReport {
                 Content::new(Some(Ref::from_schema_name("ProblemDetails"))),
             )
             .header("Retry-After", header("Retry-After"));
-        let mut responses = refer(&[("500", "InternalError")]);
+        let mut responses = refer(&[("400", "MalformedRequest"), ("500", "InternalError")]);
         responses.insert("200".to_owned(), pass.build().into());
         responses.insert("503".to_owned(), fail.build().into());
         responses

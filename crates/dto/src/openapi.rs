@@ -92,6 +92,7 @@ pub struct ProductPatch {
 /// What changes in what one costs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"amount": 15900})))]
 pub struct PricePatch {
     /// Minor units (øre, cents).
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, nullable = false)]

@@ -1,6 +1,6 @@
 //! The service's part of the OpenAPI document.
 
-use utoipa::{OpenApi, ToSchema};
+use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,8 +23,3 @@ struct Document;
 pub fn document() -> utoipa::openapi::OpenApi {
     chassis::openapi::complete("docs", Document::openapi())
 }
-
-/// An OpenAPI document, version 3.1.
-#[derive(ToSchema)]
-#[schema(as = OpenApiDocument, value_type = Object)]
-pub(crate) struct AnyDocument(());

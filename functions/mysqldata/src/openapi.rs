@@ -64,12 +64,18 @@ pub(crate) struct ListParams {
         pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$"
     )]
     customer: Option<String>,
-    /// Only orders placed then or later: an RFC 3339 time, or a date, which is
-    /// its midnight in UTC.
-    #[param(nullable = false, example = "2026-11-01")]
+    /// Only orders placed then or later: an RFC 3339 time, such as
+    /// `2026-11-22T12:00:00Z`, or a date, which is its midnight in UTC.
+    #[param(
+        nullable = false,
+        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
+    )]
     from: Option<String>,
     /// Only orders placed before then; not before `from`.
-    #[param(nullable = false, example = "2026-12-01T00:00:00Z")]
+    #[param(
+        nullable = false,
+        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
+    )]
     to: Option<String>,
     /// The most orders of the page.
     #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
@@ -84,12 +90,18 @@ pub(crate) struct ListParams {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its parameters are used")]
 pub(crate) struct SummaryParams {
-    /// Only orders placed then or later: an RFC 3339 time, or a date, which is
-    /// its midnight in UTC.
-    #[param(nullable = false, example = "2026-11-01")]
+    /// Only orders placed then or later: an RFC 3339 time, such as
+    /// `2026-11-22T12:00:00Z`, or a date, which is its midnight in UTC.
+    #[param(
+        nullable = false,
+        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
+    )]
     from: Option<String>,
     /// Only orders placed before then; not before `from`.
-    #[param(nullable = false, example = "2026-12-01T00:00:00Z")]
+    #[param(
+        nullable = false,
+        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
+    )]
     to: Option<String>,
     /// What there is a row for.
     #[param(nullable = false, default = "day")]

@@ -30,7 +30,6 @@ use crate::{
             headers(("ETag")),
         ),
         (status = 304, description = "The client has it already.", headers(("ETag"))),
-        (status = 400, response = chassis::openapi::MalformedRequest),
         (status = 404, response = chassis::openapi::NotFound),
         (status = 412, response = chassis::openapi::PreconditionFailed),
         (status = 422, response = chassis::openapi::InvalidRequest),

@@ -39,7 +39,6 @@ const FILTERS: [&str; 4] = ["status", "customer", "from", "to"];
             content((dto::order::OrderPage = "application/json"), (String = "text/plain")),
             headers(("Vary")),
         ),
-        (status = 400, response = chassis::openapi::MalformedRequest),
         (status = 422, response = chassis::openapi::InvalidRequest),
         chassis::openapi::Failures,
     ),
@@ -101,6 +100,10 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
             description = "The order, as it was placed.",
             body = dto::order::Order,
             headers(("ETag"), ("Location")),
+            links(
+                ("get" = (operation_id = "getOrder", parameters(("id" = "$response.body#/id")), description = "Get it.")),
+                ("patch" = (operation_id = "patchOrder", parameters(("id" = "$response.body#/id")), description = "Move it on.")),
+            ),
         ),
         chassis::openapi::Refusals,
         chassis::openapi::Failures,

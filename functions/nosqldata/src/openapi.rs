@@ -64,7 +64,6 @@ pub(crate) struct ListParams {
         min_length = 1,
         max_length = 64,
         pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
-        example = "coffee"
     )]
     category: Option<String>,
     /// The most products of the page.
@@ -73,11 +72,11 @@ pub(crate) struct ListParams {
     /// Where the page begins: `nextCursor` of the page before.
     #[param(nullable = false)]
     cursor: Option<String>,
-    /// Up to 100 ids, separated by commas; repeats are folded.
+    /// Up to 100 ids, separated by commas, such as `espresso-cups,moka-pot`;
+    /// repeats are folded.
     #[param(
         nullable = false,
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(,[A-Za-z0-9][A-Za-z0-9._-]{0,63})*$",
-        example = "espresso-cups,moka-pot"
     )]
     ids: Option<String>,
 }

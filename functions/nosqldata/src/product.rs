@@ -26,7 +26,6 @@ use crate::{Catalogue, Error, item::Stored};
             headers(("ETag")),
         ),
         (status = 304, description = "The client has it already.", headers(("ETag"))),
-        (status = 400, response = chassis::openapi::MalformedRequest),
         (status = 404, response = chassis::openapi::NotFound),
         (status = 412, response = chassis::openapi::PreconditionFailed),
         (status = 422, response = chassis::openapi::InvalidRequest),
@@ -74,6 +73,12 @@ pub(crate) async fn read(
             description = "The product, as it was made.",
             body = dto::product::Product,
             headers(("Content-Location"), ("ETag"), ("Location")),
+            links(
+                ("get" = (operation_id = "getProduct", parameters(("id" = "$response.body#/id")), description = "Get it.")),
+                ("put" = (operation_id = "putProduct", parameters(("id" = "$response.body#/id")), description = "Replace it.")),
+                ("patch" = (operation_id = "patchProduct", parameters(("id" = "$response.body#/id")), description = "Change it.")),
+                ("delete" = (operation_id = "deleteProduct", parameters(("id" = "$response.body#/id")), description = "Delete it.")),
+            ),
         ),
         (status = 404, response = chassis::openapi::NotFound),
         (status = 412, response = chassis::openapi::PreconditionFailed),
@@ -150,7 +155,6 @@ pub(crate) async fn patch(
     params(crate::openapi::IdParam, chassis::openapi::Conditions),
     responses(
         (status = 204, description = "It is gone."),
-        (status = 400, response = chassis::openapi::MalformedRequest),
         (status = 404, response = chassis::openapi::NotFound),
         (status = 412, response = chassis::openapi::PreconditionFailed),
         (status = 422, response = chassis::openapi::InvalidRequest),

@@ -143,7 +143,7 @@ mod tests {
                 for member in ["summary", "description", "operationId"] {
                     said(&operation[member], format!("{place}: {member}"));
                 }
-                assert!(ids.insert(operation["operationId"].clone()), "{place}: its id is another's");
+                assert!(ids.insert(operation["operationId"].to_string()), "{place}: its id is another's");
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     said(&parameter["description"], format!("{place}: {}", parameter["name"]));
                 }

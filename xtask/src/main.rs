@@ -1,7 +1,10 @@
 //! All that a person or CI does to the project: `cargo xtask up`, `cargo xtask
 //! test` and so on.
 
+mod browser;
+mod conformance;
 mod environment;
+mod openapi;
 mod ports;
 mod process;
 mod project;
@@ -32,6 +35,10 @@ enum Task {
     Up(up::Arguments),
     Test(test::Arguments),
     Replay(replay::Arguments),
+    Openapi(openapi::Document),
+    Assets(openapi::Assets),
+    Browser(browser::Arguments),
+    Conformance(conformance::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +63,9 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Up(arguments) => up::run(arguments, &interrupt),
         Task::Test(arguments) => test::run(arguments, &interrupt),
         Task::Replay(arguments) => replay::run(arguments, &interrupt),
+        Task::Openapi(arguments) => openapi::document(arguments, &interrupt),
+        Task::Assets(arguments) => openapi::assets(arguments, &interrupt),
+        Task::Browser(arguments) => browser::run(arguments, &interrupt),
+        Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
     }
 }

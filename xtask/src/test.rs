@@ -29,6 +29,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let project = Project::read()?;
     let mariadbd = tools::mariadbd(interrupt)?;
+    tools::chromium(interrupt)?;
 
     step(format_args!("Building"));
     let mut build = process::cargo();

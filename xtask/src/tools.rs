@@ -84,26 +84,49 @@ fn version(text: &str) -> Vec<u32> {
 
 /// Installs the wheel that its makers publish, in an environment of its own.
 fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
-    if !has_python() {
-        let packages = ["python3-venv"];
-        if !apt_install(&packages, interrupt)? {
-            bail!("there is no python3 with venv");
-        }
+    // Without its dependency, a compiler that only a deployment needs, of 400 MB.
+    let wheel = format!("cargo-lambda=={CARGO_LAMBDA}");
+    python_environment(folder, &["--no-deps", &wheel], interrupt)
+}
+
+/// A Python environment of its own in `folder`, with these packages from PyPI.
+pub fn python_environment(folder: &Path, packages: &[&str], interrupt: &Interrupt) -> Result<()> {
+    if !has_python() && !apt_install(&["python3-venv"], interrupt)? {
+        bail!("there is no python3 with venv");
     }
     let python = programs::find("python3", &[]).context("there is no python3")?;
     let mut environment = guard::command(&python, GRACE);
     environment.args(["-m", "venv"]).arg(folder);
     process::succeed(environment, "python3 -m venv", interrupt)?;
     let mut pip = guard::command(&folder.join("bin/pip"), GRACE);
-    // Without its dependency, a compiler that only a deployment needs, of 400 MB.
-    pip.args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ])
-    .arg(format!("cargo-lambda=={CARGO_LAMBDA}"));
-    process::succeed(pip, "pip install cargo-lambda", interrupt)
+    pip.args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(packages);
+    process::succeed(pip, "pip install", interrupt)
+}
+
+/// Chromium, which the tests open the documentation with, installed by this
+/// machine's package manager if need be.
+pub fn chromium(interrupt: &Interrupt) -> Result<()> {
+    let is_here = || {
+        let names = [
+            "chromium",
+            "chromium-browser",
+            "google-chrome",
+            "google-chrome-stable",
+        ];
+        names.iter().any(|name| programs::find(name, &[]).is_some())
+            || Path::new("/Applications/Google Chrome.app").exists()
+    };
+    if is_here() {
+        return Ok(());
+    }
+    step(format_args!(
+        "Installing Chromium, for the tests of the documentation"
+    ));
+    if !apt_install(&["chromium"], interrupt)? {
+        bail!("there is no Chromium here, and no apt-get to install it: put `chromium` on PATH");
+    }
+    Ok(())
 }
 
 /// Whether `python3 -m venv` works, which on Debian is a package of its own.

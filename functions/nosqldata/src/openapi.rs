@@ -63,7 +63,7 @@ pub(crate) struct ListParams {
         nullable = false,
         min_length = 1,
         max_length = 64,
-        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$"
     )]
     category: Option<String>,
     /// The most products of the page.
@@ -76,7 +76,7 @@ pub(crate) struct ListParams {
     /// repeats are folded.
     #[param(
         nullable = false,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(,[A-Za-z0-9][A-Za-z0-9._-]{0,63})*$",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(,[A-Za-z0-9][A-Za-z0-9._-]{0,63})*$"
     )]
     ids: Option<String>,
 }

@@ -16,7 +16,12 @@ enum Way {
 /// Each change from `before` to `now` that would break a client, in words.
 #[must_use]
 pub fn between(before: &Value, now: &Value) -> Vec<String> {
-    let mut found = Comparison { before, now, broken: Vec::new(), depth: 0 };
+    let mut found = Comparison {
+        before,
+        now,
+        broken: Vec::new(),
+        depth: 0,
+    };
     found.paths();
     found.broken
 }
@@ -46,7 +51,10 @@ impl<'d> Comparison<'d> {
                     continue;
                 };
                 let place = format!("{} {path}", method.to_uppercase());
-                match now.get("paths").and_then(|paths| paths.get(path)?.get(method)) {
+                match now
+                    .get("paths")
+                    .and_then(|paths| paths.get(path)?.get(method))
+                {
                     Some(new) => self.operation(&place, operation, new),
                     None => self.say(format!("{place} is gone")),
                 }
@@ -56,13 +64,18 @@ impl<'d> Comparison<'d> {
 
     fn operation(&mut self, place: &str, before: &'d Value, now: &'d Value) {
         if before.get("operationId") != now.get("operationId") {
-            self.say(format!("{place}: its operationId is another, and so are the names in generated clients"));
+            self.say(format!(
+                "{place}: its operationId is another, and so are the names in generated clients"
+            ));
         }
         self.parameters(place, before, now);
         self.request(place, before.get("requestBody"), now.get("requestBody"));
         for (status, response) in members(before.get("responses")) {
             let place = format!("{place}: {status}");
-            let Some(new) = now.get("responses").and_then(|responses| responses.get(status)) else {
+            let Some(new) = now
+                .get("responses")
+                .and_then(|responses| responses.get(status))
+            else {
                 if status.starts_with('2') {
                     self.say(format!("{place} is gone"));
                 }
@@ -70,13 +83,25 @@ impl<'d> Comparison<'d> {
             };
             let (old, new) = (resolve(self.before, response), resolve(self.now, new));
             for (header, _) in members(old.get("headers")) {
-                if new.get("headers").and_then(|headers| headers.get(header)).is_none() {
+                if new
+                    .get("headers")
+                    .and_then(|headers| headers.get(header))
+                    .is_none()
+                {
                     self.say(format!("{place}: the header {header} is gone"));
                 }
             }
             for (media_type, content) in members(old.get("content")) {
-                match new.get("content").and_then(|content| content.get(media_type)) {
-                    Some(new) => self.schema(&format!("{place}, {media_type}"), content.get("schema"), new.get("schema"), Way::Read),
+                match new
+                    .get("content")
+                    .and_then(|content| content.get(media_type))
+                {
+                    Some(new) => self.schema(
+                        &format!("{place}, {media_type}"),
+                        content.get("schema"),
+                        new.get("schema"),
+                        Way::Read,
+                    ),
                     None => self.say(format!("{place}: {media_type} is gone")),
                 }
             }
@@ -85,13 +110,23 @@ impl<'d> Comparison<'d> {
 
     fn parameters(&mut self, place: &str, before: &'d Value, now: &'d Value) {
         let key = |parameter: &Value| {
-            let text = |member: &str| parameter.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = |member: &str| {
+                parameter
+                    .get(member)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             (text("in"), text("name"))
         };
         let is_required = |parameter: &Value| parameter.get("required") == Some(&Value::Bool(true));
         let list = |operation: &'d Value, document: &'d Value| -> Vec<&'d Value> {
             let parameters = operation.get("parameters").and_then(Value::as_array);
-            parameters.into_iter().flatten().map(|parameter| resolve(document, parameter)).collect()
+            parameters
+                .into_iter()
+                .flatten()
+                .map(|parameter| resolve(document, parameter))
+                .collect()
         };
         let (before, now) = (list(before, self.before), list(now, self.now));
         for &old in &before {
@@ -111,20 +146,26 @@ impl<'d> Comparison<'d> {
         for new in now {
             if is_required(new) && !before.iter().any(|old| key(old) == key(new)) {
                 let (kind, name) = key(new);
-                self.say(format!("{place}: the {kind} parameter {name} is new and required"));
+                self.say(format!(
+                    "{place}: the {kind} parameter {name} is new and required"
+                ));
             }
         }
     }
 
     fn request(&mut self, place: &str, before: Option<&'d Value>, now: Option<&'d Value>) {
-        let is_required = |body: Option<&Value>| body.and_then(|body| body.get("required")) == Some(&Value::Bool(true));
+        let is_required = |body: Option<&Value>| {
+            body.and_then(|body| body.get("required")) == Some(&Value::Bool(true))
+        };
         if is_required(now) && !is_required(before) {
             self.say(format!("{place}: a body is required now"));
         }
         for (media_type, content) in members(before.and_then(|body| body.get("content"))) {
             let place = format!("{place}: the body as {media_type}");
             match now.and_then(|body| body.get("content")?.get(media_type)) {
-                Some(new) => self.schema(&place, content.get("schema"), new.get("schema"), Way::Sent),
+                Some(new) => {
+                    self.schema(&place, content.get("schema"), new.get("schema"), Way::Sent)
+                }
                 None => self.say(format!("{place} is no longer read")),
             }
         }
@@ -147,7 +188,9 @@ impl<'d> Comparison<'d> {
         self.limits(place, old, new, way);
         self.properties(place, old, new, way);
         for member in ["items", "additionalProperties"] {
-            if old.get(member).is_some_and(Value::is_object) && new.get(member).is_some_and(Value::is_object) {
+            if old.get(member).is_some_and(Value::is_object)
+                && new.get(member).is_some_and(Value::is_object)
+            {
                 self.schema(&format!("{place}/*"), old.get(member), new.get(member), way);
             }
         }
@@ -169,7 +212,10 @@ impl<'d> Comparison<'d> {
     fn types(&mut self, place: &str, old: &Value, new: &Value, way: Way) {
         let types = |schema: &Value| match schema.get("type") {
             Some(Value::String(name)) => vec![name.clone()],
-            Some(Value::Array(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            Some(Value::Array(names)) => names
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
             _ => Vec::new(),
         };
         let (old, new) = (types(old), types(new));
@@ -177,21 +223,30 @@ impl<'d> Comparison<'d> {
             // Without a type anything goes.
             all.is_empty()
                 || !some.is_empty()
-                    && some.iter().all(|name| all.contains(name) || name == "integer" && all.iter().any(|all| all == "number"))
+                    && some.iter().all(|name| {
+                        all.contains(name)
+                            || name == "integer" && all.iter().any(|all| all == "number")
+                    })
         };
         let fine = match way {
             Way::Sent => within(&old, &new),
             Way::Read => within(&new, &old),
         };
         if !fine {
-            self.say(format!("{place}: its type was {} and is {}", old.join(" or "), new.join(" or ")));
+            self.say(format!(
+                "{place}: its type was {} and is {}",
+                old.join(" or "),
+                new.join(" or ")
+            ));
         }
     }
 
     fn values(&mut self, place: &str, old: &Value, new: &Value, way: Way) {
         let list = |schema: &'_ Value| schema.get("enum").and_then(Value::as_array).cloned();
         match (list(old), list(new), way) {
-            (None, Some(_), Way::Sent) => self.say(format!("{place}: only some values are read now")),
+            (None, Some(_), Way::Sent) => {
+                self.say(format!("{place}: only some values are read now"))
+            }
             (Some(old), Some(new), Way::Sent) => {
                 for value in old.iter().filter(|value| !new.contains(value)) {
                     self.say(format!("{place}: {value} is no longer read"));
@@ -212,13 +267,25 @@ impl<'d> Comparison<'d> {
             return;
         }
         let number = |schema: &Value, limit: &str| schema.get(limit).and_then(Value::as_f64);
-        for limit in ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"] {
+        for limit in [
+            "minimum",
+            "exclusiveMinimum",
+            "minLength",
+            "minItems",
+            "minProperties",
+        ] {
             let (old, new) = (number(old, limit), number(new, limit));
             if new.is_some_and(|new| old.is_none_or(|old| new > old)) {
                 self.say(format!("{place}: {limit} is higher"));
             }
         }
-        for limit in ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"] {
+        for limit in [
+            "maximum",
+            "exclusiveMaximum",
+            "maxLength",
+            "maxItems",
+            "maxProperties",
+        ] {
             let (old, new) = (number(old, limit), number(new, limit));
             if new.is_some_and(|new| old.is_none_or(|old| new < old)) {
                 self.say(format!("{place}: {limit} is lower"));
@@ -236,10 +303,14 @@ impl<'d> Comparison<'d> {
             let names = schema.get("required").and_then(Value::as_array);
             names.is_some_and(|names| names.iter().any(|required| required == name))
         };
-        let closed = |schema: &Value| schema.get("additionalProperties") == Some(&Value::Bool(false));
+        let closed =
+            |schema: &Value| schema.get("additionalProperties") == Some(&Value::Bool(false));
         for (name, schema) in members(old.get("properties")) {
             let place = format!("{place}/{name}");
-            let Some(there) = new.get("properties").and_then(|properties| properties.get(name)) else {
+            let Some(there) = new
+                .get("properties")
+                .and_then(|properties| properties.get(name))
+            else {
                 if way == Way::Read || closed(new) {
                     self.say(format!("{place} is gone"));
                 }
@@ -251,7 +322,13 @@ impl<'d> Comparison<'d> {
             self.schema(&place, Some(schema), Some(there), way);
         }
         if way == Way::Sent {
-            for name in new.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            for name in new
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
                 if !required(old, name) {
                     self.say(format!("{place}/{name} is required now"));
                 }
@@ -301,12 +378,21 @@ mod tests {
         let read = "/paths/~1things/post/responses/201/content/application~1json/schema";
         let set = |at: &str, member: &str, value: Value| {
             let mut now = document();
-            now.pointer_mut(at).unwrap().as_object_mut().unwrap().insert(member.to_owned(), value);
+            now.pointer_mut(at)
+                .unwrap()
+                .as_object_mut()
+                .unwrap()
+                .insert(member.to_owned(), value);
             between(&document(), &now).join("\n")
         };
         let remove = |at: &str, member: &str| {
             let mut now = document();
-            now.pointer_mut(at).unwrap().as_object_mut().unwrap().remove(member).unwrap();
+            now.pointer_mut(at)
+                .unwrap()
+                .as_object_mut()
+                .unwrap()
+                .remove(member)
+                .unwrap();
             between(&document(), &now).join("\n")
         };
         assert_eq!(between(&document(), &document()), Vec::<String>::new());
@@ -314,27 +400,64 @@ mod tests {
             (remove("/paths", "/things"), "POST /things is gone"),
             (set(post, "operationId", json!("makeThing")), "operationId"),
             (set(post, "parameters", json!([])), "dry is gone"),
-            (set(&format!("{post}/parameters/0"), "required", json!(true)), "required now"),
-            (set(new, "required", json!(["name", "kind"])), "kind is required now"),
-            (set(&format!("{new}/properties/name"), "maxLength", json!(8)), "maxLength is lower"),
-            (set(&format!("{new}/properties/name"), "type", json!("integer")), "its type was string and is integer"),
-            (set(&format!("{new}/properties/kind"), "enum", json!(["x"])), "\"y\" is no longer read"),
+            (
+                set(&format!("{post}/parameters/0"), "required", json!(true)),
+                "required now",
+            ),
+            (
+                set(new, "required", json!(["name", "kind"])),
+                "kind is required now",
+            ),
+            (
+                set(&format!("{new}/properties/name"), "maxLength", json!(8)),
+                "maxLength is lower",
+            ),
+            (
+                set(&format!("{new}/properties/name"), "type", json!("integer")),
+                "its type was string and is integer",
+            ),
+            (
+                set(&format!("{new}/properties/kind"), "enum", json!(["x"])),
+                "\"y\" is no longer read",
+            ),
             (remove(&format!("{new}/properties"), "kind"), "kind is gone"),
             (remove(&format!("{read}/properties"), "id"), "id is gone"),
             (set(read, "required", json!([])), "may be absent now"),
-            (set(&format!("{read}/properties/state"), "enum", json!(["a", "b", "c"])), "\"c\" is a new value"),
+            (
+                set(
+                    &format!("{read}/properties/state"),
+                    "enum",
+                    json!(["a", "b", "c"]),
+                ),
+                "\"c\" is a new value",
+            ),
             (remove(&format!("{post}/responses"), "201"), "201 is gone"),
-            (remove(&format!("{post}/responses/201/headers"), "ETag"), "ETag is gone"),
+            (
+                remove(&format!("{post}/responses/201/headers"), "ETag"),
+                "ETag is gone",
+            ),
         ] {
             assert!(said.contains(words), "{words}: {said}");
         }
         for fine in [
             set("/paths", "/others", json!({"get": {}})),
-            set(&format!("{new}/properties"), "extra", json!({"type": "string"})),
+            set(
+                &format!("{new}/properties"),
+                "extra",
+                json!({"type": "string"}),
+            ),
             set(new, "required", json!([])),
             set(&format!("{new}/properties/name"), "maxLength", json!(10)),
-            set(&format!("{new}/properties/name"), "type", json!(["string", "null"])),
-            set(&format!("{read}/properties"), "more", json!({"type": "string"})),
+            set(
+                &format!("{new}/properties/name"),
+                "type",
+                json!(["string", "null"]),
+            ),
+            set(
+                &format!("{read}/properties"),
+                "more",
+                json!({"type": "string"}),
+            ),
             set(&format!("{read}/properties/state"), "enum", json!(["a"])),
             set(&format!("{post}/responses"), "409", json!({})),
         ] {

@@ -45,7 +45,11 @@ struct Case {
 
 /// Adds an example to each body of each operation, and to each schema.
 pub fn add(document: &mut OpenApi) -> Result<()> {
-    let problems = document.components.get_or_insert_default().responses.clone();
+    let problems = document
+        .components
+        .get_or_insert_default()
+        .responses
+        .clone();
     for case in cases()? {
         let Some(operation) = operation(document, &case) else {
             continue;
@@ -78,7 +82,9 @@ pub fn add(document: &mut OpenApi) -> Result<()> {
         for operation in operations(item) {
             if let Some(RefOr::T(request)) = &mut operation.request_body {
                 let shown = request.content.values().find_map(|content| match content {
-                    RefOr::T(content) if !content.examples.is_empty() => Some(content.examples.clone()),
+                    RefOr::T(content) if !content.examples.is_empty() => {
+                        Some(content.examples.clone())
+                    }
                     _ => None,
                 });
                 for content in request.content.values_mut() {
@@ -98,12 +104,24 @@ pub fn add(document: &mut OpenApi) -> Result<()> {
 
 fn show(content: &mut Content, case: &Case, body: &Value) {
     let words = case.name.replace('-', " ");
-    let example = ExampleBuilder::new().summary(words).value(Some(body.clone()));
-    content.examples.insert(case.name.clone(), example.build().into());
+    let example = ExampleBuilder::new()
+        .summary(words)
+        .value(Some(body.clone()));
+    content
+        .examples
+        .insert(case.name.clone(), example.build().into());
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The operation that the case is of.
@@ -114,7 +132,10 @@ fn operation<'d>(document: &'d mut OpenApi, case: &Case) -> Option<&'d mut Opera
     } else {
         let fits = |path: &&String| {
             path.split('/').count() == case.path.split('/').count()
-                && path.split('/').zip(case.path.split('/')).all(|(a, b)| a == b || a.starts_with('{'))
+                && path
+                    .split('/')
+                    .zip(case.path.split('/'))
+                    .all(|(a, b)| a == b || a.starts_with('{'))
         };
         paths.keys().find(fits)?.clone()
     };
@@ -136,7 +157,8 @@ fn shared_problems(document: &mut OpenApi) -> Result<()> {
         let example = serde_json::to_value(Meaning::of(kind).example)?;
         let words = kind.slug().replace('-', "");
         for (name, response) in &mut components.responses {
-            let same = name.to_lowercase() == words || (kind == ProblemType::UnsupportedMediaType && name == "UnsupportedPatch");
+            let same = name.to_lowercase() == words
+                || (kind == ProblemType::UnsupportedMediaType && name == "UnsupportedPatch");
             if let RefOr::T(Response { content, .. }) = response
                 && same
                 && let Some(RefOr::T(content)) = content.get_mut(MEDIA_TYPE)
@@ -156,10 +178,13 @@ fn schemas(document: &mut OpenApi) {
     };
     let mut found = BTreeMap::new();
     let mut look = |content: &Content| {
-        let examples = content.examples.values().filter_map(|example| match example {
-            RefOr::T(example) => example.value.as_ref(),
-            RefOr::Ref(_) => None,
-        });
+        let examples = content
+            .examples
+            .values()
+            .filter_map(|example| match example {
+                RefOr::T(example) => example.value.as_ref(),
+                RefOr::Ref(_) => None,
+            });
         for example in examples.chain(&content.example) {
             if let Some(schema) = &content.schema {
                 walk(schema, example, &components.schemas, &mut found);
@@ -169,10 +194,18 @@ fn schemas(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             if let Some(RefOr::T(request)) = &operation.request_body {
-                request.content.values().filter_map(inline).for_each(&mut look);
+                request
+                    .content
+                    .values()
+                    .filter_map(inline)
+                    .for_each(&mut look);
             }
             for response in operation.responses.responses.values().filter_map(inline) {
-                response.content.values().filter_map(inline).for_each(&mut look);
+                response
+                    .content
+                    .values()
+                    .filter_map(inline)
+                    .for_each(&mut look);
             }
         }
     }
@@ -202,7 +235,11 @@ fn walk(
         RefOr::Ref(reference) => {
             let name = name_of(&reference.ref_location);
             let size = |value: &Value| value.to_string().len().min(2_000);
-            if !value.is_null() && found.get(name).is_none_or(|there| size(there) < size(value)) {
+            if !value.is_null()
+                && found
+                    .get(name)
+                    .is_none_or(|there| size(there) < size(value))
+            {
                 found.insert(name.to_owned(), value.clone());
             }
             if let Some(schema) = components.get(name) {
@@ -218,7 +255,11 @@ fn walk(
             if let Some(further) = &object.additional_properties
                 && let utoipa::openapi::schema::AdditionalProperties::RefOr(schema) = &**further
             {
-                for value in value.as_object().into_iter().flat_map(|members| members.values()) {
+                for value in value
+                    .as_object()
+                    .into_iter()
+                    .flat_map(|members| members.values())
+                {
                     walk(schema, value, components, found);
                 }
             }
@@ -231,10 +272,14 @@ fn walk(
             }
         }
         RefOr::T(Schema::OneOf(one)) => {
-            one.items.iter().for_each(|schema| walk(schema, value, components, found));
+            one.items
+                .iter()
+                .for_each(|schema| walk(schema, value, components, found));
         }
         RefOr::T(Schema::AllOf(all)) => {
-            all.items.iter().for_each(|schema| walk(schema, value, components, found));
+            all.items
+                .iter()
+                .for_each(|schema| walk(schema, value, components, found));
         }
         RefOr::T(_) => {}
     }
@@ -273,12 +318,21 @@ impl Case {
             Some((essence(media_type), serde_json::from_str(body).ok()?))
         });
 
-        let answer = STANDINS.iter().fold(snapshot.to_owned(), |text, (left_out, standin)| text.replace(left_out, standin));
+        let answer = STANDINS
+            .iter()
+            .fold(snapshot.to_owned(), |text, (left_out, standin)| {
+                text.replace(left_out, standin)
+            });
         let mut parts = answer.splitn(3, "---\n");
-        let answer = parts.nth(2).context("a snapshot begins with what insta says of it")?;
+        let answer = parts
+            .nth(2)
+            .context("a snapshot begins with what insta says of it")?;
         let (head, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
         let status = head.get(..3).context("an answer begins with its status")?;
-        let media_type = head.lines().find_map(|line| line.strip_prefix("content-type: ")).map(essence);
+        let media_type = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-type: "))
+            .map(essence);
         let answered = media_type.and_then(|media_type| {
             let body = if media_type.ends_with("json") {
                 serde_json::from_str(body).ok()?
@@ -291,7 +345,9 @@ impl Case {
         });
         Ok(Self {
             name,
-            method: text("/requestContext/http/method").context("an event has a method")?.to_owned(),
+            method: text("/requestContext/http/method")
+                .context("an event has a method")?
+                .to_owned(),
             path: text("/rawPath").context("an event has a path")?.to_owned(),
             sent,
             status: status.to_owned(),
@@ -301,16 +357,26 @@ impl Case {
 }
 
 fn essence(media_type: &str) -> String {
-    media_type.split(';').next().unwrap_or_default().trim().to_lowercase()
+    media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_lowercase()
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
 }

@@ -81,7 +81,11 @@ pub fn files(document: &OpenApi) -> Result<Vec<(String, String)>> {
 #[must_use]
 pub fn stale(file: &str, there: &str, wanted: &str) -> String {
     let difference = TextDiff::from_lines(there, wanted);
-    let difference = difference.unified_diff().context_radius(3).header("committed", "code").to_string();
+    let difference = difference
+        .unified_diff()
+        .context_radius(3)
+        .header("committed", "code")
+        .to_string();
     format!("{file} is not what the code says; `cargo xtask openapi` writes it anew:\n{difference}")
 }
 
@@ -94,8 +98,12 @@ fn prune(document: &mut OpenApi) -> Result<()> {
             return Ok(());
         };
         let before = components.schemas.len() + components.responses.len();
-        components.schemas.retain(|name, _| referred.contains(&format!("#/components/schemas/{name}")));
-        components.responses.retain(|name, _| referred.contains(&format!("#/components/responses/{name}")));
+        components
+            .schemas
+            .retain(|name, _| referred.contains(&format!("#/components/schemas/{name}")));
+        components
+            .responses
+            .retain(|name, _| referred.contains(&format!("#/components/responses/{name}")));
         if components.schemas.len() + components.responses.len() == before {
             return Ok(());
         }
@@ -143,9 +151,15 @@ mod tests {
                 for member in ["summary", "description", "operationId"] {
                     said(&operation[member], format!("{place}: {member}"));
                 }
-                assert!(ids.insert(operation["operationId"].to_string()), "{place}: its id is another's");
+                assert!(
+                    ids.insert(operation["operationId"].to_string()),
+                    "{place}: its id is another's"
+                );
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                    said(&parameter["description"], format!("{place}: {}", parameter["name"]));
+                    said(
+                        &parameter["description"],
+                        format!("{place}: {}", parameter["name"]),
+                    );
                 }
                 for (status, response) in operation["responses"].as_object().unwrap() {
                     if response.get("$ref").is_none() {
@@ -155,16 +169,31 @@ mod tests {
                         said(&header["description"], format!("{place}: {status}: {name}"));
                     }
                 }
-                for (_, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-                    assert!(body["examples"].is_object(), "{place} shows no body: an event with one is missing");
+                for (_, body) in operation["requestBody"]["content"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                {
+                    assert!(
+                        body["examples"].is_object(),
+                        "{place} shows no body: an event with one is missing"
+                    );
                 }
             }
         }
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-            said(&schema["description"], format!("schema {name}: description"));
-            assert!(schema["examples"].is_array(), "schema {name} has no example: no event shows one");
+            said(
+                &schema["description"],
+                format!("schema {name}: description"),
+            );
+            assert!(
+                schema["examples"].is_array(),
+                "schema {name} has no example: no event shows one"
+            );
             for (member, schema) in schema["properties"].as_object().into_iter().flatten() {
-                let described = schema["description"].is_string() || schema["$ref"].is_string() || schema["oneOf"].is_array();
+                let described = schema["description"].is_string()
+                    || schema["$ref"].is_string()
+                    || schema["oneOf"].is_array();
                 assert!(described, "schema {name}: {member} is not described");
             }
         }

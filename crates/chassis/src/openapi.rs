@@ -132,6 +132,19 @@ pub struct Conditions {
     if_none_match: Option<String>,
 }
 
+/// The key that has a request done once, however often it is sent.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its parameters are used")]
+pub struct IdempotencyKey {
+    /// A key of your own for this request, 1–255 visible ASCII characters, best
+    /// a UUID. The answer of a request that did something is kept under it for
+    /// 24 hours, and given again to whoever sends the same request with it.
+    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255,
+        pattern = "^[!#-~]{1,255}$")]
+    idempotency_key: Option<String>,
+}
+
 /// What a header of an answer says.
 fn header(name: &str) -> Header {
     let (description, kind) = match name {
@@ -146,6 +159,10 @@ fn header(name: &str) -> Header {
         "ETag" => (
             "The strong entity tag of this state, for conditions.",
             Type::String,
+        ),
+        "Idempotency-Replayed" => (
+            "`true` where the answer is that of an earlier request with the same key.",
+            Type::Boolean,
         ),
         "Location" => ("The path of what was made.", Type::String),
         "Retry-After" => ("In how many seconds to try again.", Type::Integer),

@@ -93,18 +93,20 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
     operation_id = "placeOrder",
     summary = "Place an order",
     description = crate::openapi::PLACE,
+    params(chassis::openapi::IdempotencyKey),
     request_body = dto::openapi::NewOrder,
     responses(
         (
             status = 201,
             description = "The order, as it was placed.",
             body = dto::order::Order,
-            headers(("ETag"), ("Location")),
+            headers(("ETag"), ("Idempotency-Replayed"), ("Location")),
             links(
                 ("get" = (operation_id = "getOrder", parameters(("id" = "$response.body#/id")), description = "Get it.")),
                 ("patch" = (operation_id = "patchOrder", parameters(("id" = "$response.body#/id")), description = "Move it on.")),
             ),
         ),
+        (status = 409, response = chassis::openapi::Conflict),
         chassis::openapi::Refusals,
         chassis::openapi::Failures,
     ),

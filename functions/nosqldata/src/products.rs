@@ -69,13 +69,14 @@ pub(crate) async fn list(
     operation_id = "createProduct",
     summary = "Create a product",
     description = "The service gives it an id: a UUIDv7. To choose one, `PUT` the product.",
+    params(chassis::openapi::IdempotencyKey),
     request_body = dto::openapi::ProductContent,
     responses(
         (
             status = 201,
             description = "The product, as it was made.",
             body = dto::product::Product,
-            headers(("ETag"), ("Location")),
+            headers(("ETag"), ("Idempotency-Replayed"), ("Location")),
             links(
                 ("get" = (operation_id = "getProduct", parameters(("id" = "$response.body#/id")), description = "Get it.")),
                 ("put" = (operation_id = "putProduct", parameters(("id" = "$response.body#/id")), description = "Replace it.")),
@@ -83,6 +84,7 @@ pub(crate) async fn list(
                 ("delete" = (operation_id = "deleteProduct", parameters(("id" = "$response.body#/id")), description = "Delete it.")),
             ),
         ),
+        (status = 409, response = chassis::openapi::Conflict),
         chassis::openapi::Refusals,
         chassis::openapi::Failures,
     ),

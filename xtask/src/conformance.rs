@@ -76,7 +76,6 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
             "--meta",
             "none",
             "--overwrite",
-            "--fail-on-warning",
             "--url",
         ])
         .arg(format!("{api}/openapi.json"))

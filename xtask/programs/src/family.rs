@@ -149,9 +149,10 @@ fn from_ps(line: &str) -> Option<Process> {
     })
 }
 
-/// A process number; 0 stands for one outside this machine's view.
+/// A process number; 0 stands for one outside this machine's view, and a
+/// process that is just ending has -1 for its session.
 fn pid(text: &str) -> Option<Pid> {
-    Pid::from_raw(text.parse().ok()?)
+    Pid::from_raw(text.parse().ok().filter(|&number| number >= 0)?)
 }
 
 #[cfg(test)]

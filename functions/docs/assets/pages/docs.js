@@ -8,11 +8,8 @@ SwaggerUIBundle({
   url: "/openapi.json",
   domNode: document.getElementById("api"),
   deepLinking: true,
-  displayOperationId: false,
   displayRequestDuration: true,
   filter: true,
-  tagsSorter: undefined,
-  tryItOutEnabled: false,
   // Another host would be asked whether the document is valid.
   validatorUrl: null,
 });

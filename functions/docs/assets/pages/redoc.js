@@ -20,6 +20,7 @@ const night = {
     gray: { 50: "#232a28", 100: "#2c3432" },
     success: { main: "#7fcf9a" },
     error: { main: "#ff8f85" },
+    responses: { success: { tabTextColor: "#2f9e58" }, error: { tabTextColor: "#e0645a" } },
   },
   schema: { nestedBackground: "#20272a", linesColor: "#56635f", typeNameColor: "#a9b4b0", typeTitleColor: "#a9b4b0" },
   sidebar: { backgroundColor: "#171b1c", textColor: "#e3e8e6" },

@@ -1,5 +1,11 @@
 //! Orders that are placed once, however often they are asked for, and that are
 //! placed although the catalogue or a connection is away.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking"
+)]
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -89,13 +95,21 @@ async fn lose_the_catalogue(system: &System) {
     deleted.send().await.unwrap();
 }
 
-/// Gives the catalogue its table back, empty.
+/// Gives the catalogue its table back, empty, and waits until it knows.
 async fn mend_the_catalogue(system: &System) {
     let prefix = system.table.strip_suffix("products").unwrap();
     let client = system.store();
     let template = stores::template();
     let tables = stores::dynamodb::create_tables(&client, &template, prefix).await;
     assert!(tables.unwrap().contains(&system.table));
+    let started = Instant::now();
+    while system.client.get("/nosqldata").await.status != 200 {
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "it does not heal"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -359,8 +373,19 @@ async fn orders_go_on_at_the_last_known_prices() {
         .post("/mysqldata", &order("ann", &["cup", "euro"]))
         .await;
     assert_eq!(mixed.faults(422), ["/lines/1/productId"]);
+    system.stop().await;
+}
 
-    // By now the breaker is open: nobody waits, and nothing goes out.
+#[tokio::test]
+async fn an_open_breaker_costs_no_order_and_no_time() {
+    let system = System::start().await;
+    let client = &system.client;
+    product(&system, "cup", 100, "DKK").await;
+    client
+        .post("/mysqldata", &order("ann", &["cup"]))
+        .await
+        .expect(201);
+    lose_the_catalogue(&system).await;
     let started = Instant::now();
     while breaker(&system).await != "open" {
         client
@@ -372,6 +397,7 @@ async fn orders_go_on_at_the_last_known_prices() {
             "it never opens"
         );
     }
+    // Nobody waits, and nothing goes out.
     let calls = system.gateway.calls().len();
     let started = Instant::now();
     for _ in 0..5 {
@@ -501,7 +527,7 @@ async fn orders_of_the_same_products_do_not_block_each_other() {
     let place = async |n: usize| {
         let mut products: Vec<_> = ids.iter().map(String::as_str).collect();
         products.rotate_left(n % 10);
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             products.reverse();
         }
         let order = order(&format!("c{n}"), &products);

@@ -324,12 +324,12 @@ struct Faulty {
     proxy: JoinHandle<()>,
 }
 
-/// A retry for each request, and a breaker that opens late and heals soon.
+/// A retry for each request, and a breaker that opens late and heals by itself.
 fn policy() -> Policy {
     Policy {
         budget_percent: 100,
         rate_percent: 100,
-        open: Duration::from_millis(200),
+        open: Duration::from_secs(1),
         ..nosqldata::config::default_policy()
     }
 }
@@ -363,6 +363,15 @@ impl Faulty {
     async fn stop(self) {
         self.proxy.abort();
         self.system.stop().await;
+    }
+}
+
+/// Waits for what may take a probe or two.
+async fn until(holds: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < Duration::from_secs(5));
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -582,7 +591,7 @@ async fn an_open_breaker_lets_nothing_out_and_heals() {
 
     it.script.set([]);
     sleep(policy().open).await;
-    get().await.expect(200);
+    until(async || get().await.status == 200).await;
     let well = health().await.expect(200).json();
     assert_eq!(well["checks"]["dynamodb"][0]["breaker"], "closed");
     it.stop().await;
@@ -601,11 +610,7 @@ async fn a_function_that_starts_without_its_store_heals_with_it() {
     let listener = TcpListener::bind(address).await.unwrap();
     let proxy = Script::default().serve(listener, system.dynamodb.address());
     let proxy = tokio::spawn(proxy);
-    let started = Instant::now();
-    while post().await.status != 201 {
-        assert!(started.elapsed() < Duration::from_secs(5));
-        sleep(Duration::from_millis(50)).await;
-    }
+    until(async || post().await.status == 201).await;
     assert_eq!(products(&system).await.len(), 1);
     proxy.abort();
     system.stop().await;

@@ -64,10 +64,14 @@ impl Error {
 /// What has become of a call to the store, its retries included.
 impl From<CallError<Failed>> for Error {
     fn from(error: CallError<Failed>) -> Self {
-        match failure::last(&error).map(Failed::failure) {
-            Some(Failure::Answered) => Self::bug(error),
-            Some(Failure::Conflict) => Self::Contended,
-            Some(Failure::Transient(_) | Failure::Broken) | None => Self::Away(error),
+        let Some(failed) = failure::last(&error) else {
+            return Self::Away(error);
+        };
+        match failed.failure() {
+            Failure::Answered => Self::bug(error),
+            Failure::Conflict if failed.lost => Self::Unknown,
+            Failure::Conflict => Self::Contended,
+            Failure::Transient(_) | Failure::Broken => Self::Away(error),
         }
     }
 }

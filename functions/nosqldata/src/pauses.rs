@@ -5,6 +5,9 @@ use std::time::Duration;
 use chassis::Deadline;
 use tokio::time::sleep;
 
+/// A try with less time than this would only be cut off.
+const LEAST: Duration = Duration::from_millis(50);
+
 /// The pauses between tries: random ones, so that those who met do not meet
 /// again, and longer each time.
 pub(crate) struct Pauses {
@@ -19,11 +22,11 @@ impl Pauses {
         Self { deadline, most }
     }
 
-    /// Waits, unless it would be past the deadline: then there is no next try.
+    /// Waits, unless too little time would be left: then there is no next try.
     pub(crate) async fn pause(&mut self) -> bool {
         let pause = self.most.mul_f64(fastrand::f64());
         self.most = (self.most * 2).min(Duration::from_millis(400));
-        let in_time = pause < self.deadline.remaining();
+        let in_time = pause + LEAST < self.deadline.remaining();
         if in_time {
             sleep(pause).await;
         }
@@ -44,6 +47,7 @@ mod tests {
             tries += 1;
         }
         assert!(deadline.remaining() > Duration::ZERO);
+        assert!(deadline.remaining() < LEAST + Duration::from_millis(400));
         assert!(tries > 10, "{tries}");
     }
 }

@@ -42,7 +42,8 @@ enum Inner {
 }
 
 /// The permission to make one attempt. Dropped without a word, as when the
-/// request is given up in the middle, it counts as a failure.
+/// request is given up in the middle, it says nothing of the dependency; but a
+/// probe that is given up has failed, for somebody has to answer for it.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
@@ -176,7 +177,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if !self.settled {
+        if self.probe && !self.settled {
             self.breaker.settle(self.probe, true);
         }
     }

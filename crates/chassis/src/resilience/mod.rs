@@ -210,6 +210,7 @@ impl Dependency {
                 .permit(call, PATIENCE)
                 .await
                 .map_err(|retry_after| CallError::Open { name, retry_after })?;
+            let hurried = call.deadline.remaining() < self.policy.attempt;
             let deadline = call.deadline.at_most(self.policy.attempt);
             let attempted = timeout_at(deadline.instant(), attempt(deadline)).await;
             let (failure, error) = match attempted {
@@ -221,7 +222,10 @@ impl Dependency {
                 // Whether it was done nobody knows; it is safe to repeat.
                 Err(_elapsed) => (Failure::Transient(None), CallError::Elapsed { name }),
             };
+            // That a caller was in a hurry says nothing of the dependency.
+            let cut_short = hurried && deadline.remaining().is_zero();
             let not_before = match failure {
+                _ if cut_short => return Err(error),
                 Failure::Answered => {
                     permit.succeed();
                     return Err(error);

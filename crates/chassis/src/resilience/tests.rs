@@ -135,6 +135,20 @@ async fn an_open_breaker_lets_one_probe_through_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_in_a_hurry_do_not_open_the_breaker() {
+    let dependency = well(Policy::default());
+    for _ in 0..20 {
+        let request = call(Duration::from_millis(100));
+        let cut_short = dependency.call(&request, |_| async {
+            sleep(Duration::from_secs(1)).await;
+            Ok::<_, Failed>(())
+        });
+        assert!(matches!(cut_short.await, Err(CallError::Elapsed { .. })));
+    }
+    assert_eq!(dependency.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_goes_ahead_of_the_request_that_sets_it_off() {
     for (takes_ms, served) in [(5, true), (1_000, false)] {
         let policy = Policy {

@@ -8,8 +8,9 @@
 use std::{
     env,
     error::Error,
+    fmt::Write as _,
     fs,
-    io::{Read, Write},
+    io::{Read, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -66,10 +67,8 @@ fn main() -> Result<()> {
             .rsplit_once('.')
             .ok_or("a file has an extension")?;
         let name = format!("{stem}-{:.12}.{extension}", hash(&content));
-        rust += &format!(
-            "    ({name:?}, {}),\n",
-            table.entry(file, media_type, &content)?
-        );
+        let entry = table.entry(file, media_type, &content)?;
+        writeln!(rust, "    ({name:?}, {entry}),")?;
         paths.push((name_of(file), format!("/docs/{name}")));
     }
     rust.push_str("];\n");
@@ -77,11 +76,12 @@ fn main() -> Result<()> {
     for (name, constant) in LINKED {
         let linked = paths.iter().find(|(asset, _)| *asset == name);
         let (_, path) = linked.ok_or("what is linked is an asset")?;
-        rust += &format!("/// The path of `{name}`.\npub const {constant}: &str = {path:?};\n");
+        writeln!(rust, "/// The path of `{name}`.")?;
+        writeln!(rust, "pub const {constant}: &str = {path:?};")?;
     }
     for (file, media_type, constant) in PAGES {
         let mut content = table.read(file)?;
-        if file.ends_with(".html") {
+        if media_type.starts_with("text/html") {
             let mut page = String::from_utf8(content)?;
             for (name, path) in &paths {
                 page = page.replace(&format!("{{{{{name}}}}}"), path);
@@ -92,7 +92,10 @@ fn main() -> Result<()> {
             content = page.into_bytes();
         }
         let entry = table.entry(file, media_type, &content)?;
-        rust += &format!("/// `{file}`.\npub static {constant}: Asset = {entry};\n");
+        writeln!(
+            rust,
+            "/// `{file}`.\npub static {constant}: Asset = {entry};"
+        )?;
     }
     fs::write(table.out.join("embedded.rs"), rust)?;
     println!("cargo::rerun-if-changed=assets");
@@ -147,9 +150,10 @@ impl Table {
         let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
         encoder.write_all(content)?;
         fs::write(&gzip, encoder.finish()?)?;
+        let (brotli, gzip) = (brotli.display().to_string(), gzip.display().to_string());
         Ok(format!(
             "Asset {{ media_type: {media_type:?}, hash: {:?}, brotli: include_bytes!({brotli:?}), gzip: include_bytes!({gzip:?}) }}",
-            &hash(content)[..32],
+            hash(content).get(..32).unwrap_or_default(),
         ))
     }
 }
@@ -163,8 +167,10 @@ fn name_of(file: &str) -> &str {
 }
 
 fn hash(content: &[u8]) -> String {
-    Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::new();
+    for byte in Sha256::digest(content) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 
 /// The rules: what stands in front, what the value looks like, and what stands
 /// in its place.
-const RULES: [(&str, &str, &str); 5] = [
+const RULES: [(&str, &str, &str); 9] = [
     (
         "",
         r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
@@ -23,6 +23,11 @@ const RULES: [(&str, &str, &str); 5] = [
     (r#""observedValue": "#, "[0-9]{1,4}", "[ms]"),
     (r#""release": ""#, r#"[^"]+"#, "[release]"),
     (r#""architecture": ""#, r#"[^"]+"#, "[architecture]"),
+    // What the documentation is made of has its hash in its name and its tag.
+    (r"/docs/[a-z.-]+-", "[0-9a-f]{12}", "[hash]"),
+    ("etag: \"", "[0-9a-f]{32}", "[hash]"),
+    ("content-length: ", "[0-9]{5,}", "[length]"),
+    ("", "[0-9]+ bytes, in base64", "[bytes], in base64"),
 ];
 
 /// Replaces what differs from run to run in `text`, but for values that stand

@@ -71,13 +71,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let client = folder.join("client");
     let mut generate = guard::command(&bin.join("openapi-python-client"), process::GRACE);
     generate
-        .args([
-            "generate",
-            "--meta",
-            "none",
-            "--overwrite",
-            "--url",
-        ])
+        .args(["generate", "--meta", "none", "--overwrite", "--url"])
         .arg(format!("{api}/openapi.json"))
         .arg("--output-path")
         .arg(client.join("kea"));

@@ -140,8 +140,13 @@ pub struct IdempotencyKey {
     /// A key of your own for this request, 1–255 visible ASCII characters, best
     /// a UUID. The answer of a request that did something is kept under it for
     /// 24 hours, and given again to whoever sends the same request with it.
-    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255,
-        pattern = "^[!#-~]{1,255}$")]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!#-~]{1,255}$"
+    )]
     idempotency_key: Option<String>,
 }
 

@@ -164,7 +164,7 @@ impl<'d> Comparison<'d> {
             let place = format!("{place}: the body as {media_type}");
             match now.and_then(|body| body.get("content")?.get(media_type)) {
                 Some(new) => {
-                    self.schema(&place, content.get("schema"), new.get("schema"), Way::Sent)
+                    self.schema(&place, content.get("schema"), new.get("schema"), Way::Sent);
                 }
                 None => self.say(format!("{place} is no longer read")),
             }
@@ -245,7 +245,7 @@ impl<'d> Comparison<'d> {
         let list = |schema: &'_ Value| schema.get("enum").and_then(Value::as_array).cloned();
         match (list(old), list(new), way) {
             (None, Some(_), Way::Sent) => {
-                self.say(format!("{place}: only some values are read now"))
+                self.say(format!("{place}: only some values are read now"));
             }
             (Some(old), Some(new), Way::Sent) => {
                 for value in old.iter().filter(|value| !new.contains(value)) {

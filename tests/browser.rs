@@ -2,6 +2,11 @@
 //!
 //! They are of a system in this process, or of the API at `KEA_TEST_API_URL`:
 //! `cargo xtask browser` sets that to one behind `cargo lambda watch`.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking"
+)]
 
 use std::{
     sync::{Arc, Mutex},

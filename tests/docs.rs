@@ -33,7 +33,7 @@ async fn the_document_has_the_paths_and_methods_of_the_routers() {
     }
     let mut routed = BTreeMap::new();
     for path in tests::routes().await.into_keys() {
-        let there = path.replace('{', "").replace('}', "");
+        let there = path.replace(['{', '}'], "");
         let options = system
             .client
             .send(Method::OPTIONS, &there, &[], "")

@@ -138,14 +138,13 @@ pub struct Conditions {
 #[expect(dead_code, reason = "only its parameters are used")]
 pub struct IdempotencyKey {
     /// A key of your own for this request, 1–255 visible ASCII characters, best
-    /// a UUID. The answer of a request that did something is kept under it for
-    /// 24 hours, and given again to whoever sends the same request with it.
+    /// a UUID, in double quotes or without. The answer of a request that did
+    /// something is kept under it for 24 hours, and given again to whoever
+    /// sends the same request with it.
     #[param(
         rename = "Idempotency-Key",
         nullable = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[!#-~]{1,255}$"
+        pattern = r#"^([!#-~]([!-~]{0,253}[!#-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#
     )]
     idempotency_key: Option<String>,
 }

@@ -217,20 +217,16 @@ async fn walk(system: &System, query: &str, limit: usize) -> Vec<String> {
                 .iter()
                 .map(|item| item["id"].as_str().unwrap().to_owned()),
         );
-        match page["nextCursor"].as_str() {
-            Some(next) => {
-                assert!(
-                    next.bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)),
-                    "{next}"
-                );
-                cursor = format!("&cursor={next}");
-            }
-            None => {
-                assert!(page["nextCursor"].is_null());
-                return ids;
-            }
-        }
+        let Some(next) = page["nextCursor"].as_str() else {
+            assert!(page["nextCursor"].is_null());
+            return ids;
+        };
+        assert!(
+            next.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)),
+            "{next}"
+        );
+        cursor = format!("&cursor={next}");
     }
 }
 
@@ -522,7 +518,7 @@ async fn attributes_come_back_as_they_were_sent() {
     let system = System::start().await;
     let client = &system.client;
     for attributes in [
-        r#"{}"#,
+        "{}",
         r#"{"a":{"b":[[],{},[{"c":null}]]},"t":true,"f":false}"#,
         r#"{"n":[0,-1,1.5,12345678901234567890123456789012345678,1e125,1e-130,-9.9e-100,0.1]}"#,
         r#"{"s":["","\u0000\n\u001f","é😀","\"\\/"],"ключ":1,"a.b":1,"#,

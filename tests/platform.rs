@@ -184,7 +184,7 @@ fn troubled() -> Handler {
         panic!("the secret is 42")
     }
     async fn hangs() -> &'static str {
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         "at last"
     }
     let router = Router::new("troubled")
@@ -195,7 +195,7 @@ fn troubled() -> Handler {
 
 async fn invoke(handler: &Handler, event: Value, lambda_deadline: Duration) -> Value {
     let mut context = Context::default();
-    context.request_id = "request-7".to_owned();
+    "request-7".clone_into(&mut context.request_id);
     let deadline = std::time::SystemTime::now() + lambda_deadline;
     let since = deadline
         .duration_since(std::time::SystemTime::UNIX_EPOCH)

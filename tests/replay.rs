@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use tests::{System, redact};
+use tests::redact;
 
 fn replay(path: &Path) -> datatest_stable::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -79,7 +79,7 @@ impl Gateway {
     /// Serves `routes`, each a path and the function that it goes to.
     pub(crate) fn serve(listener: TcpListener, routes: BTreeMap<String, Function>) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let mut router = Router::new();
+        let mut api = Router::new();
         for (path, function) in routes {
             let calls = calls.clone();
             let handler = any(async move |request: Request| {
@@ -99,11 +99,11 @@ impl Gateway {
                     .map(axum::body::Body::from)
                     .into_response()
             });
-            router = router.route(&path, handler);
+            api = api.route(&path, handler);
         }
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
-            axum::serve(listener, router)
+            axum::serve(listener, api)
                 .await
                 .expect("serves until it is stopped");
         });

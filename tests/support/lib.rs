@@ -4,15 +4,6 @@
 //! Nothing in it stands in for a part of ours. Each request becomes an API
 //! Gateway event that goes through the very handler that Lambda calls; the
 //! functions reach each other over HTTP and their stores over their protocols.
-#![allow(
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test ends by panicking"
-)]
 
 pub mod event;
 mod gateway;

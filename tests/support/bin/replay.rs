@@ -9,7 +9,7 @@ use anyhow::Result;
 async fn main() -> Result<()> {
     for file in std::env::args().skip(1) {
         let replayed = tests::replay::replay(Path::new(&file)).await?;
-        println!("{}\n{replayed}", file);
+        println!("{file}\n{replayed}");
     }
     Ok(())
 }

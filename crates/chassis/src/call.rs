@@ -51,7 +51,7 @@ impl Call {
         // One that cannot be read asks for nothing.
         let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
         Self {
-            deadline: theirs.map_or(ours, |ms| ours.at_most(Duration::from_millis(ms))),
+            deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),
             trace: Trace::continued(header(TRACEPARENT)),
             request_id: context
                 .map_or_else(String::new, |context: &Context| context.request_id.clone()),

@@ -47,6 +47,14 @@ impl Deadline {
         Self(then.map_or(self.0, |then| self.0.min(then)))
     }
 
+    /// This one, or sooner, so that the answer is with a caller who waits for
+    /// so much `time`: what is kept back is a tenth of it, if that is less than
+    /// a function keeps.
+    #[must_use]
+    pub fn for_caller(self, time: Duration) -> Self {
+        self.at_most(time.saturating_sub((time / 10).min(TO_ANSWER)))
+    }
+
     /// What is left of it.
     #[must_use]
     pub fn remaining(self) -> Duration {
@@ -78,6 +86,23 @@ mod tests {
         assert!(left > Duration::from_millis(4_500) && left <= Duration::from_millis(4_750));
         assert_eq!(lambda(100), Duration::ZERO);
         assert_eq!(lambda(-100), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_is_answered_while_it_waits() {
+        let ours = Deadline::within(Duration::from_secs(9));
+        for (theirs_ms, left_ms) in [
+            (0, 0),
+            (100, 90),
+            (2_000, 1_800),
+            (8_000, 7_750),
+            (60_000, 9_000),
+        ] {
+            let left = ours
+                .for_caller(Duration::from_millis(theirs_ms))
+                .remaining();
+            assert_eq!(left, Duration::from_millis(left_ms));
+        }
     }
 
     #[tokio::test(start_paused = true)]

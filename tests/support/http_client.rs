@@ -1,5 +1,7 @@
 //! An HTTP client that hides nothing: no redirects, no retries, no defaults.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -7,6 +9,10 @@ use hyper_util::{
     client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
 };
 use serde_json::Value;
+use tokio::time::timeout;
+
+/// Longer than any function may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client of the API at one base URL.
 #[derive(Clone)]
@@ -43,6 +49,19 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response {
+        let answer = self.try_send(method, target, headers, body, PATIENCE).await;
+        answer.unwrap_or_else(|| panic!("no answer to {target}"))
+    }
+
+    /// The same; nothing where no whole answer comes within `patience`.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+        patience: Duration,
+    ) -> Option<Response> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{target}", self.base));
@@ -52,18 +71,16 @@ impl Client {
         let request = request
             .body(Full::new(body.into()))
             .expect("a well-formed request");
-        let (head, body) = self
-            .pool
-            .request(request)
-            .await
-            .expect("an answer")
-            .into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
-        Response {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        let answered = timeout(patience, async {
+            let (head, body) = self.pool.request(request).await.ok()?.into_parts();
+            let body = body.collect().await.ok()?.to_bytes();
+            Some(Response {
+                status: head.status,
+                headers: head.headers,
+                body,
+            })
+        });
+        answered.await.ok()?
     }
 
     /// `GET`.
@@ -74,6 +91,12 @@ impl Client {
     /// `GET` with headers.
     pub async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Response {
         self.send(Method::GET, target, headers, Bytes::new()).await
+    }
+
+    /// `GET`, with an answer within `patience` or none.
+    pub async fn try_get(&self, target: &str, patience: Duration) -> Option<Response> {
+        self.try_send(Method::GET, target, &[], Bytes::new(), patience)
+            .await
     }
 
     /// `POST` of JSON.

@@ -6,6 +6,7 @@
 //! functions reach each other over HTTP and their stores over their protocols.
 
 pub mod event;
+pub mod faults;
 mod gateway;
 pub mod http_client;
 pub mod redact;
@@ -15,4 +16,4 @@ pub mod wire;
 
 pub use gateway::Gateway;
 pub use http_client::{Client, Response};
-pub use system::{FUNCTIONS, System, routes};
+pub use system::{FUNCTIONS, Policies, System, routes};

@@ -6,14 +6,14 @@ use aws_sdk_dynamodb::{
     Client as DynamoDb,
     config::{Credentials, Region},
 };
-use chassis::{Handler, Service};
+use chassis::{Handler, Service, resilience::Policy};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
 
 use crate::{
     Client, Gateway,
     gateway::Function,
-    wire::{Counter, Protocol},
+    wire::{Protocol, Proxy},
 };
 
 /// Every function's name.
@@ -26,16 +26,51 @@ pub const FUNCTIONS: [&str; 6] = [
     "oscheck",
 ];
 
+/// How the functions call what they depend on; as they are deployed, unless a
+/// test is about something else.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    /// How the orders call the catalogue.
+    pub catalogue: Policy,
+    /// How the catalogue calls `DynamoDB`.
+    pub dynamodb: Policy,
+    /// How the orders call `MySQL`.
+    pub mysql: Policy,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            catalogue: mysqldata::config::default_catalogue_policy(),
+            dynamodb: nosqldata::config::default_policy(),
+            mysql: mysqldata::config::default_mysql_policy(),
+        }
+    }
+}
+
+impl Policies {
+    /// The same policy for each.
+    pub fn all(policy: &Policy) -> Self {
+        Self {
+            catalogue: policy.clone(),
+            dynamodb: policy.clone(),
+            mysql: policy.clone(),
+        }
+    }
+}
+
 /// The whole system.
 pub struct System {
     /// The gateway that the functions are behind.
     pub gateway: Gateway,
     /// A client of it.
     pub client: Client,
-    /// What goes to `DynamoDB`.
-    pub dynamodb: Counter,
-    /// What goes to `MySQL`.
-    pub mysql: Counter,
+    /// The wire to `DynamoDB`.
+    pub dynamodb: Proxy,
+    /// The wire to `MySQL`.
+    pub mysql: Proxy,
+    /// The wire from the orders to the catalogue.
+    pub catalogue: Proxy,
     /// The test's own `DynamoDB` table of products.
     pub table: String,
     /// The test's own `DynamoDB` table of idempotency keys.
@@ -54,6 +89,11 @@ impl System {
     /// Starts it with empty stores and so many instances of each function: with
     /// more than one, requests race.
     pub async fn with_instances(count: usize) -> Self {
+        Self::with_policies(count, Policies::default()).await
+    }
+
+    /// The same, where the functions call what they depend on by these policies.
+    pub async fn with_policies(count: usize, policies: Policies) -> Self {
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
@@ -66,7 +106,7 @@ impl System {
             table.cloned().expect("a table of the template")
         };
         let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
-        let dynamodb = Counter::start(address(&dynamodb_url), Protocol::DynamoDb).await;
+        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
         let database = mysql::create_database(&mysql_url, &name)
@@ -75,17 +115,20 @@ impl System {
         mysql::migrate(&database, &stores::migrations())
             .await
             .expect("migrations");
-        let mysql = Counter::start(address(&mysql_url), Protocol::MySql).await;
+        let mysql = Proxy::start(address(&mysql_url), Protocol::MySql).await;
 
         let (listener, gateway_address) = Gateway::listen().await;
         let api = format!("http://{gateway_address}");
+        let catalogue = Proxy::start(gateway_address.to_string(), Protocol::Http).await;
         let behind = database.replace(&address(&mysql_url), &mysql.address().to_string());
         let settings = Settings {
             api: &api,
+            catalogue: &format!("http://{}", catalogue.address()),
             table: &table,
             keys_table: &keys_table,
             dynamodb: &format!("http://{}", dynamodb.address()),
             mysql: &behind,
+            policies: &policies,
         };
         let mut functions = BTreeMap::new();
         let mut routes = BTreeMap::new();
@@ -106,6 +149,7 @@ impl System {
             client,
             dynamodb,
             mysql,
+            catalogue,
             table,
             keys_table,
             database,
@@ -127,7 +171,7 @@ impl System {
         system
     }
 
-    /// A client of the test's `DynamoDB`, past the counter.
+    /// A client of the test's `DynamoDB`, past the proxy.
     pub fn store(&self) -> DynamoDb {
         dynamodb::client(&store("KEA_TEST_DYNAMODB_URL"))
     }
@@ -155,10 +199,12 @@ impl System {
 pub async fn routes() -> BTreeMap<String, String> {
     let nowhere = Settings {
         api: "http://127.0.0.1:9",
+        catalogue: "http://127.0.0.1:9",
         table: "none",
         keys_table: "none",
         dynamodb: "http://127.0.0.1:9",
         mysql: "mysql://nobody@127.0.0.1:9/none",
+        policies: &Policies::default(),
     };
     let mut routes = BTreeMap::new();
     for name in FUNCTIONS {
@@ -176,15 +222,17 @@ pub async fn routes() -> BTreeMap<String, String> {
 /// What the functions' environment would say.
 struct Settings<'s> {
     api: &'s str,
+    catalogue: &'s str,
     table: &'s str,
     keys_table: &'s str,
     dynamodb: &'s str,
     mysql: &'s str,
+    policies: &'s Policies,
 }
 
 impl Settings<'_> {
     async fn service(&self, name: &str) -> Service {
-        let api = chassis::client::parse_api_url(self.api).expect("a URL");
+        let url = |url| chassis::client::parse_api_url(url).expect("a URL");
         match name {
             "docs" => docs::router().into_service(),
             "hello" => hello::router().into_service(),
@@ -193,7 +241,7 @@ impl Settings<'_> {
                 let others = FUNCTIONS.iter().filter(|&&name| name != "health");
                 let functions = others.map(|&name| name.to_owned()).collect();
                 health::router(health::Config {
-                    api: Some(api),
+                    api: Some(url(self.api)),
                     functions,
                 })
                 .into_service()
@@ -202,7 +250,7 @@ impl Settings<'_> {
                 let config = nosqldata::Config {
                     table: self.table.to_owned(),
                     keys_table: self.keys_table.to_owned(),
-                    policy: nosqldata::config::default_policy(),
+                    policy: self.policies.dynamodb.clone(),
                     endpoint: Some(self.dynamodb.parse().expect("a URL")),
                     region: Region::from_static(dynamodb::REGION),
                     credentials: Credentials::new("test", "test", None, None, "tests"),
@@ -213,9 +261,9 @@ impl Settings<'_> {
                 let mysql = mysqldata::config::parse_mysql_url(self.mysql).expect("a URL");
                 let config = mysqldata::Config {
                     mysql,
-                    api: Some(api),
-                    mysql_policy: mysqldata::config::default_mysql_policy(),
-                    catalogue_policy: mysqldata::config::default_catalogue_policy(),
+                    api: Some(url(self.catalogue)),
+                    mysql_policy: self.policies.mysql.clone(),
+                    catalogue_policy: self.policies.catalogue.clone(),
                 };
                 mysqldata::router(mysqldata::Orders::open(config).await).into_service()
             }
@@ -235,7 +283,7 @@ fn store(variable: &str) -> String {
 }
 
 /// The address in a URL: `127.0.0.1:8000`.
-fn address(url: &str) -> String {
+pub(crate) fn address(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);
     authority.rsplit('@').next().unwrap_or(authority).to_owned()

@@ -4,6 +4,7 @@
 mod browser;
 mod conformance;
 mod environment;
+mod faults;
 mod openapi;
 mod ports;
 mod process;
@@ -39,6 +40,7 @@ enum Task {
     Assets(openapi::Assets),
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
+    Faults(faults::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -67,5 +69,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Assets(arguments) => openapi::assets(arguments, &interrupt),
         Task::Browser(arguments) => browser::run(arguments, &interrupt),
         Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
+        Task::Faults(arguments) => faults::run(arguments, &interrupt),
     }
 }

@@ -1,0 +1,106 @@
+//! What was found, as Markdown.
+
+use std::{fmt::Write, process::Command};
+
+use super::{load::Row, scenarios::Finding};
+
+/// The whole document.
+pub fn render(rows: &[Row], findings: &[Finding], seconds: u64) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut text, rows, findings, seconds);
+    text
+}
+
+fn write_all(
+    text: &mut String,
+    rows: &[Row],
+    findings: &[Finding],
+    seconds: u64,
+) -> std::fmt::Result {
+    writeln!(
+        text,
+        "# What becomes of a fault\n\n\
+         Made by `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
+         The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
+         proxy on every wire. {} clients place, read and pay orders and make, replace and read products for {seconds} s while\n\
+         one thing is broken; then it is made whole, and what the stores have is held against what was acknowledged.\n\n\
+         *Calls out* are the requests on the broken wire in that time (a refused connection never gets to the proxy).\n\
+         *Healed* is how long after the repair the last answer showed trouble. *Lost* are acknowledged writes that are not\n\
+         there, *twice* are writes that were done twice, and *wrong* are answers that were neither right nor a problem, or\n\
+         that took longer than 9.9 s: each must be 0. So must be the orders refused while the catalogue or its store is away.\n",
+        date(),
+        machine(),
+        super::world::CLIENTS,
+    )?;
+    writeln!(
+        text,
+        "| what | fault | requests | answers by status | slowest | calls out | healed | snapshots | orders refused | lost | twice | wrong |\n\
+         |---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    )?;
+    for row in rows {
+        let (what, how) = row.case.parts();
+        let note = match row.note.as_str() {
+            "" => String::new(),
+            note => format!(" ({note})"),
+        };
+        let answers: Vec<_> = (row.tally.answers.iter())
+            .map(|(status, count)| match status {
+                0 => format!("none × {count}"),
+                status => format!("{status} × {count}"),
+            })
+            .collect();
+        writeln!(
+            text,
+            "| {what} | {how}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
+            row.tally.requests(),
+            answers.join(", "),
+            row.tally.slowest.as_secs_f64(),
+            row.calls
+                .map_or_else(|| "–".to_owned(), |calls| calls.to_string()),
+            row.healed.map_or_else(
+                || "**never**".to_owned(),
+                |time| format!("{:.1} s", time.as_secs_f64())
+            ),
+            row.tally.snapshots,
+            row.tally.refused_orders,
+            row.lost,
+            row.twice,
+            row.tally.wrong,
+        )?;
+    }
+    if !findings.is_empty() {
+        writeln!(text, "\n| scenario | measured | held |\n|---|---|---|")?;
+    }
+    for finding in findings {
+        let held = if finding.held { "yes" } else { "**no**" };
+        writeln!(text, "| {} | {} | {held} |", finding.name, finding.measured)?;
+    }
+    Ok(())
+}
+
+fn date() -> String {
+    let now = dto::Timestamp::now().utc();
+    now.date().to_string()
+}
+
+/// The machine, in words.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let kilobytes: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+            Some(format!(
+                ", {} GB of memory",
+                kilobytes.div_ceil(1024 * 1024)
+            ))
+        });
+    let system = Command::new("uname").args(["-sm"]).output();
+    let system = system.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+    format!(
+        "{} with {cores} cores{}, functions built for development",
+        system.unwrap_or_else(|_| "a machine".to_owned()),
+        memory.unwrap_or_default()
+    )
+}

@@ -59,6 +59,12 @@ impl Ledger {
         std::mem::take(&mut self.lock())
     }
 
+    /// The orders that were placed, and those of them at snapshots' prices.
+    pub fn placed(&self) -> (usize, usize) {
+        let tally = self.lock();
+        (tally.placed, tally.snapshots)
+    }
+
     /// When an answer last showed that something is wrong.
     pub fn last_trouble(&self) -> Option<Instant> {
         self.lock().last_trouble
@@ -133,6 +139,15 @@ impl Tally {
         if self.complaints.len() < COMPLAINTS {
             self.complaints.push(complaint);
         }
+    }
+
+    /// The answers by status, as a table has them.
+    pub fn by_status(&self) -> String {
+        let answers = self.answers.iter().map(|(status, count)| match status {
+            0 => format!("none × {count}"),
+            status => format!("{status} × {count}"),
+        });
+        answers.collect::<Vec<_>>().join(", ")
     }
 
     /// All requests.

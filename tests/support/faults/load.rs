@@ -51,6 +51,9 @@ pub struct Row {
     pub note: String,
     /// What was counted while it was broken, and while it healed.
     pub tally: Tally,
+    /// The orders that were placed while it was broken, and those of them at
+    /// the prices of snapshots.
+    pub placed: (usize, usize),
     /// The requests on the broken wire while it was broken.
     pub calls: Option<usize>,
     /// How long there was trouble after it was whole again; none where that
@@ -86,10 +89,10 @@ impl Row {
     pub fn line(&self) -> String {
         let Self { tally, .. } = self;
         let mut line = format!(
-            "  {}: {} requests, {:?}, slowest {:.2} s, {} calls, healed {}, lost {}, twice {}, wrong {} {}",
+            "  {}: {} requests ({}), slowest {:.2} s, {} calls, healed {}, lost {}, twice {}, wrong {} {}",
             self.case.name(),
             tally.requests(),
-            tally.answers,
+            tally.by_status(),
             tally.slowest.as_secs_f64(),
             self.calls
                 .map_or_else(|| "?".to_owned(), |calls| calls.to_string()),
@@ -138,6 +141,7 @@ pub async fn run(world: &mut World, case: &Case, lasts: Duration) -> Result<Row>
 
     let note = case.inflict(world, lasts).await?;
     let calls = case.calls(world);
+    let placed = ledger.placed();
     world.heal().await;
     let healing = Instant::now();
     let healed = loop {
@@ -162,6 +166,7 @@ pub async fn run(world: &mut World, case: &Case, lasts: Duration) -> Result<Row>
         case,
         note,
         tally: ledger.take(),
+        placed,
         calls,
         healed,
         lost,

@@ -121,12 +121,14 @@ impl Scenario {
 async fn minute(world: &mut World) -> Result<(String, bool)> {
     let case = Case::Wire(Dependency::Catalogue, Fault::Refused);
     let row = load::run(world, &case, Duration::from_mins(1)).await?;
-    let placed = row.tally.placed;
+    let (placed, snapshots) = row.placed;
+    let live = placed - snapshots;
+    let refused = row.tally.refused_orders;
     let measured = format!(
-        "{placed} orders placed in that minute, {} of them at snapshot prices and {} refused",
-        row.tally.snapshots, row.tally.refused_orders
+        "{snapshots} orders placed at snapshot prices, {live} live that were being placed when it \
+         went, {refused} refused"
     );
-    let held = row.faults().is_empty() && placed > 0 && row.tally.snapshots == placed;
+    let held = row.faults().is_empty() && snapshots > 0 && live <= CLIENTS;
     Ok((measured, held))
 }
 
@@ -243,11 +245,11 @@ async fn kills(world: &mut World) -> Result<(String, bool)> {
         eprintln!("    ! {complaint}");
     }
     let measured = format!(
-        "{functions} of the function and {databases} of MySQL; {} clients, {} orders{}; {:?} answers by status",
+        "{functions} of the function and {databases} of MySQL; {} clients, {} orders{}; {}",
         placed.len(),
         rows.len(),
         if each_once { ", each once" } else { "" },
-        tally.answers,
+        tally.by_status(),
     );
     Ok((measured, each_once && tally.wrong == 0))
 }

@@ -44,17 +44,11 @@ fn write_all(
             "" => String::new(),
             note => format!(" ({note})"),
         };
-        let answers: Vec<_> = (row.tally.answers.iter())
-            .map(|(status, count)| match status {
-                0 => format!("none × {count}"),
-                status => format!("{status} × {count}"),
-            })
-            .collect();
         writeln!(
             text,
             "| {what} | {how}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
             row.tally.requests(),
-            answers.join(", "),
+            row.tally.by_status(),
             row.tally.slowest.as_secs_f64(),
             row.calls
                 .map_or_else(|| "–".to_owned(), |calls| calls.to_string()),

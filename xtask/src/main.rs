@@ -15,6 +15,7 @@ mod stores;
 mod test;
 mod tools;
 mod up;
+mod wires;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ enum Task {
     Assets(openapi::Assets),
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
+    Break(wires::Arguments),
     Faults(faults::Arguments),
 }
 
@@ -69,6 +71,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Assets(arguments) => openapi::assets(arguments, &interrupt),
         Task::Browser(arguments) => browser::run(arguments, &interrupt),
         Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
+        Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments, &interrupt),
     }
 }

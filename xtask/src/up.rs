@@ -22,6 +22,7 @@ use crate::{
     readiness,
     stores::{Stores, Urls},
     tools,
+    wires::{Wire, Wires},
 };
 
 /// How long `cargo lambda watch` may take to stop the functions.
@@ -114,7 +115,14 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
 
     step(format_args!("Starting the functions"));
     let api = format!("http://127.0.0.1:{}", arguments.port);
-    let mut functions = arguments.watch(&cargo_lambda, &project, &api, &stores.urls)?;
+    let wires = Wires::new(&project, &api)?;
+    let urls = wires.to_stores(
+        &stores.urls,
+        arguments.dynamodb_url.is_some(),
+        arguments.mysql_url.is_some(),
+    )?;
+    let behind = wires.to(Wire::Catalogue, &api)?;
+    let mut functions = arguments.watch(&cargo_lambda, &project, &behind, &urls)?;
 
     let paths = readiness::paths(&project);
     let (told, ready) = mpsc::channel();
@@ -249,6 +257,7 @@ impl Arguments {
         println!("  curl '{api}/nosqldata?category=coffee&limit=3'");
         println!("  curl {api}/mysqldata --json '{SAMPLE_ORDER}'");
         println!();
+        println!("Break something: cargo xtask break catalogue (see docs/let-it-fail.md)");
         println!("Ctrl-C stops everything.");
     }
 }

@@ -3,12 +3,6 @@
 //!
 //! `cargo xtask faults` does the same to the binaries, for longer, with every
 //! fault there is and by `kill -9`.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test ends by panicking"
-)]
 
 use std::time::Duration;
 

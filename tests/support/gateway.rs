@@ -38,7 +38,12 @@ impl Function {
 
     /// Invokes an instance with an event; waits for one to be free.
     pub(crate) async fn invoke(&self, event: &Value) -> Value {
-        let _permit = self.free.acquire().await.expect("never closed");
+        let permit = self
+            .free
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("never closed");
         let handler = self.idle.lock().unwrap().pop().expect("as many as permits");
         let deadline = SystemTime::now() + TIMEOUT;
         let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -47,15 +52,17 @@ impl Function {
         context.deadline = u64::try_from(since.as_millis()).unwrap();
         let payload: Event = serde_json::from_value(event.clone()).expect("any JSON is an event");
         // In a task of its own, so that a client that goes away leaves the
-        // function running, as a gateway does.
+        // function running, as a gateway does: the instance is free when it has
+        // answered, and not before.
+        let idle = self.idle.clone();
         let running = tokio::spawn(async move {
             let answer = handler.handle(LambdaEvent::new(payload, context)).await;
             let answer = serde_json::to_value(answer.expect("infallible")).unwrap();
-            (handler, answer)
+            idle.lock().unwrap().push(handler);
+            drop(permit);
+            answer
         });
-        let (handler, answer) = running.await.expect("a handler that never panics");
-        self.idle.lock().unwrap().push(handler);
-        answer
+        running.await.expect("a handler that never panics")
     }
 }
 

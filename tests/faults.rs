@@ -123,7 +123,17 @@ impl Write {
         };
         let Self { target, name } = self;
         let list = format!("{target}?{filter}={name}");
-        let list = system.client.get(&list).await.expect(200).json();
+        let healed = Instant::now();
+        let list = loop {
+            let list = system.client.get(&list).await;
+            // Each instance has a breaker of its own, and this one may not have
+            // had its probe yet.
+            if list.status != 503 {
+                break list.expect(200).json();
+            }
+            assert!(healed.elapsed() < HEALS_WITHIN, "it does not heal");
+            sleep(Duration::from_millis(50)).await;
+        };
         let items = list["items"].as_array().unwrap();
         assert_eq!(items.len(), 1, "{name}: {list}");
         items[0].clone()

@@ -8,13 +8,7 @@ use chassis::{
     resilience::Policy,
 };
 use http::Uri;
-use mysql_async::Opts;
-
-/// Where the orders are kept.
-pub const MYSQL_URL: Variable = Variable {
-    name: "MYSQL_URL",
-    what: "the URL of the orders' database: mysql://user:password@host:port/database",
-};
+use rds::Database;
 
 /// Where the catalogue is.
 pub const API_URL: Variable = Variable {
@@ -36,13 +30,20 @@ pub const CATALOGUE_POLICY: Variable = Variable {
 };
 
 /// Every variable that the function reads.
-pub const VARIABLES: &[Variable] = &[MYSQL_URL, API_URL, MYSQL_POLICY, CATALOGUE_POLICY];
+pub const VARIABLES: &[Variable] = &[
+    rds::MYSQL_URL,
+    rds::MYSQL_TLS,
+    rds::MYSQL_SIGN_IN,
+    API_URL,
+    MYSQL_POLICY,
+    CATALOGUE_POLICY,
+];
 
-/// The function's configuration. It holds a password, so it has no `Debug`.
+/// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Config {
     /// The orders' database, and how to sign in to it.
-    pub mysql: Opts,
+    pub mysql: Database,
     /// The base URL of the API, where it is told.
     pub api: Option<Uri>,
     /// How the orders' database is called.
@@ -54,7 +55,7 @@ pub struct Config {
 impl Config {
     /// Reads it; `None` where a variable is missing or malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let mysql = environment.required(MYSQL_URL, parse_mysql_url);
+        let mysql = Database::read(environment);
         let api = environment.optional(API_URL, parse_api_url);
         let mysql_policy =
             environment.optional(MYSQL_POLICY, |text| default_mysql_policy().with(text));
@@ -93,38 +94,5 @@ pub fn default_catalogue_policy() -> Policy {
     Policy {
         attempt: Duration::from_secs(2),
         ..Policy::default()
-    }
-}
-
-/// Reads the URL of a database.
-///
-/// # Errors
-///
-/// In words, if it is no `mysql://` URL or names no database.
-pub fn parse_mysql_url(text: &str) -> Result<Opts, String> {
-    let opts = Opts::from_url(text).map_err(|error| error.to_string())?;
-    match opts.db_name() {
-        Some(_) => Ok(opts),
-        None => Err("it names no database".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mysql_url_names_its_database() {
-        assert!(parse_mysql_url("mysql://kea:secret@127.0.0.1:3306/orders").is_ok());
-        for bad in [
-            "",
-            "orders",
-            "http://127.0.0.1/orders",
-            "mysql://kea:secret@127.0.0.1:3306",
-            "mysql://kea:secret@127.0.0.1:port/orders",
-        ] {
-            let fault = parse_mysql_url(bad).unwrap_err();
-            assert!(!fault.contains("secret"), "{fault}");
-        }
     }
 }

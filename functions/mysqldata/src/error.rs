@@ -11,6 +11,7 @@ use chassis::{
 use dto::{Faults, order::OrderStatus, problem::ProblemType};
 use http::StatusCode;
 use mysql_async::{DriverError, Error as MysqlError};
+use rds::TokenError;
 use tokio::time::error::Elapsed;
 
 /// A failure of the service.
@@ -51,6 +52,9 @@ pub enum Error {
     /// 500: what was to be answered cannot be, which is a bug.
     #[error("the answer cannot be written")]
     Answer(#[from] serde_json::Error),
+    /// 500: there is nothing to sign in to the database with.
+    #[error("the function cannot sign in")]
+    SignIn(#[from] TokenError),
     /// The database gave no connection in time; [`Error::Away`] in the end.
     #[error("there was no connection in time")]
     Unconnected(#[from] Elapsed),
@@ -220,6 +224,7 @@ impl From<Error> for Problem {
             | Error::Row(_)
             | Error::Total
             | Error::Answer(_)
+            | Error::SignIn(_)
             | Error::Unconnected(_) => Self::internal(error),
             Error::Away(error) => match &*error {
                 CallError::Failed { error: last, .. } if last.failure() == Failure::Conflict => {

@@ -81,7 +81,9 @@ mod tests {
     /// What the service answers while its database refuses connections.
     async fn answer(method: &str, target: &str, body: &'static str) -> (u16, bool) {
         let config = Config {
-            mysql: config::parse_mysql_url("mysql://kea:kea@127.0.0.1:1/kea").unwrap(),
+            mysql: rds::parse_mysql_url("mysql://kea:kea@127.0.0.1:1/kea")
+                .unwrap()
+                .into(),
             api: None,
             mysql_policy: config::default_mysql_policy(),
             catalogue_policy: config::default_catalogue_policy(),

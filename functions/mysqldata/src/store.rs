@@ -19,9 +19,10 @@ use chassis::{
 };
 use dto::Timestamp;
 use mysql_async::{
-    Conn, Opts, Row, Transaction, Value,
+    Conn, Row, Transaction, Value,
     prelude::{FromRow, Queryable},
 };
+use rds::Database;
 use time::{PrimitiveDateTime, macros::datetime};
 
 use crate::{
@@ -71,9 +72,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// The database that `opts` say. It connects when it is asked something.
-    pub fn new(opts: Opts, policy: Policy) -> Self {
-        let connections = Connections::new(opts, policy.connect);
+    /// The store in this database. It connects when it is asked something.
+    pub fn new(database: Database, policy: Policy) -> Self {
+        let connections = Connections::new(database, policy.connect);
         let probed = connections.clone();
         let probe = move |deadline| {
             let connections = probed.clone();

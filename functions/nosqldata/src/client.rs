@@ -8,12 +8,10 @@ use aws_sdk_dynamodb::{
     },
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use chassis::AMAZON_ROOTS;
 use http::{Uri, uri::Scheme};
 
 use crate::Config;
-
-/// The certificate authorities of AWS's endpoints.
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
 
 /// A client of the `DynamoDB` that `config` names. Nothing goes out yet.
 ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use chassis::{
-    config::{Environment, Variable},
+    config::{Environment, Role, Variable},
     resilience::Policy,
 };
 use http::Uri;
@@ -33,44 +33,12 @@ pub const AWS_ENDPOINT_URL_DYNAMODB: Variable = Variable {
     what: "the http or https URL of a DynamoDB, or empty for AWS's own",
 };
 
-/// The region of the table.
-pub const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    what: "an AWS region, such as eu-north-1",
-};
-
-/// The first half of the credentials.
-pub const AWS_ACCESS_KEY_ID: Variable = Variable {
-    name: "AWS_ACCESS_KEY_ID",
-    what: "the id of an access key",
-};
-
-/// The second half of the credentials.
-pub const AWS_SECRET_ACCESS_KEY: Variable = Variable {
-    name: "AWS_SECRET_ACCESS_KEY",
-    what: "the secret of the access key",
-};
-
-/// What temporary credentials, such as a function's role has, come with.
-pub const AWS_SESSION_TOKEN: Variable = Variable {
-    name: "AWS_SESSION_TOKEN",
-    what: "the session token of the access key",
-};
-
 /// The variables that a deployment sets.
 pub const VARIABLES: &[Variable] = &[
     PRODUCTS_TABLE,
     IDEMPOTENCY_TABLE,
     DYNAMODB_POLICY,
     AWS_ENDPOINT_URL_DYNAMODB,
-];
-
-/// The variables that Lambda itself sets.
-pub const PLATFORM_VARIABLES: &[Variable] = &[
-    AWS_REGION,
-    AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY,
-    AWS_SESSION_TOKEN,
 ];
 
 /// Where the products are, and as whom to ask for them.
@@ -91,7 +59,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the environment: [`VARIABLES`] and [`PLATFORM_VARIABLES`]. Nothing
+    /// Reads the environment: [`VARIABLES`] and its [`Role`]. Nothing
     /// where `environment` has found a fault.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let table = environment.required(PRODUCTS_TABLE, str::parse::<String>);
@@ -99,17 +67,21 @@ impl Config {
         let policy =
             environment.optional(DYNAMODB_POLICY, |changes| default_policy().with(changes));
         let endpoint = environment.optional(AWS_ENDPOINT_URL_DYNAMODB, url);
-        let region = environment.required(AWS_REGION, str::parse::<String>);
-        let key = environment.required(AWS_ACCESS_KEY_ID, str::parse::<String>);
-        let secret = environment.required(AWS_SECRET_ACCESS_KEY, str::parse::<String>);
-        let token = environment.optional(AWS_SESSION_TOKEN, str::parse::<String>);
+        let role = Role::read(environment);
+        let role = role?;
         Some(Self {
             table: table?,
             keys_table: keys_table?,
             policy: policy?.unwrap_or_else(default_policy),
             endpoint: endpoint?,
-            region: Region::new(region?),
-            credentials: Credentials::new(key?, secret?, token?, None, "environment"),
+            region: Region::new(role.region),
+            credentials: Credentials::new(
+                role.access_key_id,
+                role.secret_access_key,
+                role.session_token,
+                None,
+                "environment",
+            ),
         })
     }
 }

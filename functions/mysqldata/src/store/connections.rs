@@ -18,7 +18,8 @@ use chassis::{
     Deadline,
     resilience::{Classify, Failure},
 };
-use mysql_async::{Conn, Opts, OptsBuilder};
+use mysql_async::Conn;
+use rds::Database;
 use tokio::time::{Instant, timeout_at};
 
 use super::Work;
@@ -60,7 +61,7 @@ fn session() -> String {
 /// The connections of a process; clones share them.
 #[derive(Clone)]
 pub struct Connections {
-    opts: Opts,
+    database: Database,
     connect: Duration,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
@@ -72,19 +73,20 @@ struct Kept {
 }
 
 impl Connections {
-    /// Connections to the database that `opts` say, each of which may take so
-    /// long as `connect` to be there.
-    pub fn new(opts: Opts, connect: Duration) -> Self {
-        let opts = OptsBuilder::from_opts(opts)
-            .init(vec![session()])
-            // Told here, these two need not be asked of the server.
-            .max_allowed_packet(Some(16 * 1024 * 1024))
-            .wait_timeout(Some(SESSION_S))
-            // The count of affected rows is to tell what an upsert did.
-            .client_found_rows(false)
-            .prefer_socket(false);
+    /// Connections to `database`, each of which may take so long as `connect`
+    /// to be there.
+    pub fn new(database: Database, connect: Duration) -> Self {
+        let database = database.with(|opts| {
+            opts.init(vec![session()])
+                // Told here, these two need not be asked of the server.
+                .max_allowed_packet(Some(16 * 1024 * 1024))
+                .wait_timeout(Some(SESSION_S))
+                // The count of affected rows is to tell what an upsert did.
+                .client_found_rows(false)
+                .prefer_socket(false)
+        });
         Self {
-            opts: opts.into(),
+            database,
             connect,
             kept: Arc::default(),
         }
@@ -136,7 +138,8 @@ impl Connections {
 
     async fn open(&self, deadline: Deadline) -> Result<Lease, Error> {
         let connecting = deadline.at_most(self.connect).instant();
-        let connection = timeout_at(connecting, Conn::new(self.opts.clone())).await??;
+        let opts = self.database.opts()?;
+        let connection = timeout_at(connecting, Conn::new(opts)).await??;
         Ok(Lease {
             connection: Some(connection),
             born: Instant::now(),

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     config::{Credentials, Region},
 };
 use chassis::{Handler, Service, resilience::Policy};
+use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
 
@@ -80,6 +81,29 @@ pub struct System {
     functions: BTreeMap<&'static str, Function>,
 }
 
+/// The user, and its password, that the orders function signs in as here: one
+/// that may do just what the deployed one may.
+const ORDERS: &str = "orders";
+
+async fn grant_orders(database: &str) -> mysql_async::Result<()> {
+    let opts = Opts::from_url(database)?;
+    let name = opts.db_name().unwrap_or_default().to_owned();
+    let mut connection = Conn::new(opts).await?;
+    connection
+        .query_drop(format!(
+            "CREATE USER IF NOT EXISTS '{ORDERS}'@'%' IDENTIFIED BY '{ORDERS}'"
+        ))
+        .await?;
+    for (table, rights) in migrate::GRANTS {
+        connection
+            .query_drop(format!(
+                "GRANT {rights} ON `{name}`.`{table}` TO '{ORDERS}'@'%'"
+            ))
+            .await?;
+    }
+    connection.disconnect().await
+}
+
 impl System {
     /// Starts it with empty stores and one instance of each function.
     pub async fn start() -> Self {
@@ -115,12 +139,13 @@ impl System {
         mysql::migrate(&database, &stores::migrations())
             .await
             .expect("migrations");
+        grant_orders(&database).await.expect("grants");
         let mysql = Proxy::start(address(&mysql_url), Protocol::MySql).await;
 
         let (listener, gateway_address) = Gateway::listen().await;
         let api = format!("http://{gateway_address}");
         let catalogue = Proxy::start(gateway_address.to_string(), Protocol::Http).await;
-        let behind = database.replace(&address(&mysql_url), &mysql.address().to_string());
+        let behind = format!("mysql://{ORDERS}:{ORDERS}@{}/{name}", mysql.address());
         let settings = Settings {
             api: &api,
             catalogue: &format!("http://{}", catalogue.address()),
@@ -258,7 +283,7 @@ impl Settings<'_> {
                 nosqldata::router(nosqldata::Catalogue::open(config).await).into_service()
             }
             "mysqldata" => {
-                let mysql = mysqldata::config::parse_mysql_url(self.mysql).expect("a URL");
+                let mysql = rds::parse_mysql_url(self.mysql).expect("a URL").into();
                 let config = mysqldata::Config {
                     mysql,
                     api: Some(url(self.catalogue)),

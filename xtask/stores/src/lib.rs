@@ -26,5 +26,5 @@ pub fn template() -> PathBuf {
 /// Where the migrations of the orders' database are.
 #[must_use]
 pub fn migrations() -> PathBuf {
-    project().join("functions/mysqldata/migrations")
+    project().join("functions/migrate/migrations")
 }

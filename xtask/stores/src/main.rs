@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use stores::{
     dynamodb,
-    mariadb::{Durability, MariaDb},
+    mariadb::{Durability, MariaDb, Tls},
     mysql, sample,
 };
 use tempfile::TempDir;
@@ -58,6 +58,10 @@ struct Arguments {
     /// The MariaDB server to start [default: the one of this machine]
     #[arg(long, value_name = "FILE")]
     mariadbd: Option<PathBuf>,
+
+    /// The certificate that MySQL shows to who wants TLS, and the key to it, as PEM [default: no TLS]
+    #[arg(long, value_names = ["FILE", "FILE"], num_args = 2, conflicts_with = "mysql_url")]
+    mysql_tls: Option<Vec<PathBuf>>,
 
     /// Put sample products and orders into stores that have none
     #[arg(long)]
@@ -160,6 +164,16 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
     Ok(store)
 }
 
+fn tls(arguments: &Arguments) -> Option<Tls> {
+    match arguments.mysql_tls.as_deref()? {
+        [certificate, key] => Some(Tls {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        _ => None,
+    }
+}
+
 struct MySql {
     url: String,
     server: Option<MariaDb>,
@@ -184,6 +198,7 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             &folder.path.join("mysql"),
             arguments.mysql_port,
             folder.durability,
+            tls(arguments).as_ref(),
         )
         .await
         .context("another port is set by --mysql-port")?;

@@ -50,9 +50,19 @@ pub enum Durability {
     ThrowAway,
 }
 
+/// What a server that speaks TLS shows, both as PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The certificate's key.
+    pub key: PathBuf,
+}
+
 impl MariaDb {
     /// Starts the server `program` on `port` of the loopback address (0: a free
-    /// one) with its data in `folder`, which is made ready if it is new.
+    /// one) with its data in `folder`, which is made ready if it is new. It takes
+    /// TLS too where it has something to show.
     ///
     /// # Errors
     /// The port is taken, or the server does not start; its last words are in
@@ -62,6 +72,7 @@ impl MariaDb {
         folder: &Path,
         port: u16,
         durability: Durability,
+        tls: Option<&Tls>,
     ) -> Result<Self> {
         let port = free_port(port)?;
         let installation = Installation::of(program)?;
@@ -73,7 +84,7 @@ impl MariaDb {
                 .context("MariaDB cannot be set up")?;
         }
         let mut server = Self {
-            process: spawn(&installation, folder, port, durability)?,
+            process: spawn(&installation, folder, port, durability, tls)?,
             url: format!("mysql://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}"),
         };
         server
@@ -201,7 +212,7 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
         "\nCREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n\
          FLUSH PRIVILEGES;\n\
          CREATE USER '{NAME}'@'127.0.0.1' IDENTIFIED BY '{NAME}';\n\
-         GRANT ALL ON *.* TO '{NAME}'@'127.0.0.1';\n"
+         GRANT ALL ON *.* TO '{NAME}'@'127.0.0.1' WITH GRANT OPTION;\n"
     );
     sql.push_str(&own);
     let script = folder.join("bootstrap.sql");
@@ -236,6 +247,7 @@ fn spawn(
     folder: &Path,
     port: u16,
     durability: Durability,
+    tls: Option<&Tls>,
 ) -> Result<Guarded> {
     let log = File::create(folder.join("log"))?;
     let mut command = guard::command(&installation.program, STOP_GRACE);
@@ -258,6 +270,11 @@ fn spawn(
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-doublewrite=OFF",
         ]);
+    }
+    if let Some(Tls { certificate, key }) = tls {
+        command
+            .arg(format!("--ssl-cert={}", certificate.display()))
+            .arg(format!("--ssl-key={}", key.display()));
     }
     Guarded::spawn(command).context("MariaDB cannot be started")
 }

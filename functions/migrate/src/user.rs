@@ -1,0 +1,80 @@
+//! The user that the orders function signs in as.
+
+use std::str::FromStr;
+
+use mysql_async::{Conn, prelude::Queryable};
+use rds::Database;
+
+use crate::error::Error;
+
+/// What the orders function may do, table by table: what its statements need
+/// and no more. A test runs it with just these.
+pub const GRANTS: &[(&str, &str)] = &[
+    ("orders", "SELECT, INSERT, UPDATE"),
+    ("order_lines", "SELECT, INSERT"),
+    ("product_snapshots", "SELECT, INSERT, UPDATE"),
+    ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
+];
+
+/// The name of a user of the database, 1 to 32 of `a-z`, `0-9` and `_`, so that
+/// it can stand in a statement as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User(String);
+
+impl FromStr for User {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let fits = |c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if (1..=32).contains(&name.len()) && name.bytes().all(fits) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err("it has another length or other characters")
+        }
+    }
+}
+
+/// Creates `user` unless it exists, and lets it do what [`GRANTS`] says. It has
+/// no password: it signs in by a token of its role's, over TLS.
+pub async fn create(database: &Database, User(user): &User) -> Result<(), Error> {
+    let opts = database.opts()?;
+    let schema = opts.db_name().unwrap_or_default().replace('`', "``");
+    let mut connection = Conn::new(opts).await?;
+    // To ask first keeps a second run from needing the plugin's leave.
+    let there: Option<u8> = connection
+        .exec_first(
+            "SELECT 1 FROM mysql.user WHERE user = ? AND host = '%'",
+            (user,),
+        )
+        .await?;
+    if there.is_none() {
+        connection
+            .query_drop(format!(
+                "CREATE USER IF NOT EXISTS '{user}'@'%' \
+                 IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"
+            ))
+            .await?;
+    }
+    for (table, rights) in GRANTS {
+        connection
+            .query_drop(format!(
+                "GRANT {rights} ON `{schema}`.`{table}` TO '{user}'@'%'"
+            ))
+            .await?;
+    }
+    connection.disconnect().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_what_needs_no_quoting() {
+        assert!("orders_2".parse::<User>().is_ok());
+        for bad in ["", "Orders", "o'rders", "o-1", &"o".repeat(33)] {
+            assert!(bad.parse::<User>().is_err(), "{bad}");
+        }
+    }
+}

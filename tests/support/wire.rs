@@ -2,13 +2,14 @@
 //! is asked and, while it is told to, breaks it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -99,10 +100,16 @@ struct Wire {
     seen: Mutex<Seen>,
 }
 
+/// An action of `DynamoDB`'s by its name in a policy (`PutItem`), and the table
+/// or index that it is done to (`products`, `products/index/by-category`).
+pub type Action = (String, String);
+
 #[derive(Default)]
 struct Seen {
     requests: BTreeMap<String, usize>,
     connections: usize,
+    /// What `DynamoDB` was asked to do, to which table or index.
+    actions: BTreeSet<Action>,
     /// The head of the last HTTP request.
     head: String,
 }
@@ -151,6 +158,12 @@ impl Proxy {
         requests.values().sum::<usize>().max(connections)
     }
 
+    /// What `DynamoDB` was ever asked to do. A transaction is what it consists
+    /// of: that is what a policy allows.
+    pub fn actions(&self) -> BTreeSet<Action> {
+        self.wire.seen().actions.clone()
+    }
+
     /// The head of the last HTTP request: what its receiver was told.
     pub fn last_head(&self) -> String {
         self.wire.seen().head.clone()
@@ -190,6 +203,9 @@ impl Wire {
         let mut seen = self.seen();
         if let Some(name) = &request.name {
             *seen.requests.entry(name.clone()).or_default() += 1;
+        }
+        if self.protocol == Protocol::DynamoDb {
+            seen.actions.extend(request.actions());
         }
         if self.protocol != Protocol::MySql {
             seen.head = String::from_utf8_lossy(request.head()).into_owned();
@@ -373,6 +389,41 @@ impl Request {
         &self.bytes[..self.body]
     }
 
+    /// What it asks `DynamoDB` to do.
+    fn actions(&self) -> Vec<Action> {
+        let operation = self.name.as_deref().unwrap_or_default();
+        let body = serde_json::from_slice(&self.bytes[self.body..]);
+        let body: Value = body.unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match operation {
+            "TransactWriteItems" | "TransactGetItems" => {
+                let items = body["TransactItems"].as_array().into_iter().flatten();
+                let parts = items.filter_map(Value::as_object).flatten();
+                parts
+                    .map(|(part, what)| match part.as_str() {
+                        "ConditionCheck" => {
+                            ("ConditionCheckItem".to_owned(), text(&what["TableName"]))
+                        }
+                        part => (format!("{part}Item"), text(&what["TableName"])),
+                    })
+                    .collect()
+            }
+            "BatchGetItem" | "BatchWriteItem" => {
+                let tables = body["RequestItems"].as_object().into_iter().flatten();
+                tables
+                    .map(|(table, _)| (operation.to_owned(), table.clone()))
+                    .collect()
+            }
+            _ => {
+                let mut target = text(&body["TableName"]);
+                if let Some(index) = body["IndexName"].as_str() {
+                    target = format!("{target}/index/{index}");
+                }
+                vec![(operation.to_owned(), target)]
+            }
+        }
+    }
+
     /// What is answered to it in the upstream's place, if anything is.
     fn answer(&self, fault: Fault) -> Option<Vec<u8>> {
         let name = self.name.as_deref().unwrap_or_default();
@@ -401,8 +452,7 @@ impl Request {
                     "",
                 )),
                 "TransactWriteItems" => {
-                    let body: serde_json::Value =
-                        serde_json::from_slice(&self.bytes[self.body..]).ok()?;
+                    let body: Value = serde_json::from_slice(&self.bytes[self.body..]).ok()?;
                     let mut reasons =
                         vec![r#"{"Code":"None"}"#; body["TransactItems"].as_array()?.len()];
                     *reasons.first_mut()? = r#"{"Code":"TransactionConflict","Message":"Transaction is ongoing for the item"}"#;

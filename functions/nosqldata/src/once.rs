@@ -67,7 +67,7 @@ impl Catalogue {
             let Err(error) = asked.await else {
                 return Ok(Done::Now);
             };
-            if let Some(found) = self.refused_by(&id, error, call).await? {
+            if let Some(found) = refused_by(error)? {
                 let found = Kept::try_from(found)?;
                 return if found.answer == *answer {
                     // An attempt has done it, and was not heard.
@@ -81,28 +81,6 @@ impl Catalogue {
             if !pauses.pause().await {
                 return Err(Refused::Running.into());
             }
-        }
-    }
-
-    /// What is kept under the key that a transaction was refused by. Nothing
-    /// while the first request is at it, or where that has just expired.
-    async fn refused_by(
-        &self,
-        id: &str,
-        error: CallError<Failed>,
-        call: &Call,
-    ) -> Result<Option<Item>, Error> {
-        let failed = failure::last(&error);
-        if failed.is_some_and(|failed| failed.failure() == Failure::Conflict) {
-            return Ok(None);
-        }
-        match failed.and_then(Failed::cancelled).and_then(<[_]>::last) {
-            Some(reason) if is_condition(reason) => match &reason.item {
-                Some(item) => Ok(Some(item.clone())),
-                // Not every store gives it along.
-                None => self.kept(id, call).await,
-            },
-            _ => Err(error.into()),
         }
     }
 
@@ -137,13 +115,18 @@ impl Catalogue {
             // request has it.
             .client_request_token(&stored.etag))
     }
+}
 
-    /// What is kept under a key, if it still is.
-    async fn kept(&self, id: &str, call: &Call) -> Result<Option<Item>, Error> {
-        let get = self.client.get_item().table_name(&self.keys_table);
-        let get = get.key("id", text(id)).consistent_read(true);
-        let answer = self.ask(call, |_| get.clone().send()).await?;
-        Ok(answer.item)
+/// What is kept under the key that a transaction was refused by, which the
+/// refusal gives along. Nothing while the first request is at it.
+fn refused_by(error: CallError<Failed>) -> Result<Option<Item>, Error> {
+    let failed = failure::last(&error);
+    if failed.is_some_and(|failed| failed.failure() == Failure::Conflict) {
+        return Ok(None);
+    }
+    match failed.and_then(Failed::cancelled).and_then(<[_]>::last) {
+        Some(reason) if is_condition(reason) => Ok(reason.item.clone()),
+        _ => Err(error.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls to other services: plain HTTP and JSON.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -19,7 +19,11 @@ use crate::{
     Call,
     call::{REQUEST_DEADLINE, TRACEPARENT},
     resilience::{Classify, Failure},
+    span::Span,
 };
+
+/// What the other services are called in the log.
+const NAME: &str = "api";
 
 /// The most bytes of an answer: what Lambda lets a function return.
 const MOST_BYTES: usize = 6 * 1024 * 1024;
@@ -111,13 +115,20 @@ impl Client {
     ///
     /// [`GetError`] where there is no answer; an answer of any status is one.
     pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, GetError> {
+        let span = Span::begin(NAME, operation(target));
+        let answer = self.ask(call, target, &span).await;
+        span.end_with(&answer, |answer| answer.status);
+        answer
+    }
+
+    async fn ask(&self, call: &Call, target: &str, span: &Span) -> Result<Answer, GetError> {
         let deadline = call.deadline;
         let uri = self.address(call, target)?;
         let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .header(REQUEST_DEADLINE, left)
-            .header(TRACEPARENT, call.trace.to_string())
+            .header(TRACEPARENT, span.trace().to_string())
             .body(Empty::new())?;
         tokio::time::timeout_at(deadline.instant(), async {
             let (head, body) = self.pool.request(request).await?.into_parts();
@@ -156,6 +167,24 @@ impl Client {
     }
 }
 
+/// What is asked, as the log has it: a value in a query may be anybody's.
+fn operation(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut operation = format!("GET {path}");
+    for (parameter, mark) in query
+        .split('&')
+        .zip(iter::once('?').chain(iter::repeat('&')))
+    {
+        let name = parameter.split('=').next().unwrap_or(parameter);
+        if !name.is_empty() {
+            operation.extend([mark]);
+            operation.push_str(name);
+            operation.push_str("=…");
+        }
+    }
+    operation
+}
+
 /// Reads the base URL of an API from the environment.
 ///
 /// # Errors
@@ -168,5 +197,17 @@ pub fn parse_api_url(text: &str) -> Result<Uri, String> {
     match uri.scheme_str() {
         Some("http" | "https") if uri.authority().is_some() && uri.query().is_none() => Ok(uri),
         _ => Err("it is not an http or https URL".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_no_value_of_a_query() {
+        assert_eq!(operation("/health/docs"), "GET /health/docs");
+        assert_eq!(operation("/a?ids=1,2"), "GET /a?ids=…");
+        assert_eq!(operation("/a?b=1&c"), "GET /a?b=…&c=…");
     }
 }

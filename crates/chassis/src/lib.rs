@@ -24,6 +24,7 @@ mod problem;
 pub mod reply;
 pub mod resilience;
 mod router;
+pub mod span;
 mod start;
 mod telemetry;
 pub mod trace;

@@ -17,7 +17,14 @@ use http::{
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
-use crate::{Call, Problem, health, health::Check};
+use crate::{
+    Call, Problem,
+    config::Variable,
+    health,
+    health::Check,
+    idempotency::IDEMPOTENCY_REPLAYED,
+    span::{Span, hex},
+};
 
 /// A request with less time than this is turned away at once: shedding what
 /// cannot be served leaves the time to what can.
@@ -34,6 +41,8 @@ pub struct Router<S = ()> {
     routes: axum::Router<S>,
     paths: Vec<String>,
     checks: Vec<Check>,
+    reads: &'static [Variable],
+    calls: Vec<String>,
 }
 
 impl Router {
@@ -54,6 +63,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             routes: axum::Router::new(),
             paths: Vec::new(),
             checks: Vec::new(),
+            reads: &[],
+            calls: Vec::new(),
         }
     }
 
@@ -72,6 +83,20 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
+    /// Says which variables of its environment a deployment is to set.
+    #[must_use]
+    pub fn reads(mut self, variables: &'static [Variable]) -> Self {
+        self.reads = variables;
+        self
+    }
+
+    /// Says which path of another service it calls.
+    #[must_use]
+    pub fn calls(mut self, path: impl Into<String>) -> Self {
+        self.calls.push(path.into());
+        self
+    }
+
     /// The service, ready to be called.
     #[must_use]
     pub fn into_service(self) -> Service {
@@ -81,6 +106,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             routes,
             mut paths,
             checks,
+            reads,
+            calls,
         } = self;
         let path = format!("/health/{name}");
         let routes = routes
@@ -93,6 +120,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             name,
             routes: routes.with_state(state),
             paths: paths.into(),
+            reads,
+            calls: calls.into(),
         }
     }
 }
@@ -103,6 +132,8 @@ pub struct Service {
     name: &'static str,
     routes: axum::Router,
     paths: Arc<[String]>,
+    reads: &'static [Variable],
+    calls: Arc<[String]>,
 }
 
 impl Service {
@@ -119,6 +150,18 @@ impl Service {
         &self.paths
     }
 
+    /// The variables that a deployment is to set.
+    #[must_use]
+    pub fn reads(&self) -> &'static [Variable] {
+        self.reads
+    }
+
+    /// The paths of other services that it calls.
+    #[must_use]
+    pub fn calls(&self) -> &[String] {
+        &self.calls
+    }
+
     /// Answers one request. A panic is a 500, and running out of time a 503.
     pub async fn call(&self, mut request: Request) -> Response {
         let started = Instant::now();
@@ -132,6 +175,7 @@ impl Service {
             Problem::unavailable(detail, 1).into_response()
         } else {
             let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+            let routed = Span::within(self.name, &call, routed);
             match timeout_at(call.deadline.instant(), routed).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
@@ -147,9 +191,12 @@ impl Service {
             service = self.name,
             request_id = call.request_id,
             trace_id = format_args!("{:032x}", call.trace.trace_id),
+            span_id = hex(call.trace.span_id),
+            parent_id = call.trace.parent_id.map(hex),
             method = %method,
             path,
             status = response.status().as_u16(),
+            replayed = response.headers().contains_key(IDEMPOTENCY_REPLAYED).then_some(true),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request"
         );

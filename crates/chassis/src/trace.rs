@@ -8,7 +8,9 @@ use std::fmt;
 pub struct Trace {
     /// The whole trace.
     pub trace_id: u128,
-    /// This request in it.
+    /// What this is part of: the caller's span; none where the trace begins.
+    pub parent_id: Option<u64>,
+    /// This request in it, or this call.
     pub span_id: u64,
     /// Whether the caller records it.
     pub sampled: bool,
@@ -20,6 +22,7 @@ impl Trace {
     pub fn new() -> Self {
         Self {
             trace_id: fastrand::u128(1..),
+            parent_id: None,
             span_id: fastrand::u64(1..),
             sampled: true,
         }
@@ -31,10 +34,17 @@ impl Trace {
     pub fn continued(header: Option<&str>) -> Self {
         header
             .and_then(Self::parse)
-            .map_or_else(Self::new, |caller| Self {
-                span_id: fastrand::u64(1..),
-                ..caller
-            })
+            .map_or_else(Self::new, Self::child)
+    }
+
+    /// A span of its own within this one.
+    #[must_use]
+    pub fn child(self) -> Self {
+        Self {
+            parent_id: Some(self.span_id),
+            span_id: fastrand::u64(1..),
+            ..self
+        }
     }
 
     fn parse(header: &str) -> Option<Self> {
@@ -49,6 +59,7 @@ impl Trace {
         let whole = version != 0xff && (version != 0 || parts.next().is_none());
         (whole && trace_id != 0 && span_id != 0).then_some(Self {
             trace_id,
+            parent_id: None,
             span_id: u64::try_from(span_id).ok()?,
             sampled: flags & 1 == 1,
         })
@@ -86,6 +97,7 @@ mod tests {
         let ours = Trace::continued(Some(HEADER));
         assert_eq!(ours.trace_id, caller.trace_id);
         assert_ne!(ours.span_id, caller.span_id);
+        assert_eq!(ours.parent_id, Some(caller.span_id));
     }
 
     #[test]

@@ -25,13 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub fn router(config: Config) -> Router {
     let client = Client::new(config.api, Policy::default().connect);
     let functions = config.functions.into_iter();
-    let checks: Vec<_> = functions.map(|name| check(client.clone(), name)).collect();
-    Router::new("health").route("/health", report("health", checks))
+    let mut router = Router::new("health").reads(VARIABLES);
+    let mut checks = Vec::new();
+    for name in functions {
+        let path = format!("/health/{name}");
+        router = router.calls(&path);
+        checks.push(check(client.clone(), name, path));
+    }
+    router.route("/health", report("health", checks))
 }
 
-/// The function called `name`, asked for its own health.
-fn check(client: Client, name: String) -> Check {
-    let path = format!("/health/{name}");
+/// The function called `name`, asked at `path` for its own health.
+fn check(client: Client, name: String, path: String) -> Check {
     Check::new(name, HealthStatus::Fail, PATIENCE, move |call| {
         let (client, path) = (client.clone(), path.clone());
         async move { ask(&client, &call, &path).await }

@@ -17,6 +17,12 @@ use http::StatusCode;
 
 use crate::error::CatalogueError;
 
+/// Where the catalogue tells of its products.
+pub const PRODUCTS: &str = "/nosqldata";
+
+/// Where it tells of its health.
+pub const HEALTH: &str = "/health/nosqldata";
+
 /// A client of the catalogue; clones share its breaker.
 #[derive(Clone)]
 pub struct Catalogue {
@@ -43,7 +49,7 @@ impl Catalogue {
         let probe = move |call: Call| {
             let client = probed.clone();
             async move {
-                let answer = client.get(&call, "/health/nosqldata").await;
+                let answer = client.get(&call, HEALTH).await;
                 answer.is_ok_and(|answer| answer.status.is_success())
             }
         };
@@ -70,7 +76,7 @@ impl Catalogue {
         products: impl Iterator<Item = &'p ProductId> + Clone + Send + Sync,
     ) -> Result<Offers, CallError<CatalogueError>> {
         let ids: Vec<_> = products.clone().map(ProductId::as_str).collect();
-        let target = format!("/nosqldata?ids={}", ids.join(","));
+        let target = format!("{PRODUCTS}?ids={}", ids.join(","));
         let attempt = async |deadline| {
             let answer = self.client.get(&call.by(deadline), &target).await?;
             if answer.status != StatusCode::OK {

@@ -35,6 +35,9 @@ pub fn router(orders: Orders) -> Router<Orders> {
         .route("/mysqldata", get(orders::list).post(orders::place))
         .route("/mysqldata/summary", get(summary::read))
         .route("/mysqldata/{id}", get(order::read).patch(order::patch))
+        .reads(config::VARIABLES)
+        .calls(catalogue::PRODUCTS)
+        .calls(catalogue::HEALTH)
         // Without its database the function can do nothing at all.
         .check(Check::of(mysql, HealthStatus::Fail, Duration::from_secs(1)))
         // Without the catalogue orders are still placed, read and moved on.

@@ -9,6 +9,7 @@ mod keys;
 mod orders;
 mod place;
 mod snapshots;
+mod statement;
 mod summary;
 
 use std::time::Duration;
@@ -18,10 +19,7 @@ use chassis::{
     resilience::{Dependency, Policy},
 };
 use dto::Timestamp;
-use mysql_async::{
-    Conn, Row, Transaction, Value,
-    prelude::{FromRow, Queryable},
-};
+use mysql_async::{Conn, Row, Transaction, Value, prelude::FromRow};
 use rds::Database;
 use time::{PrimitiveDateTime, macros::datetime};
 
@@ -60,7 +58,7 @@ impl Work for Ping {
     type Done = ();
 
     async fn run(&self, connection: &mut Conn) -> Result<(), Error> {
-        Ok(connection.query_drop("SELECT 1").await?)
+        Ok(statement::ping(connection).await?)
     }
 }
 
@@ -87,7 +85,7 @@ impl Store {
             }
         };
         Self {
-            dependency: Dependency::new("mysql", policy, probe),
+            dependency: Dependency::new(statement::NAME, policy, probe),
             connections,
         }
     }
@@ -121,10 +119,10 @@ impl Store {
 /// and would keep its locks.
 async fn finish<T>(transaction: Transaction<'_>, done: Result<T, Error>) -> Result<T, Error> {
     if done.is_ok() {
-        transaction.commit().await?;
+        statement::commit(transaction).await?;
     } else {
         // If this fails, the connection is broken, and the server does it.
-        let _ = transaction.rollback().await;
+        let _ = statement::rollback(transaction).await;
     }
     done
 }

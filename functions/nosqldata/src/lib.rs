@@ -39,5 +39,6 @@ pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
                 .patch(product::patch)
                 .delete(product::delete),
         )
+        .reads(config::VARIABLES)
         .check(dynamodb)
 }

@@ -63,7 +63,7 @@ impl Catalogue {
         let transaction = self.transaction(stored, kept.to_item(&id, now)?, now)?;
         let mut pauses = Pauses::until(call.deadline);
         loop {
-            let asked = self.ask(call, |_| transaction.clone().send());
+            let asked = self.ask(call, "TransactWriteItems", |_| transaction.clone().send());
             let Err(error) = asked.await else {
                 return Ok(Done::Now);
             };

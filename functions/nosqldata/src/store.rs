@@ -16,6 +16,7 @@ use chassis::{
     Call, Deadline, Preconditions,
     preconditions::{Tag, Tags},
     resilience::{CallError, Dependency},
+    span::Span,
 };
 use dto::{
     Faults, Timestamp,
@@ -110,7 +111,8 @@ impl Catalogue {
     /// As for every call.
     pub async fn ping(&self, call: &Call) -> Result<(), Error> {
         let question = question(&self.client, &self.table);
-        self.ask(call, |_| question.clone().send()).await?;
+        self.ask(call, "GetItem", |_| question.clone().send())
+            .await?;
         Ok(())
     }
 
@@ -122,7 +124,7 @@ impl Catalogue {
     pub async fn get(&self, id: &ProductId, call: &Call) -> Result<Option<Stored>, Error> {
         let get = self.client.get_item().table_name(&self.table);
         let get = get.key("id", text(id.as_str())).consistent_read(true);
-        let answer = self.ask(call, |_| get.clone().send()).await?;
+        let answer = self.ask(call, "GetItem", |_| get.clone().send()).await?;
         let item = answer.item;
         Ok(item.map(Stored::try_from).transpose()?)
     }
@@ -149,7 +151,9 @@ impl Catalogue {
         loop {
             let get = self.client.batch_get_item();
             let get = get.set_request_items(Some(wanted));
-            let answer = self.ask(call, |_| get.clone().send()).await?;
+            let answer = self
+                .ask(call, "BatchGetItem", |_| get.clone().send())
+                .await?;
             for item in answer.responses.into_iter().flatten().flat_map(|it| it.1) {
                 let Stored { product, .. } = item.try_into()?;
                 products.insert(product.id.clone(), product);
@@ -190,7 +194,7 @@ impl Catalogue {
                 .expression_attribute_values(":category", text(category))
                 .set_exclusive_start_key(start)
                 .limit(limit);
-            let answer = self.ask(call, |_| query.clone().send()).await?;
+            let answer = self.ask(call, "Query", |_| query.clone().send()).await?;
             (answer.items, answer.last_evaluated_key)
         } else {
             let scan = self.client.scan().table_name(&self.table);
@@ -198,7 +202,7 @@ impl Catalogue {
                 .consistent_read(true)
                 .set_exclusive_start_key(start)
                 .limit(limit);
-            let answer = self.ask(call, |_| scan.clone().send()).await?;
+            let answer = self.ask(call, "Scan", |_| scan.clone().send()).await?;
             (answer.items, answer.last_evaluated_key)
         };
         let products = items.into_iter().flatten().map(|item| {
@@ -221,7 +225,7 @@ impl Catalogue {
         let put = put
             .set_item(Some(stored.to_item()))
             .condition_expression("attribute_not_exists(id)");
-        match self.ask(call, |_| put.clone().send()).await {
+        match self.ask(call, "PutItem", |_| put.clone().send()).await {
             Ok(_) => Ok(()),
             // Nobody else can know the id: an attempt has made it, and its
             // answer was lost.
@@ -313,7 +317,7 @@ impl Catalogue {
                 Some(condition.values).filter(|values| !values.is_empty()),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let deleted = self.ask(call, |lost| {
+        let deleted = self.ask(call, "DeleteItem", |lost| {
             let delete = delete.clone();
             let delete = if lost {
                 delete
@@ -361,7 +365,7 @@ impl Catalogue {
             .set_expression_attribute_values(Some(update.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let written = self.ask(call, |lost| {
+        let written = self.ask(call, "UpdateItem", |lost| {
             let condition = if lost { &again } else { &expression };
             write.clone().condition_expression(condition).send()
         });
@@ -381,11 +385,13 @@ impl Catalogue {
         }
     }
 
-    /// The one way out to the store. `attempt` is told whether one before it
-    /// may have been done although its answer was lost.
+    /// The one way out to the store. `operation` is what the log calls it, and
+    /// `attempt` is told whether one before it may have been done although its
+    /// answer was lost.
     pub(crate) async fn ask<T, E, F>(
         &self,
         call: &Call,
+        operation: &'static str,
         attempt: impl Fn(bool) -> F,
     ) -> Result<T, CallError<Failed>>
     where
@@ -399,8 +405,9 @@ impl Catalogue {
             let before = lost.swap(true, Relaxed);
             let (lost, attempt) = (&lost, attempt(before));
             async move {
-                let answer = attempt.await;
-                let answer = answer.map_err(|error| Failed::of(error, before));
+                let span = Span::begin(NAME, operation);
+                let answer = attempt.await.map_err(|error| Failed::of(error, before));
+                span.end(&answer);
                 lost.store(answer.as_ref().is_err_and(|failed| failed.lost), Relaxed);
                 answer
             }
@@ -422,12 +429,15 @@ fn question(client: &Client, table: &str) -> GetItemFluentBuilder {
 
 /// The probe: whether the table answers. The log has why it does not.
 async fn is_there(client: Client, table: String, deadline: Deadline) -> bool {
+    let span = Span::begin(NAME, "GetItem");
     let answer = timeout_at(deadline.instant(), question(&client, &table).send()).await;
-    let cause = match answer {
-        Ok(Ok(_)) => return true,
-        Ok(Err(error)) => failure::causes(&Failed::of(error, false)),
-        Err(elapsed) => elapsed.to_string(),
+    let answer = match answer {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(failure::causes(&Failed::of(error, false))),
+        Err(elapsed) => Err(elapsed.to_string()),
     };
+    span.end(&answer);
+    let Err(cause) = answer else { return true };
     tracing::warn!(dependency = NAME, cause, "the store does not answer");
     false
 }

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 pub use policy::Policy;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{Call, Deadline, Problem};
+use crate::{Call, Deadline, Problem, span::Span};
 
 /// A call that has less time than this is not made: no answer would come.
 const LEAST: Duration = Duration::from_millis(5);
@@ -287,12 +287,12 @@ impl Dependency {
         }
         let deadline = Deadline::within(self.policy.attempt);
         let probe = (self.probe)(call.by(deadline));
-        let probing = tokio::spawn(async move {
+        let probing = tokio::spawn(Span::carried(async move {
             match timeout_at(deadline.instant(), probe).await {
                 Ok(true) => permit.succeed(),
                 Ok(false) | Err(_) => permit.fail(),
             }
-        });
+        }));
         // Lost patience or not: what the breaker says now is what counts.
         let _ = timeout(patience, probing).await;
         self.breaker.acquire()

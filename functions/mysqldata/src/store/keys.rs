@@ -4,7 +4,7 @@ use chassis::idempotency::{Answer, KEPT_FOR, Once, Refused};
 use dto::Timestamp;
 use mysql_async::{Conn, Row, Transaction, prelude::Queryable};
 
-use super::{Work, columns, place::Placed, to_column};
+use super::{Work, columns, place::Placed, statement, to_column};
 use crate::error::Error;
 
 /// Whose the keys are: there are no callers to tell apart yet.
@@ -50,7 +50,7 @@ async fn find(database: &mut impl Queryable, once: &Once) -> Result<Option<Kept>
                WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?";
     let key = once.key.as_str().as_bytes();
     let now = to_column(Timestamp::now());
-    let row: Option<Row> = database.exec_first(sql, (CALLER, ROUTE, key, now)).await?;
+    let row: Option<Row> = statement::first(database, sql, (CALLER, ROUTE, key, now)).await?;
     let Some(row) = row else { return Ok(None) };
     let (fingerprint, answer) = columns(row)?;
     Ok(Some(Kept {
@@ -95,8 +95,7 @@ pub(super) async fn write(
         to_column(now),
         to_column((now.utc() + KEPT_FOR).into()),
     );
-    match transaction
-        .exec_drop(sql, values)
+    match statement::run(transaction, sql, values)
         .await
         .map_err(Error::from)
     {
@@ -124,7 +123,7 @@ pub(super) async fn purge(connection: &mut Conn) {
     let sql = "DELETE FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
     let until = Timestamp::now().utc() - KEPT_FOR;
     let values = (to_column(until.into()), PURGED);
-    if let Err(error) = connection.exec_drop(sql, values).await {
+    if let Err(error) = statement::run(connection, sql, values).await {
         tracing::debug!(error = error.to_string(), "no expired key was deleted");
     }
 }

@@ -7,11 +7,11 @@ use dto::{
     order::{Order, OrderLine, OrderStatus, Pricing},
     product::ProductId,
 };
-use mysql_async::{Conn, Row, TxOpts, Value, prelude::Queryable};
+use mysql_async::{Conn, Row, Value, prelude::Queryable};
 use time::PrimitiveDateTime;
 use uuid::Uuid;
 
-use super::{Conditions, Work, columns, finish, from_column, placeholders, to_column};
+use super::{Conditions, Work, columns, finish, from_column, placeholders, statement, to_column};
 use crate::{error::Error, period::Period};
 
 /// Which orders a list is of.
@@ -65,7 +65,7 @@ where
 
     /// Gives [`Error::NotFound`] where there is none, and what the change gives.
     async fn run(&self, connection: &mut Conn) -> Result<Order, Error> {
-        let mut transaction = connection.start_transaction(TxOpts::default()).await?;
+        let mut transaction = statement::begin(connection).await?;
         let updated = self.update(&mut transaction).await;
         finish(transaction, updated).await
     }
@@ -93,7 +93,7 @@ where
             self.change_id,
             self.id,
         );
-        database.exec_drop(sql, values).await?;
+        statement::run(database, sql, values).await?;
         Ok(order)
     }
 }
@@ -113,7 +113,7 @@ impl Work for Select {
 
     async fn run(&self, connection: &mut Conn) -> Result<Vec<Order>, Error> {
         let (sql, values) = select(self);
-        let rows: Vec<Row> = connection.exec(sql, values).await?;
+        let rows = statement::rows(connection, &sql, values).await?;
         with_lines(connection, rows).await
     }
 }
@@ -155,7 +155,7 @@ async fn find(
     sql: String,
     id: Uuid,
 ) -> Result<(Order, Option<Uuid>), Error> {
-    let row: Option<Row> = database.exec_first(sql, (id,)).await?;
+    let row: Option<Row> = statement::first(database, &sql, (id,)).await?;
     let row = row.ok_or(Error::NotFound)?;
     let Some(Ok(last_change)) = row.get_opt("change_id") else {
         return Err(Error::Row("a change's id is none"));
@@ -179,7 +179,7 @@ async fn with_lines(database: &mut impl Queryable, rows: Vec<Row>) -> Result<Vec
         placeholders(orders.len()),
     );
     let ids: Vec<Value> = orders.iter().map(|order| order.id.into()).collect();
-    let rows: Vec<Row> = database.exec(sql, ids).await?;
+    let rows = statement::rows(database, &sql, ids).await?;
     let mut lines = HashMap::<Uuid, Vec<OrderLine>>::new();
     for row in rows {
         let (order_id, line) = line(row)?;

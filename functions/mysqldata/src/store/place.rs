@@ -3,9 +3,9 @@
 
 use chassis::idempotency::{Answer, Once};
 use dto::{Timestamp, order::Order};
-use mysql_async::{Conn, Transaction, TxOpts, Value, prelude::Queryable};
+use mysql_async::{Conn, Transaction, Value, prelude::Queryable};
 
-use super::{Work, finish, keys, placeholders, rows_of, snapshots, to_column};
+use super::{Work, finish, keys, placeholders, rows_of, snapshots, statement, to_column};
 use crate::error::Error;
 
 /// Writes a new order. A second run knows the first one's order by its id.
@@ -34,7 +34,7 @@ impl Work for Place<'_> {
     type Done = Placed;
 
     async fn run(&self, connection: &mut Conn) -> Result<Placed, Error> {
-        let mut transaction = connection.start_transaction(TxOpts::default()).await?;
+        let mut transaction = statement::begin(connection).await?;
         let placed = self.place(&mut transaction).await;
         let placed = finish(transaction, placed).await?;
         if self.once.is_some() && matches!(placed, Placed::Now) {
@@ -87,7 +87,7 @@ async fn insert(database: &mut impl Queryable, order: &Order) -> Result<(), Erro
          created_at, updated_at) VALUES ({})",
         placeholders(values.len()),
     );
-    database.exec_drop(sql, values).await?;
+    statement::run(database, &sql, values).await?;
 
     let mut values: Vec<Value> = Vec::new();
     for (line, position) in order.lines.iter().zip(0_i64..) {
@@ -104,6 +104,6 @@ async fn insert(database: &mut impl Queryable, order: &Order) -> Result<(), Erro
         "INSERT INTO order_lines (order_id, position, product_id, name, quantity, unit_price) {}",
         rows_of(order.lines.len(), 6),
     );
-    database.exec_drop(sql, values).await?;
+    statement::run(database, &sql, values).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use dto::{
 };
 use mysql_async::{Conn, Row, Value, prelude::Queryable};
 
-use super::{Work, columns, placeholders, rows_of, to_column};
+use super::{Work, columns, placeholders, rows_of, statement, to_column};
 use crate::{
     catalogue::{Offer, Offers},
     error::Error,
@@ -33,7 +33,7 @@ impl Work for Known<'_> {
             placeholders(values.len()),
         );
         values.push(to_column(self.since).into());
-        let rows: Vec<Row> = connection.exec(sql, values).await?;
+        let rows = statement::rows(connection, &sql, values).await?;
         rows.into_iter().map(offer).collect()
     }
 }
@@ -67,7 +67,7 @@ impl Work for Forget<'_> {
         let seen_at = to_column(self.seen_at);
         let mut values: Vec<Value> = vec![seen_at.into(), seen_at.into()];
         values.extend(self.products.iter().map(|id| Value::from(id.as_str())));
-        connection.exec_drop(sql, values).await?;
+        statement::run(connection, &sql, values).await?;
         Ok(())
     }
 }
@@ -102,6 +102,6 @@ pub(super) async fn write(
          seen_at = GREATEST(VALUES(seen_at), seen_at)",
         rows_of(lines.len(), 5),
     );
-    database.exec_drop(sql, values).await?;
+    statement::run(database, &sql, values).await?;
     Ok(())
 }

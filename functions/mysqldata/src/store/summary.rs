@@ -5,9 +5,9 @@ use dto::{
     order::{OrderStatus, RowKey, SummaryKey, SummaryRow},
     product::ProductId,
 };
-use mysql_async::{Conn, Row, prelude::Queryable};
+use mysql_async::{Conn, Row};
 
-use super::{Conditions, Work, columns};
+use super::{Conditions, Work, columns, statement};
 use crate::{error::Error, period::Period};
 
 /// Adds the orders up, one row for each key and currency, in order of both.
@@ -29,7 +29,7 @@ impl Work for Summarise {
             conditions.add("status <> ?", [OrderStatus::Cancelled.as_str().into()]);
         }
         let sql = select(self.by, &conditions.all());
-        let rows: Vec<Row> = connection.exec(sql, conditions.values).await?;
+        let rows = statement::rows(connection, &sql, conditions.values).await?;
         rows.into_iter()
             .map(|row| summary_row(self.by, row))
             .collect()

@@ -5,10 +5,12 @@
 //! Gateway event that goes through the very handler that Lambda calls; the
 //! functions reach each other over HTTP and their stores over their protocols.
 
+pub mod diagrams;
 pub mod event;
 pub mod faults;
 mod gateway;
 pub mod http_client;
+pub mod recording;
 pub mod redact;
 pub mod replay;
 mod system;
@@ -16,4 +18,4 @@ pub mod wire;
 
 pub use gateway::Gateway;
 pub use http_client::{Client, Response};
-pub use system::{FUNCTIONS, Policies, System, routes};
+pub use system::{FUNCTIONS, Policies, System, routes, services};

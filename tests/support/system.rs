@@ -219,9 +219,8 @@ impl System {
     }
 }
 
-/// Each path that a function declares, and that function. No store is needed:
-/// a function comes up without.
-pub async fn routes() -> BTreeMap<String, String> {
+/// Every function as a service. No store is needed: a function comes up without.
+pub async fn services() -> Vec<Service> {
     let nowhere = Settings {
         api: "http://127.0.0.1:9",
         catalogue: "http://127.0.0.1:9",
@@ -231,15 +230,20 @@ pub async fn routes() -> BTreeMap<String, String> {
         mysql: "mysql://nobody@127.0.0.1:9/none",
         policies: &Policies::default(),
     };
-    let mut routes = BTreeMap::new();
+    let mut services = Vec::new();
     for name in FUNCTIONS {
-        let service = nowhere.service(name).await;
-        routes.extend(
-            service
-                .paths()
-                .iter()
-                .map(|path| (path.clone(), name.to_owned())),
-        );
+        services.push(nowhere.service(name).await);
+    }
+    services
+}
+
+/// Each path that a function declares, and that function.
+pub async fn routes() -> BTreeMap<String, String> {
+    let mut routes = BTreeMap::new();
+    for service in services().await {
+        let name = service.name();
+        let paths = service.paths().iter();
+        routes.extend(paths.map(|path| (path.clone(), name.to_owned())));
     }
     routes
 }

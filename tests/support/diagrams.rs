@@ -1,0 +1,88 @@
+//! The diagrams of this project: the sources of what the package `diagrams`
+//! draws.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use diagrams::{activity, component, package, sequence, template::Template, workspace};
+use http::Method;
+use serde_json::json;
+
+use crate::{System, recording, services, wire::Fault};
+
+/// The source of every diagram, by the diagram's name. It takes a DynamoDB and
+/// a MySQL: for the sequences the whole system runs on them.
+///
+/// # Errors
+///
+/// What they are made of cannot be read, or does not fit together.
+pub async fn sources() -> Result<BTreeMap<String, String>> {
+    let template = Template::read(&stores::template())?;
+    let crates = workspace::crates(&stores::project())?;
+    let routed = services().await.into_iter().map(|service| {
+        let routed = component::Routed {
+            paths: service.paths().to_vec(),
+            reads: service
+                .reads()
+                .iter()
+                .map(|it| it.name.to_owned())
+                .collect(),
+            calls: service.calls().to_vec(),
+        };
+        (service.name().to_owned(), routed)
+    });
+    let mut sources = BTreeMap::from([
+        (
+            "component".to_owned(),
+            component::draw(&template, &routed.collect(), &crates)?,
+        ),
+        ("package".to_owned(), package::draw(&crates)),
+        ("activity".to_owned(), activity::draw()),
+    ]);
+    sources.extend(sequences().await?);
+    Ok(sources)
+}
+
+/// Real requests to the running system, each recorded.
+async fn sequences() -> Result<BTreeMap<String, String>> {
+    let system = System::with_samples().await;
+    let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
+    let place = async |key: &str| {
+        recording::begin();
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        let placed = system
+            .client
+            .send(Method::POST, "/mysqldata", &headers, order.to_string())
+            .await;
+        placed.expect(201);
+        recording::end().await
+    };
+    let mut recorded = vec![
+        ("sequence-order", "Placing an order", place("first").await?),
+        (
+            "sequence-replay",
+            "The same request again, with the same Idempotency-Key",
+            place("first").await?,
+        ),
+    ];
+    recording::begin();
+    system.client.get("/health").await.expect(200);
+    recorded.push((
+        "sequence-health",
+        "Asking how everything is",
+        recording::end().await?,
+    ));
+
+    system.catalogue.set(Fault::Refused).await;
+    let away = "Placing an order while the catalogue is away";
+    recorded.push(("sequence-fallback", away, place("second").await?));
+    system.stop().await;
+
+    let drawn = recorded.iter().map(|(name, title, request)| {
+        Ok(((*name).to_owned(), sequence::draw(name, title, request)?))
+    });
+    drawn.collect()
+}

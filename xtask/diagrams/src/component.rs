@@ -1,0 +1,310 @@
+//! The functions, what each provides and what each requires.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    store::{self, Store},
+    style::{self, Colour, Sign, alias, wrapped},
+    template::Template,
+    workspace::Crate,
+};
+
+/// What a function's router says of it.
+#[derive(Debug, Clone, Default)]
+pub struct Routed {
+    /// The paths that it declares.
+    pub paths: Vec<String>,
+    /// The variables that a deployment is to set.
+    pub reads: Vec<String>,
+    /// The paths of others that it calls.
+    pub calls: Vec<String>,
+}
+
+/// A function with all that is known of it.
+#[derive(Debug, Default)]
+struct Function<'f> {
+    about: String,
+    /// What its clients call, and what only asks for its health.
+    paths: BTreeSet<&'f str>,
+    health: BTreeSet<&'f str>,
+    calls: BTreeSet<&'f str>,
+    stores: BTreeMap<Store, BTreeSet<&'f str>>,
+}
+
+/// The diagram.
+///
+/// # Errors
+///
+/// A function requires what nobody provides.
+pub fn draw(
+    template: &Template,
+    routed: &BTreeMap<String, Routed>,
+    crates: &BTreeMap<String, Crate>,
+) -> Result<String> {
+    let functions = functions(template, routed, crates)?;
+    let mut text = style::begin("component", "What each function provides and requires");
+    text.push_str("skinparam nodesep 22\nskinparam ranksep 60\nleft to right direction\n");
+
+    let mut edges = String::new();
+    for (name, function) in &functions {
+        for (kind, paths) in [("health", &function.health), ("api", &function.paths)] {
+            if paths.is_empty() {
+                continue;
+            }
+            let (interface, component) = (alias(kind, name), alias("function", name));
+            let label = paths.iter().copied().collect::<Vec<_>>().join("\\n");
+            let _ = writeln!(text, "() \"{label}\" as {interface}");
+            let _ = writeln!(edges, "{interface} -- {component}");
+        }
+        for path in &function.calls {
+            if let Some(interface) = interface_of(&functions, path) {
+                let _ = writeln!(edges, "{} --( {interface}", alias("function", name));
+            }
+        }
+    }
+    for service in services(&functions) {
+        draw_service(&service, &mut text, &mut edges);
+    }
+    text.push_str(&edges);
+    text.push_str(&style::end(&[
+        (
+            Sign::Box(Colour::Function),
+            "a function: one binary, deployed on its own",
+        ),
+        (
+            Sign::Box(Colour::Store),
+            "a store, and whose it is: nobody else may reach it",
+        ),
+        (
+            Sign::Line("──○"),
+            "provides: paths of the API; tables of a store",
+        ),
+        (
+            Sign::Line("──("),
+            "requires: over HTTP through the API; of a store, by this variable",
+        ),
+    ]));
+    Ok(text)
+}
+
+fn functions<'f>(
+    template: &'f Template,
+    routed: &'f BTreeMap<String, Routed>,
+    crates: &BTreeMap<String, Crate>,
+) -> Result<BTreeMap<&'f str, Function<'f>>> {
+    let mut functions = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let called: BTreeSet<_> = routed.values().flat_map(|it| &it.calls).collect();
+    for (name, (id, resource)) in template.functions() {
+        let mut function = Function {
+            about: about(crates.get(name)),
+            stores: store::of(template, resource),
+            ..Function::default()
+        };
+        if let Some(routed) = routed.get(name) {
+            let own = format!("/health/{name}");
+            let (health, paths) = routed
+                .paths
+                .iter()
+                .partition(|path| **path == own && called.contains(path));
+            function.health = strs(health).collect();
+            function.paths = roots(&strs(paths).collect());
+            function.calls = routed.calls.iter().map(String::as_str).collect();
+            let set = resource.environment();
+            for variable in &routed.reads {
+                if !set.contains_key(variable.as_str()) {
+                    wrong.push(format!(
+                        "{name} reads {variable}, and {id} in template.yaml does not set it"
+                    ));
+                }
+            }
+        }
+        functions.insert(name, function);
+    }
+    let provided: BTreeSet<_> = routed
+        .values()
+        .flat_map(|it| &it.paths)
+        .map(String::as_str)
+        .collect();
+    for (name, function) in &functions {
+        for path in function
+            .calls
+            .iter()
+            .filter(|path| !provided.contains(*path))
+        {
+            wrong.push(format!(
+                "{name} requires {path}, which no function provides"
+            ));
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n"));
+    }
+    Ok(functions)
+}
+
+fn strs(paths: Vec<&String>) -> impl Iterator<Item = &str> {
+    paths.into_iter().map(String::as_str)
+}
+
+/// Those of the paths that are not under another one.
+fn roots<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
+    let under = |path: &str, root: &str| {
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let roots = paths
+        .iter()
+        .filter(|path| !paths.iter().any(|root| under(path, root)));
+    roots.copied().collect()
+}
+
+/// The interface that `path` is part of.
+fn interface_of(functions: &BTreeMap<&str, Function<'_>>, path: &str) -> Option<String> {
+    if let Some((name, _)) = functions.iter().find(|(_, it)| it.health.contains(path)) {
+        return Some(alias("health", name));
+    }
+    functions.iter().find_map(|(name, function)| {
+        let holds = |root: &&str| {
+            path.strip_prefix(*root)
+                .is_some_and(|rest| rest.is_empty() || (*root != "/" && rest.starts_with('/')))
+        };
+        let has = function.paths.iter().any(holds);
+        has.then(|| alias("api", name))
+    })
+}
+
+/// Functions that share a store, or one that shares none.
+type Service<'s> = BTreeMap<&'s str, &'s Function<'s>>;
+
+/// Draws the functions of a service in a box with the stores that they own.
+fn draw_service(service: &Service<'_>, text: &mut String, edges: &mut String) {
+    let stores: BTreeSet<_> = service.values().flat_map(|it| it.stores.keys()).collect();
+    let grouped = !stores.is_empty();
+    if grouped {
+        let names: Vec<_> = service.keys().copied().collect();
+        let names = names.join(" and ");
+        let _ = writeln!(text, "package \"{names} and its data\" {{");
+    }
+    for (name, function) in service {
+        let (about, alias) = (&function.about, alias("function", name));
+        let _ = writeln!(text, "component \"**{name}**\\n{about}\" as {alias}");
+    }
+    let mut servers = BTreeSet::new();
+    for store in stores {
+        let (interface, database) = (alias("data", &store.id), server(store));
+        let _ = writeln!(text, "() \"{}\" as {interface}", store.id);
+        if servers.insert(database.clone()) {
+            let _ = writeln!(text, "database \"{}\" as {database}", store.product);
+        }
+        let _ = writeln!(edges, "{interface} -- {database}");
+        for (name, function) in service {
+            if let Some(variables) = function.stores.get(store) {
+                let variables = wrapped(variables.iter().copied(), "", 0);
+                let function = alias("function", name);
+                let _ = writeln!(edges, "{function} --( {interface} : {variables}");
+            }
+        }
+    }
+    if grouped {
+        text.push_str("}\n");
+    }
+}
+
+fn services<'s>(functions: &'s BTreeMap<&'s str, Function<'s>>) -> Vec<Service<'s>> {
+    let mut services: Vec<Service<'_>> = Vec::new();
+    for (name, function) in functions {
+        let mut service = Service::from([(*name, function)]);
+        services.retain(|other| {
+            let theirs = |it: &Store| other.values().any(|other| other.stores.contains_key(it));
+            let shared = function.stores.keys().any(theirs);
+            if shared {
+                service.extend(other);
+            }
+            !shared
+        });
+        services.push(service);
+    }
+    services
+}
+
+/// Where a store runs: all tables on one server, each database on its own.
+fn server(store: &Store) -> String {
+    match store.product.as_str() {
+        "DynamoDB" => alias("server", &store.product),
+        _ => alias("server", &store.id),
+    }
+}
+
+/// What a crate says that it is, without its routes, in short lines.
+fn about(of: Option<&Crate>) -> String {
+    let description = of.map_or("", |it| it.description.as_str());
+    let about = description
+        .split_once(": ")
+        .map_or(description, |(_, about)| about);
+    wrapped(about.trim_end_matches('.').split(' '), " ", 26)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "\
+Parameters: {StoreUrl: {Type: String, NoEcho: true}}
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: a}}
+    Properties: {Environment: {Variables: {STORE_URL: !Ref StoreUrl}}}
+  B:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: b}}
+";
+
+    /// The diagram, or what is wrong with it, where `b` has this path and `a`
+    /// calls that one and reads this variable.
+    fn drawn(path: &str, call: &str, variable: &str) -> Result<String> {
+        let routed = |paths: &[&str], calls: &[&str], reads: &[&str]| Routed {
+            paths: paths.iter().map(ToString::to_string).collect(),
+            reads: reads.iter().map(ToString::to_string).collect(),
+            calls: calls.iter().map(ToString::to_string).collect(),
+        };
+        let routed = BTreeMap::from([
+            ("a".to_owned(), routed(&["/a"], &[call], &[variable])),
+            ("b".to_owned(), routed(&[path, "/b/{id}"], &[], &[])),
+        ]);
+        draw(&Template::parse(TEMPLATE)?, &routed, &BTreeMap::new())
+    }
+
+    #[test]
+    fn what_is_required_is_provided_by_somebody() {
+        let drawn = drawn("/b", "/b", "STORE_URL").unwrap();
+        for line in [
+            "() \"/b\" as api_b",
+            "function_a --( api_b",
+            "function_a --( data_StoreUrl : STORE_URL",
+            "data_StoreUrl -- server_StoreUrl",
+        ] {
+            assert!(
+                drawn.lines().any(|it| it == line),
+                "{line} is not in {drawn}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_provides_is_an_error() {
+        let error = drawn("/b", "/c", "STORE_URL").unwrap_err().to_string();
+        assert_eq!(error, "a requires /c, which no function provides");
+        let error = drawn("/b", "/b", "OTHER_URL").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a reads OTHER_URL, and A in template.yaml does not set it"
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! What was said between the services while a request was answered, as it was
+//! recorded.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use anyhow::{Context, Result};
+
+use crate::style::{self, Colour, Sign, alias};
+
+/// A request that a service answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The service.
+    pub service: String,
+    /// What was asked: `POST /mysqldata`.
+    pub operation: String,
+    /// The status of the answer.
+    pub status: u64,
+    /// Whether it was the answer of an earlier request.
+    pub replayed: bool,
+    /// What the service did meanwhile, in the order in which it began.
+    pub steps: Vec<Step>,
+}
+
+/// What a service did while it answered a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It asked somebody.
+    Asked(Asked),
+    /// It asked several at once.
+    AtOnce(Vec<Asked>),
+    /// It had something to say in the log.
+    Warned(String),
+}
+
+/// A call of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Who was asked: a store, or the function that has the path.
+    pub peer: Peer,
+    /// What was asked.
+    pub operation: String,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+    /// The request that it became there, if it got there.
+    pub request: Option<Request>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// A store, as the log calls it.
+    Store(String),
+    /// A function.
+    Function(String),
+}
+
+/// The diagram of a recorded request.
+///
+/// # Errors
+///
+/// The recording does not hold together: a transaction ends that was not begun.
+pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
+    let mut text = style::begin(name, title);
+    text.push_str(
+        "skinparam sequenceMessageAlign left\nskinparam maxMessageSize 260\nskinparam boxPadding 8\nskinparam participantPadding 6\nhide footbox\n\
+         actor client\n",
+    );
+    let mut drawing = Drawing::default();
+    drawing.request(request, "client")?;
+    for service in &drawing.services {
+        let stores = drawing.stores.get(service);
+        if stores.is_some() {
+            let _ = writeln!(
+                text,
+                "box \"{service} and its data\" {}",
+                Colour::Group.light()
+            );
+        }
+        let _ = writeln!(
+            text,
+            "participant \"{service}\" as {} {}",
+            alias("function", service),
+            Colour::Function.light()
+        );
+        for store in stores.into_iter().flatten() {
+            let product = product(store);
+            let _ = writeln!(
+                text,
+                "database \"{product}\" as {} {}",
+                alias("store", store),
+                Colour::Store.light()
+            );
+        }
+        if stores.is_some() {
+            text.push_str("end box\n");
+        }
+    }
+    text.push_str(&drawing.text);
+    text.push_str(&style::end(&[
+        (
+            Sign::Box(Colour::Function),
+            "a function; what it is asked comes over HTTP, through the API",
+        ),
+        (
+            Sign::Box(Colour::Store),
+            "a store, asked in its own protocol",
+        ),
+        (
+            Sign::Line("──>"),
+            "asks, as the spans of one trace have it; their times are left out",
+        ),
+        (Sign::Line("- - >"), "answers"),
+    ]));
+    Ok(text)
+}
+
+#[derive(Default)]
+struct Drawing {
+    text: String,
+    /// In the order in which they were met.
+    services: Vec<String>,
+    stores: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Drawing {
+    fn request(&mut self, request: &Request, caller: &str) -> Result<()> {
+        let service = &request.service;
+        self.meet(service);
+        let me = alias("function", service);
+        self.line(format_args!("{caller} -> {me} : {}", request.operation));
+        self.line(format_args!("activate {me}"));
+        self.steps(&request.steps, service)?;
+        let (status, replayed) = (request.status, request.replayed);
+        let replayed = if replayed {
+            ", Idempotency-Replayed: true"
+        } else {
+            ""
+        };
+        self.line(format_args!("{me} --> {caller} : {status}{replayed}"));
+        self.line(format_args!("deactivate {me}"));
+        Ok(())
+    }
+
+    fn steps(&mut self, steps: &[Step], service: &str) -> Result<()> {
+        let mut open = 0_usize;
+        let mut rest = steps;
+        while let Some((step, after)) = rest.split_first() {
+            rest = after;
+            match step {
+                Step::Warned(what) => {
+                    self.line(format_args!(
+                        "note over {} : **warns**\\n{what}",
+                        alias("function", service)
+                    ));
+                }
+                Step::AtOnce(asked) => {
+                    for (index, asked) in asked.iter().enumerate() {
+                        let word = if index == 0 { "par at once" } else { "else" };
+                        self.line(format_args!("{word}"));
+                        self.asked(asked, service)?;
+                    }
+                    self.line(format_args!("end"));
+                }
+                Step::Asked(asked) => {
+                    let same = |step: &&Step| **step == Step::Asked(asked.clone());
+                    let again = rest.iter().take_while(same).count();
+                    rest = rest.get(again..).unwrap_or_default();
+                    if asked.operation == "START TRANSACTION" {
+                        self.line(format_args!("group one transaction"));
+                        open += 1;
+                    }
+                    if again > 0 {
+                        self.line(format_args!("loop {} attempts", again + 1));
+                    }
+                    self.asked(asked, service)?;
+                    if again > 0 {
+                        self.line(format_args!("end"));
+                    }
+                    if matches!(asked.operation.as_str(), "COMMIT" | "ROLLBACK") {
+                        open = open
+                            .checked_sub(1)
+                            .context("a transaction ends that was not begun")?;
+                        self.line(format_args!("end"));
+                    }
+                }
+            }
+        }
+        for _ in 0..open {
+            self.line(format_args!("end"));
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, asked: &Asked, service: &str) -> Result<()> {
+        let me = alias("function", service);
+        let (operation, peer) = match &asked.peer {
+            Peer::Store(store) => {
+                self.stores
+                    .entry(service.to_owned())
+                    .or_default()
+                    .insert(store.clone());
+                (&asked.operation, alias("store", store))
+            }
+            Peer::Function(function) => {
+                self.meet(function);
+                (&asked.operation, alias("function", function))
+            }
+        };
+        match (&asked.request, &asked.error) {
+            (Some(request), _) => {
+                let asked_as = Request {
+                    operation: operation.clone(),
+                    ..request.clone()
+                };
+                self.request(&asked_as, &me)
+            }
+            (None, Some(error)) => {
+                let red = Colour::Fault.light();
+                self.line(format_args!(
+                    "{me} -[{red}]>x {peer} : {operation}\\n<color:{red}>{error}</color>"
+                ));
+                Ok(())
+            }
+            (None, None) => {
+                self.line(format_args!("{me} -> {peer} : {operation}"));
+                Ok(())
+            }
+        }
+    }
+
+    fn meet(&mut self, service: &str) {
+        if !self.services.iter().any(|it| it == service) {
+            self.services.push(service.to_owned());
+        }
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{line}");
+    }
+}
+
+/// As its makers write it.
+fn product(store: &str) -> &str {
+    match store {
+        "dynamodb" => "DynamoDB",
+        "mysql" => "MySQL",
+        other => other,
+    }
+}

@@ -17,6 +17,7 @@ use chromiumoxide::{
     Browser, BrowserConfig, Page,
     cdp::{
         browser_protocol::{
+            emulation::{MediaFeature, SetDeviceMetricsOverrideParams, SetEmulatedMediaParams},
             log,
             network::{self, EventLoadingFailed, EventRequestWillBeSent, EventResponseReceived},
         },
@@ -233,6 +234,84 @@ async fn the_other_pages_are_sound_too() {
             let shown = wait_for(page, "document.querySelector('h1')?.textContent").await;
             assert!(shown.as_str().unwrap().contains(text), "{path}: {shown}");
         }
+    })
+    .await;
+}
+
+/// The figures of the page, each with what of it can be seen.
+const FIGURES: &str = "[...document.querySelectorAll('figure img')].map((image) => ({
+    name: image.currentSrc.split('/').pop().replace(/-[0-9a-f]+[.]svg$/, ''),
+    natural: image.complete ? image.naturalWidth * image.naturalHeight : 0,
+    shown: image.checkVisibility() ? image.getBoundingClientRect().width : 0,
+    view: image.closest('.view')?.clientWidth ?? 0,
+}))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_diagram_can_be_seen_by_day_by_night_and_on_a_phone() {
+    let folder = diagrams::render::folder(&stores::project());
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "svg"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 7, "{names:?}");
+    browse(async |page, url| {
+        for (width, height, scheme) in [
+            (1280, 1000, "light"),
+            (1280, 1000, "dark"),
+            (390, 844, "light"),
+            (390, 844, "dark"),
+        ] {
+            let size = SetDeviceMetricsOverrideParams::new(width, height, 2.0, width < 500);
+            page.execute(size).await.unwrap();
+            let scheme = MediaFeature::new("prefers-color-scheme", scheme);
+            let media = SetEmulatedMediaParams::builder().feature(scheme).build();
+            page.execute(media).await.unwrap();
+            page.goto(format!("{url}/architecture")).await.unwrap();
+            let all_there =
+                format!("{FIGURES}.every((it) => it.natural > 0 && it.shown > 0 && it.view > 0)");
+            wait_for(page, &all_there).await;
+            let figures = wait_for(page, FIGURES).await;
+            let figures = figures.as_array().unwrap();
+            let mut shown: Vec<_> = figures
+                .iter()
+                .map(|it| it["name"].as_str().unwrap())
+                .collect();
+            shown.sort_unstable();
+            assert_eq!(shown, names, "left: on the page, right: in docs/diagrams");
+            for figure in figures {
+                assert!(
+                    figure["view"].as_i64().unwrap() <= width,
+                    "{figure} at {width}"
+                );
+            }
+            // What is too wide moves within its frame, and the page does not.
+            let wider = "document.documentElement.scrollWidth > window.innerWidth";
+            assert_eq!(
+                page.evaluate(wider).await.unwrap().value(),
+                Some(&Value::Bool(false))
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diagram_is_made_larger_by_button_and_by_key() {
+    browse(async |page, url| {
+        page.goto(format!("{url}/architecture")).await.unwrap();
+        let width = "document.querySelector('#component img')?.getBoundingClientRect().width";
+        let before = wait_for(page, width).await.as_f64().unwrap();
+        click(page, "#component .zoom button:last-child").await;
+        wait_for(page, &format!("{width} > {before} * 1.2")).await;
+        let key = "document.querySelector('#component .view')\
+                   .dispatchEvent(new KeyboardEvent('keydown', { key: '0' }))";
+        page.evaluate(key).await.unwrap();
+        let fits = "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)\
+                    (document.querySelector('#component .view'))";
+        wait_for(page, fits).await;
     })
     .await;
 }

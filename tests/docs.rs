@@ -131,7 +131,13 @@ async fn a_compressed_body_leaves_the_function_in_base64() {
 #[tokio::test]
 async fn no_page_may_load_anything_from_elsewhere() {
     let system = System::start().await;
-    for path in ["/docs", "/redoc", "/problems", "/problems/not-found"] {
+    for path in [
+        "/architecture",
+        "/docs",
+        "/redoc",
+        "/problems",
+        "/problems/not-found",
+    ] {
         let page = system
             .client
             .get_with(path, &[("accept", "text/html")])

@@ -3,7 +3,7 @@
 //!
 //! What others made lies in `assets/vendor`, compressed by brotli already:
 //! `cargo xtask assets` puts it there. What is ours lies beside it as it was
-//! written. A `{{name}}` in a page becomes the path of the asset of that name.
+//! written, and the diagrams in `docs/diagrams`. A `{{name}}` in a page becomes the path of the asset of that name.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Served under names that hold their hash, with the media type of each.
-const ASSETS: [(&str, &str); 9] = [
+const ASSETS: [(&str, &str); 11] = [
     ("vendor/swagger-ui.css", "text/css; charset=utf-8"),
     (
         "vendor/swagger-ui-bundle.js",
@@ -31,6 +31,8 @@ const ASSETS: [(&str, &str); 9] = [
         "vendor/redoc.standalone.js",
         "text/javascript; charset=utf-8",
     ),
+    ("pages/architecture.css", "text/css; charset=utf-8"),
+    ("pages/architecture.js", "text/javascript; charset=utf-8"),
     ("pages/docs.css", "text/css; charset=utf-8"),
     ("pages/docs.js", "text/javascript; charset=utf-8"),
     ("pages/favicon.svg", "image/svg+xml"),
@@ -39,11 +41,22 @@ const ASSETS: [(&str, &str); 9] = [
     ("pages/redoc.js", "text/javascript; charset=utf-8"),
 ];
 
+/// The media types of the diagrams, by extension; they are served as assets.
+const DIAGRAMS: [(&str, &str); 2] = [
+    ("puml", "text/plain; charset=utf-8"),
+    ("svg", "image/svg+xml"),
+];
+
 /// Served under names of their own, with the constant that each becomes.
-const PAGES: [(&str, &str, &str); 5] = [
+const PAGES: [(&str, &str, &str); 6] = [
     ("pages/favicon.svg", "image/svg+xml", "FAVICON"),
     ("openapi.json", "application/json", "OPENAPI_JSON"),
     ("openapi.yaml", "application/yaml", "OPENAPI_YAML"),
+    (
+        "pages/architecture.html",
+        "text/html; charset=utf-8",
+        "ARCHITECTURE",
+    ),
     ("pages/docs.html", "text/html; charset=utf-8", "DOCS"),
     ("pages/redoc.html", "text/html; charset=utf-8", "REDOC"),
 ];
@@ -52,8 +65,10 @@ const PAGES: [(&str, &str, &str); 5] = [
 const LINKED: [(&str, &str); 2] = [("favicon.svg", "ICON_PATH"), ("problems.css", "STYLE_PATH")];
 
 fn main() -> Result<()> {
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let table = Table {
-        assets: PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("assets"),
+        assets: package.join("assets"),
+        diagrams: package.join("../../docs/diagrams"),
         out: PathBuf::from(env::var("OUT_DIR")?),
     };
     let mut rust = String::new();
@@ -61,7 +76,9 @@ fn main() -> Result<()> {
 
     rust.push_str("/// Every asset, with the name it has under `/docs/`.\n");
     rust.push_str("pub static ASSETS: &[(&str, Asset)] = &[\n");
-    for (file, media_type) in ASSETS {
+    let diagrams = table.diagrams()?;
+    let diagrams = diagrams.iter().map(|(file, media)| (file.as_str(), *media));
+    for (file, media_type) in ASSETS.into_iter().chain(diagrams) {
         let content = table.read(file)?;
         let (stem, extension) = name_of(file)
             .rsplit_once('.')
@@ -69,7 +86,7 @@ fn main() -> Result<()> {
         let name = format!("{stem}-{:.12}.{extension}", hash(&content));
         let entry = table.entry(file, media_type, &content)?;
         writeln!(rust, "    ({name:?}, {entry}),")?;
-        paths.push((name_of(file), format!("/docs/{name}")));
+        paths.push((name_of(file).to_owned(), format!("/docs/{name}")));
     }
     rust.push_str("];\n");
 
@@ -87,7 +104,7 @@ fn main() -> Result<()> {
                 page = page.replace(&format!("{{{{{name}}}}}"), path);
             }
             if page.contains("{{") {
-                return Err(format!("{file} names an asset that there is not").into());
+                return Err(format!("{file} names an asset or a diagram that there is not").into());
             }
             content = page.into_bytes();
         }
@@ -99,18 +116,23 @@ fn main() -> Result<()> {
     }
     fs::write(table.out.join("embedded.rs"), rust)?;
     println!("cargo::rerun-if-changed=assets");
+    println!("cargo::rerun-if-changed={}", table.diagrams.display());
     println!("cargo::rerun-if-changed=build.rs");
     Ok(())
 }
 
 struct Table {
     assets: PathBuf,
+    diagrams: PathBuf,
     out: PathBuf,
 }
 
 impl Table {
     /// The file as its readers are to have it.
     fn read(&self, file: &str) -> Result<Vec<u8>> {
+        if let Some(diagram) = file.strip_prefix("diagrams/") {
+            return read(&self.diagrams.join(diagram));
+        }
         if !file.starts_with("vendor/") {
             return read(&self.assets.join(file));
         }
@@ -118,6 +140,20 @@ impl Table {
         let mut content = Vec::new();
         brotli::Decompressor::new(&compressed[..], 64 * 1024).read_to_end(&mut content)?;
         Ok(content)
+    }
+
+    /// The diagrams, by the alphabet, with the media type of each.
+    fn diagrams(&self) -> Result<Vec<(String, &'static str)>> {
+        let mut diagrams = Vec::new();
+        for entry in fs::read_dir(&self.diagrams)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let extension = name.rsplit('.').next().unwrap_or_default();
+            if let Some((_, media)) = DIAGRAMS.iter().find(|(known, _)| *known == extension) {
+                diagrams.push((format!("diagrams/{name}"), *media));
+            }
+        }
+        diagrams.sort();
+        Ok(diagrams)
     }
 
     /// Where the file is, or is to be, compressed by brotli.

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_form_holds_the_same_and_fits_a_response() {
-        let pages = [&DOCS, &REDOC, &OPENAPI_JSON, &OPENAPI_YAML];
+        let pages = [&ARCHITECTURE, &DOCS, &REDOC, &OPENAPI_JSON, &OPENAPI_YAML];
         for asset in pages
             .into_iter()
             .chain(ASSETS.iter().map(|(_, asset)| asset))

@@ -1,5 +1,5 @@
-//! What the API is: one OpenAPI document, two ways to read it in a browser, and
-//! what each problem means. Not a byte comes from another host.
+//! What the API is: one OpenAPI document, two ways to read it in a browser, what
+//! each problem means, and the diagrams of the architecture. Not a byte comes from another host.
 
 use axum::routing::get;
 use chassis::Router;
@@ -16,6 +16,7 @@ pub use problems::Meaning;
 #[must_use]
 pub fn router() -> Router {
     Router::new("docs")
+        .route("/architecture", get(pages::architecture))
         .route("/docs", get(pages::docs))
         .route("/docs/{asset}", get(pages::asset))
         .route("/favicon.ico", get(pages::favicon))

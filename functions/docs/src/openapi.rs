@@ -5,6 +5,7 @@ use utoipa::OpenApi;
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        crate::pages::architecture,
         crate::pages::docs,
         crate::pages::asset,
         crate::pages::favicon,

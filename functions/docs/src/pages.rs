@@ -1,4 +1,4 @@
-//! The document and the two pages that show it.
+//! The document, the two pages that show it, and the page of the diagrams.
 
 use axum::response::Response;
 use chassis::{Input, Problem, reply};
@@ -29,6 +29,33 @@ const REDOC_POLICY: &str = policy!(
     "img-src 'self' data:",
     "worker-src blob:",
 );
+
+/// Pictures of ours, and the script that makes them larger.
+const ARCHITECTURE_POLICY: &str = policy!("style-src 'self'", "img-src 'self'");
+
+/// `GET /architecture`: the diagrams.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get,
+    path = "/architecture",
+    operation_id = "getArchitecture",
+    summary = "See how it is put together",
+    description = "A page for a browser: the system in UML, drawn from what it is made of and what it does.",
+    params(chassis::openapi::Conditions),
+    responses(
+        (
+            status = 200,
+            description = "The page.",
+            body = String, content_type = "text/html",
+            headers(("Cache-Control"), ("ETag"), ("Vary")),
+        ),
+        (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),
+        (status = 412, response = chassis::openapi::PreconditionFailed),
+        chassis::openapi::Failures,
+    ),
+))]
+pub async fn architecture(input: Input) -> Result<Response, Problem> {
+    page(&asset::ARCHITECTURE, input, ARCHITECTURE_POLICY)
+}
 
 /// `GET /docs`: Swagger UI, to read the API and to try it.
 #[cfg_attr(feature = "openapi", utoipa::path(
@@ -142,13 +169,13 @@ pub async fn openapi_yaml(input: Input) -> Result<Response, Problem> {
     path = "/docs/{asset}",
     operation_id = "getAsset",
     summary = "Get an asset of the pages",
-    description = "Script, style or image, under a name that changes with what it names.",
+    description = "Script, style, image or the source of one, under a name that changes with what it names.",
     params(("asset" = String, Path, description = "Its name, as the pages have it.", example = "docs.css"), chassis::openapi::Conditions),
     responses(
         (
             status = 200,
             description = "The asset.",
-            content((String = "text/css"), (String = "text/javascript"), (String = "image/svg+xml")),
+            content((String = "text/css"), (String = "text/javascript"), (String = "text/plain"), (String = "image/svg+xml")),
             headers(("Cache-Control"), ("ETag"), ("Vary")),
         ),
         (status = 304, description = "The client has it already.", headers(("Cache-Control"), ("ETag"), ("Vary"))),

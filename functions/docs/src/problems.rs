@@ -329,7 +329,8 @@ fn whole(title: &str, heading: &str, body: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{} – Kea</title>\n\
          <link rel=\"icon\" href=\"{}\">\n<link rel=\"stylesheet\" href=\"{}\">\n\
-         <nav><a href=\"/\">Kea</a> <a href=\"/docs\">API</a> <a href=\"/problems\">Problems</a></nav>\n\
+         <nav><a href=\"/\">Kea</a> <a href=\"/docs\">API</a> <a href=\"/problems\">Problems</a> \
+         <a href=\"/architecture\">Architecture</a></nav>\n\
          <h1>{heading}</h1>\n{body}\n</html>\n",
         escaped(title),
         asset::ICON_PATH,

@@ -106,7 +106,7 @@ pub fn begin(name: &str, title: &str) -> String {
          <style>\n\
          root {{\n  FontName DejaVu Sans\n  FontSize 13\n  FontColor {text}\n  LineColor {line}\n  LineThickness 1\n  Shadowing 0\n  RoundCorner 0\n}}\n\
          document {{\n  title {{\n    FontSize 17\n    FontStyle bold\n    LineThickness 0\n    Margin 0 0 14 0\n  }}\n}}\n\
-         legend {{\n  FontSize 11\n  BackGroundColor {sheet}\n  LineColor {line}\n  Margin 14 0 0 0\n}}\n\
+         legend {{\n  FontSize 12\n  BackGroundColor {sheet}\n  LineColor {line}\n  Margin 14 0 0 0\n}}\n\
          note {{\n  BackGroundColor {group}\n  FontSize 11\n}}\n\
          arrow {{\n  FontSize 11\n  LineColor {line}\n}}\n\
          component {{\n  BackGroundColor {function}\n}}\n\

@@ -12,6 +12,7 @@ mod process;
 mod project;
 mod readiness;
 mod replay;
+mod scratch;
 mod stores;
 mod test;
 mod tools;
@@ -45,6 +46,7 @@ enum Task {
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
     Faults(faults::Arguments),
+    Scratch(scratch::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -76,5 +78,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments, &interrupt),
+        Task::Scratch(arguments) => scratch::run(arguments, &interrupt),
     }
 }

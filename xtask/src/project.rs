@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -71,6 +71,11 @@ impl Project {
     /// The folder of the tools and of the data that is kept.
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(".kea")
+    }
+
+    /// Where cargo builds to.
+    pub fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Where cargo puts the program `name`, built for development.

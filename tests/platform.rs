@@ -316,6 +316,33 @@ async fn no_event_is_too_strange_to_be_answered() {
 }
 
 #[tokio::test]
+async fn a_path_is_decoded_once_whoever_decodes_it() {
+    let router = Router::new("echo").route(
+        "/things/{id}",
+        get(|axum::extract::Path(id): axum::extract::Path<String>| async { id }),
+    );
+    let handler = Handler::new(router.into_service());
+    let seconds = Duration::from_secs(10);
+    for (target, id) in [
+        ("/things/a-b", "a-b"),
+        ("/things/a%2Db", "a-b"),
+        ("/things/%2541", "%41"),
+        ("/things/%25", "%"),
+        ("/things/%25zz", "%zz"),
+        ("/things/a%20b+c", "a b+c"),
+        ("/things/caf%C3%A9", "café"),
+        ("/things/a%3Fb%23c", "a?b#c"),
+    ] {
+        let request = http::Request::get(target).body(Bytes::new()).unwrap();
+        let decoded = event::routed(&request, "/things/{id}");
+        for event in [event::of(&request), decoded] {
+            let answer = invoke(&handler, event, seconds).await;
+            assert_eq!(answer["body"], id, "{target}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_knows_no_path_that_no_function_declares() {
     let system = System::start().await;
     let client = Client::new(system.gateway.url());

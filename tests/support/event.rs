@@ -1,9 +1,75 @@
-//! HTTP requests as API Gateway's events, and its answers as HTTP responses.
+//! HTTP requests as API Gateway's events, and functions' answers as HTTP responses.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+
+/// The event of a request, in payload v2, as an HTTP API makes it whose `route`
+/// (`/things/{id}`, with any method) the request's path is of.
+///
+/// An HTTP API decodes the path, where `cargo lambda watch` and a function's URL
+/// do not, and takes the cookies out of the headers.
+pub fn routed(request: &Request<Bytes>, route: &str) -> Value {
+    let mut event = of(request);
+    let raw_path = request.uri().path();
+    let path = decoded(raw_path);
+    let mut parameters = Map::new();
+    for (name, value) in route.split('/').zip(raw_path.split('/')) {
+        if let Some(name) = name.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+            parameters.insert(name.to_owned(), decoded(value).into());
+        }
+    }
+    let mut query = Map::<String, Value>::new();
+    for pair in request.uri().query().unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decoded(&value.replace('+', " "));
+        let all = match query.get(name).and_then(Value::as_str) {
+            Some(before) => format!("{before},{value}"),
+            None => value,
+        };
+        if !name.is_empty() {
+            query.insert(decoded(&name.replace('+', " ")), all.into());
+        }
+    }
+
+    let headers = event["headers"].as_object_mut().expect("headers");
+    headers.insert(
+        "x-amzn-trace-id".to_owned(),
+        "Root=1-6922f3c0-5759e988bd862e3fe1be46a9".into(),
+    );
+    headers.insert("x-forwarded-for".to_owned(), "127.0.0.1".into());
+    headers.insert("x-forwarded-port".to_owned(), "443".into());
+    headers.insert("x-forwarded-proto".to_owned(), "https".into());
+    headers.remove("cookie");
+    let cookies = request.headers().get_all("cookie").iter();
+    let cookies: Vec<_> = cookies
+        .flat_map(|value| value.as_bytes().split(|&b| b == b';'))
+        .map(|cookie| String::from_utf8_lossy(cookie.trim_ascii()).into_owned())
+        .collect();
+
+    let key = format!("ANY {route}");
+    event["rawPath"] = path.as_str().into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["requestContext"]["routeKey"] = key.as_str().into();
+    event["routeKey"] = key.into();
+    // What there is none of is left out.
+    for (name, value, is_empty) in [
+        ("cookies", json!(cookies), cookies.is_empty()),
+        ("pathParameters", json!(parameters), parameters.is_empty()),
+        ("queryStringParameters", json!(query), query.is_empty()),
+    ] {
+        if !is_empty {
+            event[name] = value;
+        }
+    }
+    event
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
 
 /// The event of a request, in payload v2, as `cargo lambda watch` makes it: the
 /// path is not decoded, and a body that is no JSON or text is in base64.

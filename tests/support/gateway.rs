@@ -7,15 +7,21 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use axum::{Router, extract::Request, response::IntoResponse, routing::any};
+use axum::{
+    Json, Router,
+    extract::{MatchedPath, Request},
+    response::{IntoResponse, Response},
+    routing::any,
+};
 use bytes::Bytes;
 use chassis::{Event, Handler};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use lambda_http::{Context, LambdaEvent};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
-use crate::event;
+use crate::{event, surfaces::Emulated};
 
 /// What a deployed function has: see `Timeout` in `template.yaml`.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,12 +30,50 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// at a time.
 #[derive(Clone)]
 pub(crate) struct Function {
-    idle: Arc<Mutex<Vec<Handler>>>,
+    idle: Arc<Mutex<Vec<Instance>>>,
     free: Arc<Semaphore>,
 }
 
+/// What runs a function.
+pub(crate) enum Instance {
+    /// This process.
+    Here(Handler),
+    /// A process of its own, under the Runtime Interface Emulator.
+    Emulated(Emulated),
+}
+
+impl From<Handler> for Instance {
+    fn from(handler: Handler) -> Self {
+        Self::Here(handler)
+    }
+}
+
+impl From<Emulated> for Instance {
+    fn from(emulated: Emulated) -> Self {
+        Self::Emulated(emulated)
+    }
+}
+
+impl Instance {
+    async fn invoke(&self, event: Value) -> Value {
+        let handler = match self {
+            Self::Emulated(emulated) => return emulated.invoke(&event).await,
+            Self::Here(handler) => handler,
+        };
+        let deadline = SystemTime::now() + TIMEOUT;
+        let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let mut context = Context::default();
+        context.request_id = uuid::Uuid::now_v7().to_string();
+        context.deadline = u64::try_from(since.as_millis()).unwrap();
+        let payload: Event = serde_json::from_value(event).expect("any JSON is an event");
+        let answer = handler.handle(LambdaEvent::new(payload, context)).await;
+        serde_json::to_value(answer.expect("infallible")).unwrap()
+    }
+}
+
 impl Function {
-    pub(crate) fn new(instances: Vec<Handler>) -> Self {
+    pub(crate) fn new(instances: impl IntoIterator<Item: Into<Instance>>) -> Self {
+        let instances: Vec<_> = instances.into_iter().map(Into::into).collect();
         Self {
             free: Arc::new(Semaphore::new(instances.len())),
             idle: Arc::new(Mutex::new(instances)),
@@ -44,21 +88,15 @@ impl Function {
             .acquire_owned()
             .await
             .expect("never closed");
-        let handler = self.idle.lock().unwrap().pop().expect("as many as permits");
-        let deadline = SystemTime::now() + TIMEOUT;
-        let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let mut context = Context::default();
-        context.request_id = uuid::Uuid::now_v7().to_string();
-        context.deadline = u64::try_from(since.as_millis()).unwrap();
-        let payload: Event = serde_json::from_value(event.clone()).expect("any JSON is an event");
+        let instance = self.idle.lock().unwrap().pop().expect("as many as permits");
+        let event = event.clone();
         // In a task of its own, so that a client that goes away leaves the
         // function running, as a gateway does: the instance is free when it has
         // answered, and not before.
         let idle = self.idle.clone();
         let running = tokio::spawn(async move {
-            let answer = handler.handle(LambdaEvent::new(payload, context)).await;
-            let answer = serde_json::to_value(answer.expect("infallible")).unwrap();
-            idle.lock().unwrap().push(handler);
+            let answer = instance.invoke(event).await;
+            idle.lock().unwrap().push(instance);
             drop(permit);
             answer
         });
@@ -89,7 +127,7 @@ impl Gateway {
         let mut api = Router::new();
         for (path, function) in routes {
             let calls = calls.clone();
-            let handler = any(async move |request: Request| {
+            let handler = any(async move |route: MatchedPath, request: Request| {
                 let target = request
                     .uri()
                     .path_and_query()
@@ -101,13 +139,14 @@ impl Gateway {
                 let (parts, body) = request.into_parts();
                 let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
                 let request = http::Request::from_parts(parts, body);
-                let answer = function.invoke(&event::of(&request)).await;
-                event::response(&answer)
-                    .map(axum::body::Body::from)
-                    .into_response()
+                let event = event::routed(&request, route.as_str());
+                answered(&function.invoke(&event).await)
             });
             api = api.route(&path, handler);
         }
+        let api = api.fallback(async || {
+            (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"})))
+        });
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
             axum::serve(listener, api)
@@ -130,6 +169,17 @@ impl Gateway {
     pub fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
     }
+}
+
+/// The response that an HTTP API makes of what a function gave. What is none,
+/// such as that it took too long, is no business of the client's.
+fn answered(answer: &Value) -> Response {
+    if answer["statusCode"].is_u64() {
+        let response = event::response(answer);
+        return response.map(axum::body::Body::from).into_response();
+    }
+    let body = Json(json!({"message": "Internal Server Error"}));
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
 }
 
 impl Drop for Gateway {

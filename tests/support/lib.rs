@@ -13,6 +13,7 @@ pub mod http_client;
 pub mod recording;
 pub mod redact;
 pub mod replay;
+pub mod surfaces;
 mod system;
 pub mod wire;
 

@@ -302,7 +302,7 @@ impl Settings<'_> {
 }
 
 /// The URL of a store that `cargo xtask test` started.
-fn store(variable: &str) -> String {
+pub(crate) fn store(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
             "{variable} is not set: these tests need a DynamoDB and a MySQL server.\n\

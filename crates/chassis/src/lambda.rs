@@ -25,7 +25,11 @@ use crate::{Problem, Service};
 /// most 10,240 bytes of request line and headers.
 const LONGEST_TARGET: usize = 32 * 1024;
 
-/// What may not stand in a path as it is. A gateway decodes the path before it
+/// The route key of a gateway that hands on whatever comes, as `cargo lambda
+/// watch` and a function's own URL do.
+const ANY_ROUTE: &str = "$default";
+
+/// What may not stand in a path as it is. An HTTP API decodes the path before it
 /// puts it in the event, so anything may be in it.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -140,7 +144,13 @@ fn body(body: Body) -> axum::body::Body {
 /// The event with all put right that `lambda_http` takes for granted, or what
 /// is wrong with it.
 fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2httpRequest>, String> {
-    let path = escape_percent(event.raw_path.as_deref().unwrap_or_default());
+    let path = event.raw_path.as_deref().unwrap_or_default();
+    // An HTTP API whose routes have paths has decoded it, and what it holds now
+    // begins no escape: decoded again, `%2541` would be the letter A.
+    let path = match event.route_key.as_deref() {
+        None | Some("" | ANY_ROUTE) => escape_percent(path),
+        Some(_) => path.replace('%', "%25"),
+    };
     let path = utf8_percent_encode(&path, PATH).to_string();
     let path = if path.starts_with('/') {
         path
@@ -196,7 +206,7 @@ fn fits(host: &str, path: &str) -> bool {
     }
 }
 
-/// Escapes each `%` that begins no escape: the gateway had decoded it.
+/// Escapes each `%` that begins no escape.
 fn escape_percent(path: &str) -> String {
     let mut escaped = String::with_capacity(path.len());
     for (at, c) in path.char_indices() {

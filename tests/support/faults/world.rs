@@ -252,7 +252,7 @@ impl World {
 /// With settings that keep what is acknowledged whatever happens.
 async fn start_mariadb(program: &std::path::Path, folder: &TempDir, port: u16) -> Result<MariaDb> {
     let folder = folder.path().join("mysql");
-    MariaDb::start(program, &folder, port, Durability::Kept, None).await
+    MariaDb::start(program, &folder, port, Durability::Kept).await
 }
 
 /// The Runtime API of Lambda, and the routes to the functions. It does not

@@ -1,7 +1,7 @@
 //! The `DynamoDB` side: a server in this process, a client to any, and tables.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     time::Duration,
 };
@@ -39,9 +39,17 @@ impl Server {
     /// # Errors
     /// The port is taken or the file is no database of this kind.
     pub async fn start(port: u16, file: Option<&Path>) -> Result<Self> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), port, file).await
+    }
+
+    /// The same, on an address of this machine.
+    ///
+    /// # Errors
+    /// As for [`Server::start`], or the address is not this machine's.
+    pub async fn start_on(host: IpAddr, port: u16, file: Option<&Path>) -> Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((host, port)))
             .await
-            .with_context(|| format!("DynamoDB cannot listen on port {port}"))?;
+            .with_context(|| format!("DynamoDB cannot listen on port {port} of {host}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let database = match file {
             None => dynoxide::Database::memory(),

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
@@ -38,6 +39,11 @@ struct Arguments {
     /// Drop what the data folder holds and begin anew
     #[arg(long, requires = "data")]
     fresh: bool,
+
+    /// Address of this machine to listen on, for who cannot reach the loopback
+    /// address: containers reach that of Docker's bridge
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    host: IpAddr,
 
     /// Port of DynamoDB; 0 is a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
@@ -142,7 +148,8 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         }
     } else {
         let file = folder.database()?;
-        let server = dynamodb::Server::start(arguments.dynamodb_port, file.as_deref())
+        let port = arguments.dynamodb_port;
+        let server = dynamodb::Server::start_on(arguments.host, port, file.as_deref())
             .await
             .context("another port is set by --dynamodb-port")?;
         DynamoDb {
@@ -193,7 +200,8 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
              (apt-get install mariadb-server-core; brew install mariadb) \
              or name a MySQL database of your own by --mysql-url",
             )?;
-        let server = MariaDb::start(
+        let server = MariaDb::start_on(
+            arguments.host,
             &program,
             &folder.path.join("mysql"),
             arguments.mysql_port,

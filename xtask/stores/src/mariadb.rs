@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -61,8 +61,7 @@ pub struct Tls {
 
 impl MariaDb {
     /// Starts the server `program` on `port` of the loopback address (0: a free
-    /// one) with its data in `folder`, which is made ready if it is new. It takes
-    /// TLS too where it has something to show.
+    /// one) with its data in `folder`, which is made ready if it is new.
     ///
     /// # Errors
     /// The port is taken, or the server does not start; its last words are in
@@ -72,9 +71,32 @@ impl MariaDb {
         folder: &Path,
         port: u16,
         durability: Durability,
+    ) -> Result<Self> {
+        Self::start_on(
+            Ipv4Addr::LOCALHOST.into(),
+            program,
+            folder,
+            port,
+            durability,
+            None,
+        )
+        .await
+    }
+
+    /// The same, on an address of this machine, and over TLS too where it has
+    /// something to show.
+    ///
+    /// # Errors
+    /// As for [`MariaDb::start`], or the address is not this machine's.
+    pub async fn start_on(
+        host: IpAddr,
+        program: &Path,
+        folder: &Path,
+        port: u16,
+        durability: Durability,
         tls: Option<&Tls>,
     ) -> Result<Self> {
-        let port = free_port(port)?;
+        let address = free_port(host, port)?;
         let installation = Installation::of(program)?;
         fs::create_dir_all(folder.join("tmp"))?;
         if !folder.join("data").exists() {
@@ -84,8 +106,8 @@ impl MariaDb {
                 .context("MariaDB cannot be set up")?;
         }
         let mut server = Self {
-            process: spawn(&installation, folder, port, durability, tls)?,
-            url: format!("mysql://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}"),
+            process: spawn(&installation, folder, address, durability, tls)?,
+            url: format!("mysql://{NAME}:{NAME}@{address}/{NAME}"),
         };
         server
             .answers()
@@ -207,12 +229,13 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
                 .with_context(|| format!("{} cannot be read", file.display()))?,
         );
     }
-    // One statement a line: that is how a bootstrap reads them.
+    // One statement a line: that is how a bootstrap reads them. From which hosts
+    // the user may come is decided by the address that the server listens on.
     let own = format!(
         "\nCREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n\
          FLUSH PRIVILEGES;\n\
-         CREATE USER '{NAME}'@'127.0.0.1' IDENTIFIED BY '{NAME}';\n\
-         GRANT ALL ON *.* TO '{NAME}'@'127.0.0.1' WITH GRANT OPTION;\n"
+         CREATE USER '{NAME}'@'%' IDENTIFIED BY '{NAME}';\n\
+         GRANT ALL ON *.* TO '{NAME}'@'%' WITH GRANT OPTION;\n"
     );
     sql.push_str(&own);
     let script = folder.join("bootstrap.sql");
@@ -245,7 +268,7 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
 fn spawn(
     installation: &Installation,
     folder: &Path,
-    port: u16,
+    address: SocketAddr,
     durability: Durability,
     tls: Option<&Tls>,
 ) -> Result<Guarded> {
@@ -256,8 +279,9 @@ fn spawn(
         // Relative to the data, because the path of a socket must be short.
         .arg("--socket=socket")
         .arg(format!("--pid-file={}", folder.join("pid").display()))
-        .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
-        .arg(format!("--port={port}"))
+        .arg(format!("--bind-address={}", address.ip()))
+        .arg("--skip-name-resolve")
+        .arg(format!("--port={}", address.port()))
         .args([
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
@@ -279,11 +303,11 @@ fn spawn(
     Guarded::spawn(command).context("MariaDB cannot be started")
 }
 
-/// `port` if nothing listens on it, and a free one for 0.
-fn free_port(port: u16) -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .with_context(|| format!("MySQL cannot listen on port {port}"))?;
-    Ok(listener.local_addr()?.port())
+/// `port` of `host` if nothing listens on it, and a free one for 0.
+fn free_port(host: IpAddr, port: u16) -> Result<SocketAddr> {
+    let listener = TcpListener::bind((host, port))
+        .with_context(|| format!("MySQL cannot listen on port {port} of {host}"))?;
+    Ok(listener.local_addr()?)
 }
 
 /// The end of a log, which is where the reason is.

@@ -144,9 +144,8 @@ impl Gateway {
             });
             api = api.route(&path, handler);
         }
-        let api = api.fallback(async || {
-            (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"})))
-        });
+        let api =
+            api.fallback(async || (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"}))));
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move {
             axum::serve(listener, api)

@@ -4,6 +4,7 @@
 mod browser;
 mod conformance;
 mod diagrams;
+mod docker;
 mod environment;
 mod faults;
 mod openapi;
@@ -12,8 +13,11 @@ mod process;
 mod project;
 mod readiness;
 mod replay;
+mod sam;
 mod scratch;
 mod stores;
+mod surfaces;
+mod template;
 mod test;
 mod tools;
 mod up;
@@ -47,6 +51,9 @@ enum Task {
     Break(wires::Arguments),
     Faults(faults::Arguments),
     Scratch(scratch::Arguments),
+    Surfaces(surfaces::Arguments),
+    Package(sam::Package),
+    Sam(sam::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -79,5 +86,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments, &interrupt),
         Task::Scratch(arguments) => scratch::run(arguments, &interrupt),
+        Task::Surfaces(arguments) => surfaces::run(arguments, &interrupt),
+        Task::Package(arguments) => sam::package(arguments, &interrupt),
+        Task::Sam(arguments) => sam::run(arguments, &interrupt),
     }
 }

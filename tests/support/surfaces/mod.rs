@@ -111,6 +111,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
 /// What becomes of each case on one surface.
 async fn judge(cases: &[Case], api: &Api) -> Column {
     let started = Instant::now();
+    eprintln!("surfaces: asking {}", api.kind().name());
     let mut verdicts = Vec::new();
     for case in cases {
         let verdict = case.judge(api).await;

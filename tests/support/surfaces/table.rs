@@ -87,11 +87,11 @@ fn write_text(text: &mut String, cases: &[Case], columns: &[Column]) -> fmt::Res
     };
     let widths: Vec<_> = (0..columns.len()).map(width).collect();
     for (name, cells) in &cells {
-        write!(text, "{name:<first$}")?;
+        let mut line = format!("{name:<first$}");
         for (cell, width) in cells.iter().zip(&widths) {
-            write!(text, "  {cell:<width$}")?;
+            write!(line, "  {cell:<width$}")?;
         }
-        writeln!(text)?;
+        writeln!(text, "{}", line.trim_end())?;
     }
     let differing = differing(cases, columns);
     if !differing.is_empty() {
@@ -211,4 +211,91 @@ fn failures<'c>(cases: &'c [Case], columns: &'c [Column]) -> Vec<(Kind, &'c Case
         })
     };
     columns.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cases() -> Vec<Case> {
+        ["the first", "the second"]
+            .map(|name| Case::new(name, |_| Box::pin(async { Ok(()) })))
+            .into()
+    }
+
+    fn column(kind: Kind, verdicts: [Verdict; 2]) -> Column {
+        Column {
+            kind,
+            verdicts: verdicts.into(),
+            lasted: Duration::from_secs(7),
+        }
+    }
+
+    fn failure() -> Verdict {
+        Verdict::Fail(Box::new(Failure {
+            sent: "GET /\naccept: text/plain".to_owned(),
+            expected: "the body".to_owned(),
+            got: "500".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn a_failing_case_is_seen() {
+        let good = column(Kind::Replay, [Verdict::Pass, Verdict::NotApplicable]);
+        let differing = column(Kind::StartApi, [Verdict::Pass, Verdict::Differs("is slow")]);
+        let bad = column(Kind::Watch, [Verdict::Pass, failure()]);
+        assert!(good.held() && differing.held() && !bad.held());
+        let text = text(&cases(), &[good, differing, bad]);
+        insta::assert_snapshot!(text, @r"
+        case        replay  start-api         watch
+        the first   pass    pass              pass
+        the second  –       differs           FAIL
+        together    1 pass  1 pass, 1 differ  1 pass, 1 FAIL
+        took        7 s     7 s               7 s
+
+        Differs, as named:
+          start-api: is slow (the second)
+
+        Failed:
+
+        watch: the second
+          sent:
+            GET /
+            accept: text/plain
+          expected:
+            the body
+          got:
+            500
+        ");
+    }
+
+    #[test]
+    fn the_table_goes_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("surfaces.md");
+        fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n")).unwrap();
+        let columns = [column(
+            Kind::Watch,
+            [Verdict::Pass, Verdict::Differs("is slow")],
+        )];
+        write(&file, &cases(), &columns).unwrap();
+        write(&file, &cases(), &columns).unwrap();
+        insta::assert_snapshot!(fs::read_to_string(&file).unwrap(), @r"
+        before
+        <!-- made by `cargo xtask surfaces --write` -->
+        | case | watch |
+        |---|---|
+        | the first | pass |
+        | the second | differs |
+        | together | 1 pass, 1 differ |
+        | took | 7 s |
+
+        - **watch** is slow (the second).
+        <!-- end -->
+        after
+        ");
+
+        fs::write(&file, "no place").unwrap();
+        assert!(write(&file, &cases(), &columns).is_err());
+    }
 }

@@ -148,10 +148,7 @@ Resources:
             ("hello", 7, 128)
         );
         assert_eq!(hello.paths, ["/"]);
-        assert_eq!(
-            hello.bootstrap,
-            Path::new("/build/HelloFunction/bootstrap")
-        );
+        assert_eq!(hello.bootstrap, Path::new("/build/HelloFunction/bootstrap"));
         assert_eq!(hello.variables["LEVEL"], "warn");
         assert_eq!(hello.variables["API_URL"], "");
         assert!(hello.variables.contains_key("TABLE"));

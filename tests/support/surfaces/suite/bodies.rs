@@ -13,7 +13,8 @@ const MOST: usize = 256 * 1024;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\x00\xff\xfe";
 
 /// `{}`.
-const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
+const GZIP: &[u8] =
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
 
 const START_API: &str = "answers a body that is no UTF-8 with a 502 of its own";
 
@@ -25,20 +26,21 @@ pub fn cases() -> Vec<Case> {
         case!("an empty body is 400", empty),
         case!("a body of no media type is 415", untyped),
         case!("a body of another media type is 415", mistyped),
-        case!("a binary body is 415", binary).differs(
-            &[Kind::StartApi],
-            START_API,
-            |api| Box::pin(start_api_refuses(api)),
-        ),
-        case!("a binary body that is said to be text or JSON", binary_as_text)
-            .differs(
-                &[Kind::Watch],
-                "answers bytes that are not the text they are said to be with a 500 of its own",
-                |api| Box::pin(watch_refuses(api)),
-            )
-            .differs(&[Kind::StartApi], START_API, |api| {
-                Box::pin(start_api_refuses(api))
-            }),
+        case!("a binary body is 415", binary).differs(&[Kind::StartApi], START_API, |api| {
+            Box::pin(start_api_refuses(api))
+        }),
+        case!(
+            "a binary body that is said to be text or JSON",
+            binary_as_text
+        )
+        .differs(
+            &[Kind::Watch],
+            "answers bytes that are not the text they are said to be with a 500 of its own",
+            |api| Box::pin(watch_refuses(api)),
+        )
+        .differs(&[Kind::StartApi], START_API, |api| {
+            Box::pin(start_api_refuses(api))
+        }),
         case!("a media type with a charset", charset),
         case!("malformed JSON is 400", malformed),
         case!("a patch that is no UTF-8 is 400", no_utf8_patch).differs(
@@ -101,9 +103,10 @@ async fn mistyped(api: &Api) -> Outcome {
         let refused = api.send("POST", "/nosqldata", &headers, "a=1").await?;
         refused.problem(415, "unsupported-media-type")?;
         let refused = api.send("PATCH", &path, &headers, "{}").await?;
-        refused
-            .problem(415, "unsupported-media-type")?
-            .header("accept-patch", "application/merge-patch+json, application/json")?;
+        refused.problem(415, "unsupported-media-type")?.header(
+            "accept-patch",
+            "application/merge-patch+json, application/json",
+        )?;
     }
     Ok(())
 }
@@ -133,7 +136,9 @@ async fn watch_refuses(api: &Api) -> Outcome {
     for (media_type, body) in [("text/plain", PNG), ("application/json", NO_UTF8)] {
         let headers = [("content-type", media_type)];
         let refused = api.send("POST", "/nosqldata", &headers, body).await?;
-        refused.status(500)?.header("content-type", "text/plain; charset=utf-8")?;
+        refused
+            .status(500)?
+            .header("content-type", "text/plain; charset=utf-8")?;
     }
     Ok(())
 }

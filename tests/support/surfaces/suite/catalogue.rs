@@ -36,7 +36,10 @@ async fn made(api: &Api) -> Outcome {
         )?;
     let read = api.get(&path).await?;
     read.status(200)?.header("etag", &etag)?;
-    read.that(read.body() == made.body(), "what was answered when it was made")?;
+    read.that(
+        read.body() == made.body(),
+        "what was answered when it was made",
+    )?;
     Ok(())
 }
 
@@ -62,7 +65,9 @@ async fn patched(api: &Api) -> Outcome {
     let (path, _) = make(api, &product(api)).await?;
     let headers = [("content-type", "application/merge-patch+json")];
     let patch = json!({"description": "Of stoneware", "attributes": {"litres": 0.3}});
-    let patched = api.send("PATCH", &path, &headers, patch.to_string()).await?;
+    let patched = api
+        .send("PATCH", &path, &headers, patch.to_string())
+        .await?;
     patched
         .status(200)?
         .member("/description", "Of stoneware")?
@@ -80,7 +85,8 @@ async fn deleted(api: &Api) -> Outcome {
     let deleted = api.send("DELETE", &path, &[], "").await?;
     deleted.status(204)?.empty()?;
     let read = api.get(&path).await?;
-    read.problem(404, "not-found")?.member("/instance", path.as_str())?;
+    read.problem(404, "not-found")?
+        .member("/instance", path.as_str())?;
     let again = api.send("DELETE", &path, &[], "").await?;
     again.problem(404, "not-found")?;
     Ok(())
@@ -102,7 +108,11 @@ async fn paged(api: &Api) -> Outcome {
         page.status(200)?.member("/message", "NoSql Data")?;
         let json = page.value_of_json()?;
         let items = json["items"].as_array().cloned().unwrap_or_default();
-        found.extend(items.iter().filter_map(|it| Some(it["id"].as_str()?.to_owned())));
+        found.extend(
+            items
+                .iter()
+                .filter_map(|it| Some(it["id"].as_str()?.to_owned())),
+        );
         let Some(cursor) = json["nextCursor"].as_str() else {
             found.sort();
             made.sort();
@@ -120,7 +130,9 @@ async fn batch(api: &Api) -> Outcome {
     let (id, none) = (made.text_at("/id")?, api.unique());
     // As it is and with the comma escaped.
     for comma in [",", "%2C"] {
-        let batch = api.get(&format!("/nosqldata?ids={none}{comma}{id}")).await?;
+        let batch = api
+            .get(&format!("/nosqldata?ids={none}{comma}{id}"))
+            .await?;
         batch
             .status(200)?
             .member("/items/0/id", id.as_str())?
@@ -146,7 +158,9 @@ async fn not_modified(api: &Api) -> Outcome {
         let read = api.get_with(&path, &[("if-none-match", known)]).await?;
         read.status(304)?.header("etag", etag)?.empty()?;
     }
-    let changed = api.get_with(&path, &[("if-none-match", "\"other\"")]).await?;
+    let changed = api
+        .get_with(&path, &[("if-none-match", "\"other\"")])
+        .await?;
     changed.status(200)?;
     let malformed = api.get_with(&path, &[("if-none-match", "other")]).await?;
     malformed.faults(400, "malformed-request", &["If-None-Match"])?;
@@ -179,14 +193,22 @@ async fn once(api: &Api) -> Outcome {
         .await?;
     first.status(201)?.header("idempotency-replayed", "")?;
     let again = api
-        .json("POST", "/nosqldata", &[("idempotency-key", &quoted)], &product)
+        .json(
+            "POST",
+            "/nosqldata",
+            &[("idempotency-key", &quoted)],
+            &product,
+        )
         .await?;
     again
         .status(201)?
         .header("idempotency-replayed", "true")?
         .header("location", first.value("location"))?
         .header("etag", first.value("etag"))?
-        .that(again.body() == first.body(), "the first answer, byte for byte")?;
+        .that(
+            again.body() == first.body(),
+            "the first answer, byte for byte",
+        )?;
     let mut other = product;
     other["name"] = "Another".into();
     let refused = api
@@ -194,7 +216,12 @@ async fn once(api: &Api) -> Outcome {
         .await?;
     refused.problem(422, "invalid-request")?;
     let malformed = api
-        .json("POST", "/nosqldata", &[("idempotency-key", "\"half")], &other)
+        .json(
+            "POST",
+            "/nosqldata",
+            &[("idempotency-key", "\"half")],
+            &other,
+        )
         .await?;
     malformed.faults(400, "malformed-request", &["Idempotency-Key"])?;
     Ok(())

@@ -35,11 +35,17 @@ async fn cookies(api: &Api) -> Outcome {
 }
 
 async fn several_lines(api: &Api) -> Outcome {
-    let accept = [("accept", "application/json;q=0.1"), ("accept", "text/plain")];
+    let accept = [
+        ("accept", "application/json;q=0.1"),
+        ("accept", "text/plain"),
+    ];
     let text = api.get_with("/", &accept).await?;
     text.status(200)?.text("Hello KEA!")?;
     let (path, made) = make(api, &product(api)).await?;
-    let known = [("if-none-match", "\"a\""), ("if-none-match", made.value("etag"))];
+    let known = [
+        ("if-none-match", "\"a\""),
+        ("if-none-match", made.value("etag")),
+    ];
     let read = api.get_with(&path, &known).await?;
     read.status(304)?;
     Ok(())
@@ -47,7 +53,11 @@ async fn several_lines(api: &Api) -> Outcome {
 
 async fn first_line(api: &Api) -> Outcome {
     for (first, second, body) in [
-        ("application/json", "text/plain", r#"{"message":"Hello Kea"}"#),
+        (
+            "application/json",
+            "text/plain",
+            r#"{"message":"Hello Kea"}"#,
+        ),
         ("text/plain", "application/json", "Hello KEA!"),
     ] {
         let accept = [("accept", first), ("accept", second)];
@@ -96,7 +106,9 @@ async fn deadline(api: &Api) -> Outcome {
         let answer = api.get_with("/nosqldata?limit=1", &headers).await?;
         answer.status(200)?;
     }
-    let none = api.get_with("/nosqldata", &[("x-request-deadline", "0")]).await?;
+    let none = api
+        .get_with("/nosqldata", &[("x-request-deadline", "0")])
+        .await?;
     none.problem(503, "service-unavailable")?;
     Ok(())
 }

@@ -66,3 +66,37 @@ async fn place(api: &Api, quantity: u32) -> Outcome<(String, Answer)> {
     placed.status(201)?;
     Ok((placed.value("location").to_owned(), placed))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use axum::{Router, http::StatusCode};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::surfaces::{Kind, Verdict};
+
+    /// What is asked of such a server is asked in vain.
+    #[tokio::test]
+    async fn no_case_passes_where_nothing_is_right() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
+        tokio::spawn(async move { axum::serve(listener, teapot).await });
+        for kind in [Kind::Replay, Kind::Watch, Kind::StartApi, Kind::Deployed] {
+            let api = Api::new(kind, &url, None);
+            for case in all() {
+                let verdict = case.judge(&api).await;
+                let failed = matches!(verdict, Verdict::Fail(_) | Verdict::NotApplicable);
+                assert!(failed, "{}: {verdict:?}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let names: HashSet<_> = all().into_iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), all().len());
+    }
+}

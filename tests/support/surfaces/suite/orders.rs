@@ -34,7 +34,10 @@ async fn placed(api: &Api) -> Outcome {
         )?;
     let read = api.get(&path).await?;
     read.status(200)?.header("etag", placed.value("etag"))?;
-    read.that(read.body() == placed.body(), "what was answered when it was placed")?;
+    read.that(
+        read.body() == placed.body(),
+        "what was answered when it was placed",
+    )?;
     Ok(())
 }
 
@@ -164,6 +167,9 @@ async fn once(api: &Api) -> Outcome {
         .status(201)?
         .header("idempotency-replayed", "true")?
         .header("location", first.value("location"))?
-        .that(again.body() == first.body(), "the first answer, byte for byte")?;
+        .that(
+            again.body() == first.body(),
+            "the first answer, byte for byte",
+        )?;
     Ok(())
 }

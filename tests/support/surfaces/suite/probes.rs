@@ -47,7 +47,10 @@ async fn operating_system(api: &Api) -> Outcome {
         .member("/message", message)?
         .member("/system", "Linux")?
         .that(!told.text_at("/release")?.is_empty(), "a release")?
-        .that(!told.text_at("/architecture")?.is_empty(), "an architecture")?;
+        .that(
+            !told.text_at("/architecture")?.is_empty(),
+            "an architecture",
+        )?;
     let text = api.get_with("/oscheck", &TEXT).await?;
     text.status(200)?.text(message)?;
     Ok(())

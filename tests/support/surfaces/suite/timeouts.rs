@@ -15,9 +15,16 @@ const RECOVERY: Duration = Duration::from_secs(30);
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!("a store that hangs is a 503 before the time-out", hanging_store)
-            .only(Kind::Emulator),
-        case!("a function that overruns is ended and started anew", overrun).only(Kind::Emulator),
+        case!(
+            "a store that hangs is a 503 before the time-out",
+            hanging_store
+        )
+        .only(Kind::Emulator),
+        case!(
+            "a function that overruns is ended and started anew",
+            overrun
+        )
+        .only(Kind::Emulator),
     ]
 }
 
@@ -41,7 +48,10 @@ async fn overrun(api: &Api) -> Outcome {
     let before = api.get("/").await?;
     before.status(200)?;
     let halted = emulator.halt("hello");
-    before.that(halted == 1, format_args!("one process to halt, not {halted}"))?;
+    before.that(
+        halted == 1,
+        format_args!("one process to halt, not {halted}"),
+    )?;
     let started = Instant::now();
     let ended = api.get("/").await?;
     // It does nothing at all, so nothing but the emulator can end it.
@@ -54,7 +64,10 @@ async fn overrun(api: &Api) -> Outcome {
         )?;
     let said = emulator.last("hello");
     let timed_out = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-    ended.that(said.contains(&timed_out), format_args!("{timed_out}, not {said}"))?;
+    ended.that(
+        said.contains(&timed_out),
+        format_args!("{timed_out}, not {said}"),
+    )?;
     recovers(api, "/", 200).await
 }
 

@@ -1,0 +1,394 @@
+//! `cargo xtask surfaces`.
+
+use std::{
+    env,
+    fs::{self, File},
+    net::{IpAddr, TcpListener},
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use programs::{Guarded, guard};
+
+use crate::{
+    docker::{self, Engine, Found},
+    environment,
+    process::{self, Interrupt, step},
+    project::Project,
+    sam::{Architecture, Sam},
+    stores::{Stores, Urls},
+    test::exit_code,
+    tools,
+};
+
+/// How long a surface may take to be there. `up` may have to build first.
+const READY: Duration = Duration::from_mins(20);
+
+/// How long `sam local` may take to stop its containers.
+const SAM_GRACE: Duration = Duration::from_secs(20);
+
+/// Where containers find this machine.
+const HOST: &str = "host.docker.internal";
+
+/// Put the same cases through every way of using the bundle
+///
+/// Runs one suite against each surface and prints a table of what came of it:
+/// `replay` (events, in process), `watch` (`cargo lambda watch`), `emulator` (the
+/// release programs under the Lambda Runtime Interface Emulator), `start-api`
+/// (`sam build` and `sam local start-api`, which need Docker), and a deployment
+/// that is given by its URL. The local ones run on throw-away stores. Ends with
+/// an error if a case fails on any. docs/surfaces.md tells more.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only these [default: all four, or none with --url]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    surface: Vec<Surface>,
+
+    /// A deployment, too: the suite makes products and orders of its own in it,
+    /// and deletes the products
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    url: Option<String>,
+
+    /// Only the cases whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// Fail where there is no Docker for start-api, as where that is named
+    #[arg(long)]
+    require: bool,
+
+    /// Write the table to docs/surfaces.md too
+    #[arg(long)]
+    write: bool,
+}
+
+/// A surface that runs on this machine.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Surface {
+    Replay,
+    Watch,
+    Emulator,
+    StartApi,
+}
+
+const ALL: [Surface; 4] = [
+    Surface::Replay,
+    Surface::Watch,
+    Surface::Emulator,
+    Surface::StartApi,
+];
+
+pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let folder = project.own_folder().join("surfaces");
+    fs::create_dir_all(&folder)?;
+    let mut times = Times::default();
+
+    let engine = arguments.engine(&folder, interrupt)?;
+    let has_docker = engine.is_some();
+    let chosen = |surface| match surface {
+        Surface::StartApi => has_docker,
+        other => arguments.surfaces().contains(&other),
+    };
+    let local = ALL.into_iter().any(chosen);
+    let built = chosen(Surface::Emulator) || chosen(Surface::StartApi);
+
+    step(format_args!("Building the suite"));
+    let mut build = process::cargo();
+    build
+        .args(["build", "--bin", "surfaces"])
+        .args(local.then_some(["--bin", "stores"]).into_iter().flatten())
+        .current_dir(&project.root);
+    if chosen(Surface::Watch) {
+        // As `up` does, which finds it done.
+        build.args(project.functions().flat_map(|name| ["--bin", name]));
+    }
+    process::succeed(build, "the build", interrupt)?;
+    times.add("the build of the suite");
+
+    let architecture = Architecture::here();
+    let output = folder.join("build");
+    let mut sam = None;
+    let mut bootstraps = Vec::new();
+    if built {
+        let tool = Sam::install(&project, true, interrupt)?;
+        times.add("the tools");
+        for function in tool.build(&project, architecture?, &output, interrupt)? {
+            bootstraps.push(output.join(function.id).join("bootstrap"));
+        }
+        times.add("sam build");
+        sam = Some(tool);
+    }
+    let engine = match engine {
+        Some(engine) => {
+            let image = engine.image(Architecture::here()?, &bootstraps, &folder, interrupt)?;
+            arguments.usable(engine, image)?
+        }
+        None => None,
+    };
+
+    let mut stores = None;
+    if local {
+        let host = engine.as_ref().map(Engine::host).transpose()?;
+        stores = Some(start_stores(&project, host, interrupt)?);
+        times.add("the stores");
+    }
+    let mut suite = guard::command(&project.program("surfaces"), process::GRACE);
+    suite.arg("--logs").arg(&folder);
+    let mut watch = None;
+    let mut start_api = None;
+    if let Some(stores) = &stores {
+        stores.tell(&mut suite);
+        if chosen(Surface::Replay) {
+            suite.arg("--replay");
+        }
+        if chosen(Surface::Watch) {
+            let (running, url) = start_watch(&project, &folder, &stores.urls, interrupt)?;
+            watch = Some(running);
+            suite.args(["--watch", &url]);
+            times.add("cargo xtask up");
+        }
+        if let Some(sam) = sam.as_ref().filter(|_| chosen(Surface::Emulator)) {
+            suite.arg("--emulator").arg(&output);
+            let program = sam.emulator(Architecture::here()?)?;
+            suite.arg("--emulator-program").arg(program);
+        }
+        if let (Some(sam), Some(engine)) = (&sam, &engine) {
+            let files = Files {
+                build: &output,
+                folder: &folder,
+            };
+            let urls = &stores.urls;
+            let (running, url) =
+                start_start_api(&project, sam, &files, urls, engine.host()?, interrupt)?;
+            start_api = Some(running);
+            suite.args(["--start-api", &url]);
+            times.add("sam local start-api");
+        }
+    }
+    if let Some(url) = &arguments.url {
+        suite.args(["--url", url]);
+    }
+    if let Some(only) = &arguments.only {
+        suite.args(["--only", only]);
+    }
+    if arguments.write {
+        suite
+            .arg("--write")
+            .arg(project.root.join("docs/surfaces.md"));
+    }
+    step(format_args!("Asking; the logs are in {}", folder.display()));
+    let status = process::run(suite, interrupt)?;
+    times.add("the suite");
+
+    // What uses the stores and the engine goes first.
+    drop((watch, start_api));
+    drop((stores, engine));
+    times.add("the end");
+    times.tell();
+    Ok(exit_code(status))
+}
+
+impl Arguments {
+    fn surfaces(&self) -> &[Surface] {
+        match (&self.surface[..], &self.url) {
+            ([], Some(_)) => &[],
+            ([], None) => &ALL,
+            (some, _) => some,
+        }
+    }
+
+    /// The engine, if `start-api` is to be checked and can be.
+    fn engine(&self, logs: &Path, interrupt: &Interrupt) -> Result<Option<Engine>> {
+        if !self.surfaces().contains(&Surface::StartApi) {
+            return Ok(None);
+        }
+        match Engine::find(logs, interrupt)? {
+            Found::Engine(engine) => Ok(Some(engine)),
+            Found::None(why) => self.without_start_api(&why),
+        }
+    }
+
+    /// The engine, if there is an image for it.
+    fn usable(&self, engine: Engine, image: Result<String, String>) -> Result<Option<Engine>> {
+        match image {
+            Ok(image) => {
+                step(format_args!("start-api runs the functions in {image}"));
+                Ok(Some(engine))
+            }
+            Err(why) => self.without_start_api(&why),
+        }
+    }
+
+    /// Says that start-api is not checked, or fails if it has to be.
+    fn without_start_api(&self, why: &str) -> Result<Option<Engine>> {
+        if self.require || self.surface.contains(&Surface::StartApi) {
+            bail!("start-api cannot be checked: {why}; {}", docker::HINT);
+        }
+        step(format_args!(
+            "NOT CHECKED: start-api, since {why}; {}",
+            docker::HINT
+        ));
+        Ok(None)
+    }
+}
+
+/// How long each part took.
+struct Times {
+    last: Instant,
+    parts: Vec<(&'static str, u64)>,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            last: Instant::now(),
+            parts: Vec::new(),
+        }
+    }
+}
+
+impl Times {
+    fn add(&mut self, part: &'static str) {
+        self.parts.push((part, self.last.elapsed().as_secs()));
+        self.last = Instant::now();
+    }
+
+    fn tell(&self) {
+        let parts: Vec<_> = (self.parts.iter())
+            .filter(|(_, seconds)| *seconds > 0)
+            .map(|(part, seconds)| format!("{part} {seconds} s"))
+            .collect();
+        step(format_args!("Took: {}", parts.join(", ")));
+    }
+}
+
+fn start_stores(project: &Project, host: Option<IpAddr>, interrupt: &Interrupt) -> Result<Stores> {
+    let mariadbd = tools::mariadbd(interrupt)?;
+    step(format_args!("Starting throw-away stores"));
+    let mut options = vec!["--mariadbd".to_owned(), mariadbd.display().to_string()];
+    if let Some(host) = host {
+        options.extend(["--host".to_owned(), host.to_string()]);
+    }
+    Stores::start(&project.program("stores"), &options, interrupt)
+}
+
+/// The system as one runs it on one's own machine, and its URL.
+fn start_watch(
+    project: &Project,
+    folder: &Path,
+    urls: &Urls,
+    interrupt: &Interrupt,
+) -> Result<(Guarded, String)> {
+    let port = free_port("127.0.0.1")?;
+    let url = format!("http://127.0.0.1:{port}");
+    step(format_args!("Starting cargo xtask up"));
+    let log = folder.join("watch.log");
+    let output = File::create(&log)?;
+    let mut up = guard::command(&env::current_exe()?, process::GRACE);
+    up.args(["up", "--port", &port.to_string()])
+        .args(["--dynamodb-url", &urls.dynamodb, "--mysql-url", &urls.mysql])
+        .current_dir(&project.root)
+        .stdout(output.try_clone()?)
+        .stderr(output);
+    let mut up = Guarded::spawn(up)?;
+    let what = format!("cargo xtask up, whose words are in {},", log.display());
+    wait(&format!("{url}/health"), &what, &mut up, interrupt)?;
+    Ok((up, url))
+}
+
+/// Where things are that `sam local` is told of.
+struct Files<'f> {
+    build: &'f Path,
+    folder: &'f Path,
+}
+
+/// What was built, as `sam local` serves it, and its URL. It listens where the
+/// functions in its containers reach each other through it.
+fn start_start_api(
+    project: &Project,
+    sam: &Sam,
+    files: &Files<'_>,
+    urls: &Urls,
+    host: IpAddr,
+    interrupt: &Interrupt,
+) -> Result<(Guarded, String)> {
+    let port = free_port(&host.to_string())?;
+    let url = format!("http://{host}:{port}");
+    step(format_args!("Starting sam local start-api"));
+
+    let inside = |url: &str| url.replacen(&host.to_string(), HOST, 1);
+    let stores = Urls {
+        dynamodb: inside(&urls.dynamodb),
+        mysql: inside(&urls.mysql),
+    };
+    let variables = environment::of_the_functions(project, &inside(&url), &stores, false);
+    let variables: serde_json::Map<_, _> = (variables.into_iter())
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let environment = files.folder.join("environment.json");
+    let text = serde_json::json!({ "Parameters": variables }).to_string();
+    fs::write(&environment, text)?;
+
+    let log = files.folder.join("start-api.log");
+    let output = File::create(&log)?;
+    let mut serve = guard::command(&sam.program(), SAM_GRACE);
+    sam.tell(&mut serve);
+    serve
+        .args(["local", "start-api", "--template"])
+        .arg(files.build.join("template.yaml"))
+        .arg("--parameter-overrides")
+        .arg(format!("Architecture={}", Architecture::here()?.name()))
+        .arg("--env-vars")
+        .arg(environment)
+        .args(["--host", &host.to_string(), "--port", &port.to_string()])
+        .args(["--skip-pull-image", "--warm-containers", "EAGER"])
+        .args(["--add-host", &format!("{HOST}:host-gateway")])
+        // It hands these on to the functions.
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+        ])
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_SESSION_TOKEN")
+        .current_dir(&project.root)
+        .stdout(output.try_clone()?)
+        .stderr(output);
+    let mut serve = Guarded::spawn(serve)?;
+    let what = format!("sam local start-api, whose words are in {},", log.display());
+    wait(&format!("{url}/health"), &what, &mut serve, interrupt)?;
+    Ok((serve, url))
+}
+
+fn free_port(host: &str) -> Result<u16> {
+    Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
+}
+
+/// Waits until the URL is answered with a success.
+fn wait(url: &str, what: &str, server: &mut Guarded, interrupt: &Interrupt) -> Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .proxy(None)
+        .build()
+        .into();
+    let deadline = Instant::now() + READY;
+    while let Err(answer) = agent.get(url).call() {
+        if let Some(status) = server.try_wait()? {
+            bail!("{what} ended ({status})");
+        }
+        if Instant::now() >= deadline {
+            return Err(answer).with_context(|| format!("{what} does not get ready"));
+        }
+        interrupt.pause()?;
+    }
+    Ok(())
+}
+
+fn http_url(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("http://") || text.starts_with("https://");
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it must begin with http:// or https://".to_owned())
+}

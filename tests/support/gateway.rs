@@ -39,7 +39,7 @@ pub(crate) enum Instance {
     /// This process.
     Here(Handler),
     /// A process of its own, under the Runtime Interface Emulator.
-    Emulated(Emulated),
+    Emulated(Box<Emulated>),
 }
 
 impl From<Handler> for Instance {
@@ -50,7 +50,7 @@ impl From<Handler> for Instance {
 
 impl From<Emulated> for Instance {
     fn from(emulated: Emulated) -> Self {
-        Self::Emulated(emulated)
+        Self::Emulated(Box::new(emulated))
     }
 }
 

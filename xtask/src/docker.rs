@@ -25,7 +25,7 @@ const START: Duration = Duration::from_mins(1);
 const STOP: Duration = Duration::from_secs(30);
 
 /// How long an image may take to come.
-const PULL: Duration = Duration::from_mins(10);
+const PULL: Duration = Duration::from_mins(5);
 
 /// What marks an image that was made here.
 const STAND_IN: &str = "kea.stand-in";
@@ -69,12 +69,10 @@ impl Engine {
             }
             step(format_args!("Starting dockerd"));
             let log = logs.join("dockerd.log");
-            match start(&docker, &dockerd, &log, interrupt)? {
-                Some(started) => daemon = Some(started),
-                None => {
-                    let why = format!("dockerd does not start; see {}", log.display());
-                    return Ok(Found::None(why));
-                }
+            daemon = start(&docker, &dockerd, &log, interrupt)?;
+            if daemon.is_none() {
+                let why = format!("dockerd does not start; see {}", log.display());
+                return Ok(Found::None(why));
             }
         }
         let mut engine = Self {
@@ -222,9 +220,7 @@ impl Engine {
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
-}
 
-impl Engine {
     /// Removes SAM's containers that were not there before, if it left any.
     pub fn clean_up(&self) {
         let before = &self.containers;

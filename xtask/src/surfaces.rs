@@ -4,8 +4,8 @@ use std::{
     env,
     fs::{self, File},
     net::{IpAddr, TcpListener},
-    path::Path,
-    process::ExitCode,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
@@ -87,108 +87,89 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let mut times = Times::default();
 
     let engine = arguments.engine(&folder, interrupt)?;
-    let has_docker = engine.is_some();
-    let chosen = |surface| match surface {
-        Surface::StartApi => has_docker,
-        other => arguments.surfaces().contains(&other),
-    };
-    let local = ALL.into_iter().any(chosen);
-    let built = chosen(Surface::Emulator) || chosen(Surface::StartApi);
-
-    step(format_args!("Building the suite"));
-    let mut build = process::cargo();
-    build
-        .args(["build", "--bin", "surfaces"])
-        .args(local.then_some(["--bin", "stores"]).into_iter().flatten())
-        .current_dir(&project.root);
-    if chosen(Surface::Watch) {
-        // As `up` does, which finds it done.
-        build.args(project.functions().flat_map(|name| ["--bin", name]));
-    }
-    process::succeed(build, "the build", interrupt)?;
+    let mut chosen = arguments.surfaces().to_vec();
+    chosen.retain(|&it| it != Surface::StartApi || engine.is_some());
+    let chosen = |surface| chosen.contains(&surface);
+    build(
+        &project,
+        ALL.into_iter().any(chosen),
+        chosen(Surface::Watch),
+        interrupt,
+    )?;
     times.add("the build of the suite");
 
-    let architecture = Architecture::here();
-    let output = folder.join("build");
-    let mut sam = None;
-    let mut bootstraps = Vec::new();
-    if built {
-        let tool = Sam::install(&project, true, interrupt)?;
-        times.add("the tools");
-        for function in tool.build(&project, architecture?, &output, interrupt)? {
-            bootstraps.push(output.join(function.id).join("bootstrap"));
-        }
-        times.add("sam build");
-        sam = Some(tool);
+    let mut release = None;
+    if chosen(Surface::Emulator) || chosen(Surface::StartApi) {
+        release = Some(Release::build(&project, &folder, interrupt)?);
+        times.add("sam build, with its tools");
     }
-    let engine = match engine {
-        Some(engine) => {
-            let image = engine.image(Architecture::here()?, &bootstraps, &folder, interrupt)?;
+    let engine = match (engine, &release) {
+        (Some(engine), Some(release)) => {
+            let bootstraps = &release.bootstraps;
+            let image = engine.image(release.architecture, bootstraps, &folder, interrupt)?;
             arguments.usable(engine, image)?
         }
-        None => None,
+        _ => None,
     };
 
+    let mut suite = arguments.suite(&project, &folder);
     let mut stores = None;
-    if local {
+    if ALL.into_iter().any(chosen) {
         let host = engine.as_ref().map(Engine::host).transpose()?;
-        stores = Some(start_stores(&project, host, interrupt)?);
+        let started = start_stores(&project, host, interrupt)?;
+        started.tell(&mut suite);
+        stores = Some(started);
         times.add("the stores");
     }
-    let mut suite = guard::command(&project.program("surfaces"), process::GRACE);
-    suite.arg("--logs").arg(&folder);
-    let mut watch = None;
-    let mut start_api = None;
-    if let Some(stores) = &stores {
-        stores.tell(&mut suite);
+    let mut servers = Vec::new();
+    if let Some(Stores { urls, .. }) = &stores {
         if chosen(Surface::Replay) {
             suite.arg("--replay");
         }
         if chosen(Surface::Watch) {
-            let (running, url) = start_watch(&project, &folder, &stores.urls, interrupt)?;
-            watch = Some(running);
+            let (server, url) = start_watch(&project, &folder, urls, interrupt)?;
+            servers.push(server);
             suite.args(["--watch", &url]);
             times.add("cargo xtask up");
         }
-        if let Some(sam) = sam.as_ref().filter(|_| chosen(Surface::Emulator)) {
-            suite.arg("--emulator").arg(&output);
-            let program = sam.emulator(Architecture::here()?)?;
+        if let Some(release) = release.as_ref().filter(|_| chosen(Surface::Emulator)) {
+            let program = release.sam.emulator(release.architecture)?;
+            suite.arg("--emulator").arg(&release.output);
             suite.arg("--emulator-program").arg(program);
         }
-        if let (Some(sam), Some(engine)) = (&sam, &engine) {
-            let files = Files {
-                build: &output,
-                folder: &folder,
-            };
-            let urls = &stores.urls;
-            let (running, url) =
-                start_start_api(&project, sam, &files, urls, engine.host()?, interrupt)?;
-            start_api = Some(running);
+        if let (Some(release), Some(engine)) = (&release, &engine) {
+            let host = engine.host()?;
+            let (server, url) = release.start_api(&project, &folder, urls, host, interrupt)?;
+            servers.push(server);
             suite.args(["--start-api", &url]);
             times.add("sam local start-api");
         }
-    }
-    if let Some(url) = &arguments.url {
-        suite.args(["--url", url]);
-    }
-    if let Some(only) = &arguments.only {
-        suite.args(["--only", only]);
-    }
-    if arguments.write {
-        suite
-            .arg("--write")
-            .arg(project.root.join("docs/surfaces.md"));
     }
     step(format_args!("Asking; the logs are in {}", folder.display()));
     let status = process::run(suite, interrupt)?;
     times.add("the suite");
 
     // What uses the stores and the engine goes first.
-    drop((watch, start_api));
+    drop(servers);
     drop((stores, engine));
     times.add("the end");
     times.tell();
     Ok(exit_code(status))
+}
+
+/// Builds the suite and what it runs on, for development.
+fn build(project: &Project, stores: bool, watch: bool, interrupt: &Interrupt) -> Result<()> {
+    step(format_args!("Building the suite"));
+    let mut build = process::cargo();
+    build
+        .args(["build", "--bin", "surfaces"])
+        .args(stores.then_some(["--bin", "stores"]).into_iter().flatten())
+        .current_dir(&project.root);
+    if watch {
+        // As `up` does, which finds it done.
+        build.args(project.functions().flat_map(|name| ["--bin", name]));
+    }
+    process::succeed(build, "the build", interrupt)
 }
 
 impl Arguments {
@@ -198,6 +179,23 @@ impl Arguments {
             ([], None) => &ALL,
             (some, _) => some,
         }
+    }
+
+    /// The program of the suite, told all that does not depend on what runs.
+    fn suite(&self, project: &Project, logs: &Path) -> Command {
+        let mut suite = guard::command(&project.program("surfaces"), process::GRACE);
+        suite.arg("--logs").arg(logs);
+        if let Some(url) = &self.url {
+            suite.args(["--url", url]);
+        }
+        if let Some(only) = &self.only {
+            suite.args(["--only", only]);
+        }
+        if self.write {
+            let file = project.root.join("docs/surfaces.md");
+            suite.arg("--write").arg(file);
+        }
+        suite
     }
 
     /// The engine, if `start-api` is to be checked and can be.
@@ -299,67 +297,90 @@ fn start_watch(
     Ok((up, url))
 }
 
-/// Where things are that `sam local` is told of.
-struct Files<'f> {
-    build: &'f Path,
-    folder: &'f Path,
+/// What `sam build` built for this machine.
+struct Release {
+    sam: Sam,
+    architecture: Architecture,
+    /// The folder.
+    output: PathBuf,
+    /// The programs.
+    bootstraps: Vec<PathBuf>,
 }
 
-/// What was built, as `sam local` serves it, and its URL. It listens where the
-/// functions in its containers reach each other through it.
-fn start_start_api(
-    project: &Project,
-    sam: &Sam,
-    files: &Files<'_>,
-    urls: &Urls,
-    host: IpAddr,
-    interrupt: &Interrupt,
-) -> Result<(Guarded, String)> {
-    let port = free_port(&host.to_string())?;
-    let url = format!("http://{host}:{port}");
-    step(format_args!("Starting sam local start-api"));
+impl Release {
+    /// Into a folder of its own, so that what is to be deployed stays.
+    fn build(project: &Project, folder: &Path, interrupt: &Interrupt) -> Result<Self> {
+        let sam = Sam::install(project, true, interrupt)?;
+        let architecture = Architecture::here()?;
+        let output = folder.join("build");
+        let functions = sam.build(project, architecture, &output, interrupt)?;
+        let bootstraps = functions
+            .iter()
+            .map(|it| output.join(&it.id).join("bootstrap"));
+        Ok(Self {
+            bootstraps: bootstraps.collect(),
+            sam,
+            architecture,
+            output,
+        })
+    }
 
-    let inside = |url: &str| url.replacen(&host.to_string(), HOST, 1);
-    let stores = Urls {
-        dynamodb: inside(&urls.dynamodb),
-        mysql: inside(&urls.mysql),
-    };
-    let variables = environment::of_the_functions(project, &inside(&url), &stores, false);
-    let variables: serde_json::Map<_, _> = (variables.into_iter())
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    let environment = files.folder.join("environment.json");
-    let text = serde_json::json!({ "Parameters": variables }).to_string();
-    fs::write(&environment, text)?;
+    /// It, as `sam local` serves it, and its URL. It listens where the functions
+    /// in its containers reach each other through it.
+    fn start_api(
+        &self,
+        project: &Project,
+        folder: &Path,
+        urls: &Urls,
+        host: IpAddr,
+        interrupt: &Interrupt,
+    ) -> Result<(Guarded, String)> {
+        step(format_args!("Starting sam local start-api"));
+        let port = free_port(&host.to_string())?;
+        let url = format!("http://{host}:{port}");
 
-    let log = files.folder.join("start-api.log");
-    let output = File::create(&log)?;
-    let mut serve = guard::command(&sam.program(), SAM_GRACE);
-    sam.tell(&mut serve);
-    serve
-        .args(["local", "start-api", "--template"])
-        .arg(files.build.join("template.yaml"))
-        .arg("--parameter-overrides")
-        .arg(format!("Architecture={}", Architecture::here()?.name()))
-        .arg("--env-vars")
-        .arg(environment)
-        .args(["--host", &host.to_string(), "--port", &port.to_string()])
-        .args(["--skip-pull-image", "--warm-containers", "EAGER"])
-        .args(["--add-host", &format!("{HOST}:host-gateway")])
-        // It hands these on to the functions.
-        .envs([
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-        ])
-        .env_remove("AWS_PROFILE")
-        .env_remove("AWS_SESSION_TOKEN")
-        .current_dir(&project.root)
-        .stdout(output.try_clone()?)
-        .stderr(output);
-    let mut serve = Guarded::spawn(serve)?;
-    let what = format!("sam local start-api, whose words are in {},", log.display());
-    wait(&format!("{url}/health"), &what, &mut serve, interrupt)?;
-    Ok((serve, url))
+        let inside = |url: &str| url.replacen(&host.to_string(), HOST, 1);
+        let stores = Urls {
+            dynamodb: inside(&urls.dynamodb),
+            mysql: inside(&urls.mysql),
+        };
+        let variables = environment::of_the_functions(project, &inside(&url), &stores, false);
+        let variables: serde_json::Map<_, _> = (variables.into_iter())
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        let environment = folder.join("environment.json");
+        let text = serde_json::json!({ "Parameters": variables }).to_string();
+        fs::write(&environment, text)?;
+
+        let log = folder.join("start-api.log");
+        let output = File::create(&log)?;
+        let mut serve = guard::command(&self.sam.program(), SAM_GRACE);
+        self.sam.tell(&mut serve);
+        serve
+            .args(["local", "start-api", "--template"])
+            .arg(self.output.join("template.yaml"))
+            .arg("--parameter-overrides")
+            .arg(format!("Architecture={}", self.architecture.name()))
+            .arg("--env-vars")
+            .arg(environment)
+            .args(["--host", &host.to_string(), "--port", &port.to_string()])
+            .args(["--skip-pull-image", "--warm-containers", "EAGER"])
+            .args(["--add-host", &format!("{HOST}:host-gateway")])
+            // It hands these on to the functions.
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+            ])
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_SESSION_TOKEN")
+            .current_dir(&project.root)
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let mut serve = Guarded::spawn(serve)?;
+        let what = format!("sam local start-api, whose words are in {},", log.display());
+        wait(&format!("{url}/health"), &what, &mut serve, interrupt)?;
+        Ok((serve, url))
+    }
 }
 
 fn free_port(host: &str) -> Result<u16> {

@@ -10,10 +10,7 @@ mod suite;
 mod table;
 mod template;
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -122,10 +119,6 @@ async fn judge(cases: &[Case], api: &Api) -> Column {
     Column {
         kind: api.kind(),
         verdicts,
-        lasted: whole_seconds(started.elapsed()),
+        lasted: started.elapsed(),
     }
-}
-
-fn whole_seconds(time: Duration) -> Duration {
-    Duration::from_secs(time.as_secs_f64().round() as u64)
 }

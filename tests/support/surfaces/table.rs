@@ -163,7 +163,10 @@ where
         rows.push((case.name, of(&cell)));
     }
     rows.push(("together", of(&Column::total)));
-    rows.push(("took", of(&|it| format!("{} s", it.lasted.as_secs()))));
+    rows.push((
+        "took",
+        of(&|it| format!("{:.0} s", it.lasted.as_secs_f64())),
+    ));
     rows
 }
 

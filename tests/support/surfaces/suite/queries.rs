@@ -1,5 +1,7 @@
 //! Query strings.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::{case, make, product};
 use crate::surfaces::{Api, Case, Outcome};
 
@@ -103,8 +105,8 @@ async fn blanks(api: &Api) -> Outcome {
 
 async fn escaped(api: &Api) -> Outcome {
     let category = format!("é&=+%/?#🫖{}", api.unique());
-    let upper: String = category.bytes().map(|b| format!("%{b:02X}")).collect();
-    let lower = upper.to_lowercase();
+    let upper = utf8_percent_encode(&category, NON_ALPHANUMERIC).to_string();
+    let lower = upper.replace("%C3%A9", "%c3%a9").replace("%2F", "%2f");
     finds(api, &category, [upper, lower]).await
 }
 

@@ -15,7 +15,7 @@ use std::{
 fn start() -> (Child, u32, u32) {
     let mut guard = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["--guard-a-program", "1000", "/bin/sh", "-c"])
-        .arg("(setsid sh -c 'echo $$; exec sleep 100' &) ; echo $$; exec sleep 100")
+        .arg("echo $$; (setsid sh -c 'echo $$; exec sleep 100' &) ; exec sleep 100")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -148,3 +148,33 @@ pub fn response(answer: &Value) -> Response<Bytes> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_as_an_http_api_makes_it() {
+        let request = Request::get("/things/a%2Db%20c?x=1&x=%C3%A9+f&y")
+            .header("cookie", "a=1; b=2")
+            .header("cookie", "c=3")
+            .header("accept", "text/plain")
+            .header("accept", "text/html")
+            .body(Bytes::new())
+            .unwrap();
+        let event = routed(&request, "/things/{id}");
+        for (pointer, value) in [
+            ("/routeKey", json!("ANY /things/{id}")),
+            ("/rawPath", json!("/things/a-b c")),
+            ("/rawQueryString", json!("x=1&x=%C3%A9+f&y")),
+            ("/pathParameters", json!({"id": "a-b c"})),
+            ("/queryStringParameters", json!({"x": "1,é f", "y": ""})),
+            ("/cookies", json!(["a=1", "b=2", "c=3"])),
+            ("/headers/accept", json!("text/plain,text/html")),
+            ("/requestContext/http/path", json!("/things/a-b c")),
+        ] {
+            assert_eq!(event.pointer(pointer), Some(&value), "{pointer}");
+        }
+        assert_eq!(event.pointer("/headers/cookie"), None);
+    }
+}

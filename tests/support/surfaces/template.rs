@@ -64,11 +64,16 @@ fn parse(template: &Value, build: &Path) -> Result<Vec<Function>> {
             let value = own.get(name).or_else(|| global.get(name));
             value.and_then(|value| text(template, value))
         };
-        let number = |name: &str, default| match property(name) {
-            Some(text) => text
-                .parse()
-                .with_context(|| format!("the {name} of {id} is no number: {text}")),
-            None => Ok(default),
+        let number = |name: &str, default| {
+            let there = own.get(name).or_else(|| global.get(name));
+            let number = property(name).and_then(|text| text.parse().ok());
+            match (there, number) {
+                (None, _) => Ok(default),
+                (Some(_), Some(number)) => Ok(number),
+                (Some(value), None) => {
+                    bail!("the {name} of {id} is neither a number nor a parameter's: {value}")
+                }
+            }
         };
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
         let code = property("CodeUri").with_context(|| format!("{id} has no CodeUri"))?;
@@ -152,5 +157,16 @@ Resources:
         assert_eq!(hello.variables["LEVEL"], "warn");
         assert_eq!(hello.variables["API_URL"], "");
         assert!(hello.variables.contains_key("TABLE"));
+    }
+
+    #[test]
+    fn a_time_out_that_cannot_be_read_is_told() {
+        let text = TEMPLATE.replace("!Ref Seconds", "!If [A, 1, 2]");
+        let template = serde_saphyr::from_str(&text).unwrap();
+        let error = parse(&template, Path::new("/build")).unwrap_err();
+        assert!(
+            error.to_string().contains("the Timeout of Hello"),
+            "{error}"
+        );
     }
 }

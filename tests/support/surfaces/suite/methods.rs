@@ -29,6 +29,7 @@ const ORDER: &str = "GET, HEAD, PATCH, OPTIONS";
 pub fn cases() -> Vec<Case> {
     vec![
         case!("HEAD is GET without a body", head),
+        case!("HEAD tells how long GET's answer is", length),
         case!("HEAD of what is not there", head_of_nothing),
         case!("OPTIONS is 204 with Allow", options),
         case!("a CORS preflight is 204", preflight),
@@ -58,6 +59,17 @@ async fn head(api: &Api) -> Outcome {
         for name in ["content-type", "etag", "vary", "cache-control"] {
             head.header(name, got.value(name))?;
         }
+    }
+    Ok(())
+}
+
+async fn length(api: &Api) -> Outcome {
+    let (product, _) = make(api, &product(api)).await?;
+    for path in ["/", "/oscheck", "/problems", "/openapi.yaml", &product] {
+        let got = api.get(path).await?;
+        let length = got.status(200)?.body().len().to_string();
+        let head = api.send("HEAD", path, &[], "").await?;
+        head.status(200)?.header("content-length", &length)?;
     }
     Ok(())
 }

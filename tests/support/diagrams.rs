@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use diagrams::{activity, component, package, sequence, template::Template, workspace};
+use diagrams::{activity, component, deployment, package, sequence, template::Template, workspace};
 use http::Method;
 use serde_json::json;
 
@@ -31,10 +31,15 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
         };
         (service.name().to_owned(), routed)
     });
+    let routed = routed.collect();
     let mut sources = BTreeMap::from([
         (
+            "deployment".to_owned(),
+            deployment::draw(&template, &routed),
+        ),
+        (
             "component".to_owned(),
-            component::draw(&template, &routed.collect(), &crates)?,
+            component::draw(&template, &routed, &crates)?,
         ),
         ("package".to_owned(), package::draw(&crates)),
         ("activity".to_owned(), activity::draw()),

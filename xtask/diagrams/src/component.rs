@@ -188,8 +188,9 @@ fn draw_service(service: &Service<'_>, text: &mut String, edges: &mut String) {
     let grouped = !stores.is_empty();
     if grouped {
         let names: Vec<_> = service.keys().copied().collect();
-        let names = names.join(" and ");
-        let _ = writeln!(text, "package \"{names} and its data\" {{");
+        let whose = if names.len() == 1 { "its" } else { "their" };
+        let names = names.join(", ");
+        let _ = writeln!(text, "package \"{names} and {whose} data\" {{");
     }
     for (name, function) in service {
         let (about, alias) = (&function.about, alias("function", name));

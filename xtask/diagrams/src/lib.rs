@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod component;
+pub mod deployment;
 pub mod package;
 pub mod render;
 pub mod sequence;

@@ -13,14 +13,14 @@ use crate::{
 /// What others wrote, folded: a group, and how its crates' names begin.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("AWS SDK", &["aws-"]),
-    ("AWS Lambda", &["lambda_"]),
+    ("AWS Lambda", &["aws_lambda_", "lambda_"]),
     (
         "HTTP",
         &[
             "axum", "http", "hyper", "tower", "url", "percent-", "rustls", "webpki",
         ],
     ),
-    ("MySQL driver", &["mysql_"]),
+    ("MySQL", &["mysql_", "refinery"]),
     ("Tokio", &["tokio", "futures-"]),
     ("Serde", &["serde"]),
     ("tracing", &["tracing"]),
@@ -40,7 +40,7 @@ pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
         "package",
         "The crates, their modules and what depends on what",
     );
-    text.push_str("allowmixing\nskinparam nodesep 24\nskinparam ranksep 46\n");
+    text.push_str("allowmixing\nskinparam nodesep 12\nskinparam ranksep 46\n");
 
     let mut folders = BTreeMap::<&str, BTreeSet<&str>>::new();
     for (name, it) in crates {
@@ -82,7 +82,7 @@ pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
             .filter(|name| group_of(name) == *group)
             .map(String::as_str)
             .collect();
-        let members = wrapped(members, " · ", 34).replace("\\n", "\n");
+        let members = wrapped(members, " · ", 22).replace("\\n", "\n");
         let _ = writeln!(
             text,
             "folder {} [\n<b>{group}</b>\n----\n{members}\n]",
@@ -119,7 +119,7 @@ pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
         ),
         (
             Sign::Line("··>"),
-            "depends on; what follows from two arrows is left out",
+            "depends on, or most of it does; what follows from two arrows is left out",
         ),
     ]));
     text
@@ -130,7 +130,7 @@ fn body(it: &Crate) -> String {
         "functions" => Colour::Function,
         _ => Colour::Library,
     };
-    let modules = wrapped(it.modules.iter().map(String::as_str), " · ", 30).replace("\\n", "\n");
+    let modules = wrapped(it.modules.iter().map(String::as_str), " · ", 20).replace("\\n", "\n");
     let modules = match modules.as_str() {
         "" => String::new(),
         modules => format!("----\n{modules}\n"),
@@ -139,53 +139,58 @@ fn body(it: &Crate) -> String {
     format!("folder {alias} {colour} [\n<b>{name}</b>\n{modules}]\n")
 }
 
-/// Who depends on whom of ours; where a whole folder does, or is depended on, an
-/// arrow of the folder stands for those of its crates.
+/// Who depends on whom of ours, without what follows from others. Where most of a
+/// folder is depended on, or all of it depends on something, one arrow of the
+/// folder stands for those of its crates.
 fn arrows(
     crates: &BTreeMap<String, Crate>,
     folders: &BTreeMap<&str, BTreeSet<&str>>,
 ) -> BTreeSet<(String, String)> {
-    let mut arrows: BTreeSet<(String, String)> = BTreeSet::new();
-    let needs = |name: &str| {
-        crates
-            .get(name)
-            .map(|it| it.needs.clone())
-            .unwrap_or_default()
-    };
-    let folder_of = |name: &str| crates.get(name).map_or("", |it| it.folder.as_str());
+    let mut arrows = BTreeSet::new();
     for (folder, names) in folders {
-        let mut of_all = BTreeSet::new();
-        let mut of_each = BTreeMap::<&str, BTreeSet<String>>::new();
+        let mut direct: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for name in names {
-            let mut direct = needs(name);
-            let implied: BTreeSet<_> = direct.iter().flat_map(|it| reached(crates, it)).collect();
-            direct.retain(|it| !implied.contains(it));
-            // All of another folder is that folder.
-            for (other, members) in folders {
-                let all = members.iter().all(|it| direct.contains(*it));
-                if other != folder && members.len() > 1 && all {
-                    direct.retain(|it| folder_of(it) != *other);
-                    direct.insert(format!("{other}/"));
+            direct.insert(name, unimplied(crates, name));
+        }
+        let targets: BTreeSet<_> = direct.values().flatten().copied().collect();
+        for target in targets {
+            let all = names
+                .iter()
+                .all(|it| *it != target && reached(crates, it).contains(target));
+            let several = direct.values().filter(|it| it.contains(target)).count() > 1;
+            if all && several {
+                arrows.insert((alias("folder", folder), alias("crate", target)));
+                direct.values_mut().for_each(|it| {
+                    it.remove(target);
+                });
+            }
+        }
+        for (name, direct) in &mut direct {
+            for (other, members) in folders.iter().filter(|(other, _)| *other != folder) {
+                let most = members.intersection(direct).count() * 2 > members.len();
+                if members.len() > 2 && most {
+                    direct.retain(|it| !members.contains(it));
+                    arrows.insert((alias("crate", name), alias("folder", other)));
                 }
             }
-            of_each.insert(name, direct);
-        }
-        if names.len() > 1 {
-            let mut common = of_each.values().cloned();
-            let first = common.next().unwrap_or_default();
-            of_all = common.fold(first, |all, it| all.intersection(&it).cloned().collect());
-        }
-        let end = |name: &str| match name.strip_suffix('/') {
-            Some(folder) => alias("folder", folder),
-            None => alias("crate", name),
-        };
-        arrows.extend(of_all.iter().map(|to| (alias("folder", folder), end(to))));
-        for (name, direct) in &of_each {
-            let own = direct.difference(&of_all);
-            arrows.extend(own.map(|to| (alias("crate", name), end(to))));
+            arrows.extend(
+                direct
+                    .iter()
+                    .map(|to| (alias("crate", name), alias("crate", to))),
+            );
         }
     }
     arrows
+}
+
+/// What of ours a crate depends on, without what that depends on in turn.
+fn unimplied<'c>(crates: &'c BTreeMap<String, Crate>, name: &str) -> BTreeSet<&'c str> {
+    let Some(it) = crates.get(name) else {
+        return BTreeSet::new();
+    };
+    let implied: BTreeSet<_> = it.needs.iter().flat_map(|it| reached(crates, it)).collect();
+    let direct = it.needs.iter().filter(|it| !implied.contains(*it));
+    direct.map(String::as_str).collect()
 }
 
 /// The crates of ours that one depends on, over any number of others.

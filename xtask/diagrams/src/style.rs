@@ -113,6 +113,9 @@ pub fn begin(name: &str, title: &str) -> String {
          database {{\n  BackGroundColor {store}\n}}\n\
          activityDiagram {{\n  diamond {{\n    BackGroundColor {external}\n  }}\n}}\n\
          folder {{\n  BackGroundColor {external}\n}}\n\
+         artifact {{\n  BackGroundColor {sheet}\n}}\n\
+         actor {{\n  BackGroundColor {sheet}\n}}\n\
+         node {{\n  BackGroundColor {group}\n}}\n\
          package {{\n  BackGroundColor {group}\n  FontStyle bold\n}}\n\
          interface {{\n  BackGroundColor {sheet}\n  FontSize 12\n}}\n\
          </style>\n\

@@ -3,8 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-use diagrams::{activity, component, deployment, package, sequence, template::Template, workspace};
+use anyhow::{Result, ensure};
+use diagrams::{
+    activity,
+    component::{self, Routed},
+    deployment, package,
+    sequence::{self, Peer, Request, Step},
+    template::Template,
+    workspace,
+};
 use http::Method;
 use serde_json::json;
 
@@ -20,7 +27,7 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&stores::template())?;
     let crates = workspace::crates(&stores::project())?;
     let routed = services().await.into_iter().map(|service| {
-        let routed = component::Routed {
+        let routed = Routed {
             paths: service.paths().to_vec(),
             reads: service
                 .reads()
@@ -44,12 +51,12 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
         ("package".to_owned(), package::draw(&crates)),
         ("activity".to_owned(), activity::draw()),
     ]);
-    sources.extend(sequences().await?);
+    sources.extend(sequences(&routed).await?);
     Ok(sources)
 }
 
 /// Real requests to the running system, each recorded.
-async fn sequences() -> Result<BTreeMap<String, String>> {
+async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String, String>> {
     let system = System::with_samples().await;
     let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
     let place = async |key: &str| {
@@ -86,8 +93,36 @@ async fn sequences() -> Result<BTreeMap<String, String>> {
     recorded.push(("sequence-fallback", away, place("second").await?));
     system.stop().await;
 
+    for (_, _, request) in &recorded {
+        check(request, routed)?;
+    }
     let drawn = recorded.iter().map(|(name, title, request)| {
         Ok(((*name).to_owned(), sequence::draw(name, title, request)?))
     });
     drawn.collect()
+}
+
+/// Whether each call in it is one that its caller's router declares.
+fn check(request: &Request, routed: &BTreeMap<String, Routed>) -> Result<()> {
+    let service = &request.service;
+    let asked = request.steps.iter().flat_map(|step| match step {
+        Step::Asked(asked) => std::slice::from_ref(asked),
+        Step::AtOnce(asked) => asked,
+        Step::Warned(_) => &[],
+    });
+    for asked in asked {
+        let path = asked.operation.split([' ', '?']).nth(1).unwrap_or_default();
+        let declared = routed
+            .get(service)
+            .is_some_and(|it| it.calls.iter().any(|it| it == path));
+        ensure!(
+            declared || matches!(asked.peer, Peer::Store(_)),
+            "{service} was seen to ask {}, and its router does not say that it calls {path}",
+            asked.operation
+        );
+        if let Some(request) = &asked.request {
+            check(request, routed)?;
+        }
+    }
+    Ok(())
 }

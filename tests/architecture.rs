@@ -1,0 +1,151 @@
+//! What `docs/architecture.md` says must stay true, where no other test holds it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use cargo_metadata::{Metadata, MetadataCommand};
+use diagrams::{render, store, template::Template};
+use stores::project;
+
+fn metadata() -> Metadata {
+    let manifest = project().join("Cargo.toml");
+    let mut command = MetadataCommand::new();
+    command.manifest_path(manifest).no_deps().exec().unwrap()
+}
+
+/// The folder in the project that a package stands in: `functions`, `crates` …
+fn folder(metadata: &Metadata, manifest: &cargo_metadata::camino::Utf8Path) -> String {
+    let path = manifest.strip_prefix(&metadata.workspace_root).unwrap();
+    path.components().next().unwrap().to_string()
+}
+
+#[test]
+fn nothing_that_is_deployed_needs_the_tools_or_the_tests() {
+    let metadata = metadata();
+    let folders: BTreeMap<_, _> = metadata
+        .packages
+        .iter()
+        .map(|it| (it.name.to_string(), folder(&metadata, &it.manifest_path)))
+        .collect();
+    let deployed = |folder: &str| ["crates", "functions"].contains(&folder);
+    let mut count = 0;
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|it| deployed(&folders[it.name.as_str()]))
+    {
+        count += 1;
+        // Of any kind: to run, to build and to test.
+        for dependency in &package.dependencies {
+            if let Some(folder) = folders.get(&dependency.name) {
+                assert!(
+                    deployed(folder),
+                    "{} may not depend on {}, which stands in {folder}",
+                    package.name,
+                    dependency.name
+                );
+            }
+        }
+    }
+    assert!(count >= 5, "{count} packages are deployed");
+}
+
+#[test]
+fn what_travels_does_no_input_or_output() {
+    let metadata = metadata();
+    let dto = metadata
+        .packages
+        .iter()
+        .find(|it| it.name == "dto")
+        .unwrap();
+    for dependency in &dto.dependencies {
+        for doer in [
+            "aws", "axum", "http", "hyper", "lambda", "mysql", "tokio", "tower", "ureq",
+        ] {
+            assert!(
+                !dependency.name.starts_with(doer),
+                "dto is what travels, and may not depend on {}",
+                dependency.name
+            );
+        }
+    }
+}
+
+#[test]
+fn no_two_services_share_a_store() {
+    let template = Template::read(&stores::template()).unwrap();
+    let mut users = BTreeMap::<String, BTreeSet<&str>>::new();
+    for (name, (_, function)) in template.functions() {
+        for store in store::of(&template, function).into_keys() {
+            users.entry(store.id).or_default().insert(name);
+        }
+    }
+    assert!(!users.is_empty(), "no function has a store");
+    for (store, users) in &users {
+        // The orders' service is two functions: one that answers, one that migrates.
+        let answering: Vec<_> = users.iter().filter(|it| **it != "migrate").collect();
+        assert_eq!(
+            answering.len(),
+            1,
+            "{store} is used by {users:?}: a store has one owner"
+        );
+    }
+    let tables = template.of_type("AWS::DynamoDB::Table");
+    let databases = template.of_type("AWS::RDS::DBInstance");
+    for (id, _) in tables.chain(databases) {
+        assert!(users.contains_key(id), "{id} is nobody's");
+    }
+}
+
+/// What stands between backticks and is the path of a file.
+fn named_files(text: &str) -> BTreeSet<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_path = |it: &&str| {
+        let extensions = [".rs", ".json", ".md", ".sql", ".toml", ".yaml"];
+        extensions.iter().any(|end| it.ends_with(end)) && !it.contains(['*', ' ', '<'])
+    };
+    quoted.filter(is_path).collect()
+}
+
+#[test]
+fn every_file_that_the_walk_names_is_there() {
+    let text = fs::read_to_string(project().join("docs/architecture.md")).unwrap();
+    let named = named_files(&text);
+    assert!(named.len() >= 25, "{named:?}");
+    for file in named {
+        assert!(
+            project().join(file).is_file(),
+            "docs/architecture.md names {file}, and there is no such file"
+        );
+    }
+}
+
+#[test]
+fn every_diagram_is_in_the_document_and_on_the_page() {
+    let document = fs::read_to_string(project().join("docs/architecture.md")).unwrap();
+    let page = project().join("functions/docs/assets/pages/architecture.html");
+    let page = fs::read_to_string(page).unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(render::folder(&project())).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".svg") {
+            count += 1;
+            let there = document.contains(&format!("](diagrams/{name})"));
+            assert!(there, "{name} is not in docs/architecture.md");
+            let shown = page.contains(&format!("<img src=\"{{{{{name}}}}}\""));
+            assert!(shown, "{name} is not on the page of functions/docs");
+        }
+        let source = name.replace(".svg", ".puml");
+        assert!(
+            page.contains(&format!("{{{{{source}}}}}")),
+            "{source} is not linked from the page"
+        );
+    }
+    let referred = document.matches("](diagrams/").count();
+    assert_eq!(
+        referred, count,
+        "docs/architecture.md shows what is no diagram"
+    );
+}

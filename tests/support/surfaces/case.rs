@@ -51,6 +51,8 @@ pub struct Difference {
     /// Why.
     pub reason: &'static str,
     check: Check,
+    /// Whether it differs by how it was set up, and otherwise not at all.
+    sometimes: bool,
 }
 
 /// What came of a case on a surface.
@@ -84,11 +86,27 @@ impl Case {
     }
 
     /// The same, where these surfaces do something else for this reason.
-    pub fn differs(mut self, kinds: &'static [Kind], reason: &'static str, check: Check) -> Self {
+    pub fn differs(self, kinds: &'static [Kind], reason: &'static str, check: Check) -> Self {
+        self.difference(kinds, reason, check, false)
+    }
+
+    /// The same, where they do or do not, as they were set up.
+    pub fn may_differ(self, kinds: &'static [Kind], reason: &'static str, check: Check) -> Self {
+        self.difference(kinds, reason, check, true)
+    }
+
+    fn difference(
+        mut self,
+        kinds: &'static [Kind],
+        reason: &'static str,
+        check: Check,
+        sometimes: bool,
+    ) -> Self {
         self.differences.push(Difference {
             kinds,
             reason,
             check,
+            sometimes,
         });
         self
     }
@@ -108,6 +126,7 @@ impl Case {
         let outcome = (self.check)(api).await;
         match (difference, outcome) {
             (None, Ok(())) => Verdict::Pass,
+            (Some(difference), Ok(())) if difference.sometimes => Verdict::Pass,
             (None, Err(failure)) => Verdict::Fail(Box::new(failure)),
             (Some(difference), Ok(())) => Verdict::Fail(Box::new(Failure {
                 sent: "what the contract says".to_owned(),
@@ -166,5 +185,16 @@ mod tests {
             panic!("a difference that is none any more has to go");
         };
         assert!(stale.expected.contains("why"), "{stale:?}");
+    }
+
+    #[tokio::test]
+    async fn a_difference_that_is_not_always_there_is_checked_where_it_is() {
+        let differs = |check, instead| {
+            let case = Case::new("", check);
+            judge(case.may_differ(&[Kind::Watch], "why", instead))
+        };
+        assert!(matches!(differs(GOOD, BAD).await, Verdict::Pass));
+        assert!(matches!(differs(BAD, GOOD).await, Verdict::Differs("why")));
+        assert!(matches!(differs(BAD, BAD).await, Verdict::Fail(_)));
     }
 }

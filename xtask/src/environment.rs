@@ -31,6 +31,9 @@ pub fn of_the_functions(
         ("PRODUCTS_TABLE", PRODUCTS_TABLE.to_owned()),
         ("IDEMPOTENCY_TABLE", IDEMPOTENCY_TABLE.to_owned()),
         ("MYSQL_URL", urls.mysql.clone()),
+        // What the template says of these two is for RDS.
+        ("MYSQL_TLS", String::new()),
+        ("MYSQL_SIGN_IN", String::new()),
         ("AWS_ENDPOINT_URL_DYNAMODB", urls.dynamodb.clone()),
         ("AWS_REGION", aws("AWS_REGION", "eu-north-1")),
         ("AWS_ACCESS_KEY_ID", aws("AWS_ACCESS_KEY_ID", "local")),

@@ -68,6 +68,9 @@ impl Emulator {
             ("PRODUCTS_TABLE", "products".to_owned()),
             ("IDEMPOTENCY_TABLE", "idempotency-keys".to_owned()),
             ("MYSQL_URL", store("KEA_TEST_MYSQL_URL")),
+            // What the template says of these two is for RDS.
+            ("MYSQL_TLS", String::new()),
+            ("MYSQL_SIGN_IN", String::new()),
             (
                 "AWS_ENDPOINT_URL_DYNAMODB",
                 format!("http://{}", dynamodb.address()),

@@ -34,15 +34,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// It with all that caused it.
+    /// It with all that caused it, but for what an error before has said already.
     #[must_use]
     pub fn chain(&self) -> String {
-        let first: &(dyn std::error::Error + 'static) = self;
-        let causes = std::iter::successors(Some(first), |error| error.source());
-        causes
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ")
+        let mut told = self.to_string();
+        let mut error: &dyn std::error::Error = self;
+        while let Some(cause) = error.source() {
+            error = cause;
+            let cause = cause.to_string();
+            if !told.contains(&cause) {
+                told = format!("{told}: {cause}");
+            }
+        }
+        told
     }
 }
 

@@ -37,6 +37,18 @@ const DIAGRAMS: [&str; 3] = ["component", "deployment", "package"];
 
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let project = Project::read()?;
+    let done = follow(arguments, &project, interrupt);
+    // What was built of the clone knows the clone's folder, and cargo takes it for
+    // the project's own.
+    let mut clean = process::cargo();
+    clean
+        .args(["clean", "--quiet", "--workspace"])
+        .current_dir(&project.root);
+    process::succeed(clean, "cargo clean", interrupt)?;
+    done
+}
+
+fn follow(arguments: &Arguments, project: &Project, interrupt: &Interrupt) -> Result<ExitCode> {
     let clone = &project.own_folder().join("scratch");
     discard(clone)?;
     step(format_args!("Cloning what is committed"));
@@ -52,7 +64,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
 
     let scratch = Scratch {
         clone,
-        project: &project,
+        project,
         interrupt,
     };
     if let Some(function) = &arguments.add {

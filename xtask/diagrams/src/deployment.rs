@@ -370,20 +370,29 @@ impl<'t> Drawing<'t> {
             }
             self.stores(function, &me);
             let calls = self.routed.get(name).is_some_and(|it| !it.calls.is_empty());
-            if calls && !outside.contains(&id) {
-                for (way, _) in template.of_type("AWS::EC2::EgressOnlyInternetGateway") {
-                    let way = alias("resource", way);
-                    // Backwards, so that the API stays on top.
-                    self.edges.insert(format!("{way} <-- {me} : HTTPS"));
-                    for api in &apis {
-                        let api = alias("resource", api);
-                        self.edges.insert(format!("{api} <-- {way}"));
-                    }
-                }
+            if calls {
+                self.way_to_the_api(&me, outside.contains(&id), &apis);
             }
         }
         for api in from_outside {
             self.edge(&alias("resource", api), "outside", "invokes");
+        }
+    }
+
+    /// From a function that calls others; backwards, so that the API stays on top.
+    fn way_to_the_api(&mut self, me: &str, outside: bool, apis: &[&str]) {
+        let template = self.template;
+        for api in apis {
+            let api = alias("resource", api);
+            if outside {
+                self.edges.insert(format!("{api} <-- {me} : HTTPS"));
+                continue;
+            }
+            for (way, _) in template.of_type("AWS::EC2::EgressOnlyInternetGateway") {
+                let way = alias("resource", way);
+                self.edges.insert(format!("{way} <-- {me} : HTTPS"));
+                self.edges.insert(format!("{api} <-- {way}"));
+            }
         }
     }
 

@@ -115,7 +115,7 @@ impl<'t> Drawing<'t> {
                     subnets.insert(id);
                 }
                 Some(it) if it.kind == "AWS::RDS::DBSubnetGroup" => {
-                    subnets.extend(self.subnets(it))
+                    subnets.extend(self.subnets(it));
                 }
                 _ => {}
             }

@@ -160,9 +160,9 @@ fn arrows(
             let several = direct.values().filter(|it| it.contains(target)).count() > 1;
             if all && several {
                 arrows.insert((alias("folder", folder), alias("crate", target)));
-                direct.values_mut().for_each(|it| {
-                    it.remove(target);
-                });
+                for direct in direct.values_mut() {
+                    direct.remove(target);
+                }
             }
         }
         for (name, direct) in &mut direct {

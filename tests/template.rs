@@ -296,6 +296,20 @@ fn nobody_but_the_orders_reaches_the_database() {
             );
         }
     }
+    for (id, resource) in resources(&template) {
+        let properties = &resource["Properties"];
+        if resource["Type"] == "AWS::EC2::SecurityGroup" {
+            assert!(properties["SecurityGroupIngress"].is_null(), "{id}");
+        }
+        if resource["Type"] == "AWS::EC2::SecurityGroupIngress" {
+            assert!(!properties["SourceSecurityGroupId"].is_null(), "{id}");
+            assert_eq!(
+                [&properties["FromPort"], &properties["ToPort"]],
+                [3306, 3306],
+                "{id}"
+            );
+        }
+    }
     let database = &resources(&template)["Database"]["Properties"];
     assert_eq!(database["PubliclyAccessible"], false);
     assert_eq!(database["StorageEncrypted"], true);

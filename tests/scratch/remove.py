@@ -53,6 +53,14 @@ def main(name):
         own.unlink()
         edit("tests/Cargo.toml", (rf'^\[\[test\]\]\nname = "{name}"\npath = "{name}.rs"\n\n', ""))
     edit("tests/Cargo.toml", (rf"^{name}\.workspace = true\n", ""))
+    suite = ROOT / "tests/support/surfaces/suite"
+    if (suite / f"{name}.rs").exists():
+        (suite / f"{name}.rs").unlink()
+        edit(
+            "tests/support/surfaces/suite/mod.rs",
+            (rf"^mod {name};\n", ""),
+            (rf"^ +{name}::cases\(\),\n", ""),
+        )
     edit(
         "tests/support/system.rs",
         (rf'^    "{name}",\n', ""),

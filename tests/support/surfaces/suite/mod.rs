@@ -7,6 +7,7 @@ mod documents;
 mod headers;
 mod methods;
 mod orders;
+mod oscheck;
 mod paths;
 mod probes;
 mod queries;
@@ -20,6 +21,7 @@ use super::{Answer, Api, Case, Outcome};
 pub fn all() -> Vec<Case> {
     [
         probes::cases(),
+        oscheck::cases(),
         catalogue::cases(),
         orders::cases(),
         documents::cases(),

@@ -9,7 +9,6 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!("the greeting as JSON", greeting),
         case!("the greeting as text and as a page", greeting_otherwise),
-        case!("the operating system", operating_system),
         case!("the stores' greetings as text", stores),
         case!("the health of each function", own_health),
         case!("the health of all functions", health),
@@ -37,22 +36,6 @@ async fn greeting_otherwise(api: &Api) -> Outcome {
     page.status(200)?
         .header("content-type", "text/html; charset=utf-8")?
         .that(shown, "a page that says Hello KEA!")?;
-    Ok(())
-}
-
-async fn operating_system(api: &Api) -> Outcome {
-    let message = "Your operation system is: Linux";
-    let told = api.get("/oscheck").await?;
-    told.status(200)?
-        .member("/message", message)?
-        .member("/system", "Linux")?
-        .that(!told.text_at("/release")?.is_empty(), "a release")?
-        .that(
-            !told.text_at("/architecture")?.is_empty(),
-            "an architecture",
-        )?;
-    let text = api.get_with("/oscheck", &TEXT).await?;
-    text.status(200)?.text(message)?;
     Ok(())
 }
 

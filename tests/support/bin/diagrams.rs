@@ -22,7 +22,9 @@ struct Arguments {
     plantuml: PathBuf,
 }
 
-#[tokio::main]
+// On one thread, as a function itself runs: what it begins at once is recorded as
+// begun at once, however busy the machine is.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let renderer = Renderer::new(arguments.java, arguments.plantuml)?;

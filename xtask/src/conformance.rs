@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -55,7 +55,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let project = Project::read()?;
-    let bin = install(&project, interrupt)?;
+    let bin = tools::python_tool(&project, "conformance", &TOOLS, interrupt)?.join("bin");
 
     step(format_args!("Validating the document"));
     let mut validate = guard::command(&bin.join("openapi-spec-validator"), process::GRACE);
@@ -110,24 +110,6 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// The folder of the tools' programs.
-fn install(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    let folder = project.own_folder().join("tools/conformance");
-    let done = folder.join("installed");
-    let wanted = TOOLS.join("\n");
-    if fs::read_to_string(&done).is_ok_and(|there| there == wanted) {
-        return Ok(folder.join("bin"));
-    }
-    step(format_args!(
-        "Installing {} into {}",
-        TOOLS.join(", "),
-        folder.display()
-    ));
-    tools::python_environment(&folder, &TOOLS, interrupt)?;
-    fs::write(done, wanted)?;
-    Ok(folder.join("bin"))
-}
-
 /// Serves the whole system as the tests have it, on throw-away stores. The
 /// gateway of the tests hands on any bytes at all, which `cargo lambda watch`
 /// does not.
@@ -143,8 +125,7 @@ fn serve(
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
     let mariadbd = tools::mariadbd(interrupt)?;
-    let options = ["--mariadbd".to_owned(), mariadbd.display().to_string()];
-    let stores = Stores::start(&project.program("stores"), &options, interrupt)?;
+    let stores = Stores::throw_away(project, &mariadbd, &[], interrupt)?;
 
     let file = folder.join("url");
     let _ = fs::remove_file(&file);

@@ -39,8 +39,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 
-    let options = ["--mariadbd".to_owned(), mariadbd.display().to_string()];
-    let stores = Stores::start(&project.program("stores"), &options, interrupt)?;
+    let stores = Stores::throw_away(&project, &mariadbd, &[], interrupt)?;
     step(format_args!("Recording and drawing"));
     let mut diagrams = guard::command(&project.program("diagrams"), process::GRACE);
     diagrams

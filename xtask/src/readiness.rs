@@ -5,9 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use programs::Guarded;
 
-use crate::project::{HEALTH, Project};
+use crate::{
+    process::Interrupt,
+    project::{HEALTH, Project},
+};
 
 /// How long one request may take. The first one to a function waits until
 /// `cargo lambda watch` has started it.
@@ -37,18 +41,44 @@ pub fn paths(project: &Project) -> Vec<String> {
 /// Returns once each of `paths` has answered with a success.
 pub fn wait(api: &str, paths: &[String]) -> Result<()> {
     let deadline = Instant::now() + ALL;
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(REQUEST))
-        .http_status_as_error(false)
-        // What listens on this machine is never behind a proxy.
-        .proxy(None)
-        .build()
-        .into();
+    let agent = agent();
     // The last only once the others answer: what it asks of them meanwhile
     // would only start more instances of each.
     let (last, others) = paths.split_last().context("there are no functions")?;
     all(&agent, api, others, deadline)?;
     all(&agent, api, slice::from_ref(last), deadline)
+}
+
+/// Returns once `url` has answered with a success, within `patience`. `server` is
+/// the program that is to answer it, and `what` is what it is called.
+pub fn while_running(
+    url: &str,
+    what: &str,
+    server: &mut Guarded,
+    patience: Duration,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    let agent = agent();
+    while let Err(answer) = ask(&agent, url) {
+        if let Some(status) = server.try_wait()? {
+            bail!("{what} ended ({status})");
+        }
+        if Instant::now() >= deadline {
+            return Err(answer).with_context(|| format!("{what} does not get ready"));
+        }
+        interrupt.pause()?;
+    }
+    Ok(())
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(REQUEST))
+        .http_status_as_error(false)
+        // What listens on this machine is never behind a proxy.
+        .proxy(None);
+    config.build().into()
 }
 
 /// Waits for all of them at once.
@@ -73,15 +103,18 @@ fn all(agent: &ureq::Agent, api: &str, paths: &[String], deadline: Instant) -> R
 
 /// Asks until the answer is a success, or too late.
 fn wait_for(agent: &ureq::Agent, url: &str, deadline: Instant) -> Result<()> {
-    loop {
-        let answer = match agent.get(url).call() {
-            Ok(response) if response.status().is_success() => return Ok(()),
-            Ok(response) => response.status().to_string(),
-            Err(error) => error.to_string(),
-        };
+    while let Err(answer) = ask(agent, url) {
         if Instant::now() >= deadline {
             bail!("{url} does not answer as it should ({answer})");
         }
         thread::sleep(Duration::from_millis(100));
     }
+    Ok(())
+}
+
+/// Asks once; what is no success is an error that says what it is.
+fn ask(agent: &ureq::Agent, url: &str) -> Result<()> {
+    let status = agent.get(url).call()?.status();
+    ensure!(status.is_success(), "{status}");
+    Ok(())
 }

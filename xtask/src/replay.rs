@@ -34,9 +34,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 
-    let options = ["--sample", "--mariadbd"].map(str::to_owned);
-    let options = [&options[..], &[mariadbd.display().to_string()]].concat();
-    let stores = Stores::start(&project.program("stores"), &options, interrupt)?;
+    let stores = Stores::throw_away(&project, &mariadbd, &["--sample"], interrupt)?;
     let mut replay = guard::command(&project.program("replay"), process::GRACE);
     replay.args(&arguments.events);
     stores.tell(&mut replay);

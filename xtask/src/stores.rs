@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::process::{Interrupt, LOOK};
+use crate::{
+    process::{Interrupt, LOOK},
+    project::Project,
+};
 
 /// Longer than `stores` gives `MariaDB` to write everything down.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
@@ -35,6 +38,19 @@ pub struct Stores {
 }
 
 impl Stores {
+    /// Starts stores that are thrown away at the end, with these arguments and
+    /// the `MariaDB` server `mariadbd`. The program must have been built.
+    pub fn throw_away(
+        project: &Project,
+        mariadbd: &Path,
+        arguments: &[&str],
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let mut options = vec!["--mariadbd".to_owned(), mariadbd.display().to_string()];
+        options.extend(arguments.iter().map(ToString::to_string));
+        Self::start(&project.program("stores"), &options, interrupt)
+    }
+
     /// Starts the program with these arguments and waits until it is ready.
     pub fn start(program: &Path, arguments: &[String], interrupt: &Interrupt) -> Result<Self> {
         let mut child = Command::new(program)

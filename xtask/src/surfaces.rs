@@ -1,7 +1,6 @@
 //! `cargo xtask surfaces`.
 
 use std::{
-    env,
     fs::{self, File},
     net::{IpAddr, TcpListener},
     path::{Path, PathBuf},
@@ -9,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use programs::{Guarded, guard};
 
 use crate::{
@@ -17,10 +16,11 @@ use crate::{
     environment,
     process::{self, Interrupt, step},
     project::Project,
+    readiness,
     sam::{Architecture, Sam},
     stores::{Stores, Urls},
     test::exit_code,
-    tools,
+    tools, up,
 };
 
 /// How long a surface may take to be there. `up` may have to build first.
@@ -268,11 +268,9 @@ impl Times {
 fn start_stores(project: &Project, host: Option<IpAddr>, interrupt: &Interrupt) -> Result<Stores> {
     let mariadbd = tools::mariadbd(interrupt)?;
     step(format_args!("Starting throw-away stores"));
-    let mut options = vec!["--mariadbd".to_owned(), mariadbd.display().to_string()];
-    if let Some(host) = host {
-        options.extend(["--host".to_owned(), host.to_string()]);
-    }
-    Stores::start(&project.program("stores"), &options, interrupt)
+    let host = host.map(|host| host.to_string());
+    let options: Vec<_> = host.iter().flat_map(|host| ["--host", host]).collect();
+    Stores::throw_away(project, &mariadbd, &options, interrupt)
 }
 
 /// The system as one runs it on one's own machine, and its URL.
@@ -287,15 +285,11 @@ fn start_watch(
     step(format_args!("Starting cargo xtask up"));
     let log = folder.join("watch.log");
     let output = File::create(&log)?;
-    let mut up = guard::command(&env::current_exe()?, process::GRACE);
-    up.args(["up", "--port", &port.to_string()])
-        .args(["--dynamodb-url", &urls.dynamodb, "--mysql-url", &urls.mysql])
-        .current_dir(&project.root)
-        .stdout(output.try_clone()?)
-        .stderr(output);
+    let mut up = up::command(project, port, urls)?;
+    up.stdout(output.try_clone()?).stderr(output);
     let mut up = Guarded::spawn(up)?;
     let what = format!("cargo xtask up, whose words are in {},", log.display());
-    wait(&format!("{url}/health"), &what, &mut up, interrupt)?;
+    readiness::while_running(&format!("{url}/health"), &what, &mut up, READY, interrupt)?;
     Ok((up, url))
 }
 
@@ -380,33 +374,19 @@ impl Release {
             .stderr(output);
         let mut serve = Guarded::spawn(serve)?;
         let what = format!("sam local start-api, whose words are in {},", log.display());
-        wait(&format!("{url}/health"), &what, &mut serve, interrupt)?;
+        readiness::while_running(
+            &format!("{url}/health"),
+            &what,
+            &mut serve,
+            READY,
+            interrupt,
+        )?;
         Ok((serve, url))
     }
 }
 
 fn free_port(host: &str) -> Result<u16> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
-}
-
-/// Waits until the URL is answered with a success.
-fn wait(url: &str, what: &str, server: &mut Guarded, interrupt: &Interrupt) -> Result<()> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(10)))
-        .proxy(None)
-        .build()
-        .into();
-    let deadline = Instant::now() + READY;
-    while let Err(answer) = agent.get(url).call() {
-        if let Some(status) = server.try_wait()? {
-            bail!("{what} ended ({status})");
-        }
-        if Instant::now() >= deadline {
-            return Err(answer).with_context(|| format!("{what} does not get ready"));
-        }
-        interrupt.pause()?;
-    }
-    Ok(())
 }
 
 fn http_url(text: &str) -> Result<String, String> {

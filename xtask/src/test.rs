@@ -40,8 +40,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     process::succeed(build, "the build", interrupt)?;
 
     step(format_args!("Starting throw-away stores"));
-    let options = ["--mariadbd".to_owned(), mariadbd.display().to_string()];
-    let stores = Stores::start(&project.program("stores"), &options, interrupt)?;
+    let stores = Stores::throw_away(&project, &mariadbd, &[], interrupt)?;
 
     step(format_args!("Testing"));
     let cargo = |subcommand: &[&str]| {

@@ -104,12 +104,12 @@ fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
 /// The environment of the SAM CLI, in the project's own folder: of a version that
 /// does as the project expects.
 pub fn sam(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    python_tool(project, "sam", SAM, interrupt)
+    python_tool(project, "sam", &[SAM], interrupt)
 }
 
 /// The environment of checkov, in the project's own folder.
 pub fn checkov(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    python_tool(project, "checkov", CHECKOV, interrupt)
+    python_tool(project, "checkov", &[CHECKOV], interrupt)
 }
 
 /// The Python that has the linker `zig`, for programs of another machine or an
@@ -118,34 +118,36 @@ pub fn zig(project: &Project, interrupt: &Interrupt) -> Result<Option<PathBuf>> 
     if programs::find("zig", &[]).is_some() {
         return Ok(None);
     }
-    let folder = python_tool(project, "zig", ZIG, interrupt)?;
+    let folder = python_tool(project, "zig", &[ZIG], interrupt)?;
     Ok(Some(folder.join("bin/python3")))
 }
 
-/// The environment of one package, installed where it is missing or another
+/// The environment of these packages, installed where one is missing or another
 /// version.
-fn python_tool(
+pub fn python_tool(
     project: &Project,
     name: &str,
-    package: &str,
+    packages: &[&str],
     interrupt: &Interrupt,
 ) -> Result<PathBuf> {
     let folder = project.own_folder().join("tools").join(name);
     let done = folder.join("installed");
-    if fs::read_to_string(&done).is_ok_and(|there| there == package) {
+    let wanted = packages.join("\n");
+    if fs::read_to_string(&done).is_ok_and(|there| there == wanted) {
         return Ok(folder);
     }
     step(format_args!(
-        "Installing {package} into {}",
+        "Installing {} into {}",
+        packages.join(", "),
         folder.display()
     ));
-    python_environment(&folder, &[package], interrupt)?;
-    fs::write(done, package)?;
+    python_environment(&folder, packages, interrupt)?;
+    fs::write(done, wanted)?;
     Ok(folder)
 }
 
 /// A Python environment of its own in `folder`, with these packages from PyPI.
-pub fn python_environment(folder: &Path, packages: &[&str], interrupt: &Interrupt) -> Result<()> {
+fn python_environment(folder: &Path, packages: &[&str], interrupt: &Interrupt) -> Result<()> {
     if !has_python() && !apt_install(&["python3-venv"], interrupt)? {
         bail!("there is no python3 with venv");
     }

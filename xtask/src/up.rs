@@ -6,7 +6,7 @@ use std::{
     io::Write,
     iter,
     path::Path,
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -94,6 +94,21 @@ pub struct Arguments {
     /// Run the functions as they are deployed: optimised, which takes minutes to build
     #[arg(long)]
     release: bool,
+}
+
+/// This very command as a program of its own, on `port` and on stores that run
+/// already.
+pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
+    let mut up = guard::command(&env::current_exe()?, process::GRACE);
+    up.args(["up", "--port", &port.to_string()])
+        .args([
+            "--dynamodb-url",
+            &stores.dynamodb,
+            "--mysql-url",
+            &stores.mysql,
+        ])
+        .current_dir(&project.root);
+    Ok(up)
 }
 
 pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {

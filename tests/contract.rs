@@ -7,7 +7,7 @@ use std::{
 
 use chassis::config::Variable;
 use serde_json::Value;
-use tests::{FUNCTIONS, routes, services};
+use tests::{FUNCTIONS, routes, services, template};
 
 /// Each path and the function that it goes to.
 type Routes = BTreeMap<String, String>;
@@ -36,11 +36,6 @@ fn compare(routers: &Routes, theirs: &Routes, place: &str) {
         }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
-}
-
-fn template() -> Value {
-    let text = fs::read_to_string(stores::template()).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
 }
 
 /// The functions of the template, by the name of their binary.

@@ -8,12 +8,7 @@ use std::{
 
 use http::Method;
 use serde_json::{Value, json};
-use tests::{FUNCTIONS, System, wire::Action};
-
-fn template() -> Value {
-    let text = fs::read_to_string(stores::template()).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
-}
+use tests::{FUNCTIONS, System, template, wire::Action};
 
 fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     let resources = template["Resources"].as_object().unwrap();

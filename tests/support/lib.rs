@@ -15,8 +15,10 @@ pub mod redact;
 pub mod replay;
 pub mod surfaces;
 mod system;
+mod template;
 pub mod wire;
 
 pub use gateway::Gateway;
 pub use http_client::{Client, Response};
 pub use system::{FUNCTIONS, Policies, System, routes, services};
+pub use template::template;

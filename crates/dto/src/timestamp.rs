@@ -1,4 +1,4 @@
-//! Points in time as they travel: RFC 3339, in UTC, to the millisecond.
+//! Points in time: RFC 3339, in UTC, to the millisecond.
 
 use std::fmt;
 
@@ -10,18 +10,16 @@ use time::{
 
 /// A point in time, in UTC, to the millisecond: `2026-11-22T21:50:40.123Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    /// Now, by this machine's clock.
+    /// The present time of this machine's clock.
     #[must_use]
     pub fn now() -> Self {
         Self::from(OffsetDateTime::now_utc())
     }
 
-    /// The point as a date and time in UTC.
+    /// The date and time in UTC.
     #[must_use]
     pub fn utc(self) -> OffsetDateTime {
         self.0
@@ -80,6 +78,13 @@ impl<'de> Deserialize<'de> for Timestamp {
             .checked_to_offset(UtcOffset::UTC)
             .ok_or_else(|| de::Error::custom("the time is out of range"))?;
         Ok(Self::from(time))
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl json::schema::Schema for Timestamp {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "string", "format": "date-time" })
     }
 }
 

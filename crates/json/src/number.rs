@@ -1,21 +1,14 @@
-//! JSON numbers kept exactly, as decimals and in one spelling.
+//! JSON numbers as decimals, exact and in one spelling.
 
 use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The significant digits that DynamoDB keeps of a number.
-/// Source: Amazon DynamoDB Developer Guide, "Supported data types", Number.
-pub const MOST_DIGITS: usize = 38;
-
-/// The powers of ten that DynamoDB's numbers span: 1E-130 to 9.99…E+125.
-const EXPONENTS: std::ops::RangeInclusive<i64> = -130..=125;
-
-/// A decimal number: exact, whatever the client wrote.
+/// A decimal number of any size and precision.
 ///
-/// `1.50`, `15e-1` and `1.5` are one number and are written `1.5`, so what a
-/// client reads back is the same before and after the store has held it.
+/// `1.50`, `15e-1` and `1.5` are one number, written `1.5`, so that a client
+/// reads the same before and after a store has held it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
     negative: bool,
@@ -26,7 +19,18 @@ pub struct Number {
 }
 
 impl Number {
-    /// Reads the text of a JSON number (RFC 8259 §6), or nothing if it is none.
+    const ZERO: Self = Self {
+        negative: false,
+        digits: String::new(),
+        exponent: 0,
+    };
+
+    /// Parses decimal notation: the grammar of a JSON number (RFC 8259 §6), and
+    /// what a store may add to it: a plus sign, zeros in front, no zero before
+    /// the point.
+    ///
+    /// Returns `None` for other text. Text that a client sends has passed the
+    /// parser of JSON before.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
@@ -34,7 +38,7 @@ impl Number {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, saturating_exponent(exponent)?),
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
             None => (rest, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -46,11 +50,7 @@ impl Number {
         let dropped = i64::try_from(all.len() - without_end.len()).ok()?;
         let digits = without_end.trim_start_matches('0');
         if digits.is_empty() {
-            return Some(Self {
-                negative: false,
-                digits: String::new(),
-                exponent: 0,
-            });
+            return Some(Self::ZERO);
         }
         let fraction = i64::try_from(fraction.len()).ok()?;
         Some(Self {
@@ -60,60 +60,54 @@ impl Number {
         })
     }
 
-    /// Whether DynamoDB can hold it: at most [`MOST_DIGITS`] significant digits
-    /// and a magnitude of 1E-130 to 9.99…E+125, or zero.
+    /// How many significant digits it has; none for zero.
     #[must_use]
-    pub fn fits_dynamodb(&self) -> bool {
-        self.digits.is_empty()
-            || (self.digits.len() <= MOST_DIGITS && EXPONENTS.contains(&self.magnitude()))
+    pub fn significant_digits(&self) -> usize {
+        self.digits.len()
+    }
+
+    /// The power of ten of its first digit: 2 for 123, -1 for 0.5, 0 for zero.
+    #[must_use]
+    pub fn magnitude(&self) -> i64 {
+        let after_first = i64::try_from(self.digits.len()).map_or(i64::MAX, |len| (len - 1).max(0));
+        self.exponent.saturating_add(after_first)
     }
 
     /// The number as an integer, if it is one (`1999.0` is) and fits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        if self.digits.is_empty() {
-            return Some(0);
-        }
-        if !(0..=18).contains(&self.magnitude()) || self.exponent < 0 {
+        if self.exponent < 0 || self.magnitude() > 18 {
             return None;
         }
         self.to_string().parse().ok()
     }
-
-    /// The power of ten of the first digit.
-    fn magnitude(&self) -> i64 {
-        let behind = i64::try_from(self.digits.len()).map_or(i64::MAX, |len| len - 1);
-        self.exponent.saturating_add(behind)
-    }
 }
 
-/// An exponent too long for 64 bits is as good as infinite: nothing holds it.
-fn saturating_exponent(text: &str) -> Option<i64> {
-    let digits = text.trim_start_matches(['+', '-']);
+/// Parses an exponent. One that is too long for 64 bits saturates: no store and
+/// no integer holds such a number.
+fn parse_exponent(text: &str) -> Option<i64> {
+    const LIMIT: i64 = i64::MAX / 4;
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let size = digits
-        .parse::<i64>()
-        .unwrap_or(i64::MAX / 4)
-        .min(i64::MAX / 4);
-    Some(if text.starts_with('-') { -size } else { size })
+    let size = digits.parse::<i64>().unwrap_or(LIMIT).min(LIMIT);
+    Some(if negative { -size } else { size })
 }
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        Self::parse(&value.to_string()).unwrap_or(Self {
-            negative: false,
-            digits: String::new(),
-            exponent: 0,
-        })
+        Self::parse(&value.to_string()).unwrap_or(Self::ZERO)
     }
 }
 
 impl fmt::Display for Number {
     /// Writes it plainly where that is short and with an exponent where it is
     /// not, by the rule of ECMAScript's `Number::toString`, so that no number
-    /// is longer written than it was sent by more than a few characters.
+    /// becomes more than a few characters longer than it was sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.digits.is_empty() {
             return f.write_char('0');
@@ -165,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_has_one_spelling() {
+    fn equal_numbers_are_written_alike() {
         for (sent, kept) in [
             ("0", "0"),
             ("-0.00e7", "0"),
@@ -187,18 +181,44 @@ mod tests {
     }
 
     #[test]
-    fn what_dynamodb_cannot_hold_does_not_fit() {
-        let fits = |text: &str| Number::parse(text).unwrap().fits_dynamodb();
-        assert!(fits("12345678901234567890123456789012345678"));
-        assert!(!fits("123456789012345678901234567890123456789"));
-        assert!(fits("1234567890123456789012345678901234567800"));
-        assert!(fits("9e125") && !fits("1e126"));
-        assert!(fits("1e-130") && !fits("9e-131"));
-        assert!(!fits("1e99999999999999999999999") && fits("0e99999999999999999999999"));
+    fn text_that_is_no_number_is_refused() {
+        for text in [
+            "", "-", "+", ".", "1e", "1e+", "e1", "1.2.3", "1e2e3", "0x1", "1 ", "--1", "1e+-1",
+            "∞",
+        ] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+        // What DynamoDB may write.
+        for text in ["+1", "007", ".5", "5."] {
+            assert!(Number::parse(text).is_some(), "{text}");
+        }
     }
 
     #[test]
-    fn integers_are_integers_however_they_are_written() {
+    fn size_and_precision_are_known() {
+        for (text, digits, magnitude) in [
+            ("0", 0, 0),
+            ("123", 3, 2),
+            ("-0.5", 1, -1),
+            ("1200", 2, 3),
+            ("9.99e125", 3, 125),
+            ("1e-130", 1, -130),
+        ] {
+            let number = Number::parse(text).unwrap();
+            assert_eq!(
+                (number.significant_digits(), number.magnitude()),
+                (digits, magnitude),
+                "{text}"
+            );
+        }
+        let huge = Number::parse("1e99999999999999999999999").unwrap();
+        assert_eq!(huge.magnitude(), i64::MAX / 4);
+        let tiny = Number::parse("1e-99999999999999999999999").unwrap();
+        assert_eq!(tiny.magnitude(), -(i64::MAX / 4));
+    }
+
+    #[test]
+    fn integers_are_recognized_in_every_spelling() {
         let int = |text: &str| Number::parse(text).unwrap().as_i64();
         assert_eq!(int("1999.0"), Some(1999));
         assert_eq!(int("1e12"), Some(1_000_000_000_000));
@@ -206,6 +226,10 @@ mod tests {
         assert_eq!(int("-9223372036854775808"), Some(i64::MIN));
         assert_eq!(int("9223372036854775808"), None);
         assert_eq!(int("1.5"), None);
+        assert_eq!(int("0.0"), Some(0));
+        assert_eq!(int("-1e3"), Some(-1000));
+        assert_eq!(int("1e18"), Some(1_000_000_000_000_000_000));
+        assert_eq!(int("1e19"), None);
         assert_eq!(int("1e999999999999"), None);
     }
 

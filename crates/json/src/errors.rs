@@ -65,6 +65,14 @@ impl FieldErrors {
         self.push(Location::Header(name.into()), detail.into());
     }
 
+    /// Adds all of `other`.
+    pub fn append(&mut self, other: Self) {
+        self.more += other.more;
+        for error in other.errors {
+            self.push(error.at, error.detail);
+        }
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,5 +1,8 @@
 //! Schemas of the OpenAPI document (JSON Schema 2020-12), as JSON.
-#![expect(clippy::indexing_slicing, reason = "the members of an object are set by name")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the members of an object are set by name"
+)]
 
 pub use serde_json::{Value as Json, json};
 

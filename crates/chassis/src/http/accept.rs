@@ -1,50 +1,85 @@
 //! Content negotiation by `Accept` and `Accept-Encoding` (RFC 9110 §12.5).
 
-use http::{
-    HeaderMap,
-    header::{ACCEPT, ACCEPT_ENCODING},
-};
+use std::convert::Infallible;
 
-/// Which of `offers` the client likes best; the first where it does not say,
-/// likes several alike, or accepts none of them.
-///
-/// An offer's quality is that of the most specific range that covers it.
-/// Between equal qualities the offer that was named more specifically wins: who
-/// sends `text/plain, */*` asks for text.
-#[must_use]
-pub fn best<'o>(headers: &HeaderMap, offers: &[&'o str]) -> Option<&'o str> {
-    let accepts = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let ranges: Vec<Range<'_>> = accepts
-        .flat_map(|value| value.split(','))
-        .filter_map(Range::parse)
-        .collect();
-    let mut liked: Option<(&str, u16, u8)> = None;
-    for &offer in offers {
-        let covering = ranges
-            .iter()
-            .filter_map(|range| Some((range.covers(offer)?, range.quality)));
-        if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific)
-            && quality > 0
-            && liked.is_none_or(|(_, q, s)| (quality, specific) > (q, s))
-        {
-            liked = Some((offer, quality, specific));
-        }
+use axum::extract::FromRequestParts;
+use http::{
+    HeaderMap, HeaderValue,
+    header::{ACCEPT, ACCEPT_ENCODING},
+    request::Parts,
+};
+use mediatype::{MediaType, MediaTypeList, ReadParams, names};
+
+use super::request::{Incoming, Part, RequestErrors};
+
+/// The request's `Accept` header.
+#[derive(Debug, Clone, Default)]
+pub struct Accept(Vec<HeaderValue>);
+
+impl Accept {
+    fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(ACCEPT).iter().cloned().collect())
     }
-    liked
-        .map(|(offer, ..)| offer)
-        .or_else(|| offers.first().copied())
+
+    /// The one of `offers` that the client prefers; the first where it names
+    /// none, prefers several alike, or accepts none.
+    ///
+    /// An offer's quality is that of the most specific range that covers it.
+    /// Between equal qualities the offer that was named more specifically wins:
+    /// `text/plain, */*` prefers text.
+    #[must_use]
+    pub fn best<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
+        let accepts = self.0.iter().filter_map(|value| value.to_str().ok());
+        let ranges: Vec<Range<'_>> = accepts
+            .flat_map(MediaTypeList::new)
+            .filter_map(|range| Range::of(range.ok()?))
+            .collect();
+        let mut preferred: Option<(&str, u16, u8)> = None;
+        for &offer in offers {
+            let covering = ranges
+                .iter()
+                .filter_map(|range| Some((range.covers(offer)?, range.quality)));
+            if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific)
+                && quality > 0
+                && preferred.is_none_or(|(_, q, s)| (quality, specific) > (q, s))
+            {
+                preferred = Some((offer, quality, specific));
+            }
+        }
+        preferred
+            .map(|(offer, ..)| offer)
+            .or_else(|| offers.first().copied())
+    }
+
+    /// Whether the client prefers `text/plain` to `application/json`.
+    #[must_use]
+    pub fn prefers_text(&self) -> bool {
+        self.best(&["application/json", "text/plain"]) == Some("text/plain")
+    }
 }
 
-/// Which of `codings` to send content in that is there in all of them; nothing
-/// for content as it is, which a client gets that does not ask for a coding.
+impl Part for Accept {
+    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        Some(Self::of(&request.headers))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Accept {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// The one of `codings` that the client prefers; `None` for content without a
+/// coding, which a client gets that names none.
 ///
-/// The one of the highest quality is chosen, the first of several alike, and
-/// content as it is only where that is liked better or all else is refused.
+/// The coding of the highest quality is chosen, the first of several alike, and
+/// none only where that is preferred or all codings are refused. `x-gzip` is
+/// `gzip` (RFC 9110 §8.4.1.3).
 #[must_use]
-pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static str> {
+pub fn content_coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static str> {
     let accepts = headers.get_all(ACCEPT_ENCODING).iter();
     let accepts = accepts.filter_map(|value| value.to_str().ok());
     let listed: Vec<_> = accepts
@@ -53,7 +88,7 @@ pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static 
             let (name, weight) = element.split_once(';').unwrap_or((element, "q=1"));
             let (q, value) = weight.split_once('=')?;
             let quality = quality(value.trim())?;
-            (q.trim().eq_ignore_ascii_case("q")).then_some((name.trim(), quality))
+            (q.trim().eq_ignore_ascii_case("q")).then_some((alias(name.trim()), quality))
         })
         .collect();
     let quality_of = |coding: &str| {
@@ -64,57 +99,61 @@ pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static 
         named(coding).or_else(|| named("*"))
     };
     let plain = quality_of("identity").unwrap_or(0);
-    let mut liked = None;
+    let mut preferred = None;
     for &coding in codings {
         let quality = quality_of(coding).unwrap_or(0);
-        if quality > 0 && quality >= plain && liked.is_none_or(|(_, best)| quality > best) {
-            liked = Some((coding, quality));
+        if quality > 0 && quality >= plain && preferred.is_none_or(|(_, best)| quality > best) {
+            preferred = Some((coding, quality));
         }
     }
-    liked.map(|(coding, _)| coding)
+    preferred.map(|(coding, _)| coding)
+}
+
+/// The registered name of a content coding.
+fn alias(name: &str) -> &str {
+    if name.eq_ignore_ascii_case("x-gzip") {
+        "gzip"
+    } else {
+        name
+    }
 }
 
 /// A media range of an `Accept` header, such as `text/*;q=0.5`.
 struct Range<'h> {
-    kind: &'h str,
-    subkind: &'h str,
+    media_type: MediaType<'h>,
     /// Thousandths.
     quality: u16,
 }
 
 impl<'h> Range<'h> {
-    fn parse(text: &'h str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let (kind, subkind) = parts.next()?.split_once('/')?;
-        let quality = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("q")
-                .then(|| quality(value.trim()))
-        });
+    /// The range; `None` if its weight is malformed.
+    fn of(media_type: MediaType<'h>) -> Option<Self> {
+        let mut parameters = media_type.params();
+        let weight = parameters.find(|(name, _)| *name == "q");
+        let quality = weight.map_or(Some(1_000), |(_, weight)| quality(weight.as_str()));
         Some(Self {
-            kind,
-            subkind,
-            quality: quality.unwrap_or(Some(1_000))?,
+            quality: quality?,
+            media_type,
         })
     }
 
     /// How specifically the range covers `offer`, if it does.
     fn covers(&self, offer: &str) -> Option<u8> {
-        let (kind, subkind) = offer.split_once('/')?;
-        if self.kind == "*" && self.subkind == "*" {
+        let offer = MediaType::parse(offer).ok()?;
+        let MediaType { ty, subty, .. } = self.media_type;
+        if ty == names::_STAR && subty == names::_STAR {
             Some(0)
-        } else if !self.kind.eq_ignore_ascii_case(kind) {
+        } else if ty != offer.ty {
             None
-        } else if self.subkind == "*" {
+        } else if subty == names::_STAR {
             Some(1)
         } else {
-            self.subkind.eq_ignore_ascii_case(subkind).then_some(2)
+            (self.media_type.essence() == offer).then_some(2)
         }
     }
 }
 
-/// Reads a weight of 0 to 1 with at most three decimals, in thousandths.
+/// Parses a weight of 0 to 1 with at most three decimals, in thousandths.
 fn quality(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
@@ -130,7 +169,7 @@ fn quality(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -138,11 +177,11 @@ mod tests {
 
     fn chosen(accept: &str) -> &'static str {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]);
-        best(&headers, &OFFERS).unwrap()
+        Accept::of(&headers).best(&OFFERS).unwrap()
     }
 
     #[test]
-    fn the_best_liked_is_chosen() {
+    fn the_preferred_media_type_is_chosen() {
         for (accept, offer) in [
             ("text/plain", "text/plain"),
             ("TEXT/Plain;charset=utf-8", "text/plain"),
@@ -157,21 +196,25 @@ mod tests {
             ("text/plain;q=0, text/*", "text/html"),
             ("text/plain ; q=0.3 , text/html ; Q=0.7", "text/html"),
             ("*/*;q=0.1, application/json;q=0", "text/plain"),
+            (r#"text/plain;x="a,b;q=0", text/html;q=0.9"#, "text/plain"),
+            (r#"text/html;x="text/plain""#, "text/html"),
         ] {
             assert_eq!(chosen(accept), offer, "{accept}");
         }
     }
 
     #[test]
-    fn the_best_liked_coding_is_chosen() {
+    fn the_preferred_coding_is_chosen() {
         let chosen = |accept: &str| {
             let headers =
                 HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_str(accept).unwrap())]);
-            coding(&headers, &["br", "gzip"])
+            content_coding(&headers, &["br", "gzip"])
         };
         for (accept, coding) in [
             ("gzip, deflate, br, zstd", Some("br")),
             ("gzip", Some("gzip")),
+            ("X-GZIP", Some("gzip")),
+            ("x-gzip;q=0, gzip;q=0", None),
             ("GZip;Q=0.5", Some("gzip")),
             ("br;q=0.5, gzip;q=0.8", Some("gzip")),
             ("br;q=0, *", Some("gzip")),
@@ -186,12 +229,19 @@ mod tests {
         ] {
             assert_eq!(chosen(accept), coding, "{accept}");
         }
-        assert_eq!(coding(&HeaderMap::new(), &["br", "gzip"]), None);
+        assert_eq!(content_coding(&HeaderMap::new(), &["br", "gzip"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_headers_do_not_panic(accept in r#"[a-z*/+;,=q.01"\\ é-]{0,60}"#) {
+            chosen(&accept);
+        }
     }
 
     #[test]
-    fn json_where_nothing_else_is_asked_for() {
-        assert_eq!(best(&HeaderMap::new(), &OFFERS), Some("application/json"));
+    fn the_default_is_the_first_offer() {
+        assert_eq!(Accept::default().best(&OFFERS), Some("application/json"));
         for accept in [
             "*/*",
             "image/png",
@@ -200,6 +250,8 @@ mod tests {
             "text",
             "text/plain;q=2",
             "text/plain;q=0.1234",
+            r#"text/plain;q="0.9""#,
+            r#"text/plain;x="a"#,
             "text/plain;q=0",
         ] {
             assert_eq!(chosen(accept), "application/json", "{accept}");

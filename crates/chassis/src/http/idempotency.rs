@@ -1,92 +1,175 @@
-//! Once, even when asked twice: `Idempotency-Key`
-//! (draft-ietf-httpapi-idempotency-key-header).
+//! Idempotency keys (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The answer of a request that did something is stored under its key, in the
-//! same transaction as what it did. A service keeps the keys in its own store;
-//! here is what all of them share: the key, the fingerprint of the request that
-//! it was first sent with, and the answer that is replayed.
+//! The response of a request that succeeded is stored under its key, in the
+//! transaction of the write that it reports. Each service stores the keys in its
+//! own store.
 
 use std::{fmt, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use dto::{Fault, Faults, json::Value, problem::ProblemType};
+use dto::problem::ProblemType;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
+use json::{FieldErrors, FromJson, Value};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Problem;
+#[cfg(feature = "openapi")]
+use super::{Json, openapi::Operation};
+use super::{
+    Problem, body,
+    openapi::HasSchema,
+    request::{Incoming, Part, RequestErrors},
+};
 
-/// The header that a client names its request by.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header in which a client sends its key.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The header of an answer that was given before.
-pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The header of a replayed response.
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// How long an answer is kept for.
-pub const KEPT_FOR: Duration = Duration::from_hours(24);
+/// How long a response is stored.
+pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The most characters of a key.
-const LONGEST: usize = 255;
+const MAX_KEY_LENGTH: usize = 255;
 
-/// A request's key: 1 to 255 ASCII characters, compared as bytes.
+/// The body of a `POST`, with the idempotency key if the client sent one.
+#[derive(Debug)]
+pub struct Idempotent<T> {
+    /// The body.
+    pub body: T,
+    /// The key, with the fingerprint of the body.
+    pub key: Option<IdempotentRequest>,
+}
+
+impl<T: FromJson + HasSchema> Part for Idempotent<T> {
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        let key = parse_header(&request.headers, &mut errors.malformed);
+        let value = body::parse(request, body::JSON, errors)?;
+        let fingerprint = Fingerprint::of(&value);
+        let body = json::read(value, &mut errors.invalid);
+        Some(Self {
+            key: key?.map(|key| IdempotentRequest { key, fingerprint }),
+            body: body?,
+        })
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        Json::<T>::describe(operation);
+        operation.header_parameter(
+            "Idempotency-Key",
+            "A key for this request: 1 to 255 visible ASCII characters, best a UUID, in double \
+             quotes or without quotes and commas. The response of a request that succeeds is \
+             stored under it for 24 hours and replayed when the same request is sent again.",
+            r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#,
+        );
+        operation.problem(ProblemType::Conflict);
+    }
+}
+
+/// A request that is executed once: its key and its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(String);
+pub struct IdempotentRequest {
+    /// The key without its quotes: 1 to 255 ASCII characters, compared as bytes.
+    pub key: String,
+    /// The fingerprint of the body.
+    pub fingerprint: Fingerprint,
+}
 
-impl Key {
-    /// Reads the header, if it is there: a quoted string, as the draft has it,
-    /// or bare, as most clients send it. A fault in `faults` if it is neither.
-    pub fn of(headers: &HeaderMap, faults: &mut Faults) -> Option<Self> {
-        let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-        let value = values.next()?;
-        let once = values.next().is_none();
-        let key = value.to_str().ok().filter(|_| once).and_then(parse);
-        if key.is_none() {
-            faults.add(Fault::header(
-                "Idempotency-Key",
-                "must be one key of 1 to 255 visible ASCII characters, in double quotes or without",
-            ));
+impl IdempotentRequest {
+    /// The outcome of this request where the key is stored already, with the
+    /// response to a request of this fingerprint.
+    ///
+    /// `response` is what this request would store: every response is unique, so
+    /// an equal one is this request's own, stored by an earlier attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyConflict::Reused`] if the other request had another body.
+    pub fn outcome(
+        &self,
+        fingerprint: Fingerprint,
+        stored: StoredResponse,
+        response: &StoredResponse,
+    ) -> Result<Outcome, KeyConflict> {
+        if fingerprint != self.fingerprint {
+            Err(KeyConflict::Reused)
+        } else if stored == *response {
+            Ok(Outcome::Executed)
+        } else {
+            Ok(Outcome::Replayed(stored))
         }
-        key.map(Self)
-    }
-
-    /// The key without its quotes.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
-fn parse(text: &str) -> Option<String> {
-    let text = text.trim_matches([' ', '\t']);
-    let quoted = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    let key = match quoted {
-        // A quoted string of RFC 9651, §3.3.3: blanks may stand in it, and a
-        // backslash escapes a quote or a backslash.
-        Some(inside) => {
-            let mut key = String::new();
-            let mut characters = inside.chars();
-            while let Some(c) = characters.next() {
-                key.push(match c {
-                    '\\' => characters.next().filter(|c| matches!(c, '"' | '\\'))?,
-                    '"' => return None,
-                    ' '..='~' => c,
-                    _ => return None,
-                });
+/// The outcome of a request with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// This request was executed.
+    Executed,
+    /// An earlier request was executed; this is its response.
+    Replayed(StoredResponse),
+}
+
+/// Why a request with an idempotency key was neither executed nor replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyConflict {
+    /// 422: the key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    Reused,
+    /// 409: the first request with the key is still running.
+    #[error("the first request with the idempotency key is still running")]
+    Running,
+}
+
+impl From<KeyConflict> for Problem {
+    fn from(conflict: KeyConflict) -> Self {
+        match conflict {
+            KeyConflict::Reused => {
+                let mut errors = FieldErrors::new();
+                let rule = "was used with another body: a new request needs a new key";
+                errors.add_header("Idempotency-Key", rule);
+                Self::invalid(errors)
             }
-            key
+            KeyConflict::Running => {
+                let detail = "The first request with this Idempotency-Key is still running.";
+                Self::new(ProblemType::Conflict, detail)
+                    .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
         }
-        None if text.starts_with('"') || text.ends_with('"') => return None,
-        None => text.to_owned(),
-    };
-    let visible = quoted.is_some() || key.bytes().all(|b| b.is_ascii_graphic());
-    (visible && (1..=LONGEST).contains(&key.len())).then_some(key)
+    }
 }
 
-/// What a request says, in 32 bytes: SHA-256 of its body as canonical JSON, so
-/// that two spellings of one value are the same.
+/// A response as it is stored and replayed, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredResponse {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Its body: JSON.
+    pub body: String,
+}
+
+impl IntoResponse for StoredResponse {
+    fn into_response(self) -> Response {
+        let mut response = Bytes::from(self.body).into_response();
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().clear();
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// The SHA-256 of a body as canonical JSON: two spellings of one value have the
+/// same fingerprint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -94,7 +177,7 @@ impl Fingerprint {
     /// The fingerprint of a body.
     #[must_use]
     pub fn of(body: &Value) -> Self {
-        // Members are sorted and numbers have one spelling; writing to memory
+        // Members are sorted and numbers have one spelling. Writing to memory
         // cannot fail.
         let canonical = serde_json::to_vec(body).unwrap_or_default();
         Self(Sha256::digest(canonical).into())
@@ -107,81 +190,53 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A request that is to be done once: its key, and what it says.
-#[derive(Debug, Clone)]
-pub struct Once {
-    /// Its key.
-    pub key: Key,
-    /// What it says.
-    pub fingerprint: Fingerprint,
+/// Parses the header: `Some(None)` if it is absent, `None` if it is malformed,
+/// which is an error.
+fn parse_header(headers: &HeaderMap, errors: &mut FieldErrors) -> Option<Option<String>> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Some(None);
+    };
+    let single = values.next().is_none();
+    let key = value.to_str().ok().filter(|_| single).and_then(parse_key);
+    if key.is_none() {
+        errors.add_header(
+            "Idempotency-Key",
+            "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without \
+             quotes and commas",
+        );
+    }
+    key.map(Some)
 }
 
-/// An answer as it is stored and replayed, byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Its status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: Vec<(String, String)>,
-    /// Its body: JSON.
-    pub body: String,
-}
-
-impl Answer {
-    /// The answer, given for the first time.
-    #[must_use]
-    pub fn first(self) -> Response {
-        let mut response = Bytes::from(self.body).into_response();
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response.headers_mut().clear();
-        for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
-                response.headers_mut().insert(name, value);
-            }
+/// Parses a key and removes the quotes around it.
+fn parse_key(text: &str) -> Option<String> {
+    let text = text.trim_matches([' ', '\t']);
+    let key = match text.strip_prefix('"') {
+        Some(rest) => unquote(rest.strip_suffix('"')?)?,
+        // A gateway joins repeated headers by commas.
+        None => {
+            let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
+            text.bytes().all(allowed).then(|| text.to_owned())?
         }
-        response
-    }
-
-    /// The answer, given again: `Idempotency-Replayed: true`.
-    #[must_use]
-    pub fn again(self) -> Response {
-        let mut response = self.first();
-        let replayed = HeaderValue::from_static("true");
-        response
-            .headers_mut()
-            .insert(IDEMPOTENCY_REPLAYED, replayed);
-        response
-    }
+    };
+    (1..=MAX_KEY_LENGTH).contains(&key.len()).then_some(key)
 }
 
-/// Why a request with a key is neither done nor replayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// 422: the key was sent with another request before.
-    #[error("the key was sent with another body")]
-    Reused,
-    /// 409: the first request with the key is still running.
-    #[error("the first request with the key is still running")]
-    Running,
-}
-
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Reused => {
-                let mut faults = Faults::new();
-                let detail = "was sent with another body before: a new request needs a new key";
-                faults.add(Fault::header("Idempotency-Key", detail));
-                Self::invalid(faults)
-            }
-            Refused::Running => {
-                let detail = "The first request with this Idempotency-Key is still running.";
-                Self::new(ProblemType::Conflict, detail)
-                    .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
-            }
-        }
+/// The value of a quoted string (RFC 9651 §3.3.3): it may have blanks, and a
+/// backslash escapes a quote or a backslash.
+fn unquote(quoted: &str) -> Option<String> {
+    let mut value = String::new();
+    let mut characters = quoted.chars();
+    while let Some(c) = characters.next() {
+        value.push(match c {
+            '\\' => characters.next().filter(|c| matches!(c, '"' | '\\'))?,
+            '"' => return None,
+            ' '..='~' => c,
+            _ => return None,
+        });
     }
+    Some(value)
 }
 
 #[cfg(test)]
@@ -189,26 +244,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_read_quoted_or_bare() {
+    fn keys_are_parsed_quoted_or_bare() {
         let long = "k".repeat(255);
         for (header, key) in [
             ("abc", "abc"),
             ("\"abc\"", "abc"),
             (" \"a b\" ", "a b"),
             ("\"\\\"\\\\\"", "\"\\"),
-            (
-                "8e03978e-40d5-43e8-bc93-6894a57f9324",
-                "8e03978e-40d5-43e8-bc93-6894a57f9324",
-            ),
-            ("a\"b", "a\"b"),
+            ("\"a, b\"", "a, b"),
             (long.as_str(), long.as_str()),
         ] {
-            assert_eq!(parse(header).as_deref(), Some(key), "{header}");
+            assert_eq!(parse_key(header).as_deref(), Some(key), "{header}");
         }
     }
 
     #[test]
-    fn what_is_no_key_is_a_fault() {
+    fn malformed_keys_are_refused() {
         let long = "k".repeat(256);
         for header in [
             "",
@@ -221,25 +272,29 @@ mod tests {
             "\"a\\b\"",
             "\"\\\"",
             "\"a\";p=1",
+            "a\"b",
+            "k1,k2",
+            "k1,",
+            "\"k1\",\"k2\"",
+            "\"k1\", k2",
             "é",
             &long,
         ] {
-            assert_eq!(parse(header), None, "{header}");
+            assert_eq!(parse_key(header), None, "{header}");
         }
-        let mut faults = Faults::new();
-        let twice = [(IDEMPOTENCY_KEY, "a"), (IDEMPOTENCY_KEY, "b")];
+        let mut errors = FieldErrors::new();
         let mut headers = HeaderMap::new();
-        for (name, value) in twice {
-            headers.append(name, HeaderValue::from_static(value));
+        for value in ["a", "b"] {
+            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_static(value));
         }
-        assert_eq!(Key::of(&headers, &mut faults), None);
-        assert!(!faults.is_empty());
+        assert_eq!(parse_header(&headers, &mut errors), None);
+        assert!(!errors.is_empty());
     }
 
     #[test]
-    fn one_value_has_one_fingerprint() {
+    fn equal_values_have_equal_fingerprints() {
         let of = |text: &str| {
-            Fingerprint::of(&Value::parse(text.as_bytes(), &mut Faults::new()).unwrap())
+            Fingerprint::of(&Value::parse(text.as_bytes(), &mut FieldErrors::new()).unwrap())
         };
         assert_eq!(
             of(r#"{"a":1.0,"b":"é"}"#),
@@ -247,5 +302,31 @@ mod tests {
         );
         assert_ne!(of(r#"{"a":1}"#), of(r#"{"a":"1"}"#));
         assert_ne!(of("[1,2]"), of("[2,1]"));
+    }
+
+    #[test]
+    fn a_stored_key_decides_the_outcome() {
+        let response = |body: &str| StoredResponse {
+            status: 201,
+            headers: Vec::new(),
+            body: body.to_owned(),
+        };
+        let request = IdempotentRequest {
+            key: "k".to_owned(),
+            fingerprint: Fingerprint([1; 32]),
+        };
+        let outcome = |fingerprint, stored| {
+            request.outcome(
+                Fingerprint([fingerprint; 32]),
+                response(stored),
+                &response("mine"),
+            )
+        };
+        assert_eq!(outcome(1, "mine"), Ok(Outcome::Executed));
+        assert_eq!(
+            outcome(1, "first"),
+            Ok(Outcome::Replayed(response("first")))
+        );
+        assert_eq!(outcome(2, "first"), Err(KeyConflict::Reused));
     }
 }

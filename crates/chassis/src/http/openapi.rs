@@ -1,265 +1,304 @@
-//! What the chassis gives every service, as the OpenAPI document has it: the
-//! problems, the conditions, and each service's own health.
+//! The OpenAPI document of a service, derived from its handlers' types.
+//!
+//! Without the feature `openapi` only the traits are left, and every type
+//! implements them: what runs carries no documentation.
 
-use std::collections::BTreeMap;
+#[cfg(feature = "openapi")]
+pub use described::{DescribeHandler, DescribeInput, DescribeOutput, Document, Operation};
+#[cfg(feature = "openapi")]
+pub use json::Schema as HasSchema;
 
-use dto::{
-    health::Health,
-    problem::{MEDIA_TYPE, ProblemDetails},
-};
-use utoipa::{
-    IntoParams, IntoResponses, PartialSchema, ToResponse,
-    openapi::{
-        Content, Header, HttpMethod, PathItem, Ref, RefOr, Response, ResponseBuilder, Responses,
-        path::OperationBuilder,
-        schema::{ObjectBuilder, Schema, SchemaType, Type},
-    },
-};
+/// A type that has a schema.
+#[cfg(not(feature = "openapi"))]
+pub trait HasSchema {}
+#[cfg(not(feature = "openapi"))]
+impl<T: ?Sized> HasSchema for T {}
 
-use crate::health;
+/// A handler whose operation is described by its type.
+#[cfg(not(feature = "openapi"))]
+pub trait DescribeHandler<T> {}
+#[cfg(not(feature = "openapi"))]
+impl<H, T> DescribeHandler<T> for H {}
 
-/// A problem of one status, as a response that operations refer to.
-macro_rules! problems {
-    ($($name:ident, $status:literal, $description:literal, [$($header:literal),*];)*) => {
-        $(
-            #[doc = concat!($status, ": ", $description)]
-            #[derive(Debug)]
-            pub struct $name;
-
-            impl ToResponse<'_> for $name {
-                fn response() -> (&'static str, RefOr<Response>) {
-                    (stringify!($name), problem($description, &[$($header),*]).into())
-                }
-            }
-        )*
-
-        /// Each of them, by its name.
-        fn problems() -> BTreeMap<String, RefOr<Response>> {
-            [$($name::response()),*].map(|(name, problem)| (name.to_owned(), problem)).into()
-        }
+#[cfg(feature = "openapi")]
+mod described {
+    use axum::extract::State;
+    use dto::problem::{self, ProblemDetails, ProblemType};
+    use json::{
+        Schema,
+        schema::{Components, Direction, Json, json},
     };
-}
 
-problems! {
-    MalformedRequest, 400, "The request cannot be parsed: its body is not JSON, or a cursor or a header is malformed.", [];
-    NotFound, 404, "There is nothing by this id.", [];
-    MethodNotAllowed, 405, "The path does not have this method.", ["Allow"];
-    Conflict, 409, "The present state of the resource does not allow it.", [];
-    PreconditionFailed, 412, "`If-Match` or `If-None-Match` does not hold. Nothing was done.", [];
-    ContentTooLarge, 413, "The body is larger than 256 KiB.", [];
-    UnsupportedMediaType, 415, "The body is of a media type that is not read here.", ["Accept"];
-    UnsupportedPatch, 415, "The patch is of a media type that is not read here.", ["Accept", "Accept-Patch"];
-    InvalidRequest, 422, "The request can be parsed, and what it says cannot be done: `errors` has every fault.", [];
-    InternalError, 500, "The service failed. Its log has the reason under the `requestId`.", [];
-    ServiceUnavailable, 503, "Something that is needed is away, or time ran out.", ["Retry-After"];
-}
-
-fn problem(description: &str, headers: &[&str]) -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("ProblemDetails")));
-    let response = ResponseBuilder::new()
-        .description(description)
-        .content(MEDIA_TYPE, content);
-    let headers = headers.iter().fold(response, |response, name| {
-        response.header(*name, header(name))
-    });
-    headers.build()
-}
-
-/// What any operation may answer: not even the event has to be one.
-#[derive(Debug)]
-pub struct Failures;
-
-impl IntoResponses for Failures {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refer(&[
-            ("400", "MalformedRequest"),
-            ("500", "InternalError"),
-            ("503", "ServiceUnavailable"),
-        ])
-    }
-}
-
-/// What an operation with a JSON body may answer to it.
-#[derive(Debug)]
-pub struct Refusals;
-
-impl IntoResponses for Refusals {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refer(&[
-            ("413", "ContentTooLarge"),
-            ("415", "UnsupportedMediaType"),
-            ("422", "InvalidRequest"),
-        ])
-    }
-}
-
-/// What an operation with a patch for a body may answer to it.
-#[derive(Debug)]
-pub struct PatchRefusals;
-
-impl IntoResponses for PatchRefusals {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refer(&[
-            ("413", "ContentTooLarge"),
-            ("415", "UnsupportedPatch"),
-            ("422", "InvalidRequest"),
-        ])
-    }
-}
-
-fn refer(responses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let refer =
-        |&(status, name): &(&str, &str)| (status.to_owned(), Ref::from_response_name(name).into());
-    responses.iter().map(refer).collect()
-}
-
-/// The conditions of a request for something that has an entity tag.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only its parameters are used")]
-pub struct Conditions {
-    /// One of these entity tags must be the present one, or `*`: there must be
-    /// something. Compared strongly (RFC 9110 §13.1.1).
-    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|"[!#-~]*")$"#)]
-    if_match: Option<String>,
-    /// None of these entity tags may be the present one, or `*`: there must be
-    /// nothing (RFC 9110 §13.1.2).
-    #[param(
-        rename = "If-None-Match",
-        nullable = false,
-        pattern = r#"^(\*|(W/)?"[!#-~]*")$"#
-    )]
-    if_none_match: Option<String>,
-}
-
-/// The key that has a request done once, however often it is sent.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only its parameters are used")]
-pub struct IdempotencyKey {
-    /// A key of your own for this request, 1–255 visible ASCII characters, best
-    /// a UUID, in double quotes or without. The answer of a request that did
-    /// something is kept under it for 24 hours, and given again to whoever
-    /// sends the same request with it.
-    #[param(
-        rename = "Idempotency-Key",
-        nullable = false,
-        pattern = r#"^([!#-~]([!-~]{0,253}[!#-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#
-    )]
-    idempotency_key: Option<String>,
-}
-
-/// What a header of an answer says.
-fn header(name: &str) -> Header {
-    let (description, kind) = match name {
-        "Accept" => ("The media types that are read here.", Type::String),
-        "Accept-Patch" => (
-            "The media types of patches that are read here (RFC 5789).",
-            Type::String,
-        ),
-        "Allow" => ("The methods that the path has.", Type::String),
-        "Cache-Control" => ("How long the answer may be kept.", Type::String),
-        "Content-Location" => ("The path of what the body represents.", Type::String),
-        "ETag" => (
-            "The strong entity tag of this state, for conditions.",
-            Type::String,
-        ),
-        "Idempotency-Replayed" => (
-            "`true` where the answer is that of an earlier request with the same key.",
-            Type::Boolean,
-        ),
-        "Location" => ("The path of what was made.", Type::String),
-        "Retry-After" => ("In how many seconds to try again.", Type::Integer),
-        "Vary" => (
-            "The request's headers that the answer depends on.",
-            Type::String,
-        ),
-        _ => ("", Type::String),
+    use crate::{
+        RequestContext,
+        http::{Accept, Part, Problem, Request, router::Doc},
     };
-    let schema = ObjectBuilder::new().schema_type(SchemaType::new(kind));
-    Header::builder()
-        .schema(Some(Schema::Object(schema.build())))
-        .description(Some(description))
-        .build()
-}
 
-/// The document of the service called `name`, with what the chassis adds to it:
-/// `GET /health/{name}`, the problems, and what each header of an answer says.
-#[must_use]
-pub fn complete(name: &str, mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    let components = document.components.get_or_insert_default();
-    components.responses.extend(problems());
-    let mut schemas = Vec::new();
-    <ProblemDetails as utoipa::ToSchema>::schemas(&mut schemas);
-    <Health as utoipa::ToSchema>::schemas(&mut schemas);
-    schemas.push(("ProblemDetails".to_owned(), ProblemDetails::schema()));
-    schemas.push(("Health".to_owned(), Health::schema()));
-    components.schemas.extend(schemas);
+    /// The OpenAPI document of one service: its operations and their schemas.
+    #[derive(Debug, Default)]
+    pub struct Document {
+        /// The Paths Object.
+        pub paths: serde_json::Map<String, Json>,
+        /// The named schemas.
+        pub components: Components,
+        /// The named responses.
+        pub responses: serde_json::Map<String, Json>,
+    }
 
-    let own = OperationBuilder::new()
-        .operation_id(Some(format!("get{}Health", capital(name))))
-        .summary(Some(format!("Ask how {name} is")))
-        .description(Some(
-            "Each thing that it depends on is asked at once. 503 on `fail`.",
-        ))
-        .responses(Responses::from_iter(HealthReport::responses()));
-    let path = format!("/health/{name}");
-    document
-        .paths
-        .paths
-        .insert(path, PathItem::new(HttpMethod::Get, own));
-
-    for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
-        ];
-        for operation in operations.into_iter().flatten() {
-            operation.tags = Some(vec![name.to_owned()]);
-            for response in operation.responses.responses.values_mut() {
-                if let RefOr::T(response) = response {
-                    for (name, described) in &mut response.headers {
-                        *described = header(name).into();
-                    }
-                }
+    impl Document {
+        /// Adds an operation.
+        pub(in crate::http) fn add<T, H: DescribeHandler<T>>(
+            &mut self,
+            tag: &str,
+            path: &str,
+            method: &str,
+            doc: Doc,
+        ) {
+            let mut operation = Operation {
+                object: json!({ "operationId": &doc.id, "summary": &doc.summary, "tags": [tag] }),
+                path: path.to_owned(),
+                components: std::mem::take(&mut self.components),
+                problem_responses: std::mem::take(&mut self.responses),
+            };
+            if !doc.description.is_empty() {
+                operation.object["description"] = doc.description.into();
             }
+            H::describe(&mut operation);
+            let every = [
+                ProblemType::MalformedRequest,
+                ProblemType::InternalError,
+                ProblemType::ServiceUnavailable,
+            ];
+            for problem in every.iter().chain(doc.problems) {
+                operation.problem(*problem);
+            }
+            self.components = operation.components;
+            self.responses = operation.problem_responses;
+            let item = self.paths.entry(path).or_insert_with(|| json!({}));
+            item[method] = operation.object;
         }
     }
-    document
-}
 
-/// What a request for a health may be answered.
-#[derive(Debug)]
-pub struct HealthReport;
-
-impl IntoResponses for HealthReport {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let health = || Content::new(Some(Ref::from_schema_name("Health")));
-        let pass = ResponseBuilder::new()
-            .description("It works: `pass`, or `warn` where something is wrong.")
-            .content(health::MEDIA_TYPE, health())
-            .header("Cache-Control", header("Cache-Control"));
-        let fail = ResponseBuilder::new()
-            .description("It does not work: `fail`. Or, as a problem, time ran out.")
-            .content(health::MEDIA_TYPE, health())
-            .content(
-                MEDIA_TYPE,
-                Content::new(Some(Ref::from_schema_name("ProblemDetails"))),
-            )
-            .header("Retry-After", header("Retry-After"));
-        let mut responses = refer(&[("400", "MalformedRequest"), ("500", "InternalError")]);
-        responses.insert("200".to_owned(), pass.build().into());
-        responses.insert("503".to_owned(), fail.build().into());
-        responses
+    /// An operation of the document (the Operation Object).
+    #[derive(Debug)]
+    pub struct Operation {
+        object: Json,
+        path: String,
+        components: Components,
+        problem_responses: serde_json::Map<String, Json>,
     }
-}
 
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    impl Operation {
+        /// The schema of `T` in a request.
+        pub fn request_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Request)
+        }
+
+        /// The schema of a merge patch of `T`.
+        pub fn patch_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Patch)
+        }
+
+        /// The schema of `T` in a response.
+        pub fn response_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Response)
+        }
+
+        /// Adds the path parameter, whose name is the one in the path.
+        pub fn path_parameter<T: Schema>(&mut self) {
+            let schema = self.request_schema::<T>();
+            let name = self.path.split(['{', '}']).nth(1).unwrap_or_default();
+            self.parameter(
+                json!({ "in": "path", "name": name, "required": true, "schema": schema }),
+            );
+        }
+
+        /// Adds an optional query parameter.
+        pub fn query_parameter(&mut self, name: &str, description: &str, schema: Json) {
+            self.parameter(json!({
+                "in": "query", "name": name, "description": description, "required": false, "schema": schema,
+            }));
+        }
+
+        /// Adds an optional header parameter with a pattern.
+        pub fn header_parameter(&mut self, name: &str, description: &str, pattern: &str) {
+            self.parameter(json!({
+                "in": "header", "name": name, "description": description, "required": false,
+                "schema": { "type": "string", "pattern": pattern },
+            }));
+        }
+
+        fn parameter(&mut self, parameter: Json) {
+            match &mut self.object["parameters"] {
+                Json::Array(parameters) => parameters.push(parameter),
+                none => *none = json!([parameter]),
+            }
+        }
+
+        /// Sets the request body and adds the problems that it can cause.
+        pub fn body(&mut self, media_types: &[&str], schema: &Json) {
+            let content = media_types
+                .iter()
+                .map(|&media_type| (media_type.to_owned(), json!({ "schema": schema })));
+            let content: serde_json::Map<_, _> = content.collect();
+            self.object["requestBody"] = json!({ "required": true, "content": content });
+            self.problem(ProblemType::ContentTooLarge);
+            self.problem(ProblemType::UnsupportedMediaType);
+            self.problem(ProblemType::InvalidRequest);
+        }
+
+        /// Adds a response.
+        pub fn response(
+            &mut self,
+            status: u16,
+            description: &str,
+            headers: &[&str],
+            content: &[(&str, Json)],
+        ) {
+            let mut response = json!({ "description": description });
+            for &name in headers {
+                response["headers"][name] = header(name);
+            }
+            for (media_type, schema) in content {
+                response["content"][media_type] = json!({ "schema": schema });
+            }
+            self.object["responses"][status.to_string()] = response;
+        }
+
+        /// Adds a header to a response.
+        pub fn response_header(&mut self, status: u16, name: &str) {
+            self.object["responses"][status.to_string()]["headers"][name] = header(name);
+        }
+
+        /// Adds a problem that the operation can return.
+        pub fn problem(&mut self, kind: ProblemType) {
+            let schema = self.response_schema::<ProblemDetails>();
+            let name: String = kind.slug().split('-').map(capitalize).collect();
+            let mut response = json!({
+                "description": kind.meaning(),
+                "content": { problem::MEDIA_TYPE: { "schema": schema } },
+            });
+            for &name in headers_of(kind) {
+                response["headers"][name] = header(name);
+            }
+            self.object["responses"][kind.status().to_string()] =
+                json!({ "$ref": format!("#/components/responses/{name}") });
+            self.problem_responses.insert(name, response);
+        }
+    }
+
+    fn headers_of(kind: ProblemType) -> &'static [&'static str] {
+        match kind {
+            ProblemType::MethodNotAllowed => &["Allow"],
+            ProblemType::UnsupportedMediaType => &["Accept", "Accept-Encoding", "Accept-Patch"],
+            ProblemType::ServiceUnavailable => &["Retry-After"],
+            _ => &[],
+        }
+    }
+
+    /// The description of a header of a response.
+    fn header(name: &str) -> Json {
+        let (description, kind) = match name {
+            "Accept" => ("The supported media types.", "string"),
+            "Accept-Encoding" => ("The supported content codings.", "string"),
+            "Accept-Patch" => ("The supported media types of patches (RFC 5789).", "string"),
+            "Allow" => ("The methods that the path supports.", "string"),
+            "Cache-Control" => ("How the response may be cached.", "string"),
+            "Content-Location" => ("The path of the resource in the body.", "string"),
+            "ETag" => (
+                "The strong entity tag of this state, for preconditions.",
+                "string",
+            ),
+            "Idempotency-Replayed" => (
+                "`true` if the response is that of an earlier request with the same key.",
+                "boolean",
+            ),
+            "Location" => ("The path of the resource that was created.", "string"),
+            "Retry-After" => ("The seconds after which to retry.", "integer"),
+            "Vary" => (
+                "The request headers on which the response depends.",
+                "string",
+            ),
+            _ => ("", "string"),
+        };
+        json!({ "description": description, "schema": { "type": kind } })
+    }
+
+    fn capitalize(word: &str) -> String {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_uppercase().chain(letters).collect()
+        })
+    }
+
+    /// An argument of a handler.
+    pub trait DescribeInput {
+        /// Adds it to the operation.
+        fn describe(_operation: &mut Operation) {}
+    }
+
+    impl<S> DescribeInput for State<S> {}
+    impl DescribeInput for RequestContext {}
+    impl DescribeInput for Accept {}
+    impl DescribeInput for http::HeaderMap {}
+    impl<P: Part> DescribeInput for Request<P> {
+        fn describe(operation: &mut Operation) {
+            P::describe(operation);
+        }
+    }
+
+    /// What a handler returns.
+    pub trait DescribeOutput {
+        /// Adds its responses to the operation.
+        fn describe(operation: &mut Operation);
+    }
+
+    impl<R: DescribeOutput> DescribeOutput for Result<R, Problem> {
+        fn describe(operation: &mut Operation) {
+            R::describe(operation);
+        }
+    }
+
+    /// A handler whose operation is described by its type.
+    pub trait DescribeHandler<T> {
+        /// Adds its arguments and responses to the operation.
+        fn describe(operation: &mut Operation);
+    }
+
+    /// Implements [`DescribeHandler`] for functions of these arguments, with the
+    /// type that axum gives such a handler.
+    macro_rules! describe_handler {
+        ([$($first:ident),*] $($last:ident)?) => {
+            impl<F, Fut, R, M, $($first,)* $($last)?> DescribeHandler<(M, $($first,)* $($last,)?)> for F
+            where
+                F: Fn($($first,)* $($last)?) -> Fut,
+                Fut: Future<Output = R>,
+                R: DescribeOutput,
+                $($first: DescribeInput,)*
+                $($last: DescribeInput,)?
+            {
+                fn describe(operation: &mut Operation) {
+                    $($first::describe(operation);)*
+                    $($last::describe(operation);)?
+                    R::describe(operation);
+                }
+            }
+        };
+    }
+
+    describe_handler!([] A);
+    describe_handler!([A] B);
+    describe_handler!([A, B] C);
+    describe_handler!([A, B, C] D);
+
+    impl<F, Fut, R> DescribeHandler<((),)> for F
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = R>,
+        R: DescribeOutput,
+    {
+        fn describe(operation: &mut Operation) {
+            R::describe(operation);
+        }
+    }
 }

@@ -1,29 +1,31 @@
 //! Conditional requests: `If-Match` and `If-None-Match` (RFC 9110 §13).
 
-use dto::{Fault, Faults};
 use http::{
     HeaderMap, HeaderName,
     header::{IF_MATCH, IF_NONE_MATCH},
 };
+use json::FieldErrors;
 
-/// The most entity tags that one header may list. A DynamoDB condition takes
-/// 100 operands; a client that holds more versions than half of that of one
-/// resource is not asking in earnest.
-pub const MOST_TAGS: usize = 50;
+#[cfg(feature = "openapi")]
+use super::openapi::Operation;
+use super::{
+    Fetched, Problem, Resource,
+    request::{Incoming, Part, RequestErrors},
+};
 
-/// What a request demands of the resource's present state.
+/// What a request requires of the resource's present state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
-    /// It must be one of these, by strong comparison.
+    /// The state must be one of these, by strong comparison.
     pub if_match: Option<Tags>,
-    /// It must be none of these, by weak comparison.
+    /// The state must be none of these, by weak comparison.
     pub if_none_match: Option<Tags>,
 }
 
 /// The tags of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tags {
-    /// `*`: any state at all.
+    /// `*`: any state.
     Any,
     /// One of these.
     List(Vec<Tag>),
@@ -32,32 +34,50 @@ pub enum Tags {
 /// An entity tag, without its quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// Whether it began with `W/`.
+    /// Whether it starts with `W/`.
     pub weak: bool,
-    /// What stood between the quotes.
+    /// What is between the quotes.
     pub opaque: String,
 }
 
 impl Preconditions {
-    /// The request's conditions; a header that cannot be parsed is a fault.
+    /// The condition that the resource is still in the state `etag`.
     #[must_use]
-    pub fn of(headers: &HeaderMap, faults: &mut Faults) -> Self {
+    pub fn unchanged(etag: String) -> Self {
+        let tag = Tag {
+            weak: false,
+            opaque: etag,
+        };
         Self {
-            if_match: tags(headers, &IF_MATCH, "If-Match", faults),
-            if_none_match: tags(headers, &IF_NONE_MATCH, "If-None-Match", faults),
+            if_match: Some(Tags::List(vec![tag])),
+            if_none_match: None,
         }
     }
 
-    /// Whether the request may go on: `current` is the resource's tag, or
-    /// nothing where there is no resource.
+    /// Whether both conditions hold: `current` is the resource's tag, or `None`
+    /// where there is no resource.
     #[must_use]
     pub fn hold(&self, current: Option<&str>) -> bool {
-        self.matches(current) && !self.none_match_fails(current)
+        self.if_match_holds(current) && self.if_none_match_holds(current)
     }
 
-    /// Whether `If-Match` holds, which it does where it is absent.
-    #[must_use]
-    pub fn matches(&self, current: Option<&str>) -> bool {
+    /// The response to a `GET` of `resource`.
+    ///
+    /// # Errors
+    ///
+    /// A 412 problem if `If-Match` does not hold.
+    pub fn fetch<R: Resource>(&self, resource: R) -> Result<Fetched<R>, Problem> {
+        let etag = resource.etag();
+        if !self.if_match_holds(Some(&etag)) {
+            Err(Problem::precondition_failed())
+        } else if self.if_none_match_holds(Some(&etag)) {
+            Ok(Fetched::Modified(resource))
+        } else {
+            Ok(Fetched::NotModified(resource))
+        }
+    }
+
+    fn if_match_holds(&self, current: Option<&str>) -> bool {
         match (&self.if_match, current) {
             (None, _) | (Some(Tags::Any), Some(_)) => true,
             (Some(_), None) => false,
@@ -67,45 +87,74 @@ impl Preconditions {
         }
     }
 
-    /// Whether `If-None-Match` is there and fails. To a `GET` that is a 304,
-    /// to anything else a 412.
-    #[must_use]
-    pub fn none_match_fails(&self, current: Option<&str>) -> bool {
+    fn if_none_match_holds(&self, current: Option<&str>) -> bool {
         match (&self.if_none_match, current) {
-            (None, _) | (_, None) => false,
-            (Some(Tags::Any), Some(_)) => true,
-            (Some(Tags::List(tags)), Some(current)) => tags.iter().any(|tag| tag.opaque == current),
+            (None, _) | (_, None) => true,
+            (Some(Tags::Any), Some(_)) => false,
+            (Some(Tags::List(tags)), Some(current)) => tags.iter().all(|tag| tag.opaque != current),
         }
+    }
+
+    fn parse(headers: &HeaderMap, errors: &mut FieldErrors) -> Option<Self> {
+        let if_match = parse_header(headers, &IF_MATCH, "If-Match", errors);
+        let if_none_match = parse_header(headers, &IF_NONE_MATCH, "If-None-Match", errors);
+        Some(Self {
+            if_match: if_match?,
+            if_none_match: if_none_match?,
+        })
     }
 }
 
-fn tags(headers: &HeaderMap, header: &HeaderName, name: &str, faults: &mut Faults) -> Option<Tags> {
-    let mut lines = headers.get_all(header).iter().peekable();
-    lines.peek()?;
-    let lines: Vec<_> = lines
+impl Part for Preconditions {
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        Self::parse(&request.headers, &mut errors.malformed)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        operation.header_parameter(
+            "If-Match",
+            "One of these entity tags must be the present one; `*`: the resource must exist. \
+             Compared strongly (RFC 9110 §13.1.1).",
+            r#"^(\*|"[!#-~]*")$"#,
+        );
+        operation.header_parameter(
+            "If-None-Match",
+            "None of these entity tags may be the present one; `*`: the resource must not exist \
+             (RFC 9110 §13.1.2).",
+            r#"^(\*|(W/)?"[!#-~]*")$"#,
+        );
+        operation.problem(dto::problem::ProblemType::PreconditionFailed);
+    }
+}
+
+/// Parses a condition: `Some(None)` if the header is absent, `None` if it is
+/// malformed, which is an error.
+fn parse_header(
+    headers: &HeaderMap,
+    header: &HeaderName,
+    name: &str,
+    errors: &mut FieldErrors,
+) -> Option<Option<Tags>> {
+    let lines: Vec<_> = headers
+        .get_all(header)
+        .iter()
         .map(|line| String::from_utf8_lossy(line.as_bytes()))
         .collect();
-    let read = parse(&lines.join(","));
-    match &read {
-        None => faults.add(Fault::header(
-            name,
-            "must be * or a list of entity tags in double quotes, such as \"abc\"",
-        )),
-        Some(Tags::List(tags)) if tags.len() > MOST_TAGS => {
-            faults.add(Fault::header(
-                name,
-                format!("must list at most {MOST_TAGS} entity tags"),
-            ));
-            return None;
-        }
-        Some(_) => {}
+    if lines.is_empty() {
+        return Some(None);
     }
-    read
+    let tags = parse_tags(&lines.join(","));
+    if tags.is_none() {
+        let rule = "must be * or a list of entity tags in double quotes, such as \"abc\"";
+        errors.add_header(name, rule);
+    }
+    tags.map(Some)
 }
 
-/// Reads `"*"` or a list of entity tags; empty elements may stand in a list
-/// (RFC 9110 §5.6.1.2).
-fn parse(text: &str) -> Option<Tags> {
+/// Parses `*` or a list of entity tags; a list may have empty elements (RFC 9110
+/// §5.6.1.2).
+fn parse_tags(text: &str) -> Option<Tags> {
     let mut rest = text.trim_matches([' ', '\t']);
     if rest == "*" {
         return Some(Tags::Any);
@@ -140,22 +189,25 @@ mod tests {
     use super::*;
 
     fn of(if_match: &str) -> Option<Preconditions> {
-        let mut faults = Faults::new();
+        let mut errors = FieldErrors::new();
         let headers = HeaderMap::from_iter([(IF_MATCH, HeaderValue::from_str(if_match).unwrap())]);
-        let conditions = Preconditions::of(&headers, &mut faults);
-        faults.is_empty().then_some(conditions)
+        let conditions = Preconditions::parse(&headers, &mut errors);
+        assert_eq!(conditions.is_none(), !errors.is_empty());
+        conditions
     }
 
     #[test]
-    fn lists_are_read() {
+    fn lists_of_tags_are_parsed() {
         let two = of(r#" "a" ,, W/"b,c", "#).unwrap();
         assert!(two.hold(Some("a")) && !two.hold(Some("b,c")) && !two.hold(None));
         assert!(of("*").unwrap().hold(Some("x")) && !of("*").unwrap().hold(None));
         assert!(of(r#""""#).unwrap().hold(Some("")));
+        let many = r#""a", "#.repeat(5_000) + r#""b""#;
+        assert!(of(&many).unwrap().hold(Some("b")));
     }
 
     #[test]
-    fn what_is_no_list_is_a_fault() {
+    fn malformed_lists_are_refused() {
         for header in [
             "",
             ",",
@@ -174,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn none_match_compares_weakly() {
+    fn if_none_match_compares_weakly() {
         let headers = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("W/\"a\""))]);
-        let conditions = Preconditions::of(&headers, &mut Faults::new());
+        let conditions = Preconditions::parse(&headers, &mut FieldErrors::new()).unwrap();
         assert!(!conditions.hold(Some("a")) && conditions.hold(Some("b")) && conditions.hold(None));
     }
 }

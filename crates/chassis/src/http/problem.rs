@@ -1,32 +1,27 @@
-//! Problems on their way out: the one place where a failure becomes an answer
-//! (RFC 9457).
+//! Problems: the one place where a failure becomes a response (RFC 9457).
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
-use dto::{
-    Fault, Faults,
-    problem::{MEDIA_TYPE, ProblemDetails, ProblemType},
-};
+use dto::problem::{MEDIA_TYPE, ProblemDetails, ProblemType};
 use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
-use std::sync::Arc;
+use json::{FieldError, FieldErrors};
 
-/// A failure, with what the client may read apart from what only an operator
-/// may.
+/// A failure: what the client may read, and what only an operator may.
 #[derive(Debug, Clone)]
 pub struct Problem {
     kind: ProblemType,
     detail: String,
-    errors: Vec<Fault>,
+    errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
-    /// A problem of this type; `detail` is what the client reads.
+    /// A problem of this type; `detail` is for the client.
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -37,24 +32,32 @@ impl Problem {
         }
     }
 
-    /// 400, with every fault that keeps the request from being parsed.
+    /// 400: the request cannot be parsed.
     #[must_use]
-    pub fn malformed(faults: Faults) -> Self {
-        let problem = Self::new(
-            ProblemType::MalformedRequest,
-            "The request cannot be parsed: see errors.",
-        );
-        problem.with_errors(faults)
+    pub fn malformed(errors: FieldErrors) -> Self {
+        let detail = "The request cannot be parsed; see errors.";
+        Self::new(ProblemType::MalformedRequest, detail).with_errors(errors)
     }
 
-    /// 422, with every fault of what the request says.
+    /// 404: no resource has the id in the path.
     #[must_use]
-    pub fn invalid(faults: Faults) -> Self {
-        let problem = Self::new(
-            ProblemType::InvalidRequest,
-            "The request is not valid: see errors.",
-        );
-        problem.with_errors(faults)
+    pub fn not_found() -> Self {
+        Self::new(ProblemType::NotFound, "No resource has this id.")
+    }
+
+    /// 412: a precondition does not hold.
+    #[must_use]
+    pub fn precondition_failed() -> Self {
+        let detail = "The resource is not in a state that If-Match or If-None-Match allows. \
+                      Nothing has changed.";
+        Self::new(ProblemType::PreconditionFailed, detail)
+    }
+
+    /// 422: the request is not valid.
+    #[must_use]
+    pub fn invalid(errors: FieldErrors) -> Self {
+        let detail = "The request is not valid; see errors.";
+        Self::new(ProblemType::InvalidRequest, detail).with_errors(errors)
     }
 
     /// 503 with `Retry-After`, in seconds.
@@ -63,65 +66,70 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
-    /// 500. The log has the source; the client learns nothing of it.
+    /// 500. The source is for the log; the client learns nothing of it.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(
-            ProblemType::InternalError,
-            "The service failed at this request. Its log has the reason under the request's id.",
-        )
-        .with_source(source)
+        let detail = "The service failed. Its log has the reason under the request's id.";
+        Self::new(ProblemType::InternalError, detail).with_source(source)
     }
 
-    /// The same, with a list of faults.
+    /// Sets the validation errors.
     #[must_use]
-    pub fn with_errors(self, faults: Faults) -> Self {
+    pub fn with_errors(self, errors: FieldErrors) -> Self {
         Self {
-            errors: faults.into_vec(),
+            errors: errors.into_vec(),
             ..self
         }
     }
 
-    /// The same, with a header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// The same, with what the log says and the client never sees.
+    /// Sets the source, which only the log has.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// The status that it is answered with.
+    /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What only an operator may read: the source and what caused it.
-    pub(crate) fn cause(&self) -> Option<String> {
-        let first: &(dyn Error + 'static) = self.source.as_deref()?;
-        let causes = std::iter::successors(Some(first), |&error| error.source());
-        Some(
-            causes
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(": "),
-        )
+    /// What the client reads about this request.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
-    /// The answer's body and headers, for the request at `instance`.
-    pub(crate) fn render(self, instance: &str, request_id: &str) -> Response {
+    /// The validation errors.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The source with its causes, for the log.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.source
+            .as_deref()
+            .map(|source| crate::error_chain(source))
+    }
+
+    /// The response to the request at the path `instance`; `base_path` is in
+    /// front of every path of the API.
+    pub(crate) fn render(self, base_path: &str, instance: &str, request_id: &str) -> Response {
         let status = self.status();
         let details = ProblemDetails {
-            r#type: format!("/problems/{}", self.kind.slug()),
+            r#type: format!("{base_path}/problems/{}", self.kind.slug()),
             title: self.kind.title().to_owned(),
             status: self.kind.status(),
             detail: self.detail,
-            instance: instance.to_owned(),
+            instance: format!("{base_path}{instance}"),
             request_id: request_id.to_owned(),
             errors: self.errors,
         };
@@ -134,8 +142,8 @@ impl Problem {
     }
 }
 
-/// The problem rides in the response's extensions to the service's edge, which
-/// knows the path and the request's id that belong in its body.
+/// The problem is in the response's extensions until the service renders it: the
+/// service knows the path and the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();

@@ -1,290 +1,167 @@
-//! What a request says, read with every fault found.
+//! The parts of a request, read with every error reported.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    str::FromStr,
-};
+use std::str::FromStr;
 
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
 use bytes::Bytes;
-use dto::{Fault, Faults, Pointer, json::Value, problem::ProblemType};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
-};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use percent_encoding::percent_decode;
+use http::{HeaderMap, Method};
+use json::FieldErrors;
 
-use crate::{
-    Call, Preconditions, Problem,
-    cursor::List,
-    idempotency::{Fingerprint, Key, Once},
-};
+#[cfg(feature = "openapi")]
+use super::openapi::Operation;
+use super::{Problem, body, openapi::HasSchema, query::Query};
 
-/// The most bytes of a request's body: 256 KiB.
-pub const MOST_BYTES: usize = 256 * 1024;
-
-/// What a `POST` or `PUT` is read from.
-pub const JSON: &[&str] = &["application/json"];
-
-/// What a `PATCH` is read from (RFC 7396).
-pub const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
-
-/// A request as its handler reads it, in the order in which faults answer:
-/// 413 before the handler runs, then 415 from [`Input::json`], then 400 or 422
-/// from [`Input::finish`], with every fault found on the way.
+/// The parts of a request: a tuple of types that implement [`Part`].
+///
+/// All parts are read before an error is returned, so that the problem reports
+/// every error of all of them. The first of these is reported: 413, 415, 400,
+/// 422, and 404 for an id that no resource can have. A query parameter that no
+/// part reads is a 422.
 #[derive(Debug)]
-pub struct Input {
-    /// The invocation: its deadline and its id.
-    pub call: Call,
-    /// The request's headers.
-    pub headers: HeaderMap,
-    method: Method,
-    id: Option<String>,
-    query: String,
-    body: Bytes,
-    fingerprint: Option<Fingerprint>,
-    malformed: Faults,
-    /// Where the handler adds what it finds not valid.
-    pub invalid: Faults,
-}
+pub struct Request<P>(pub P);
 
-impl<S: Send + Sync> FromRequest<S> for Input {
+impl<P: Part, S: Send + Sync> FromRequest<S> for Request<P> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+        let mut incoming = Incoming::receive(request, state).await?;
+        let mut errors = RequestErrors::default();
+        let parts = P::read(&mut incoming, &mut errors);
+        incoming.query.finish(&mut errors.invalid);
+        errors.finish(parts).map(Self)
+    }
+}
+
+/// A part of a request that a handler reads.
+pub trait Part: Sized {
+    /// Reads the part.
+    ///
+    /// Returns `None` if and only if it has added an error to `errors`.
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self>;
+
+    /// Adds the part to an operation of the OpenAPI document, with the problems
+    /// that it can cause.
+    #[cfg(feature = "openapi")]
+    fn describe(_operation: &mut Operation) {}
+}
+
+/// A request that was received and is not read yet.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The method.
+    pub method: Method,
+    /// The path, as it is routed.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The query parameters.
+    pub query: Query,
+    pub(super) body: Bytes,
+    /// The path parameter, decoded; `None` where that is not UTF-8.
+    id: Option<String>,
+}
+
+impl Incoming {
+    async fn receive<S: Send + Sync>(
+        request: axum::extract::Request,
+        state: &S,
+    ) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let Ok(call) = Call::from_request_parts(&mut parts, state).await;
-        // What is no UTF-8 once decoded is the id of nothing.
         let id = match RawPathParams::from_request_parts(&mut parts, state).await {
-            Ok(params) => params.iter().next().map(|(_, value)| value.to_owned()),
+            Ok(parameters) => parameters.iter().next().map(|(_, value)| value.to_owned()),
             Err(_) => None,
         };
-        let body = Limited::new(body, MOST_BYTES).collect().await;
-        let body = body.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let detail = format!("The body is larger than {MOST_BYTES} bytes.");
-                Problem::new(ProblemType::ContentTooLarge, detail)
-            } else {
-                Problem::internal(error)
-            }
-        })?;
         Ok(Self {
-            call,
-            headers: parts.headers,
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            path: parts.uri.path().to_owned(),
             method: parts.method,
+            headers: parts.headers,
+            body: body::receive(body).await?,
             id,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            body: body.to_bytes(),
-            fingerprint: None,
-            malformed: Faults::new(),
-            invalid: Faults::new(),
         })
     }
 }
 
-impl Input {
-    /// The id in the path, as `parse` reads it. An id that nothing can have is
-    /// an id that nothing has: 404, once all else is in order.
-    ///
-    /// # Errors
-    ///
-    /// That 404 problem, to be answered after [`Input::finish`] found no fault.
-    pub fn id<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
-        let id = self.id.as_deref().and_then(parse);
-        id.ok_or_else(|| Problem::new(ProblemType::NotFound, "There is nothing by this id."))
-    }
+/// The errors of a request, by the problem that they become.
+#[derive(Debug, Default)]
+pub struct RequestErrors {
+    /// 415
+    pub(super) unsupported: Option<Problem>,
+    /// 400: what cannot be parsed.
+    pub malformed: FieldErrors,
+    /// 422: what is parsed and not valid.
+    pub invalid: FieldErrors,
+}
 
-    /// The query parameters, of which only `known` may be there, and each once.
-    pub fn params(&mut self, known: &[&str]) -> Params {
-        let mut values = BTreeMap::new();
-        for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), value) = (decoded(name), decoded(value)) else {
-                self.invalid.add(Fault::parameter(name, "must be UTF-8"));
-                continue;
-            };
-            if !known.contains(&name.as_str()) {
-                self.invalid
-                    .add(Fault::parameter(name, "is not a known parameter"));
-                continue;
-            }
-            if value.is_none() {
-                self.invalid
-                    .add(Fault::parameter(name.as_str(), "must be UTF-8"));
-            }
-            match values.entry(name) {
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
-                Entry::Occupied(entry) => {
-                    self.invalid
-                        .add(Fault::parameter(entry.key(), "must be given once"));
-                }
-            }
-        }
-        Params(values)
-    }
-
-    /// The query parameter called `name` as `parse` reads it, if it is there.
-    /// A fault, with `rule`, if it is not as it should be.
-    pub fn param<T>(
-        &mut self,
-        params: &Params,
-        name: &str,
-        rule: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let value = params.get(name)?;
-        let parsed = parse(value);
-        if parsed.is_none() {
-            self.invalid.add(Fault::parameter(name, rule));
-        }
-        parsed
-    }
-
-    /// The query parameter `limit`: how many items a page may have, 1 to 100,
-    /// 20 unless told.
-    pub fn limit(&mut self, params: &Params) -> u32 {
-        let rule = "must be an integer between 1 and 100";
-        let limit = self.param(params, "limit", rule, |text| {
-            let digits = text.bytes().all(|b| b.is_ascii_digit());
-            let limit = u32::from_str(text).ok().filter(|_| digits)?;
-            (1..=100).contains(&limit).then_some(limit)
-        });
-        limit.unwrap_or(20)
-    }
-
-    /// The query parameter `cursor`: where the page begins in `list`. One that
-    /// is no cursor of this list is malformed.
-    pub fn cursor<T: serde::de::DeserializeOwned>(
-        &mut self,
-        params: &Params,
-        list: &List<'_>,
-    ) -> Option<T> {
-        let cursor = params.get("cursor")?;
-        let position = list.open(cursor);
-        if position.is_none() {
-            let detail = "is not a cursor of this list with these filters";
-            self.malformed.add(Fault::parameter("cursor", detail));
-        }
-        position
-    }
-
-    /// The request's `If-Match` and `If-None-Match`.
-    pub fn preconditions(&mut self) -> Preconditions {
-        Preconditions::of(&self.headers, &mut self.malformed)
-    }
-
-    /// The request's `Idempotency-Key` with the fingerprint of its body, where
-    /// it has both: [`Input::json`] comes first.
-    pub fn once(&mut self) -> Option<Once> {
-        let key = Key::of(&self.headers, &mut self.malformed)?;
-        let fingerprint = self.fingerprint?;
-        Some(Once { key, fingerprint })
-    }
-
-    /// The body, as `read` reads it from JSON.
-    ///
-    /// # Errors
-    ///
-    /// A 415 problem if it is of none of `media_types`, or encoded.
-    pub fn json<T>(
-        &mut self,
-        media_types: &[&str],
-        read: impl FnOnce(&Value, &mut Faults) -> Option<T>,
-    ) -> Result<Option<T>, Problem> {
-        if !self.is_one_of(media_types) {
-            let detail = format!(
-                "The body must be sent as {}, in UTF-8 and without a content coding.",
-                media_types.join(" or "),
-            );
-            let mut problem = Problem::new(ProblemType::UnsupportedMediaType, detail);
-            if let Ok(accepted) = HeaderValue::from_str(&media_types.join(", ")) {
-                if self.method == Method::PATCH {
-                    let accept_patch = HeaderName::from_static("accept-patch");
-                    problem = problem.with_header(accept_patch, accepted.clone());
-                }
-                problem = problem.with_header(ACCEPT, accepted);
-            }
-            return Err(problem);
-        }
-        Ok(match Value::parse(&self.body, &mut self.invalid) {
-            Ok(value) => {
-                self.fingerprint = Some(Fingerprint::of(&value));
-                read(&value, &mut self.invalid)
-            }
-            Err(error) => {
-                self.malformed.body(&Pointer::root(), error.to_string());
-                None
-            }
-        })
-    }
-
-    fn is_one_of(&self, media_types: &[&str]) -> bool {
-        let plain = self.headers.get(CONTENT_ENCODING).is_none_or(|coding| {
-            coding
-                .to_str()
-                .is_ok_and(|coding| coding.trim().eq_ignore_ascii_case("identity"))
-        });
-        let Some(Ok(sent)) = self.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
-            return false;
-        };
-        let mut parts = sent.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default();
-        let known = media_types
-            .iter()
-            .any(|known| essence.eq_ignore_ascii_case(known));
-        let utf8 = parts
-            .filter_map(|part| part.split_once('='))
-            .all(|(name, value)| {
-                !name.trim().eq_ignore_ascii_case("charset")
-                    || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-            });
-        plain && known && utf8
-    }
-
-    /// What was read, if there was no fault at all.
-    ///
-    /// # Errors
-    ///
-    /// A 400 problem with all that keeps the request from being parsed, else a
-    /// 422 problem with all that is not valid in it.
-    pub fn finish<T>(self, read: Option<T>) -> Result<T, Problem> {
-        if !self.malformed.is_empty() {
-            return Err(Problem::malformed(self.malformed));
-        }
-        match read {
-            Some(read) if self.invalid.is_empty() => Ok(read),
-            None if self.invalid.is_empty() => {
-                Err(Problem::internal("a reader gave nothing and left no fault"))
-            }
-            _ => Err(Problem::invalid(self.invalid)),
+impl RequestErrors {
+    fn finish<P>(self, parts: Option<P>) -> Result<P, Problem> {
+        if let Some(problem) = self.unsupported {
+            Err(problem)
+        } else if !self.malformed.is_empty() {
+            Err(Problem::malformed(self.malformed))
+        } else if !self.invalid.is_empty() {
+            Err(Problem::invalid(self.invalid))
+        } else {
+            // The one part that fails without an error of its own is `Id`.
+            parts.ok_or_else(Problem::not_found)
         }
     }
 }
 
-/// The query parameters of a request, by name.
-#[derive(Debug, Clone, Default)]
-pub struct Params(BTreeMap<String, Option<String>>);
+/// The id in the path. One that no resource can have is a 404.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
 
-impl Params {
-    /// The value of the parameter called `name`, if it was given and is UTF-8.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_deref()
+impl<T: FromStr + HasSchema> Part for Id<T> {
+    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        request.id.as_deref()?.parse().ok().map(Self)
     }
 
-    /// Whether the parameter called `name` was given.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        operation.path_parameter::<T>();
+        operation.problem(dto::problem::ProblemType::NotFound);
     }
 }
 
-/// Decodes `application/x-www-form-urlencoded` text, if that gives UTF-8.
-fn decoded(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
-    Some(decoded.into_owned())
+/// Accepts unknown query parameters.
+#[derive(Debug)]
+pub struct AnyQuery;
+
+impl Part for AnyQuery {
+    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        request.query.clear();
+        Some(Self)
+    }
+}
+
+/// Implements [`Part`] for a tuple of parts, which are read in order.
+macro_rules! tuple_part {
+    ($($part:ident),*) => {
+        impl<$($part: Part),*> Part for ($($part,)*) {
+            #[allow(non_snake_case, reason = "each variable is called as its type")]
+            fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+                $(let $part = $part::read(request, errors);)*
+                Some(($($part?,)*))
+            }
+
+            #[cfg(feature = "openapi")]
+            fn describe(operation: &mut Operation) {
+                $($part::describe(operation);)*
+                operation.problem(dto::problem::ProblemType::InvalidRequest);
+            }
+        }
+    };
+}
+
+tuple_part!(A);
+tuple_part!(A, B);
+tuple_part!(A, B, C);
+tuple_part!(A, B, C, D);
+
+/// No part: a request without parameters.
+impl Part for () {
+    fn read(_: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        Some(())
+    }
 }

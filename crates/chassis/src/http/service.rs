@@ -1,4 +1,4 @@
-//! A service's routes, and what every answer of it has in common.
+//! A service: HTTP requests in, HTTP responses out, whatever happens inside.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -6,154 +6,75 @@ use axum::{
     body::Body,
     extract::Request,
     response::{IntoResponse, Response},
-    routing::MethodRouter,
 };
 use dto::problem::ProblemType;
 use futures_util::FutureExt;
 use http::{
-    HeaderValue, Method, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH},
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
+use tracing::Instrument;
 
-use crate::{
-    Call, Problem,
-    config::Variable,
-    health,
-    health::Check,
+#[cfg(feature = "openapi")]
+use super::openapi::Document;
+use super::{
+    Problem,
+    body::{ACCEPT_PATCH, MERGE_PATCH},
     idempotency::IDEMPOTENCY_REPLAYED,
-    span::{Span, hex},
 };
+use crate::RequestContext;
 
-/// A request with less time than this is turned away at once: shedding what
-/// cannot be served leaves the time to what can.
-const LEAST: Duration = Duration::from_millis(5);
+/// A request with less time left is refused at once, so that the time goes to
+/// requests that can be served.
+const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 
-/// The routes of a service, each declared once, beside its handlers.
-///
-/// Beyond what is declared, a service answers `GET /health/{name}`, `HEAD`
-/// wherever it answers `GET`, `OPTIONS` with 204 and `Allow`, an unknown path
-/// with 404 and a wrong method with 405.
-pub struct Router<S = ()> {
-    name: &'static str,
-    state: S,
-    routes: axum::Router<S>,
-    paths: Vec<String>,
-    checks: Vec<Check>,
-    reads: &'static [Variable],
-    calls: Vec<String>,
-}
-
-impl Router {
-    /// The routes of the service called `name`, as its binary is.
-    #[must_use]
-    pub fn new(name: &'static str) -> Self {
-        Self::with_state(name, ())
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// The same, for handlers that share a state.
-    #[must_use]
-    pub fn with_state(name: &'static str, state: S) -> Self {
-        Self {
-            name,
-            state,
-            routes: axum::Router::new(),
-            paths: Vec::new(),
-            checks: Vec::new(),
-            reads: &[],
-            calls: Vec::new(),
-        }
-    }
-
-    /// Adds a path and the methods that it has.
-    #[must_use]
-    pub fn route(mut self, path: &str, methods: MethodRouter<S>) -> Self {
-        self.routes = self.routes.route(path, methods);
-        self.paths.push(path.to_owned());
-        self
-    }
-
-    /// Adds something that the service depends on, for its health.
-    #[must_use]
-    pub fn check(mut self, check: Check) -> Self {
-        self.checks.push(check);
-        self
-    }
-
-    /// Says which variables of its environment a deployment is to set.
-    #[must_use]
-    pub fn reads(mut self, variables: &'static [Variable]) -> Self {
-        self.reads = variables;
-        self
-    }
-
-    /// Says which path of another service it calls.
-    #[must_use]
-    pub fn calls(mut self, path: impl Into<String>) -> Self {
-        self.calls.push(path.into());
-        self
-    }
-
-    /// The service, ready to be called.
-    #[must_use]
-    pub fn into_service(self) -> Service {
-        let Self {
-            name,
-            state,
-            routes,
-            mut paths,
-            checks,
-            reads,
-            calls,
-        } = self;
-        let path = format!("/health/{name}");
-        let routes = routes
-            .route(&path, health::report(name, checks))
-            .fallback(|| async {
-                Problem::new(ProblemType::UnknownPath, "No route has this path.")
-            });
-        paths.push(path);
-        Service {
-            name,
-            routes: routes.with_state(state),
-            paths: paths.into(),
-            reads,
-            calls: calls.into(),
-        }
-    }
-}
-
-/// A service that answers HTTP requests, whatever happens inside.
+/// A service that can be called.
 #[derive(Clone)]
 pub struct Service {
     name: &'static str,
     routes: axum::Router,
     paths: Arc<[String]>,
-    reads: &'static [Variable],
     calls: Arc<[String]>,
+    cache_control: Option<HeaderValue>,
+    #[cfg(feature = "openapi")]
+    document: Arc<Document>,
 }
 
 impl Service {
-    /// The service's name, as its binary's.
+    pub(super) fn new(
+        name: &'static str,
+        routes: axum::Router,
+        paths: Arc<[String]>,
+        calls: Arc<[String]>,
+        cache_control: Option<HeaderValue>,
+        #[cfg(feature = "openapi")] document: Document,
+    ) -> Self {
+        Self {
+            name,
+            routes,
+            paths,
+            calls,
+            cache_control,
+            #[cfg(feature = "openapi")]
+            document: Arc::new(document),
+        }
+    }
+
+    /// The service's name, which is the name of its binary.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The paths that it declares, in axum's syntax, which is API Gateway's
-    /// too: `/things/{id}`.
+    /// The paths that it declares, in axum's syntax, which is API Gateway's:
+    /// `/things/{id}`.
     #[must_use]
     pub fn paths(&self) -> &[String] {
         &self.paths
-    }
-
-    /// The variables that a deployment is to set.
-    #[must_use]
-    pub fn reads(&self) -> &'static [Variable] {
-        self.reads
     }
 
     /// The paths of other services that it calls.
@@ -162,37 +83,52 @@ impl Service {
         &self.calls
     }
 
-    /// Answers one request. A panic is a 500, and running out of time a 503.
+    /// The service's part of the OpenAPI document.
+    #[cfg(feature = "openapi")]
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Refuses a request that is malformed as an event.
+    pub(crate) fn refuse(&self, problem: Problem, request: &Request) -> Response {
+        let ctx = RequestContext::of(request);
+        let _entered = ctx.span(self.name).entered();
+        let response = self.finish(problem.into_response(), &Method::GET, "/", &ctx);
+        tracing::info!(status = response.status().as_u16(), "request");
+        response
+    }
+
+    /// Serves one request. A panic is a 500, and running out of time a 503.
     pub async fn call(&self, mut request: Request) -> Response {
         let started = Instant::now();
-        let call = Call::of(&request);
-        request.extensions_mut().insert(call.clone());
+        let ctx = RequestContext::of(&request);
+        request.extensions_mut().insert(ctx.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
+        let span = ctx.span(self.name);
 
-        let response = if call.deadline.remaining() < LEAST {
-            let detail = "The request had no time left when it came.";
-            Problem::unavailable(detail, 1).into_response()
-        } else {
+        let routed = async {
+            if ctx.deadline.remaining() < MIN_TIME_LEFT {
+                let detail = "The request had no time left when it arrived.";
+                return Problem::unavailable(detail, 1).into_response();
+            }
             let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
-            let routed = Span::within(self.name, &call, routed);
-            match timeout_at(call.deadline.instant(), routed).await {
+            match timeout_at(ctx.deadline.instant(), routed).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
                 Err(_elapsed) => {
-                    let detail = "The request could not be answered in the time it had.";
+                    let detail = "The time for the request ran out.";
                     Problem::unavailable(detail, 1).into_response()
                 }
             }
         };
-        let response = self.finish(response, &method, &path, &call.request_id);
-
+        let response = routed.instrument(span.clone()).await;
+        let _entered = span.enter();
+        let response = self.finish(response, &method, &path, &ctx);
         tracing::info!(
-            service = self.name,
-            request_id = call.request_id,
-            trace_id = format_args!("{:032x}", call.trace.trace_id),
-            span_id = hex(call.trace.span_id),
-            parent_id = call.trace.parent_id.map(hex),
+            span_id = ctx.trace.span_id(),
+            parent_id = ctx.trace.parent_id(),
             method = %method,
             path,
             status = response.status().as_u16(),
@@ -203,39 +139,32 @@ impl Service {
         response
     }
 
-    /// Answers a request that could not even be made one.
-    pub(crate) fn refuse(&self, problem: Problem, path: &str, request_id: &str) -> Response {
-        self.finish(problem.into_response(), &Method::GET, path, request_id)
-    }
-
+    /// Completes a response: what every response has in common.
     fn finish(
         &self,
         response: Response,
         method: &Method,
         path: &str,
-        request_id: &str,
+        ctx: &RequestContext,
     ) -> Response {
-        let mut response = allow(response, method);
+        let mut response = answer_options(response, method);
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             if let Some(cause) = problem.cause() {
-                tracing::error!(
-                    service = self.name,
-                    request_id,
-                    status = problem.status().as_u16(),
-                    cause,
-                    "problem"
-                );
+                tracing::error!(status = problem.status().as_u16(), cause, "problem");
             }
-            let mut rendered = problem.render(path, request_id);
-            let headers = std::mem::take(response.headers_mut());
-            let fixed = std::mem::take(rendered.headers_mut());
-            *rendered.headers_mut() = headers;
-            rendered.headers_mut().extend(fixed);
-            response = rendered;
+            let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
+            response = keep_headers(response, rendered);
         }
-        // The length is the gateway's to say, which sends the bytes, and none
-        // may stand with a 204 or a 304. Only of an answer to `HEAD` it cannot
-        // know how long it would have been.
+        let headers = response.headers_mut();
+        add_base_path(headers, &ctx.base_path);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(value) = &self.cache_control {
+            headers
+                .entry(CACHE_CONTROL)
+                .or_insert_with(|| value.clone());
+        }
+        // The gateway sets the length of what it sends; 204 and 304 have none.
+        // Only of a response to `HEAD` it cannot know the length.
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
         } else {
@@ -245,26 +174,54 @@ impl Service {
     }
 }
 
-/// No route declares `OPTIONS`, so axum answers it, as any method that a path
-/// does not have, with 405 and `Allow`. Here it gets its 204, and the rest
-/// their problem.
-fn allow(mut response: Response, method: &Method) -> Response {
+/// The rendered problem, with the headers that the response had already.
+fn keep_headers(mut response: Response, mut rendered: Response) -> Response {
+    let headers = std::mem::take(response.headers_mut());
+    let rendered_headers = std::mem::replace(rendered.headers_mut(), headers);
+    rendered.headers_mut().extend(rendered_headers);
+    rendered
+}
+
+/// Adds the base path, which is not part of the routes, to the paths in headers.
+fn add_base_path(headers: &mut HeaderMap, base_path: &str) {
+    if base_path.is_empty() {
+        return;
+    }
+    for name in [LOCATION, CONTENT_LOCATION] {
+        let value = headers.get(&name).and_then(|value| value.to_str().ok());
+        let value = value.map(|path| HeaderValue::from_str(&format!("{base_path}{path}")));
+        if let Some(Ok(value)) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Turns axum's 405 into the response to `OPTIONS`, which no route declares, or
+/// into a problem. `Accept-Patch` is there where `PATCH` is (RFC 5789 §3.1).
+fn answer_options(mut response: Response, method: &Method) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
     let Some(allowed) = response.headers().get(ALLOW) else {
         return response;
     };
-    let listed = allowed.to_str().unwrap_or_default().replace(',', ", ");
-    let allowed = format!("{listed}, OPTIONS");
+    let allowed = allowed.to_str().unwrap_or_default().replace(',', ", ");
+    let allowed = format!("{allowed}, OPTIONS");
     response = if method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        let detail = format!("This path has {allowed}.");
+        let detail = format!("This path supports {allowed}.");
         Problem::new(ProblemType::MethodNotAllowed, detail).into_response()
     };
-    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-        response.headers_mut().insert(ALLOW, allowed);
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        headers.insert(ALLOW, value);
+    }
+    if method == Method::OPTIONS
+        && allowed.split(", ").any(|method| method == "PATCH")
+        && let Ok(patches) = HeaderValue::from_str(&MERGE_PATCH.join(", "))
+    {
+        headers.insert(ACCEPT_PATCH, patches);
     }
     response
 }

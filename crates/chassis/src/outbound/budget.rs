@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// One retry in 10 s is always allowed: a function that is called now and then
 /// would else never have a second try, and one call in 10 s amplifies nothing.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub struct RetryBudget {
     percent: usize,
     spent: Arc<Mutex<Spent>>,
 }
@@ -27,7 +27,7 @@ struct Spent {
     retries: VecDeque<Instant>,
 }
 
-impl Budget {
+impl RetryBudget {
     /// `percent` retries for 100 requests.
     #[must_use]
     pub fn new(percent: u32) -> Self {
@@ -37,7 +37,8 @@ impl Budget {
         }
     }
 
-    /// Counts a request: the first attempt of a call.
+    /// Counts a request: a first attempt that says something about the
+    /// dependency, so that no caller can raise the number of retries.
     pub fn request(&self) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.forget();
@@ -58,6 +59,14 @@ impl Budget {
             spent.retries.push_back(Instant::now());
         }
         allowed
+    }
+
+    /// The requests and the retries of the last 10 s.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.forget();
+        (spent.requests.len(), spent.retries.len())
     }
 }
 

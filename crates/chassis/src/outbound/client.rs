@@ -15,30 +15,29 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
+use super::{Classify, Failure};
 use crate::{
-    Call,
-    call::{REQUEST_DEADLINE, TRACEPARENT},
-    resilience::{Classify, Failure},
-    span::Span,
+    RequestContext,
+    runtime::{REQUEST_DEADLINE, TRACEPARENT},
+    telemetry::CallLog,
 };
 
-/// What the other services are called in the log.
+/// The other services' name in the log.
 const NAME: &str = "api";
 
-/// The most bytes of an answer: what Lambda lets a function return.
-const MOST_BYTES: usize = 6 * 1024 * 1024;
+/// The most bytes of a response: what Lambda lets a function return.
+const MAX_BYTES: usize = 6 * 1024 * 1024;
 
-/// A client of the other services of this API. One for the process: it keeps
-/// its connections.
+/// A client of the other services of this API. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     api: Option<Uri>,
 }
 
-/// What another service answered.
+/// The response of another service.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Reply {
     /// Its status.
     pub status: StatusCode,
     /// Its body.
@@ -46,49 +45,50 @@ pub struct Answer {
     retry_after: Option<Duration>,
 }
 
-impl Answer {
-    /// When the other service said to come back (`Retry-After`, in seconds;
-    /// none of ours gives a date).
+impl Reply {
+    /// After which time to retry, where the service said so (`Retry-After` in
+    /// seconds).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
     /// Neither the configuration nor the event says where the API is.
-    #[error("it is not known where the API is: set API_URL")]
+    #[error("the address of the API is unknown: set API_URL")]
     NoApi,
-    /// The address cannot be put together.
+    /// The address is malformed.
     #[error("the address is malformed")]
     Address(#[from] http::Error),
-    /// No connection, or one that broke.
+    /// There is no connection, or it broke.
     #[error("the call failed")]
     Connection(#[from] hyper_util::client::legacy::Error),
-    /// The answer broke off or is too large.
-    #[error("the answer could not be read")]
+    /// The response broke off or is too large.
+    #[error("the response cannot be read")]
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No answer in the time there was.
-    #[error("no answer in time")]
+    /// There was no response in time.
+    #[error("no response in time")]
     Elapsed(#[from] tokio::time::error::Elapsed),
 }
 
-/// A `GET` is safe to repeat, unless it cannot even be sent.
+/// A retry of a `GET` is safe.
 impl Classify for GetError {
     fn failure(&self) -> Failure {
         match self {
-            Self::NoApi | Self::Address(_) => Failure::Broken,
-            Self::Connection(_) | Self::Body(_) | Self::Elapsed(_) => Failure::Transient(None),
+            Self::NoApi | Self::Address(_) => Failure::Unsent,
+            Self::Connection(_) | Self::Body(_) => Failure::Transient(None),
+            Self::Elapsed(_) => Failure::Late(None),
         }
     }
 }
 
 impl Client {
-    /// A client of the services behind `api`; where it is not given, of those
-    /// behind the API that the request being answered came in through. A
-    /// connection may take so long as `connect` to be there.
+    /// A client of the services behind `api`, or, where that is `None`, behind the
+    /// API that the request came through. Opening a connection may take
+    /// `connect`.
     #[must_use]
     pub fn new(api: Option<Uri>, connect: Duration) -> Self {
         let mut tcp = HttpConnector::new();
@@ -102,42 +102,47 @@ impl Client {
             .wrap_connector(tcp);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            // A frozen function wakes to connections that were closed long ago.
+            // The peers of a suspended function close its connections.
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
         Self { pool, api }
     }
 
-    /// Gets `target`, a path with its query, before the call's deadline. The other
-    /// service is told what is left of it, and which trace it is part of.
+    /// Gets `target`, a path with its query, before the request's deadline. The
+    /// other service gets the time that is left, and the trace.
     ///
     /// # Errors
     ///
-    /// [`GetError`] where there is no answer; an answer of any status is one.
-    pub async fn get(&self, call: &Call, target: &str) -> Result<Answer, GetError> {
-        let span = Span::begin(NAME, operation(target));
-        let answer = self.ask(call, target, &span).await;
-        span.end_with(&answer, |answer| answer.status);
-        answer
+    /// [`GetError`] if there is no response; a response of any status is one.
+    pub async fn get(&self, ctx: &RequestContext, target: &str) -> Result<Reply, GetError> {
+        let call = CallLog::start(ctx, NAME, operation(target));
+        let reply = self.send(ctx, target, &call).await;
+        call.end_with_status(&reply, |reply| reply.status.as_u16());
+        reply
     }
 
-    async fn ask(&self, call: &Call, target: &str, span: &Span) -> Result<Answer, GetError> {
-        let deadline = call.deadline;
-        let uri = self.address(call, target)?;
+    async fn send(
+        &self,
+        ctx: &RequestContext,
+        target: &str,
+        call: &CallLog,
+    ) -> Result<Reply, GetError> {
+        let deadline = ctx.deadline;
+        let uri = self.address(ctx, target)?;
         let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .header(REQUEST_DEADLINE, left)
-            .header(TRACEPARENT, span.trace().to_string())
+            .header(TRACEPARENT, call.trace().to_string())
             .body(Empty::new())?;
         tokio::time::timeout_at(deadline.instant(), async {
             let (head, body) = self.pool.request(request).await?.into_parts();
-            let body = Limited::new(body, MOST_BYTES).collect().await;
+            let body = Limited::new(body, MAX_BYTES).collect().await;
             let retry_after = head
                 .headers
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok());
-            Ok(Answer {
+            Ok(Reply {
                 status: head.status,
                 retry_after: retry_after
                     .and_then(|s| s.parse().ok())
@@ -148,11 +153,11 @@ impl Client {
         .await?
     }
 
-    fn address(&self, call: &Call, target: &str) -> Result<Uri, GetError> {
+    fn address(&self, ctx: &RequestContext, target: &str) -> Result<Uri, GetError> {
         let api = self
             .api
             .as_ref()
-            .or(call.api.as_ref())
+            .or(ctx.api.as_ref())
             .ok_or(GetError::NoApi)?;
         let authority = api.authority().ok_or(GetError::NoApi)?;
         let prefix = api.path().trim_end_matches('/');
@@ -167,7 +172,8 @@ impl Client {
     }
 }
 
-/// What is asked, as the log has it: a value in a query may be anybody's.
+/// The operation for the log, without the values in the query: they may be
+/// personal data.
 fn operation(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut operation = format!("GET {path}");
@@ -185,27 +191,12 @@ fn operation(target: &str) -> String {
     operation
 }
 
-/// Reads the base URL of an API from the environment.
-///
-/// # Errors
-///
-/// In words, if it is no absolute http or https URL.
-pub fn parse_api_url(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| error.to_string())?;
-    match uri.scheme_str() {
-        Some("http" | "https") if uri.authority().is_some() && uri.query().is_none() => Ok(uri),
-        _ => Err("it is not an http or https URL".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_log_has_no_value_of_a_query() {
+    fn the_log_has_no_values_of_a_query() {
         assert_eq!(operation("/health/docs"), "GET /health/docs");
         assert_eq!(operation("/a?ids=1,2"), "GET /a?ids=…");
         assert_eq!(operation("/a?b=1&c"), "GET /a?b=…&c=…");

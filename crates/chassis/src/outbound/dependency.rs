@@ -1,94 +1,76 @@
-//! Calls out of a service, made so that the other side may fail.
-//!
-//! Whatever a service calls (another service, `DynamoDB`, `MySQL`) is a
-//! [`Dependency`]. A call goes through it and meets, in this order: the
-//! request's deadline, the dependency's circuit breaker, a time-out for each
-//! attempt, and retries with full jitter within a budget. What comes back is
-//! either what the dependency said or a [`CallError`] that a caller can answer.
-
-mod breaker;
-mod budget;
-mod policy;
+//! A dependency: something that a service calls and that may fail.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use breaker::{Breaker, Permit, State};
-pub use budget::Budget;
 use futures_util::future::BoxFuture;
-pub use policy::Policy;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
 
-use crate::{Call, Deadline, Problem, span::Span};
+use super::{
+    Allowance, Classify, Evidence, Failure, Outcome, Policy,
+    breaker::{Breaker, Permit, State},
+    budget::RetryBudget,
+    outcome::Retry,
+};
+use crate::{Deadline, RequestContext, http::Problem};
 
-/// A call that has less time than this is not made: no answer would come.
-const LEAST: Duration = Duration::from_millis(5);
+/// A call with less time left is not made: no response would arrive.
+const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 
-/// How long a request that comes when it is time for a probe waits for what
-/// the probe finds. A dependency that is well again answers in less; one that
-/// is not must not slow the request down.
-const PATIENCE: Duration = Duration::from_millis(15);
+/// How long a request waits for the probe of a half-open breaker. A dependency
+/// that has recovered responds in less; one that has not must not slow the
+/// request down.
+const PROBE_WAIT: Duration = Duration::from_millis(15);
 
-/// How an attempt failed, as far as what to do next depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// The dependency answered, and the answer is about the request: it is
-    /// well, and asking again would not change its mind.
-    Answered,
-    /// The dependency answered that something came between, such as a deadlock
-    /// or a conflict of transactions: it is well, and asking again is the cure.
-    Conflict,
-    /// The dependency failed, and it is safe to ask again; not before this
-    /// time, where it said so (`Retry-After`).
-    Transient(Option<Duration>),
-    /// The dependency failed, and to ask again might do something twice, or
-    /// would be of no use.
-    Broken,
-}
+/// A timeout that fires this long after it was due shows that the process was
+/// suspended meanwhile, as Lambda does to a function that has responded.
+const SUSPENDED: Duration = Duration::from_millis(250);
 
-/// What tells how an attempt failed.
-pub trait Classify {
-    /// How it failed.
-    fn failure(&self) -> Failure;
-}
-
-/// Why a call brought nothing.
+/// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E> {
-    /// The breaker is open: nothing went out. It lets a probe through in this
-    /// time.
+    /// 503: the circuit breaker is open, and nothing was sent.
     #[error("the circuit breaker of {name} is open")]
     Open {
         /// The dependency.
         name: &'static str,
-        /// When it may be asked again.
+        /// After which time the breaker lets a probe through.
         retry_after: Duration,
     },
-    /// The request's time was up before there was an answer.
-    #[error("{name} did not answer in the time there was")]
+    /// 503: the request's time ran out before there was a response.
+    #[error("{name} did not respond in time")]
     Elapsed {
         /// The dependency.
         name: &'static str,
     },
-    /// The last attempt failed like this.
+    /// The last attempt failed.
     #[error("{name} failed")]
     Failed {
         /// The dependency.
         name: &'static str,
-        /// How.
+        /// Why.
         #[source]
         error: E,
     },
 }
 
-/// Something that a service calls, with what has been learnt of it so far. One
-/// for the process; clones share what they learn.
+/// Something that a service calls, with its circuit breaker and its retry budget.
+/// Clones share both.
 #[derive(Clone)]
 pub struct Dependency {
     name: &'static str,
     policy: Policy,
     breaker: Breaker,
-    budget: Budget,
-    probe: Arc<dyn Fn(Call) -> BoxFuture<'static, bool> + Send + Sync>,
+    budget: RetryBudget,
+    probe: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+}
+
+/// An attempt that has ended.
+struct Attempted<T, E> {
+    result: Result<T, CallError<E>>,
+    outcome: Outcome,
+    allowance: Allowance,
+    evidence: Evidence,
 }
 
 impl fmt::Debug for Dependency {
@@ -101,37 +83,26 @@ impl fmt::Debug for Dependency {
 }
 
 impl Dependency {
-    /// The dependency called `name`, to be called by this policy. `probe` asks
-    /// it whether it is well, in the cheapest way there is.
+    /// The dependency called `name`. `probe` checks its health by the cheapest
+    /// request.
     #[must_use]
-    pub fn new<F>(
+    pub fn new<F, E: Classify>(
         name: &'static str,
         policy: Policy,
-        probe: impl Fn(Deadline) -> F + Send + Sync + 'static,
+        probe: impl Fn(RequestContext) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = bool> + Send + 'static,
-    {
-        Self::service(name, policy, move |call| probe(call.deadline))
-    }
-
-    /// The same for another service: where its API is, the request on whose way
-    /// the probe is sent may be the only one to know.
-    #[must_use]
-    pub fn service<F>(
-        name: &'static str,
-        policy: Policy,
-        probe: impl Fn(Call) -> F + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Future<Output = bool> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
     {
         Self {
             name,
             breaker: Breaker::new(name, policy.clone()),
-            budget: Budget::new(policy.budget_percent),
+            budget: RetryBudget::new(policy.budget_percent),
             policy,
-            probe: Arc::new(move |call| Box::pin(probe(call))),
+            probe: Arc::new(move |ctx| {
+                let probed = probe(ctx);
+                Box::pin(async { probed.await.map_err(|error| error.failure()) })
+            }),
         }
     }
 
@@ -141,116 +112,72 @@ impl Dependency {
         self.name
     }
 
-    /// How it is called.
+    /// Its policy.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// What its breaker lets through.
+    /// The state of its circuit breaker.
     #[must_use]
     pub fn state(&self) -> State {
         self.breaker.state()
     }
 
-    /// Calls it with what is safe to repeat: `attempt` is made once, and again
-    /// as the policy allows where a [`Failure`] says that it may help. Each
-    /// attempt is given a deadline of its own, and is dropped when that has
-    /// passed.
+    /// Calls the dependency with an operation that is safe to repeat.
+    ///
+    /// `attempt` is made once, and again as the policy allows if its
+    /// [`Failure`] says that a retry may help. Each attempt gets a context with
+    /// a deadline of its own, and is dropped when that has passed.
     ///
     /// # Errors
     ///
-    /// [`CallError`], where no attempt brought what was asked for.
+    /// [`CallError`] if no attempt succeeded.
+    // Not `AsyncFnMut`: its future cannot be required to be `Send`.
     pub async fn call<T, E: Classify, F>(
         &self,
-        call: &Call,
-        attempt: impl FnMut(Deadline) -> F,
-    ) -> Result<T, CallError<E>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        self.call_at_most(self.policy.retries, call, attempt).await
-    }
-
-    /// Calls it once, whatever comes of it: what is not safe to repeat, and
-    /// what somebody waits for who would rather know.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError`], where the attempt did not bring what was asked for.
-    pub async fn call_once<T, E: Classify, F>(
-        &self,
-        call: &Call,
-        attempt: impl FnMut(Deadline) -> F,
-    ) -> Result<T, CallError<E>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        self.call_at_most(0, call, attempt).await
-    }
-
-    // Not `AsyncFnMut`: of what that gives, nobody can say that it is `Send`.
-    async fn call_at_most<T, E: Classify, F>(
-        &self,
-        retries: u32,
-        call: &Call,
-        mut attempt: impl FnMut(Deadline) -> F,
+        ctx: &RequestContext,
+        mut attempt: impl FnMut(RequestContext) -> F,
     ) -> Result<T, CallError<E>>
     where
         F: Future<Output = Result<T, E>>,
     {
         let name = self.name;
-        self.budget.request();
         let mut tried = 0;
         loop {
-            if call.deadline.remaining() < LEAST {
+            if ctx.deadline.remaining() < MIN_TIME_LEFT {
                 return Err(CallError::Elapsed { name });
             }
             let permit = self
-                .permit(call, PATIENCE)
+                .permit(ctx, PROBE_WAIT)
                 .await
                 .map_err(|retry_after| CallError::Open { name, retry_after })?;
-            let hurried = call.deadline.remaining() < self.policy.attempt;
-            let deadline = call.deadline.at_most(self.policy.attempt);
-            let attempted = timeout_at(deadline.instant(), attempt(deadline)).await;
-            let (failure, error) = match attempted {
-                Ok(Ok(value)) => {
-                    permit.succeed();
-                    return Ok(value);
-                }
-                Ok(Err(error)) => (error.failure(), CallError::Failed { name, error }),
-                // Whether it was done nobody knows; it is safe to repeat.
-                Err(_elapsed) => (Failure::Transient(None), CallError::Elapsed { name }),
+            let Attempted {
+                result,
+                outcome,
+                allowance,
+                evidence,
+            } = self
+                .attempt(permit, ctx, Some(ctx.deadline), &mut attempt)
+                .await;
+            if tried == 0 && evidence != Evidence::None {
+                self.budget.request();
+            }
+            if result.is_ok() || tried == self.policy.retries {
+                return result;
+            }
+            let (budgeted, not_before) = match outcome.retry(allowance) {
+                Retry::No => return result,
+                Retry::Unbudgeted => (false, Duration::ZERO),
+                Retry::Budgeted(not_before) => (true, not_before),
             };
-            // That a caller was in a hurry says nothing of the dependency.
-            let cut_short = hurried && deadline.remaining().is_zero();
-            let not_before = match failure {
-                _ if cut_short => return Err(error),
-                Failure::Answered => {
-                    permit.succeed();
-                    return Err(error);
-                }
-                Failure::Conflict => {
-                    permit.succeed();
-                    None
-                }
-                Failure::Transient(not_before) => {
-                    permit.fail();
-                    not_before
-                }
-                Failure::Broken => {
-                    permit.fail();
-                    return Err(error);
-                }
-            };
-            let pause = self.policy.pause(tried).max(not_before.unwrap_or_default());
-            let in_time = call.deadline.remaining() > pause + LEAST;
-            if tried == retries || !in_time || !self.budget.retry() {
-                return Err(error);
+            let pause = self.policy.pause(tried).max(not_before);
+            let in_time = ctx.deadline.remaining() > pause + MIN_TIME_LEFT;
+            if !in_time || (budgeted && !self.budget.retry()) {
+                return result;
             }
             tried += 1;
             tracing::debug!(
-                request_id = call.request_id,
                 dependency = name,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "retry"
@@ -259,48 +186,83 @@ impl Dependency {
         }
     }
 
-    /// Whether it is well, asked on purpose: for health. While the breaker is
-    /// open nothing goes out for this either.
-    pub async fn is_well(&self, call: &Call) -> bool {
-        let deadline = call.deadline;
-        let Ok(permit) = self.permit(call, deadline.remaining()).await else {
-            return false;
+    /// Makes one attempt and records its outcome. `caller` is the deadline of
+    /// the request that it is made for; a probe of a half-open breaker has none.
+    async fn attempt<T, E: Classify, F>(
+        &self,
+        permit: Permit,
+        ctx: &RequestContext,
+        caller: Option<Deadline>,
+        attempt: impl FnOnce(RequestContext) -> F,
+    ) -> Attempted<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let name = self.name;
+        let granted = Deadline::within(self.policy.attempt);
+        let (deadline, allowance) = match caller {
+            Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
+            _ => (granted, Allowance::Full),
         };
-        let well = timeout_at(deadline.instant(), (self.probe)(call.clone()))
-            .await
-            .unwrap_or(false);
-        if well {
-            permit.succeed();
-        } else {
-            permit.fail();
+        let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline))).await;
+        let overdue = Instant::now().saturating_duration_since(deadline.instant());
+        let (result, outcome) = match attempted {
+            Ok(Ok(value)) => (Ok(value), Outcome::Succeeded),
+            Ok(Err(error)) => {
+                let outcome = Outcome::Failed(error.failure());
+                (Err(CallError::Failed { name, error }), outcome)
+            }
+            Err(_) if overdue > SUSPENDED => (Err(CallError::Elapsed { name }), Outcome::Abandoned),
+            Err(_) => {
+                let outcome = Outcome::Failed(Failure::Late(None));
+                (Err(CallError::Elapsed { name }), outcome)
+            }
+        };
+        Attempted {
+            evidence: permit.end(outcome, allowance),
+            result,
+            outcome,
+            allowance,
         }
-        well
     }
 
-    /// The permission to make an attempt. Where it is time for a probe, that is
-    /// sent on its own way first: it goes on when the request that set it off
-    /// has lost patience and has been answered.
-    async fn permit(&self, call: &Call, patience: Duration) -> Result<Permit, Duration> {
+    /// Whether the dependency is healthy, by its probe: for health checks. While
+    /// the breaker is open, nothing is sent.
+    pub async fn is_healthy(&self, ctx: &RequestContext) -> bool {
+        let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
+            return false;
+        };
+        let probe = |ctx| (self.probe)(ctx);
+        let probed = self.attempt(permit, ctx, Some(ctx.deadline), probe).await;
+        probed.result.is_ok()
+    }
+
+    /// The permission to make an attempt. While the breaker is half-open, a probe
+    /// is sent first, with the policy's time and not the request's: it continues
+    /// when the request has stopped waiting for it after `wait`.
+    async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
         let permit = self.breaker.acquire()?;
         if !permit.is_probe() {
             return Ok(permit);
         }
-        let deadline = Deadline::within(self.policy.attempt);
-        let probe = (self.probe)(call.by(deadline));
-        let probing = tokio::spawn(Span::carried(async move {
-            match timeout_at(deadline.instant(), probe).await {
-                Ok(true) => permit.succeed(),
-                Ok(false) | Err(_) => permit.fail(),
-            }
-        }));
-        // Lost patience or not: what the breaker says now is what counts.
-        let _ = timeout(patience, probing).await;
-        self.breaker.acquire()
+        let (dependency, ctx) = (self.clone(), ctx.clone());
+        let probing = async move {
+            let probe = |ctx| (dependency.probe)(ctx);
+            dependency.attempt(permit, &ctx, None, probe).await;
+        };
+        // In time or not: the breaker's state now is what counts.
+        let _ = timeout(wait, tokio::spawn(probing.in_current_span())).await;
+        let permit = self.breaker.acquire()?;
+        // The probe showed nothing, and a request is never a probe.
+        if permit.is_probe() {
+            return Err(Duration::ZERO);
+        }
+        Ok(permit)
     }
 }
 
 impl<E> CallError<E> {
-    /// When it is worth trying again, in whole seconds, at least one.
+    /// After how many seconds to retry; at least one.
     #[must_use]
     pub fn retry_after_s(&self) -> u64 {
         match self {
@@ -314,23 +276,14 @@ impl<E> CallError<E> {
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
-    /// The problem that answers a request which cannot be served without this
-    /// dependency, 503 with `Retry-After`; `what` names it as a client knows it.
+    /// 503 with `Retry-After`: the request cannot be served without this
+    /// dependency. `what` is its name for clients.
     pub fn into_problem(self, what: &str) -> Problem {
         let detail = match &self {
-            Self::Open { .. } => format!("{what} has failed lately and is given time to recover."),
-            Self::Elapsed { .. } => format!("{what} did not answer in time."),
-            Self::Failed { .. } => format!("{what} is away."),
+            Self::Open { .. } => format!("{what} has failed recently and is not called for now."),
+            Self::Elapsed { .. } => format!("{what} did not respond in time."),
+            Self::Failed { .. } => format!("{what} is unavailable."),
         };
         Problem::unavailable(detail, self.retry_after_s()).with_source(self)
     }
 }
-
-/// The instant `after` from now; what no instant can hold is as good as never.
-fn later(after: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(after).unwrap_or(now)
-}
-
-#[cfg(test)]
-mod tests;

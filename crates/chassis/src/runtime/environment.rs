@@ -1,120 +1,222 @@
-//! Configuration from the environment: typed, and every fault told at once.
+//! Configuration from the environment: typed, with every error reported.
 
-use std::{env::VarError, fmt::Display};
+use std::{env::VarError, ffi::OsString, fmt::Display};
 
-/// A variable that a function reads. Declared as a constant, so that a test can
-/// hold what the code reads against what `template.yaml` sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// What it should be, to continue "NAME must be …".
-    pub what: &'static str,
-}
-
-/// The region that a function runs in. Lambda sets it, and the three below.
-pub const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    what: "an AWS region such as eu-north-1",
-};
-
-/// The first half of the credentials of a function's role.
-const AWS_ACCESS_KEY_ID: Variable = Variable {
-    name: "AWS_ACCESS_KEY_ID",
-    what: "the id of an access key",
-};
-
-/// The second half of them.
-const AWS_SECRET_ACCESS_KEY: Variable = Variable {
-    name: "AWS_SECRET_ACCESS_KEY",
-    what: "the secret of the access key",
-};
-
-/// What they come with, because they are temporary.
-const AWS_SESSION_TOKEN: Variable = Variable {
-    name: "AWS_SESSION_TOKEN",
-    what: "the session token of the access key",
-};
-
-/// Where a function runs and as whom, which does not change while it lives. It
-/// holds a secret, so it has no `Debug`.
+/// The credentials of the function's role, and its region. They do not change
+/// while the process lives. They are secret, so they have no `Debug`.
 #[derive(Clone)]
 pub struct Role {
     /// The region.
     pub region: String,
-    /// The id of the role's access key.
+    /// The id of the access key.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret of the access key.
     pub secret_access_key: String,
-    /// What it comes with, because it is temporary.
+    /// The session token of temporary credentials.
     pub session_token: Option<String>,
 }
 
 impl Role {
-    /// Reads it; `None` where a variable of it is missing.
+    /// Reads the variables that Lambda sets; `None` if one is missing.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let region = environment.required(AWS_REGION, str::parse::<String>);
-        let id = environment.required(AWS_ACCESS_KEY_ID, str::parse::<String>);
-        let secret = environment.required(AWS_SECRET_ACCESS_KEY, str::parse::<String>);
-        let token = environment.optional(AWS_SESSION_TOKEN, str::parse::<String>);
+        let region = environment.region();
+        let id = environment.platform("AWS_ACCESS_KEY_ID");
+        let secret = environment.platform("AWS_SECRET_ACCESS_KEY");
+        let session_token = environment.look_up("AWS_SESSION_TOKEN").ok().flatten();
         Some(Self {
             region: region?,
             access_key_id: id?,
             secret_access_key: secret?,
-            session_token: token?,
+            session_token,
         })
     }
 }
 
-/// The environment while it is being read.
+/// The environment while it is read. It records which variables were read and
+/// what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Environment {
-    faults: Vec<String>,
+    /// What there is in place of the process's environment.
+    variables: Option<Vec<(String, OsString)>>,
+    read: Vec<&'static str>,
+    errors: Vec<String>,
 }
 
 impl Environment {
-    /// Reads a variable that must be set. An empty one counts as unset: that
-    /// is how a deployment says "none".
+    /// The environment of the process.
+    #[must_use]
+    pub fn process() -> Self {
+        Self::default()
+    }
+
+    /// An environment of these variables.
+    pub fn of<N: Into<String>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let variables = variables.into_iter();
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Some(variables.collect()),
+            ..Self::default()
+        }
+    }
+
+    /// Reads a variable that must be set. An empty one counts as unset.
+    ///
+    /// `what` continues the sentence "NAME must be …". Returns `None` if and
+    /// only if it has recorded an error.
     pub fn required<T, E: Display>(
         &mut self,
-        variable: Variable,
+        name: &'static str,
+        what: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let read = self.optional(variable, parse)?;
-        if read.is_none() {
-            let Variable { name, what } = variable;
-            self.faults
+        let value = self.optional(name, what, parse)?;
+        if value.is_none() {
+            self.errors
                 .push(format!("{name} is not set: it must be {what}"));
         }
-        read
+        value
     }
 
     /// Reads a variable that may be unset or empty: `Some(None)` if it is,
-    /// `None` if it is there and malformed.
+    /// `None` if and only if it is malformed, which is recorded.
     pub fn optional<T, E: Display>(
         &mut self,
-        variable: Variable,
+        name: &'static str,
+        what: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<Option<T>> {
-        let Variable { name, what } = variable;
-        let fault = match std::env::var(name) {
-            Ok(value) if value.is_empty() => return Some(None),
-            Err(VarError::NotPresent) => return Some(None),
-            Err(VarError::NotUnicode(_)) => "it is not UTF-8".to_owned(),
-            Ok(value) => match parse(&value) {
+        self.read.push(name);
+        let error = match self.look_up(name) {
+            Ok(None) => return Some(None),
+            Ok(Some(value)) => match parse(&value) {
                 Ok(value) => return Some(Some(value)),
                 // The value may be a secret, so it is not repeated.
                 Err(error) => error.to_string(),
             },
+            Err(error) => error,
         };
-        self.faults
-            .push(format!("{name} is malformed: it must be {what} ({fault})"));
+        self.errors
+            .push(format!("{name} is malformed: it must be {what} ({error})"));
         None
     }
 
-    /// What was wrong, a sentence for each variable.
+    /// The region that the function runs in. Lambda sets it.
+    pub fn region(&mut self) -> Option<String> {
+        self.platform("AWS_REGION")
+    }
+
+    /// The variables that a deployment must declare, in the order they were
+    /// read. Those that Lambda sets are not among them.
     #[must_use]
-    pub fn faults(&self) -> &[String] {
-        &self.faults
+    pub fn variables(&self) -> &[&'static str] {
+        &self.read
+    }
+
+    /// What is wrong, a sentence for each variable.
+    #[must_use]
+    pub fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
+    /// Reads a variable that Lambda sets.
+    fn platform(&mut self, name: &'static str) -> Option<String> {
+        match self.look_up(name) {
+            Ok(Some(value)) => Some(value),
+            Ok(None) => {
+                self.errors
+                    .push(format!("{name} is not set: Lambda sets it"));
+                None
+            }
+            Err(error) => {
+                self.errors.push(format!("{name} is malformed ({error})"));
+                None
+            }
+        }
+    }
+
+    fn look_up(&self, name: &str) -> Result<Option<String>, String> {
+        let value = match &self.variables {
+            None => std::env::var(name),
+            Some(variables) => match variables.iter().find(|(known, _)| known == name) {
+                None => Err(VarError::NotPresent),
+                Some((_, value)) => value.clone().into_string().map_err(VarError::NotUnicode),
+            },
+        };
+        match value {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err("it is not UTF-8".to_owned()),
+        }
+    }
+}
+
+/// Parses an absolute `http` or `https` URL without a query.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn parse_url(text: &str) -> Result<http::Uri, String> {
+    let url: http::Uri = text
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    match url.scheme_str() {
+        Some("http" | "https") if url.authority().is_some() && url.query().is_none() => Ok(url),
+        _ => Err("it is not an http or https URL".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_recorded_and_no_value_repeated() {
+        let mut environment = Environment::of([("PORT", "secret"), ("NAME", "")]);
+        let port = environment.required("PORT", "a number", str::parse::<u16>);
+        let name = environment.required("NAME", "a name", str::parse::<String>);
+        let host = environment.optional("HOST", "a host", str::parse::<String>);
+        assert_eq!((port, name, host), (None, None, Some(None)));
+        assert_eq!(
+            environment.errors(),
+            [
+                "PORT is malformed: it must be a number (invalid digit found in string)",
+                "NAME is not set: it must be a name",
+            ]
+        );
+        assert_eq!(environment.variables(), ["PORT", "NAME", "HOST"]);
+    }
+
+    #[test]
+    fn the_role_is_what_lambda_sets() {
+        let set = [("AWS_REGION", "eu-north-1"), ("AWS_ACCESS_KEY_ID", "id")];
+        let mut environment = Environment::of(set);
+        assert!(Role::read(&mut environment).is_none());
+        assert_eq!(
+            environment.errors(),
+            ["AWS_SECRET_ACCESS_KEY is not set: Lambda sets it"]
+        );
+        let set = [("AWS_SECRET_ACCESS_KEY", "secret")].into_iter().chain(set);
+        let role = Role::read(&mut Environment::of(set)).unwrap();
+        assert_eq!(role.session_token, None);
+    }
+
+    #[test]
+    fn a_url_is_absolute() {
+        for good in ["http://127.0.0.1:8000", "https://api.example.com/v1"] {
+            assert!(parse_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "127.0.0.1:8000",
+            "/x",
+            "ftp://x",
+            "http://",
+            "x y",
+            "http://x?y",
+        ] {
+            assert!(parse_url(bad).is_err(), "{bad}");
+        }
     }
 }

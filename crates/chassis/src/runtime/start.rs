@@ -1,25 +1,35 @@
-//! What `main` of every function does.
+//! The start of every function.
 
 use std::{fmt::Debug, process::ExitCode};
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::{Handler, Router, config::Environment, telemetry};
+use super::{Environment, Handler};
+use crate::{http::Router, telemetry};
 
-/// Starts a function that answers HTTP and runs it until the platform ends it:
-/// the log, the configuration, the service, then event after event.
+/// The exit code of a function that is not configured (`EX_CONFIG` of
+/// sysexits.h).
+const EXIT_CONFIG: u8 = 78;
+
+/// Starts a function that serves HTTP and runs it until the platform ends it.
 ///
-/// `configure` reads the environment; what is missing or malformed there is
-/// told, all at once, and the process exits with 78 (`EX_CONFIG`). `build`
-/// makes the service while Lambda gives full CPU: clients and connections
-/// belong there. It cannot fail: a function comes up while its store is away.
+/// `configure` reads the environment. What is missing or malformed is logged,
+/// all of it, and the process exits with 78. `build` builds the service while
+/// Lambda gives full CPU: clients and connections belong there. It cannot fail:
+/// a function starts even when its store is unavailable.
 pub async fn start<C, S: Clone + Send + Sync + 'static>(
     configure: impl FnOnce(&mut Environment) -> Option<C>,
     build: impl AsyncFnOnce(C) -> Router<S>,
 ) -> ExitCode {
-    start_handler(configure, async |config| {
-        let handler = Handler::new(build(config).await.into_service());
+    let configure = |environment: &mut Environment| {
+        let base_path = Handler::base_path(environment);
+        let config = configure(environment);
+        Some((base_path?, config?))
+    };
+    start_handler(configure, async |(base_path, config)| {
+        let service = build(config).await.into_service();
+        let handler = Handler::new(service, base_path);
         move |event| {
             let handler = handler.clone();
             async move { handler.handle(event).await }
@@ -28,8 +38,8 @@ pub async fn start<C, S: Clone + Send + Sync + 'static>(
     .await
 }
 
-/// Starts a function whose events are of another kind, and runs it in the same
-/// way. `build` gives what answers an event.
+/// Starts a function whose events are of another kind. `build` returns the
+/// handler of an event.
 pub async fn start_handler<C, H, E, A, X, F>(
     configure: impl FnOnce(&mut Environment) -> Option<C>,
     build: impl AsyncFnOnce(C) -> H,
@@ -42,20 +52,20 @@ where
     F: Future<Output = Result<A, X>>,
 {
     telemetry::start();
-    let mut environment = Environment::default();
+    let mut environment = Environment::process();
     let config = configure(&mut environment);
-    let Some(config) = config.filter(|_| environment.faults().is_empty()) else {
-        for fault in environment.faults() {
-            tracing::error!("{fault}");
+    let Some(config) = config.filter(|_| environment.errors().is_empty()) else {
+        for error in environment.errors() {
+            tracing::error!("{error}");
         }
-        return ExitCode::from(78);
+        return ExitCode::from(EXIT_CONFIG);
     };
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         tracing::error!(
             "AWS_LAMBDA_RUNTIME_API is not set: this is a Lambda function, which Lambda or \
              `cargo lambda watch` starts. `cargo xtask up` runs the whole system."
         );
-        return ExitCode::from(78);
+        return ExitCode::from(EXIT_CONFIG);
     }
     let handler = build(config).await;
     match lambda_runtime::run(lambda_runtime::service_fn(handler)).await {

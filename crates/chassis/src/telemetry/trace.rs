@@ -1,25 +1,25 @@
-//! Which request of which caller this is: W3C Trace Context.
+//! Distributed traces: W3C Trace Context.
 
 use std::fmt;
 
-/// A span of a trace: what a `traceparent` header says
+use tracing::field::{DisplayValue, display};
+
+/// A span of a trace: what a `traceparent` header carries
 /// (W3C Trace Context, level 1, §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    /// The whole trace.
-    pub trace_id: u128,
-    /// What this is part of: the caller's span; none where the trace begins.
-    pub parent_id: Option<u64>,
-    /// This request in it, or this call.
-    pub span_id: u64,
-    /// Whether the caller records it.
-    pub sampled: bool,
+    trace_id: u128,
+    /// The caller's span; `None` where the trace starts.
+    parent_id: Option<u64>,
+    span_id: u64,
+    /// Whether the caller records the trace.
+    sampled: bool,
 }
 
 impl Trace {
-    /// The beginning of a trace of its own.
+    /// The start of a new trace.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             trace_id: fastrand::u128(1..),
             parent_id: None,
@@ -28,23 +28,38 @@ impl Trace {
         }
     }
 
-    /// The caller's trace with a span of this service's own, or a new one where
-    /// the header is absent or malformed: a bad one is no fault of the request.
+    /// The caller's trace with a span of this service, or a new trace if the
+    /// header is absent or malformed.
     #[must_use]
-    pub fn continued(header: Option<&str>) -> Self {
+    pub(crate) fn continued(header: Option<&str>) -> Self {
         header
             .and_then(Self::parse)
             .map_or_else(Self::new, Self::child)
     }
 
-    /// A span of its own within this one.
+    /// A new span within this one.
     #[must_use]
-    pub fn child(self) -> Self {
+    pub(crate) fn child(self) -> Self {
         Self {
             parent_id: Some(self.span_id),
             span_id: fastrand::u64(1..),
             ..self
         }
+    }
+
+    /// The trace's id, as the log has it: 32 hexadecimal digits.
+    pub(crate) fn trace_id(self) -> DisplayValue<String> {
+        display(format!("{:032x}", self.trace_id))
+    }
+
+    /// The span's id, as the log has it: 16 hexadecimal digits.
+    pub(crate) fn span_id(self) -> DisplayValue<String> {
+        display(format!("{:016x}", self.span_id))
+    }
+
+    /// The parent span's id, as the log has it.
+    pub(crate) fn parent_id(self) -> Option<DisplayValue<String>> {
+        self.parent_id.map(|id| display(format!("{id:016x}")))
     }
 
     fn parse(header: &str) -> Option<Self> {
@@ -63,12 +78,6 @@ impl Trace {
             span_id: u64::try_from(span_id).ok()?,
             sampled: flags & 1 == 1,
         })
-    }
-}
-
-impl Default for Trace {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -91,7 +100,7 @@ mod tests {
     const HEADER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_trace_goes_on_with_a_span_of_its_own() {
+    fn a_trace_continues_with_a_new_span() {
         let caller = Trace::parse(HEADER).unwrap();
         assert_eq!(caller.to_string(), HEADER);
         let ours = Trace::continued(Some(HEADER));
@@ -101,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_header_begins_a_trace_anew() {
+    fn a_malformed_header_starts_a_new_trace() {
         for bad in [
             "",
             "x",

@@ -1,0 +1,202 @@
+//! Lists, page by page.
+
+use std::{fmt, str::FromStr};
+
+use json::FieldErrors;
+use serde::{Serialize, de::DeserializeOwned};
+
+#[cfg(feature = "openapi")]
+use super::openapi::Operation;
+use super::{
+    Problem,
+    cursor::List,
+    query::{FromQuery, Query},
+    request::{Incoming, Part, RequestErrors},
+};
+
+/// The most items of a page: 1 to 100, 20 by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(u32);
+
+impl Limit {
+    /// The highest limit.
+    pub const MAX: u32 = 100;
+
+    /// The number of items.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let limit = text
+            .parse()
+            .ok()
+            .filter(|limit| digits && (1..=Self::MAX).contains(limit));
+        limit
+            .map(Self)
+            .ok_or_else(|| format!("must be an integer between 1 and {}", Self::MAX))
+    }
+}
+
+/// The request for a page of a list that is filtered by `F`. `P` is a position
+/// in the list: what a cursor stands for.
+///
+/// The cursor is bound to the list and its filters; `limit` may change from
+/// page to page.
+#[derive(Debug)]
+pub struct Paged<F, P> {
+    /// Which items the list has.
+    pub filter: F,
+    /// The most items of the page.
+    pub limit: Limit,
+    /// The position after which the page starts; `None` for the first page.
+    pub after: Option<P>,
+    list: List,
+}
+
+impl<F, P: Serialize> Paged<F, P> {
+    /// The page with these items; `last` is the position of its last item if
+    /// there are more.
+    ///
+    /// # Errors
+    ///
+    /// A 500 problem if the position cannot be written as JSON, which is a bug.
+    pub fn page<T>(
+        &self,
+        message: &'static str,
+        items: Vec<T>,
+        last: Option<&P>,
+    ) -> Result<Page<T>, Problem> {
+        let next_cursor = last.map(|last| self.list.seal(last)).transpose();
+        Ok(Page {
+            message,
+            items,
+            next_cursor: next_cursor.map_err(Problem::internal)?,
+        })
+    }
+}
+
+impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        let query = &mut request.query;
+        let limit = query.take_parsed("limit", &mut errors.invalid);
+        let cursor = query.take("cursor", &mut errors.invalid);
+        let list = List::new(&request.path, query.left());
+        let filter = F::from_query(query, &mut errors.invalid);
+        let after = match cursor? {
+            None => None,
+            Some(cursor) => match list.open(&cursor) {
+                Some(position) => Some(position),
+                None => {
+                    let detail = "is not a cursor of this list with these filters";
+                    errors.malformed.add_parameter("cursor", detail);
+                    return None;
+                }
+            },
+        };
+        Some(Self {
+            filter: filter?,
+            limit: limit?.unwrap_or_default(),
+            after,
+            list,
+        })
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        use json::schema::json;
+
+        F::describe(operation);
+        let (max, default) = (Limit::MAX, Limit::default().0);
+        operation.query_parameter(
+            "limit",
+            "The most items of the page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default }),
+        );
+        operation.query_parameter(
+            "cursor",
+            "Where the page starts: `nextCursor` of the page before.",
+            json!({ "type": "string" }),
+        );
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The list's name.
+    pub message: &'static str,
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+#[cfg(feature = "openapi")]
+impl<T: json::Schema> json::Schema for Page<T> {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        let item = T::schema(components);
+        // `#/components/schemas/Order` becomes `OrderPage`.
+        let name = item["$ref"]
+            .as_str()
+            .and_then(|reference| reference.rsplit('/').next());
+        let name = format!("{}Page", name.unwrap_or_default());
+        components.named(&name, |_| {
+            json::schema::json!({
+                "type": "object",
+                "description": "A page of a list.",
+                "properties": {
+                    "message": { "type": "string", "description": "The list's name." },
+                    "items": { "type": "array", "items": item, "maxItems": Limit::MAX, "description": "The items of the page." },
+                    "nextCursor": { "type": ["string", "null"], "description": "The cursor of the next page; `null` at the end." },
+                },
+                "required": ["message", "items", "nextCursor"],
+            })
+        })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A list without filters.
+impl FromQuery for () {
+    fn from_query(_: &mut Query, _: &mut FieldErrors) -> Option<Self> {
+        Some(())
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &mut Operation) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_1_to_100_in_digits() {
+        assert_eq!("1".parse(), Ok(Limit(1)));
+        assert_eq!("100".parse(), Ok(Limit(100)));
+        for bad in ["0", "101", "-1", "+1", "1.0", "", "99999999999"] {
+            let rule = bad.parse::<Limit>().unwrap_err();
+            assert_eq!(rule, "must be an integer between 1 and 100");
+        }
+        assert_eq!(Limit::default().get(), 20);
+    }
+}

@@ -271,7 +271,7 @@ mod described {
         ([$($first:ident),*] $($last:ident)?) => {
             impl<F, Fut, R, M, $($first,)* $($last)?> DescribeHandler<(M, $($first,)* $($last,)?)> for F
             where
-                F: Fn($($first,)* $($last)?) -> Fut,
+                F: FnOnce($($first,)* $($last)?) -> Fut,
                 Fut: Future<Output = R>,
                 R: DescribeOutput,
                 $($first: DescribeInput,)*
@@ -293,7 +293,7 @@ mod described {
 
     impl<F, Fut, R> DescribeHandler<((),)> for F
     where
-        F: Fn() -> Fut,
+        F: FnOnce() -> Fut,
         Fut: Future<Output = R>,
         R: DescribeOutput,
     {

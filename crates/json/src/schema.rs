@@ -196,6 +196,12 @@ impl Schema for String {
     }
 }
 
+impl Schema for &'static str {
+    fn schema(components: &mut Components) -> Json {
+        String::schema(components)
+    }
+}
+
 impl Schema for bool {
     fn schema(_: &mut Components) -> Json {
         json!({ "type": "boolean" })

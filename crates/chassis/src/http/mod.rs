@@ -55,7 +55,7 @@ pub use query::{FromParameter, FromQuery, Params, Query};
 pub use request::{AnyQuery, Id, Incoming, Part, Request, RequestErrors};
 pub use response::{
     Created, Fetched, Listing, NoContent, Replayable, Representation, Resource, Tagged, Written,
-    html, json, text,
+    html, json, text, vary,
 };
 pub use router::{Doc, Methods, Router, doc, get};
 pub use service::Service;

@@ -61,20 +61,29 @@ impl Preconditions {
         self.if_match_holds(current) && self.if_none_match_holds(current)
     }
 
+    /// Whether a `GET` returns the resource, whose tag is `etag`, or a 304.
+    ///
+    /// # Errors
+    ///
+    /// A 412 problem if `If-Match` does not hold.
+    pub fn is_modified(&self, etag: &str) -> Result<bool, Problem> {
+        if !self.if_match_holds(Some(etag)) {
+            return Err(Problem::precondition_failed());
+        }
+        Ok(self.if_none_match_holds(Some(etag)))
+    }
+
     /// The response to a `GET` of `resource`.
     ///
     /// # Errors
     ///
     /// A 412 problem if `If-Match` does not hold.
     pub fn fetch<R: Resource>(&self, resource: R) -> Result<Fetched<R>, Problem> {
-        let etag = resource.etag();
-        if !self.if_match_holds(Some(&etag)) {
-            Err(Problem::precondition_failed())
-        } else if self.if_none_match_holds(Some(&etag)) {
-            Ok(Fetched::Modified(resource))
+        Ok(if self.is_modified(&resource.etag())? {
+            Fetched::Modified(resource)
         } else {
-            Ok(Fetched::NotModified(resource))
-        }
+            Fetched::NotModified(resource)
+        })
     }
 
     fn if_match_holds(&self, current: Option<&str>) -> bool {

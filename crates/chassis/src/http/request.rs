@@ -10,6 +10,7 @@ use json::FieldErrors;
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
 use super::{Problem, body, openapi::HasSchema, query::Query};
+use crate::RequestContext;
 
 /// The parts of a request: a tuple of types that implement [`Part`].
 ///
@@ -48,6 +49,8 @@ pub trait Part: Sized {
 /// A request that was received and is not read yet.
 #[derive(Debug)]
 pub struct Incoming {
+    /// The request context.
+    pub ctx: RequestContext,
     /// The method.
     pub method: Method,
     /// The path, as it is routed.
@@ -67,11 +70,13 @@ impl Incoming {
         state: &S,
     ) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
+        let Ok(ctx) = RequestContext::from_request_parts(&mut parts, state).await;
         let id = match RawPathParams::from_request_parts(&mut parts, state).await {
             Ok(parameters) => parameters.iter().next().map(|(_, value)| value.to_owned()),
             Err(_) => None,
         };
         Ok(Self {
+            ctx,
             query: Query::parse(parts.uri.query().unwrap_or_default()),
             path: parts.uri.path().to_owned(),
             method: parts.method,

@@ -164,12 +164,11 @@ impl<R: Resource> IntoResponse for Fetched<R> {
 
 impl<T: Serialize> IntoResponse for Listing<T> {
     fn into_response(self) -> Response {
-        let mut response = match self {
+        let response = match self {
             Self::Page(page) => Representation(page).into_response(),
             Self::Text(content) => text(content),
         };
-        insert(&mut response, VARY, "Accept");
-        response
+        vary(response, "Accept")
     }
 }
 
@@ -218,6 +217,13 @@ pub fn html(page: impl Into<Body>, content_security_policy: &'static str) -> Res
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// The response, which depends on the request's header `name`.
+#[must_use]
+pub fn vary(mut response: Response, name: &str) -> Response {
+    insert(&mut response, VARY, name);
     response
 }
 

@@ -99,7 +99,11 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
 
     #[cfg_attr(
         not(feature = "openapi"),
-        expect(unused_variables, reason = "for the document")
+        expect(
+            clippy::needless_pass_by_value,
+            unused_variables,
+            reason = "for the document"
+        )
     )]
     fn on<H, T>(
         mut self,

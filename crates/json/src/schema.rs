@@ -202,6 +202,12 @@ impl Schema for &'static str {
     }
 }
 
+impl Schema for u16 {
+    fn schema(_: &mut Components) -> Json {
+        json!({ "type": "integer", "minimum": 0, "maximum": u16::MAX })
+    }
+}
+
 impl Schema for bool {
     fn schema(_: &mut Components) -> Json {
         json!({ "type": "boolean" })

@@ -8,14 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::http::{
-    AnyQuery, Fetched, Incoming, Part, Preconditions, Problem, RequestErrors, Resource,
-    content_coding, vary,
+    AnyQuery, Incoming, Part, Preconditions, Problem, RequestErrors, content_coding, vary,
 };
 use flate2::read::GzDecoder;
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+        REFERRER_POLICY,
     },
 };
 
@@ -101,13 +101,14 @@ impl Download {
             etag.push('-');
             etag.push_str(part);
         }
-        let mut response = match self.preconditions.evaluate(&etag)? {
-            Fetched::Modified(()) => self.body(asset)?,
-            Fetched::NotModified(()) => http::StatusCode::NOT_MODIFIED.into_response(),
+        let mut response = if self.preconditions.is_modified(&etag)? {
+            self.content(asset)?
+        } else {
+            StatusCode::NOT_MODIFIED.into_response()
         };
         let headers = response.headers_mut();
         if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
-            headers.insert(http::header::ETAG, etag);
+            headers.insert(ETAG, etag);
         }
         headers.insert(CACHE_CONTROL, caching.header());
         protect(headers);
@@ -115,5 +116,149 @@ impl Download {
             response: vary(response, "Accept-Encoding"),
             kind: PhantomData,
         })
+    }
+
+    fn content(&self, asset: &Asset) -> Result<Response, Problem> {
+        let is_page = asset.media_type.starts_with("text/html");
+        let (body, coding) = match self.coding {
+            _ if is_page && !self.base_path.is_empty() => {
+                let links = format!("=\"{}/", self.base_path);
+                (decompress(asset)?.replace("=\"/", &links).into(), None)
+            }
+            Some("br") => (Body::from(asset.brotli), Some("br")),
+            Some(_) => (Body::from(asset.gzip), Some("gzip")),
+            // Nearly every client accepts one of the two, so no third copy is
+            // embedded.
+            None => (decompress(asset)?.into(), None),
+        };
+        let mut response = body.into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+        if let Some(coding) = coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
+        Ok(response)
+    }
+}
+
+fn decompress(asset: &Asset) -> Result<String, Problem> {
+    let mut content = String::new();
+    let read = GzDecoder::new(asset.gzip).read_to_string(&mut content);
+    read.map_err(Problem::internal)?;
+    Ok(content)
+}
+
+impl Caching {
+    fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Immutable => "public, max-age=31536000, immutable",
+            Self::Revalidate => "no-cache",
+        })
+    }
+}
+
+/// Keeps browsers from sending other sites the address of a page.
+pub(crate) fn protect(headers: &mut HeaderMap) {
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// A response with an embedded file. `K` is its kind in the OpenAPI document.
+pub(crate) struct Served<K> {
+    response: Response,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Served<K> {
+    /// Sets the Content-Security-Policy of a page.
+    pub(crate) fn with_policy(mut self, policy: &'static str) -> Self {
+        let policy = HeaderValue::from_static(policy);
+        self.response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+        self
+    }
+}
+
+impl<K> IntoResponse for Served<K> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+/// Declares the kinds of files: a description and the media types.
+macro_rules! kinds {
+    ($($kind:ident = $description:literal, $type:literal, [$($media_type:literal),*];)*) => {
+        $(
+            #[doc = $description]
+            pub(crate) struct $kind;
+
+            #[cfg(feature = "openapi")]
+            impl chassis::http::openapi::DescribeOutput for Served<$kind> {
+                fn describe(operation: &mut chassis::http::openapi::Operation) {
+                    let headers = ["Cache-Control", "ETag", "Vary"];
+                    let schema = json::schema::json!({ "type": $type });
+                    let content = [$(($media_type, schema.clone())),*];
+                    operation.response(200, $description, &headers, &content);
+                    operation.response(304, "The client has this state already.", &headers, &[]);
+                }
+            }
+        )*
+    };
+}
+
+kinds! {
+    Html = "The page.", "string", ["text/html"];
+    Json = "The document.", "object", ["application/json"];
+    Yaml = "The document.", "object", ["application/yaml"];
+    Icon = "The icon.", "string", ["image/svg+xml"];
+    File = "The asset.", "string", ["text/css", "text/javascript", "text/plain", "image/svg+xml"];
+}
+
+#[cfg(feature = "openapi")]
+impl json::Schema for AssetName {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "string", "description": "The name of an asset, from a page." })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_asset_fits_a_response() {
+        let pages = [&ARCHITECTURE, &DOCS, &REDOC, &OPENAPI_JSON, &OPENAPI_YAML];
+        for asset in pages
+            .into_iter()
+            .chain(ASSETS.iter().map(|(_, asset)| asset))
+        {
+            let mut content = Vec::new();
+            GzDecoder::new(asset.gzip)
+                .read_to_end(&mut content)
+                .unwrap();
+            assert!(asset.brotli.len() <= asset.gzip.len() + 64);
+            // Lambda's limit is 6 MB, of base64 where it is compressed. What is
+            // not is JSON text, where quotes and line ends take two bytes.
+            assert!(asset.gzip.len() * 4 / 3 < 5_000_000, "{}", asset.media_type);
+            let escaped = serde_json::to_string(&String::from_utf8(content).unwrap()).unwrap();
+            assert!(escaped.len() < 5_000_000, "{}", asset.media_type);
+        }
+    }
+
+    #[test]
+    fn no_asset_loads_from_another_host() {
+        for (name, asset) in ASSETS {
+            let mut content = String::new();
+            GzDecoder::new(asset.gzip)
+                .read_to_string(&mut content)
+                .unwrap();
+            for host in ["cdn.redoc.ly", "fonts.googleapis", "unpkg.com", "jsdelivr"] {
+                assert!(!content.contains(host), "{name} names {host}");
+            }
+            assert!(
+                !content.contains("\n//# sourceMappingURL"),
+                "{name} has a source map"
+            );
+        }
     }
 }

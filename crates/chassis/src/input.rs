@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dto::{Fault, Faults, Pointer, json::Value, problem::ProblemType};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode;
@@ -69,6 +69,12 @@ impl<S: Send + Sync> FromRequest<S> for Input {
                 Problem::internal(error)
             }
         })?;
+        let mut malformed = Faults::new();
+        // RFC 9110 §14.5: a part must not replace the whole.
+        if parts.method == Method::PUT && parts.headers.contains_key(CONTENT_RANGE) {
+            let detail = "must not be sent with PUT, which replaces the whole resource";
+            malformed.add(Fault::header("Content-Range", detail));
+        }
         Ok(Self {
             call,
             headers: parts.headers,
@@ -77,7 +83,7 @@ impl<S: Send + Sync> FromRequest<S> for Input {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             body: body.to_bytes(),
             fingerprint: None,
-            malformed: Faults::new(),
+            malformed,
             invalid: Faults::new(),
         })
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dto::{Fault, Faults, Pointer, json::Value, problem::ProblemType};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode;
@@ -23,6 +23,9 @@ use crate::{
 
 /// The most bytes of a request's body: 256 KiB.
 pub const MOST_BYTES: usize = 256 * 1024;
+
+/// The media types of patches that a path has (RFC 5789 §3.1).
+pub(crate) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// What a `POST` or `PUT` is read from.
 pub const JSON: &[&str] = &["application/json"];
@@ -200,21 +203,7 @@ impl Input {
         media_types: &[&str],
         read: impl FnOnce(&Value, &mut Faults) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        if !self.is_one_of(media_types) {
-            let detail = format!(
-                "The body must be sent as {}, in UTF-8 and without a content coding.",
-                media_types.join(" or "),
-            );
-            let mut problem = Problem::new(ProblemType::UnsupportedMediaType, detail);
-            if let Ok(accepted) = HeaderValue::from_str(&media_types.join(", ")) {
-                if self.method == Method::PATCH {
-                    let accept_patch = HeaderName::from_static("accept-patch");
-                    problem = problem.with_header(accept_patch, accepted.clone());
-                }
-                problem = problem.with_header(ACCEPT, accepted);
-            }
-            return Err(problem);
-        }
+        self.check_representation(media_types)?;
         Ok(match Value::parse(&self.body, &mut self.invalid) {
             Ok(value) => {
                 self.fingerprint = Some(Fingerprint::of(&value));
@@ -227,12 +216,48 @@ impl Input {
         })
     }
 
-    fn is_one_of(&self, media_types: &[&str]) -> bool {
-        let plain = self.headers.get(CONTENT_ENCODING).is_none_or(|coding| {
-            coding
-                .to_str()
-                .is_ok_and(|coding| coding.trim().eq_ignore_ascii_case("identity"))
-        });
+    /// Checks that the body is of one of `media_types`, in UTF-8 and without a
+    /// content coding. The headers of the 415 problem say which of them is wrong
+    /// (RFC 9110 §15.5.16).
+    fn check_representation(&self, media_types: &[&str]) -> Result<(), Problem> {
+        let known = self.has_media_type(media_types);
+        let plain = self.has_no_coding();
+        if known && plain {
+            return Ok(());
+        }
+        let detail = format!(
+            "The body must be sent as {}, in UTF-8 and without a content coding.",
+            media_types.join(" or "),
+        );
+        let mut problem = Problem::new(ProblemType::UnsupportedMediaType, detail);
+        if !known && let Ok(accepted) = HeaderValue::from_str(&media_types.join(", ")) {
+            if self.method == Method::PATCH {
+                problem = problem.with_header(ACCEPT_PATCH, accepted.clone());
+            }
+            problem = problem.with_header(ACCEPT, accepted);
+        }
+        if !plain {
+            let identity = HeaderValue::from_static("identity");
+            problem = problem.with_header(ACCEPT_ENCODING, identity);
+        }
+        Err(problem)
+    }
+
+    /// Whether the body is not coded: `identity`, which no sender should name,
+    /// is no coding.
+    fn has_no_coding(&self) -> bool {
+        let codings = self.headers.get_all(CONTENT_ENCODING).iter();
+        codings.map(HeaderValue::to_str).all(|codings| {
+            codings.is_ok_and(|codings| {
+                codings.split(',').all(|coding| {
+                    let coding = coding.trim_matches([' ', '\t']);
+                    coding.is_empty() || coding.eq_ignore_ascii_case("identity")
+                })
+            })
+        })
+    }
+
+    fn has_media_type(&self, media_types: &[&str]) -> bool {
         let Some(Ok(sent)) = self.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
             return false;
         };
@@ -247,7 +272,7 @@ impl Input {
                 !name.trim().eq_ignore_ascii_case("charset")
                     || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
             });
-        plain && known && utf8
+        known && utf8
     }
 
     /// What was read, if there was no fault at all.

@@ -47,8 +47,8 @@ problems! {
     Conflict, 409, "The present state of the resource does not allow it.", [];
     PreconditionFailed, 412, "`If-Match` or `If-None-Match` does not hold. Nothing was done.", [];
     ContentTooLarge, 413, "The body is larger than 256 KiB.", [];
-    UnsupportedMediaType, 415, "The body is of a media type that is not read here.", ["Accept"];
-    UnsupportedPatch, 415, "The patch is of a media type that is not read here.", ["Accept", "Accept-Patch"];
+    UnsupportedMediaType, 415, "The body is of a media type that is not read here, or has a content coding. The headers name what was wrong.", ["Accept", "Accept-Encoding"];
+    UnsupportedPatch, 415, "The patch is of a media type that is not read here, or has a content coding. The headers name what was wrong.", ["Accept", "Accept-Encoding", "Accept-Patch"];
     InvalidRequest, 422, "The request can be parsed, and what it says cannot be done: `errors` has every fault.", [];
     InternalError, 500, "The service failed. Its log has the reason under the `requestId`.", [];
     ServiceUnavailable, 503, "Something that is needed is away, or time ran out.", ["Retry-After"];
@@ -153,6 +153,7 @@ pub struct IdempotencyKey {
 fn header(name: &str) -> Header {
     let (description, kind) = match name {
         "Accept" => ("The media types that are read here.", Type::String),
+        "Accept-Encoding" => ("The content codings that are read here.", Type::String),
         "Accept-Patch" => (
             "The media types of patches that are read here (RFC 5789).",
             Type::String,

@@ -23,6 +23,7 @@ use crate::{
     health,
     health::Check,
     idempotency::IDEMPOTENCY_REPLAYED,
+    input::{ACCEPT_PATCH, MERGE_PATCH},
     span::{Span, hex},
 };
 
@@ -246,8 +247,8 @@ impl Service {
 }
 
 /// No route declares `OPTIONS`, so axum answers it, as any method that a path
-/// does not have, with 405 and `Allow`. Here it gets its 204, and the rest
-/// their problem.
+/// does not have, with 405 and `Allow`. Here it gets its 204, with `Accept-Patch`
+/// where there is `PATCH` (RFC 5789 §3.1), and the rest their problem.
 fn allow(mut response: Response, method: &Method) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
@@ -263,8 +264,15 @@ fn allow(mut response: Response, method: &Method) -> Response {
         let detail = format!("This path has {allowed}.");
         Problem::new(ProblemType::MethodNotAllowed, detail).into_response()
     };
-    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-        response.headers_mut().insert(ALLOW, allowed);
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        headers.insert(ALLOW, value);
+    }
+    if method == Method::OPTIONS
+        && allowed.split(", ").any(|method| method == "PATCH")
+        && let Ok(patches) = HeaderValue::from_str(&MERGE_PATCH.join(", "))
+    {
+        headers.insert(ACCEPT_PATCH, patches);
     }
     response
 }

@@ -13,6 +13,7 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mediatype::{MediaType, ReadParams, names};
 use percent_encoding::percent_decode;
 
 use crate::{
@@ -257,22 +258,25 @@ impl Input {
         })
     }
 
+    /// Whether the body is of one of `media_types`, and in UTF-8 where it names
+    /// its character encoding. No other parameter says anything about JSON.
     fn has_media_type(&self, media_types: &[&str]) -> bool {
-        let Some(Ok(sent)) = self.headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
+        let mut values = self.headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
             return false;
         };
-        let mut parts = sent.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default();
+        let text = str::from_utf8(value.as_bytes()).unwrap_or_default();
+        let Ok(sent) = MediaType::parse(text.trim_matches([' ', '\t'])) else {
+            return false;
+        };
         let known = media_types
             .iter()
-            .any(|known| essence.eq_ignore_ascii_case(known));
-        let utf8 = parts
-            .filter_map(|part| part.split_once('='))
-            .all(|(name, value)| {
-                !name.trim().eq_ignore_ascii_case("charset")
-                    || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-            });
-        known && utf8
+            .any(|known| MediaType::parse(known).is_ok_and(|known| known == sent.essence()));
+        let utf8 = |charset: &str| {
+            charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+        };
+        let charsets = sent.params().filter(|(name, _)| *name == names::CHARSET);
+        known && charsets.into_iter().all(|(_, charset)| utf8(&charset.unquoted_str()))
     }
 
     /// What was read, if there was no fault at all.

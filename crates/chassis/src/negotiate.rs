@@ -4,6 +4,7 @@ use http::{
     HeaderMap,
     header::{ACCEPT, ACCEPT_ENCODING},
 };
+use mediatype::{MediaType, MediaTypeList, ReadParams, names};
 
 /// Which of `offers` the client likes best; the first where it does not say,
 /// likes several alike, or accepts none of them.
@@ -18,8 +19,8 @@ pub fn best<'o>(headers: &HeaderMap, offers: &[&'o str]) -> Option<&'o str> {
         .iter()
         .filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range<'_>> = accepts
-        .flat_map(|value| value.split(','))
-        .filter_map(Range::parse)
+        .flat_map(MediaTypeList::new)
+        .filter_map(|range| Range::of(range.ok()?))
         .collect();
     let mut liked: Option<(&str, u16, u8)> = None;
     for &offer in offers {
@@ -76,40 +77,35 @@ pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static 
 
 /// A media range of an `Accept` header, such as `text/*;q=0.5`.
 struct Range<'h> {
-    kind: &'h str,
-    subkind: &'h str,
+    media_type: MediaType<'h>,
     /// Thousandths.
     quality: u16,
 }
 
 impl<'h> Range<'h> {
-    fn parse(text: &'h str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let (kind, subkind) = parts.next()?.split_once('/')?;
-        let quality = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("q")
-                .then(|| quality(value.trim()))
-        });
+    /// The range; nothing where its weight is malformed.
+    fn of(media_type: MediaType<'h>) -> Option<Self> {
+        let mut parameters = media_type.params();
+        let weight = parameters.find(|(name, _)| *name == "q");
+        let quality = weight.map_or(Some(1_000), |(_, weight)| quality(weight.as_str()));
         Some(Self {
-            kind,
-            subkind,
-            quality: quality.unwrap_or(Some(1_000))?,
+            quality: quality?,
+            media_type,
         })
     }
 
     /// How specifically the range covers `offer`, if it does.
     fn covers(&self, offer: &str) -> Option<u8> {
-        let (kind, subkind) = offer.split_once('/')?;
-        if self.kind == "*" && self.subkind == "*" {
+        let offer = MediaType::parse(offer).ok()?;
+        let MediaType { ty, subty, .. } = self.media_type;
+        if ty == names::_STAR && subty == names::_STAR {
             Some(0)
-        } else if !self.kind.eq_ignore_ascii_case(kind) {
+        } else if ty != offer.ty {
             None
-        } else if self.subkind == "*" {
+        } else if subty == names::_STAR {
             Some(1)
         } else {
-            self.subkind.eq_ignore_ascii_case(subkind).then_some(2)
+            (self.media_type.essence() == offer).then_some(2)
         }
     }
 }
@@ -131,6 +127,7 @@ fn quality(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -157,6 +154,8 @@ mod tests {
             ("text/plain;q=0, text/*", "text/html"),
             ("text/plain ; q=0.3 , text/html ; Q=0.7", "text/html"),
             ("*/*;q=0.1, application/json;q=0", "text/plain"),
+            (r#"text/plain;x="a,b;q=0", text/html;q=0.9"#, "text/plain"),
+            (r#"text/html;x="text/plain""#, "text/html"),
         ] {
             assert_eq!(chosen(accept), offer, "{accept}");
         }
@@ -189,6 +188,13 @@ mod tests {
         assert_eq!(coding(&HeaderMap::new(), &["br", "gzip"]), None);
     }
 
+    proptest! {
+        #[test]
+        fn no_accept_makes_it_panic(accept in r#"[a-z*/+;,=q.01"\\ é-]{0,60}"#) {
+            chosen(&accept);
+        }
+    }
+
     #[test]
     fn json_where_nothing_else_is_asked_for() {
         assert_eq!(best(&HeaderMap::new(), &OFFERS), Some("application/json"));
@@ -200,6 +206,8 @@ mod tests {
             "text",
             "text/plain;q=2",
             "text/plain;q=0.1234",
+            r#"text/plain;q="0.9""#,
+            r#"text/plain;x="a"#,
             "text/plain;q=0",
         ] {
             assert_eq!(chosen(accept), "application/json", "{accept}");

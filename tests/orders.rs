@@ -64,6 +64,9 @@ async fn an_order_lives_its_life() {
     let got = client.get(&path(&order)).await.expect(200);
     assert_eq!(got.json(), order);
     assert_eq!(got.header("etag"), placed.header("etag"));
+    // Its id is read in either case and written in lower case.
+    let capitals = format!("/mysqldata/{}", order["id"].as_str().unwrap().to_uppercase());
+    assert_eq!(client.get(&capitals).await.expect(200).json(), order);
     client
         .get_with(&path(&order), &[("if-none-match", "\"1\"")])
         .await
@@ -78,9 +81,10 @@ async fn an_order_lives_its_life() {
     assert_eq!(client.get(&path(&order)).await.json(), order);
 
     let paid = client
-        .patch(&path(&order), &json!({"status": "paid"}))
+        .patch(&capitals, &json!({"status": "paid"}))
         .await
         .expect(200);
+    assert_eq!(paid.json()["id"], order["id"]);
     assert_eq!(paid.header("etag"), "\"2\"");
     assert_eq!(paid.json()["version"], 2);
     assert_eq!(paid.json()["createdAt"], order["createdAt"]);

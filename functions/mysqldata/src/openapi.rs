@@ -40,10 +40,10 @@ to its line.";
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its parameters are used")]
 pub(crate) struct IdParam {
-    /// The order's id, a UUID in lower case.
+    /// The order's id, a UUID in either case.
     #[param(
         example = "01a1a14c-afba-72da-b5b1-966a1c0be80c",
-        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+        pattern = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
     )]
     id: Uuid,
 }

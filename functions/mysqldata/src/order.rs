@@ -126,10 +126,11 @@ pub fn tag(order: &Order) -> String {
     order.version.to_string()
 }
 
-/// Reads an id in the one spelling that the service gives it.
+/// Reads an id with hyphens, in either case (RFC 9562 §4); it is written in
+/// lower case.
 fn parse_id(text: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(text).ok()?;
-    (id.to_string() == text).then_some(id)
+    id.to_string().eq_ignore_ascii_case(text).then_some(id)
 }
 
 #[cfg(test)]
@@ -186,15 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_one_spelling() {
+    fn id_is_read_in_either_case_and_with_hyphens_only() {
         let id = "019aacd4-3b7f-7cc1-8a53-0123456789ab";
-        assert!(parse_id(id).is_some());
+        for same in [id, &id.to_uppercase(), &id.replace('a', "A")] {
+            assert_eq!(parse_id(same).unwrap().to_string(), id);
+        }
         for other in [
             "",
             "x",
             "019aacd43b7f7cc18a530123456789ab",
             "{019aacd4-3b7f-7cc1-8a53-0123456789ab}",
-            &id.to_uppercase(),
+            "urn:uuid:019aacd4-3b7f-7cc1-8a53-0123456789ab",
         ] {
             assert!(parse_id(other).is_none(), "{other}");
         }

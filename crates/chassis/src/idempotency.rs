@@ -44,7 +44,8 @@ impl Key {
         if key.is_none() {
             faults.add(Fault::header(
                 "Idempotency-Key",
-                "must be one key of 1 to 255 visible ASCII characters, in double quotes or without",
+                "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without \
+                 quotes and commas",
             ));
         }
         key.map(Self)
@@ -57,32 +58,35 @@ impl Key {
     }
 }
 
+/// Reads a key, with the quotes around it removed.
 fn parse(text: &str) -> Option<String> {
     let text = text.trim_matches([' ', '\t']);
-    let quoted = text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    let key = match quoted {
-        // A quoted string of RFC 9651, §3.3.3: blanks may stand in it, and a
-        // backslash escapes a quote or a backslash.
-        Some(inside) => {
-            let mut key = String::new();
-            let mut characters = inside.chars();
-            while let Some(c) = characters.next() {
-                key.push(match c {
-                    '\\' => characters.next().filter(|c| matches!(c, '"' | '\\'))?,
-                    '"' => return None,
-                    ' '..='~' => c,
-                    _ => return None,
-                });
-            }
-            key
+    let key = match text.strip_prefix('"') {
+        Some(rest) => unquoted(rest.strip_suffix('"')?)?,
+        // A quote would be unbalanced, and a gateway joins repeated headers by
+        // commas.
+        None => {
+            let inside = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
+            text.bytes().all(inside).then(|| text.to_owned())?
         }
-        None if text.starts_with('"') || text.ends_with('"') => return None,
-        None => text.to_owned(),
     };
-    let visible = quoted.is_some() || key.bytes().all(|b| b.is_ascii_graphic());
-    (visible && (1..=LONGEST).contains(&key.len())).then_some(key)
+    (1..=LONGEST).contains(&key.len()).then_some(key)
+}
+
+/// The value of a quoted string (RFC 9651 §3.3.3): blanks may stand in it, and a
+/// backslash escapes a quote or a backslash.
+fn unquoted(inside: &str) -> Option<String> {
+    let mut value = String::new();
+    let mut characters = inside.chars();
+    while let Some(c) = characters.next() {
+        value.push(match c {
+            '\\' => characters.next().filter(|c| matches!(c, '"' | '\\'))?,
+            '"' => return None,
+            ' '..='~' => c,
+            _ => return None,
+        });
+    }
+    Some(value)
 }
 
 /// What a request says, in 32 bytes: SHA-256 of its body as canonical JSON, so
@@ -200,7 +204,7 @@ mod tests {
                 "8e03978e-40d5-43e8-bc93-6894a57f9324",
                 "8e03978e-40d5-43e8-bc93-6894a57f9324",
             ),
-            ("a\"b", "a\"b"),
+            ("\"a, b\"", "a, b"),
             (long.as_str(), long.as_str()),
         ] {
             assert_eq!(parse(header).as_deref(), Some(key), "{header}");
@@ -221,6 +225,11 @@ mod tests {
             "\"a\\b\"",
             "\"\\\"",
             "\"a\";p=1",
+            "a\"b",
+            "k1,k2",
+            "k1,",
+            "\"k1\",\"k2\"",
+            "\"k1\", k2",
             "é",
             &long,
         ] {

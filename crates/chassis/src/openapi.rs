@@ -138,13 +138,13 @@ pub struct Conditions {
 #[expect(dead_code, reason = "only its parameters are used")]
 pub struct IdempotencyKey {
     /// A key of your own for this request, 1–255 visible ASCII characters, best
-    /// a UUID, in double quotes or without. The answer of a request that did
-    /// something is kept under it for 24 hours, and given again to whoever
-    /// sends the same request with it.
+    /// a UUID, in double quotes or, if it has neither quotes nor commas,
+    /// without. The answer of a request that did something is kept under it for
+    /// 24 hours, and given again to whoever sends the same request with it.
     #[param(
         rename = "Idempotency-Key",
         nullable = false,
-        pattern = r#"^([!#-~]([!-~]{0,253}[!#-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#
+        pattern = r#"^([!#-+.-~-]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#
     )]
     idempotency_key: Option<String>,
 }

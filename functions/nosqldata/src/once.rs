@@ -192,7 +192,7 @@ mod tests {
     fn keys_stay_apart_byte_by_byte() {
         assert_eq!(id(&key("a")), r#"["","POST /nosqldata","a"]"#);
         assert_eq!(id(&key("\"a\"")), id(&key("a")));
-        let ids = ["a", "A", "\"a \"", "a\"b", "a\\\"b"].map(|text| id(&key(text)));
+        let ids = ["a", "A", "\"a \"", "\"a\\\"b\"", "\"a\\\\\\\"b\""].map(|text| id(&key(text)));
         for (index, one) in ids.iter().enumerate() {
             assert!(!ids[..index].contains(one), "{one}");
         }

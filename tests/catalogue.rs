@@ -198,6 +198,60 @@ async fn conditions_are_part_of_the_write() {
     system.stop().await;
 }
 
+#[tokio::test]
+async fn a_condition_may_list_any_number_of_tags() {
+    let system = System::start().await;
+    let client = &system.client;
+    let path = "/nosqldata/mug";
+    let send = async |method: Method, condition: (&str, &str), body: Value| {
+        client.json(method, path, &[condition], &body).await
+    };
+    let get = async |condition: (&str, &str)| client.get_with(path, &[condition]).await;
+    // More than DynamoDB compares at once, in number or in length.
+    for count in [51, 101, 1_000] {
+        let others: Vec<_> = (0..count).map(|n| format!("\"{n}\"")).collect();
+        let others = others.join(",");
+        send(Method::PUT, ("if-match", &others), mug())
+            .await
+            .problem(412);
+        send(Method::DELETE, ("if-match", &others), json!({}))
+            .await
+            .problem(404);
+        let made = send(Method::PUT, ("if-none-match", &others), mug()).await;
+        let with = |etag: &str| format!("{others},{etag}");
+        let list = with(made.expect(201).header("etag"));
+
+        get(("if-none-match", &list)).await.expect(304);
+        get(("if-none-match", &others)).await.expect(200);
+        get(("if-match", &list)).await.expect(200);
+        get(("if-match", &others)).await.problem(412);
+        for (name, stale) in [("if-match", &others), ("if-none-match", &list)] {
+            send(Method::PUT, (name, stale), mug()).await.problem(412);
+            send(Method::PATCH, (name, stale), json!({}))
+                .await
+                .problem(412);
+            send(Method::DELETE, (name, stale), json!({}))
+                .await
+                .problem(412);
+        }
+        assert_eq!(client.get(path).await.expect(200).json()["version"], 1);
+
+        let put = send(Method::PUT, ("if-match", &list), mug()).await;
+        let list = with(put.expect(200).header("etag"));
+        let patch = send(Method::PATCH, ("if-match", &list), json!({})).await;
+        let list = with(patch.expect(200).header("etag"));
+        let put = send(Method::PUT, ("if-none-match", &others), mug()).await;
+        assert_eq!(put.expect(200).json()["version"], 4);
+        send(Method::DELETE, ("if-match", &list), json!({}))
+            .await
+            .problem(412);
+        send(Method::DELETE, ("if-none-match", &list), json!({}))
+            .await
+            .expect(204);
+    }
+    system.stop().await;
+}
+
 /// Follows a list to its end and returns every id, in order.
 async fn walk(system: &System, query: &str, limit: usize) -> Vec<String> {
     let mut ids = Vec::new();

@@ -120,14 +120,18 @@ fn refer(responses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 pub struct Conditions {
     /// One of these entity tags must be the present one, or `*`: there must be
     /// something. Compared strongly (RFC 9110 §13.1.1).
-    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|"[!#-~]*")$"#)]
+    #[param(
+        rename = "If-Match",
+        nullable = false,
+        pattern = r#"^(\*|"[!#-~]*"( *, *"[!#-~]*")*)$"#
+    )]
     if_match: Option<String>,
     /// None of these entity tags may be the present one, or `*`: there must be
     /// nothing (RFC 9110 §13.1.2).
     #[param(
         rename = "If-None-Match",
         nullable = false,
-        pattern = r#"^(\*|(W/)?"[!#-~]*")$"#
+        pattern = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#
     )]
     if_none_match: Option<String>,
 }

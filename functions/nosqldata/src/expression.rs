@@ -15,6 +15,43 @@ use dto::{Timestamp, product::ProductContent};
 
 use crate::item::{content, integer, text};
 
+/// The most tags of a list that a condition compares: `IN` takes 100 operands,
+/// and an expression 4 KB.
+const MOST_TAGS: usize = 50;
+
+/// Whether a condition can compare every tag of `preconditions`.
+pub(crate) fn fits(preconditions: &Preconditions) -> bool {
+    let lists = [&preconditions.if_match, &preconditions.if_none_match];
+    lists.into_iter().flatten().all(|tags| match tags {
+        Tags::Any => true,
+        Tags::List(tags) => tags.len() <= MOST_TAGS,
+    })
+}
+
+/// `preconditions` with at most one tag in each list: the one that decides, now
+/// that the product's tag is `current`.
+///
+/// Whatever is written from now on has a tag that there never was, so no other
+/// tag of the lists can become the product's.
+pub(crate) fn condensed(preconditions: &Preconditions, current: Option<&str>) -> Preconditions {
+    let is_current = |tag: &&Tag| Some(tag.opaque.as_str()) == current;
+    let one = |tag: Option<&Tag>| tag.map(|tag| Tags::List(vec![tag.clone()]));
+    Preconditions {
+        if_match: match &preconditions.if_match {
+            // Where none matches, one that does not is as good as all.
+            Some(Tags::List(tags)) => {
+                let strong = tags.iter().filter(|tag| !tag.weak).find(is_current);
+                one(strong.or(tags.first()))
+            }
+            other => other.clone(),
+        },
+        if_none_match: match &preconditions.if_none_match {
+            Some(Tags::List(tags)) => one(tags.iter().find(is_current)),
+            other => other.clone(),
+        },
+    }
+}
+
 /// A `ConditionExpression`.
 #[derive(Debug, Default)]
 pub(crate) struct Condition {
@@ -161,6 +198,7 @@ impl Update {
 mod tests {
     use chassis::preconditions::Tags::{Any, List};
     use dto::{Money, product::Attributes};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -221,6 +259,46 @@ mod tests {
                 (":none1", "d")
             ]
         );
+    }
+
+    fn any_tags() -> impl Strategy<Value = Option<Tags>> {
+        let tag = (any::<bool>(), "[a-c]").prop_map(|(weak, opaque)| Tag { weak, opaque });
+        let list = prop::collection::vec(tag, 1..4).prop_map(List);
+        prop::option::of(prop_oneof![1 => Just(Any), 4 => list])
+    }
+
+    proptest! {
+        /// `d` stands for the tag of any later write.
+        #[test]
+        fn condensed_preconditions_hold_where_all_of_them_do(
+            if_match in any_tags(),
+            if_none_match in any_tags(),
+            current in prop::option::of("[a-d]"),
+        ) {
+            let whole = Preconditions { if_match, if_none_match };
+            let condensed = condensed(&whole, current.as_deref());
+            for state in [current.as_deref(), None, Some("d")] {
+                prop_assert_eq!(condensed.hold(state), whole.hold(state), "{:?}", state);
+            }
+        }
+    }
+
+    #[test]
+    fn long_lists_are_not_for_the_store() {
+        let of = |count| {
+            let tags = List(vec![tag(false, "a"); count]);
+            let if_match = Preconditions {
+                if_match: Some(tags.clone()),
+                if_none_match: Some(Any),
+            };
+            let if_none_match = Preconditions {
+                if_match: None,
+                if_none_match: Some(tags),
+            };
+            (fits(&if_match), fits(&if_none_match))
+        };
+        assert_eq!(of(MOST_TAGS), (true, true));
+        assert_eq!(of(MOST_TAGS + 1), (false, false));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The catalogue's table: what is asked of `DynamoDB`, and how.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
@@ -27,7 +28,7 @@ use tokio::time::timeout_at;
 use crate::{
     Config, Error,
     client::client,
-    expression::{Condition, Update},
+    expression::{self, Condition, Update},
     failure::{self, Failed},
     item::{self, Item, Stored, text},
     pauses::Pauses,
@@ -247,7 +248,8 @@ impl Catalogue {
         preconditions: &Preconditions,
         call: &Call,
     ) -> Result<Stored, Error> {
-        let written = self.write(id, content, preconditions, call).await?;
+        let preconditions = self.condensed(id, preconditions, call).await?;
+        let written = self.write(id, content, &preconditions, call).await?;
         written.ok_or(Error::PreconditionFailed)
     }
 
@@ -305,7 +307,8 @@ impl Catalogue {
         preconditions: &Preconditions,
         call: &Call,
     ) -> Result<(), Error> {
-        let condition = Condition::to_delete(preconditions);
+        let preconditions = self.condensed(id, preconditions, call).await?;
+        let condition = Condition::to_delete(&preconditions);
         let now = Timestamp::now();
         let again = condition.again();
         let delete = self.client.delete_item().table_name(&self.table);
@@ -341,6 +344,23 @@ impl Catalogue {
             (Some(_), false) => Err(Error::PreconditionFailed),
             (Some(_), true) => Err(Error::Unknown),
         }
+    }
+
+    /// `preconditions` as a condition can hold them: of lists that are too long,
+    /// the tags that decide, by what the product is now.
+    async fn condensed<'p>(
+        &self,
+        id: &ProductId,
+        preconditions: &'p Preconditions,
+        call: &Call,
+    ) -> Result<Cow<'p, Preconditions>, Error> {
+        if expression::fits(preconditions) {
+            return Ok(Cow::Borrowed(preconditions));
+        }
+        let found = self.get(id, call).await?;
+        let current = found.as_ref().map(|found| found.etag.as_str());
+        let condensed = expression::condensed(preconditions, current);
+        Ok(Cow::Owned(condensed))
     }
 
     /// Writes what a product is to be, or nothing where `preconditions` do not

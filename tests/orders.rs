@@ -65,7 +65,10 @@ async fn an_order_lives_its_life() {
     assert_eq!(got.json(), order);
     assert_eq!(got.header("etag"), placed.header("etag"));
     // Its id is read in either case and written in lower case.
-    let capitals = format!("/mysqldata/{}", order["id"].as_str().unwrap().to_uppercase());
+    let capitals = format!(
+        "/mysqldata/{}",
+        order["id"].as_str().unwrap().to_uppercase()
+    );
     assert_eq!(client.get(&capitals).await.expect(200).json(), order);
     client
         .get_with(&path(&order), &[("if-none-match", "\"1\"")])
@@ -380,6 +383,21 @@ async fn parameters_are_checked_all_at_once() {
         .faults(422);
     faults.sort();
     assert_eq!(faults, ["by", "from", "limit"]);
+    for path in ["/mysqldata", "/mysqldata/summary"] {
+        for time in [
+            "2026-11-25t00:00:00z",
+            "2026-11-25T00:00:00z",
+            "2026-11-25+00:00:00Z",
+            "2026-11-25T00:00:60Z",
+        ] {
+            for name in ["from", "to"] {
+                let answer = client.get(&format!("{path}?{name}={time}")).await;
+                assert_eq!(answer.faults(422), [name], "{path}: {time}");
+            }
+        }
+        let time = "2026-11-25T00:00:00.0000000000%2B14:00";
+        client.get(&format!("{path}?from={time}")).await.expect(200);
+    }
     client
         .get("/mysqldata/01a1a14c-afba-72da-b5b1-000000000000?x=1")
         .await

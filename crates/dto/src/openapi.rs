@@ -14,6 +14,15 @@ use crate::{
     product::{Attributes, Product, ProductId},
 };
 
+/// An RFC 3339 time, such as `2026-11-22T12:00:00Z`, or a date, which is its
+/// midnight in UTC.
+#[derive(Deserialize, ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$"
+)]
+pub struct TimeOrDate(String);
+
 /// What one costs, as a client sends it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

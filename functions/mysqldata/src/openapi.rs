@@ -1,6 +1,9 @@
 //! The service's part of the OpenAPI document.
 
-use dto::order::{OrderStatus, SummaryKey};
+use dto::{
+    openapi::TimeOrDate,
+    order::{OrderStatus, SummaryKey},
+};
 use utoipa::{IntoParams, OpenApi};
 use uuid::Uuid;
 
@@ -13,6 +16,7 @@ use uuid::Uuid;
         crate::order::read,
         crate::order::patch,
     ),
+    components(schemas(TimeOrDate)),
     tags((name = "mysqldata", description = "The orders, in MySQL.")),
 )]
 struct Document;
@@ -64,19 +68,6 @@ pub(crate) struct ListParams {
         pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$"
     )]
     customer: Option<String>,
-    /// Only orders placed then or later: an RFC 3339 time, such as
-    /// `2026-11-22T12:00:00Z`, or a date, which is its midnight in UTC.
-    #[param(
-        nullable = false,
-        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
-    )]
-    from: Option<String>,
-    /// Only orders placed before then; not before `from`.
-    #[param(
-        nullable = false,
-        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
-    )]
-    to: Option<String>,
     /// The most orders of the page.
     #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
     limit: Option<i32>,
@@ -85,24 +76,24 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
 }
 
-/// When the orders of a summary were placed, and what it has rows for.
+/// When the orders were placed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its parameters are used")]
+pub(crate) struct PeriodParams {
+    /// Only orders placed then or later.
+    #[param(nullable = false)]
+    from: Option<TimeOrDate>,
+    /// Only orders placed before then; not before `from`.
+    #[param(nullable = false)]
+    to: Option<TimeOrDate>,
+}
+
+/// What a summary has rows for.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its parameters are used")]
 pub(crate) struct SummaryParams {
-    /// Only orders placed then or later: an RFC 3339 time, such as
-    /// `2026-11-22T12:00:00Z`, or a date, which is its midnight in UTC.
-    #[param(
-        nullable = false,
-        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
-    )]
-    from: Option<String>,
-    /// Only orders placed before then; not before `from`.
-    #[param(
-        nullable = false,
-        pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
-    )]
-    to: Option<String>,
     /// What there is a row for.
     #[param(nullable = false, default = "day")]
     by: Option<SummaryKey>,

@@ -31,7 +31,7 @@ const FILTERS: [&str; 4] = ["status", "customer", "from", "to"];
     operation_id = "listOrders",
     summary = "List orders",
     description = crate::openapi::LIST,
-    params(crate::openapi::ListParams),
+    params(crate::openapi::PeriodParams, crate::openapi::ListParams),
     responses(
         (
             status = 200,

@@ -14,7 +14,7 @@ use crate::{Orders, period::Period, store::Summarise};
     operation_id = "summarizeOrders",
     summary = "Summarize the orders",
     description = "One row per key and currency, in order of the key. Cancelled orders count in `by=status` alone.",
-    params(crate::openapi::SummaryParams),
+    params(crate::openapi::PeriodParams, crate::openapi::SummaryParams),
     responses(
         (status = 200, description = "What the orders come to.", body = OrderSummary),
         (status = 422, response = chassis::openapi::InvalidRequest),

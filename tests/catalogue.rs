@@ -417,6 +417,17 @@ async fn a_batch_keeps_the_order_asked() {
             "{bad}: {faults:?}"
         );
     }
+    // The detail says which id is wrong, and repeats nothing that was sent.
+    let answer = client.get("/nosqldata?ids=mug,%E2%80%AE,%00").await;
+    let problem = answer.problem(422);
+    let details: Vec<_> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["detail"].as_str().unwrap())
+        .collect();
+    assert!(details[0].starts_with("id 2 in the list must be 1 to 64 of"));
+    assert!(details[1].starts_with("id 3 in the list must be 1 to 64 of"));
     for other in ["limit=1", "category=coffee"] {
         let answer = client
             .get(&format!("/nosqldata?ids=espresso-cups&{other}"))
@@ -562,7 +573,9 @@ async fn every_fault_is_told_at_once_and_nothing_is_clamped() {
 /// The status of a `POST` of an empty object, sent as this media type: 422 where
 /// the body was read.
 async fn status_of(system: &System, headers: &[(&str, &str)]) -> u16 {
-    let sent = system.client.send(Method::POST, "/nosqldata", headers, "{}");
+    let sent = system
+        .client
+        .send(Method::POST, "/nosqldata", headers, "{}");
     sent.await.status.as_u16()
 }
 
@@ -614,15 +627,46 @@ async fn a_415_names_what_was_wrong() {
     let system = System::start().await;
     let json = "application/json";
     for (headers, accept, accept_encoding) in [
-        ([("content-type", "text/plain"), ("content-encoding", "identity")], json, ""),
-        ([("content-type", json), ("content-encoding", "br")], "", "identity"),
-        ([("content-type", json), ("content-encoding", "identity, gzip")], "", "identity"),
-        ([("content-type", "text/plain"), ("content-encoding", "x-gzip")], json, "identity"),
+        (
+            [
+                ("content-type", "text/plain"),
+                ("content-encoding", "identity"),
+            ],
+            json,
+            "",
+        ),
+        (
+            [("content-type", json), ("content-encoding", "br")],
+            "",
+            "identity",
+        ),
+        (
+            [
+                ("content-type", json),
+                ("content-encoding", "identity, gzip"),
+            ],
+            "",
+            "identity",
+        ),
+        (
+            [
+                ("content-type", "text/plain"),
+                ("content-encoding", "x-gzip"),
+            ],
+            json,
+            "identity",
+        ),
     ] {
-        let sent = system.client.send(Method::POST, "/nosqldata", &headers, "{}");
+        let sent = system
+            .client
+            .send(Method::POST, "/nosqldata", &headers, "{}");
         let answer = sent.await;
         assert_eq!(answer.header("accept"), accept, "{headers:?}");
-        assert_eq!(answer.header("accept-encoding"), accept_encoding, "{headers:?}");
+        assert_eq!(
+            answer.header("accept-encoding"),
+            accept_encoding,
+            "{headers:?}"
+        );
         answer.problem(415);
     }
     let plain = [("content-type", json), ("content-encoding", "Identity")];

@@ -137,10 +137,12 @@ async fn a_key_is_for_one_request() {
         same(&once(&system, key, &mug("Cup")).await, &made);
     }
     assert_eq!(products(&system).await.len(), 6);
-    let client = &system.client;
     let twice = [("idempotency-key", "k"), ("idempotency-key", "k")];
-    let twice = client.json(Method::POST, "/nosqldata", &twice, &mug("Cup"));
-    assert_eq!(twice.await.faults(400), ["Idempotency-Key"]);
+    let client = &system.client;
+    let answer = client
+        .json(Method::POST, "/nosqldata", &twice, &mug("Cup"))
+        .await;
+    assert_eq!(answer.faults(400), ["Idempotency-Key"]);
     system.stop().await;
 }
 
@@ -169,7 +171,16 @@ async fn only_what_was_done_is_kept() {
     let long = "k".repeat(256);
     // A gateway joins repeated headers by commas.
     for malformed in [
-        "", "\"k", "k\"", "k\"k", "a b", "\"\"", "\"a\"b\"", "k1,k2", "\"k1\",\"k2\"", &long,
+        "",
+        "\"k",
+        "k\"",
+        "k\"k",
+        "a b",
+        "\"\"",
+        "\"a\"b\"",
+        "k1,k2",
+        "\"k1\",\"k2\"",
+        &long,
     ] {
         let answer = once(&system, malformed, &json!({"name": ""})).await;
         assert_eq!(answer.faults(400), ["Idempotency-Key"], "{malformed}");

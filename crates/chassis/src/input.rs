@@ -276,7 +276,10 @@ impl Input {
             charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
         };
         let charsets = sent.params().filter(|(name, _)| *name == names::CHARSET);
-        known && charsets.into_iter().all(|(_, charset)| utf8(&charset.unquoted_str()))
+        known
+            && charsets
+                .into_iter()
+                .all(|(_, charset)| utf8(&charset.unquoted_str()))
     }
 
     /// What was read, if there was no fault at all.

@@ -44,7 +44,7 @@ pub fn read(tls: &str, region: &str) -> Result<Vec<u8>, String> {
     }
     let known = REGIONS.iter().find(|(name, _)| *name == region);
     let (_, pem) = known.ok_or_else(|| {
-        format!("the certificate authorities of RDS in the region {region:?} are not compiled in")
+        format!("the certificate authorities of RDS in the region {region} are not compiled in")
     })?;
     // A proxy of RDS has its certificate from Amazon's own authority.
     Ok([*pem, AMAZON_ROOTS].concat())

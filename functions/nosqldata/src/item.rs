@@ -32,7 +32,7 @@ pub struct Stored {
 
 /// An item of a table that is not what is written there.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the item {id:?} has no {attribute}, or not as it should be")]
+#[error("the item \"{id}\" has no {attribute}, or not as it should be")]
 pub struct Malformed {
     id: String,
     attribute: &'static str,

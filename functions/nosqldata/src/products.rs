@@ -188,12 +188,13 @@ fn list_of<'l>(filters: &'l [(&'l str, Option<&'l str>)]) -> List<'l> {
 /// The query parameter `ids`: what it lists, repeats folded.
 fn ids(input: &mut Input, params: &Params) -> Vec<ProductId> {
     let mut ids = Vec::new();
-    for text in params.get("ids").into_iter().flat_map(|ids| ids.split(',')) {
+    let listed = params.get("ids").into_iter().flat_map(|ids| ids.split(','));
+    for (index, text) in listed.enumerate() {
         match ProductId::parse(text) {
             Some(id) if ids.contains(&id) => {}
             Some(id) => ids.push(id),
             None => {
-                let fault = format!("has {text:?}, and each id {}", ProductId::RULE);
+                let fault = format!("id {} in the list {}", index + 1, ProductId::RULE);
                 input.invalid.add(Fault::parameter("ids", fault));
             }
         }

@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, ETAG, VARY},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY},
 };
 use serde::Serialize;
 
@@ -42,10 +42,15 @@ pub fn text(text: impl Into<Body>) -> Response {
     typed("text/plain; charset=utf-8", text)
 }
 
-/// A page.
+/// A page, with the Content-Security-Policy that says what it may load.
 #[must_use]
-pub fn html(page: impl Into<Body>) -> Response {
-    typed("text/html; charset=utf-8", page)
+pub fn html(page: impl Into<Body>, policy: &'static str) -> Response {
+    let mut response = typed("text/html; charset=utf-8", page);
+    let policy = HeaderValue::from_static(policy);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {

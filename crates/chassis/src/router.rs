@@ -12,7 +12,7 @@ use dto::problem::ProblemType;
 use futures_util::FutureExt;
 use http::{
     HeaderValue, Method, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
@@ -44,6 +44,7 @@ pub struct Router<S = ()> {
     checks: Vec<Check>,
     reads: &'static [Variable],
     calls: Vec<String>,
+    cache_control: Option<HeaderValue>,
 }
 
 impl Router {
@@ -66,6 +67,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             checks: Vec::new(),
             reads: &[],
             calls: Vec::new(),
+            cache_control: None,
         }
     }
 
@@ -81,6 +83,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
+        self
+    }
+
+    /// Sets the `Cache-Control` of every response that has none of its own.
+    #[must_use]
+    pub fn cache_control(mut self, value: &'static str) -> Self {
+        self.cache_control = Some(HeaderValue::from_static(value));
         self
     }
 
@@ -109,6 +118,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             checks,
             reads,
             calls,
+            cache_control,
         } = self;
         let path = format!("/health/{name}");
         let routes = routes
@@ -123,6 +133,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             paths: paths.into(),
             reads,
             calls: calls.into(),
+            cache_control,
         }
     }
 }
@@ -135,6 +146,7 @@ pub struct Service {
     paths: Arc<[String]>,
     reads: &'static [Variable],
     calls: Arc<[String]>,
+    cache_control: Option<HeaderValue>,
 }
 
 impl Service {
@@ -233,6 +245,14 @@ impl Service {
             *rendered.headers_mut() = headers;
             rendered.headers_mut().extend(fixed);
             response = rendered;
+        }
+        let headers = response.headers_mut();
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+        if let Some(value) = &self.cache_control {
+            headers
+                .entry(CACHE_CONTROL)
+                .or_insert_with(|| value.clone());
         }
         // The length is the gateway's to say, which sends the bytes, and none
         // may stand with a 204 or a 304. Only of an answer to `HEAD` it cannot

@@ -12,10 +12,7 @@ use dto::problem::ProblemType;
 use flate2::read::GzDecoder;
 use http::{
     HeaderMap, HeaderValue,
-    header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, REFERRER_POLICY, VARY,
-        X_CONTENT_TYPE_OPTIONS,
-    },
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, REFERRER_POLICY, VARY},
 };
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -120,9 +117,8 @@ impl Cached {
     }
 }
 
-/// Has browsers believe the media type, and tell no one where a link stood.
+/// Has browsers send no one the page that a link was on.
 pub fn protect(headers: &mut HeaderMap) {
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 

@@ -8,10 +8,7 @@ use dto::{
     Fault, Pointer,
     problem::{ProblemDetails, ProblemType},
 };
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
-};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL};
 use serde::Serialize;
 
 use crate::asset;
@@ -67,7 +64,7 @@ struct Meanings {
 pub async fn list(input: Input) -> Result<Response, Problem> {
     let items: Vec<_> = ProblemType::ALL.into_iter().map(Meaning::of).collect();
     let response = if wants_page(&input.headers) {
-        reply::html(list_page(&items))
+        reply::html(list_page(&items), POLICY)
     } else {
         reply::json(StatusCode::OK, &Meanings { items })?
     };
@@ -102,7 +99,7 @@ pub async fn explain(input: Input) -> Result<Response, Problem> {
     })?;
     let meaning = Meaning::of(kind);
     let response = if wants_page(&input.headers) {
-        reply::html(page(&meaning)?)
+        reply::html(page(&meaning)?, POLICY)
     } else {
         reply::json(StatusCode::OK, &meaning)?
     };
@@ -120,7 +117,6 @@ fn finish(response: Response) -> Response {
         CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=300"),
     );
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     asset::protect(headers);
     response
 }

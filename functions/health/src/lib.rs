@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub fn router(config: Config) -> Router {
     let client = Client::new(config.api, Policy::default().connect);
     let functions = config.functions.into_iter();
-    let mut router = Router::new("health").reads(VARIABLES);
+    let mut router = Router::new("health")
+        .cache_control("no-store")
+        .reads(VARIABLES);
     let mut checks = Vec::new();
     for name in functions {
         let path = format!("/health/{name}");

@@ -8,6 +8,12 @@ use serde::Serialize;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 
+/// Where the page may load from: nowhere, but for the icon. The hash is that of
+/// its style sheet.
+const POLICY: &str = "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'; \
+                      style-src 'sha256-uezfWG0Z+WuVglF4sTWAtOxbsD2JMirWJ4FQ0zdg9lo='";
+
 /// The routes of `hello`.
 #[must_use]
 pub fn router() -> Router {
@@ -43,7 +49,7 @@ async fn greet(headers: HeaderMap) -> Result<Response, Problem> {
     let offers = ["application/json", "text/plain", "text/html"];
     let response = match negotiate::best(&headers, &offers) {
         Some("text/plain") => reply::text("Hello KEA!"),
-        Some("text/html") => reply::html(include_str!("index.html")),
+        Some("text/html") => reply::html(include_str!("index.html"), POLICY),
         _ => reply::json(
             StatusCode::OK,
             &Greeting {

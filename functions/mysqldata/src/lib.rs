@@ -35,6 +35,7 @@ pub fn router(orders: Orders) -> Router<Orders> {
         .route("/mysqldata", get(orders::list).post(orders::place))
         .route("/mysqldata/summary", get(summary::read))
         .route("/mysqldata/{id}", get(order::read).patch(order::patch))
+        .cache_control("private, no-cache")
         .reads(config::VARIABLES)
         .calls(catalogue::PRODUCTS)
         .calls(catalogue::HEALTH)

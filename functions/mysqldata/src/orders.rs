@@ -37,7 +37,7 @@ const FILTERS: [&str; 4] = ["status", "customer", "from", "to"];
             status = 200,
             description = "A page of orders, newest first.",
             content((dto::order::OrderPage = "application/json"), (String = "text/plain")),
-            headers(("Vary")),
+            headers(("Cache-Control"), ("Vary")),
         ),
         (status = 422, response = chassis::openapi::InvalidRequest),
         chassis::openapi::Failures,
@@ -100,7 +100,7 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
             status = 201,
             description = "The order, as it was placed.",
             body = dto::order::Order,
-            headers(("ETag"), ("Idempotency-Replayed"), ("Location")),
+            headers(("Cache-Control"), ("ETag"), ("Idempotency-Replayed"), ("Location")),
             links(
                 ("get" = (operation_id = "getOrder", parameters(("id" = "$response.body#/id")), description = "Get it.")),
                 ("patch" = (operation_id = "patchOrder", parameters(("id" = "$response.body#/id")), description = "Move it on.")),

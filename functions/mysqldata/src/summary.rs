@@ -16,7 +16,12 @@ use crate::{Orders, period::Period, store::Summarise};
     description = "One row per key and currency, in order of the key. Cancelled orders count in `by=status` alone.",
     params(crate::openapi::PeriodParams, crate::openapi::SummaryParams),
     responses(
-        (status = 200, description = "What the orders come to.", body = OrderSummary),
+        (
+            status = 200,
+            description = "What the orders come to.",
+            body = OrderSummary,
+            headers(("Cache-Control")),
+        ),
         (status = 422, response = chassis::openapi::InvalidRequest),
         chassis::openapi::Failures,
     ),

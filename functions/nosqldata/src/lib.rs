@@ -39,6 +39,7 @@ pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
                 .patch(product::patch)
                 .delete(product::delete),
         )
+        .cache_control("no-cache")
         .reads(config::VARIABLES)
         .check(dynamodb)
 }

@@ -31,7 +31,7 @@ const MOST_IDS: usize = 100;
             status = 200,
             description = "A page of products, or those asked for by their ids.",
             content((dto::openapi::ProductPage = "application/json"), (String = "text/plain")),
-            headers(("Vary")),
+            headers(("Cache-Control"), ("Vary")),
         ),
         (status = 422, response = chassis::openapi::InvalidRequest),
         chassis::openapi::Failures,
@@ -76,7 +76,7 @@ pub(crate) async fn list(
             status = 201,
             description = "The product, as it was made.",
             body = dto::product::Product,
-            headers(("ETag"), ("Idempotency-Replayed"), ("Location")),
+            headers(("Cache-Control"), ("ETag"), ("Idempotency-Replayed"), ("Location")),
             links(
                 ("get" = (operation_id = "getProduct", parameters(("id" = "$response.body#/id")), description = "Get it.")),
                 ("put" = (operation_id = "putProduct", parameters(("id" = "$response.body#/id")), description = "Replace it.")),

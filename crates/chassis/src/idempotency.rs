@@ -61,14 +61,13 @@ impl Key {
 /// Reads a key, with the quotes around it removed.
 fn parse(text: &str) -> Option<String> {
     let text = text.trim_matches([' ', '\t']);
-    let key = match text.strip_prefix('"') {
-        Some(rest) => unquoted(rest.strip_suffix('"')?)?,
+    let key = if let Some(rest) = text.strip_prefix('"') {
+        unquoted(rest.strip_suffix('"')?)?
+    } else {
         // A quote would be unbalanced, and a gateway joins repeated headers by
         // commas.
-        None => {
-            let inside = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
-            text.bytes().all(inside).then(|| text.to_owned())?
-        }
+        let inside = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
+        text.bytes().all(inside).then(|| text.to_owned())?
     };
     (1..=LONGEST).contains(&key.len()).then_some(key)
 }

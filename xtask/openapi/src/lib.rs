@@ -10,6 +10,7 @@ use utoipa::openapi::{Components, Info, License, OpenApi, Server};
 
 pub mod breaking;
 mod examples;
+mod yaml;
 
 const DESCRIPTION: &str = include_str!("description.md");
 
@@ -73,7 +74,7 @@ pub fn files(document: &OpenApi) -> Result<Vec<(String, String)>> {
     let file = |extension| format!("functions/docs/assets/openapi.{extension}");
     Ok(vec![
         (file("json"), document.to_pretty_json()? + "\n"),
-        (file("yaml"), document.to_yaml()?),
+        (file("yaml"), yaml::write(document)?),
     ])
 }
 

@@ -54,7 +54,7 @@ pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static 
             let (name, weight) = element.split_once(';').unwrap_or((element, "q=1"));
             let (q, value) = weight.split_once('=')?;
             let quality = quality(value.trim())?;
-            (q.trim().eq_ignore_ascii_case("q")).then_some((name.trim(), quality))
+            (q.trim().eq_ignore_ascii_case("q")).then_some((registered(name.trim()), quality))
         })
         .collect();
     let quality_of = |coding: &str| {
@@ -73,6 +73,15 @@ pub fn coding(headers: &HeaderMap, codings: &[&'static str]) -> Option<&'static 
         }
     }
     liked.map(|(coding, _)| coding)
+}
+
+/// The registered name of a content coding, where `name` is its former one: the
+/// two are equivalent (RFC 9110 §8.4.1).
+fn registered(name: &str) -> &str {
+    [("x-compress", "compress"), ("x-gzip", "gzip")]
+        .into_iter()
+        .find(|(former, _)| name.eq_ignore_ascii_case(former))
+        .map_or(name, |(_, registered)| registered)
 }
 
 /// A media range of an `Accept` header, such as `text/*;q=0.5`.
@@ -172,6 +181,13 @@ mod tests {
             ("gzip, deflate, br, zstd", Some("br")),
             ("gzip", Some("gzip")),
             ("GZip;Q=0.5", Some("gzip")),
+            ("x-gzip", Some("gzip")),
+            ("X-GZIP;q=0.5, deflate", Some("gzip")),
+            ("br;q=0.5, x-gzip;q=0.8", Some("gzip")),
+            ("x-gzip;q=0, *", Some("br")),
+            ("BR, x-gzip", Some("br")),
+            ("br;q=0, x-gzip;q=0, *", None),
+            ("x-compress, x-gzip2, xgzip", None),
             ("br;q=0.5, gzip;q=0.8", Some("gzip")),
             ("br;q=0, *", Some("gzip")),
             ("*", Some("br")),

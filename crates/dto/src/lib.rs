@@ -21,5 +21,5 @@ pub mod read;
 pub mod timestamp;
 
 pub use fault::{Fault, Faults, Pointer};
-pub use money::Money;
+pub use money::{Money, MoneySum};
 pub use timestamp::Timestamp;

@@ -8,15 +8,18 @@ use crate::{
     read::{Fields, integer},
 };
 
-/// The most that a client may send as an amount: 10^12 minor units.
-pub const MOST_AMOUNT: i64 = 1_000_000_000_000;
+/// The largest price, in minor units: 10^10.
+///
+/// The total of any order then stays below 2^53, so readers that hold numbers
+/// as doubles keep it exactly.
+pub const MOST_AMOUNT: i64 = 10_000_000_000;
 
 /// An amount of money: `{"amount": 1999, "currency": "DKK"}` is 19.99 kroner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Money {
-    /// Minor units (øre, cents). What is sent is 0 to 10^12; a total may be more.
+    /// Minor units (øre, cents): 0 to 10^10 for a price, more for a total.
     #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub amount: i64,
     /// Three capitals, as in ISO 4217.
@@ -25,7 +28,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Reads a price: `amount` an integer of 0 to 10^12, `currency` three capitals.
+    /// Reads a price: `amount` an integer of 0 to 10^10, `currency` three capitals.
     pub fn read(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         let mut fields = Fields::of(value, at, faults)?;
         let amount = fields.required("amount", faults, |value, at, faults| {
@@ -47,6 +50,21 @@ impl Money {
             ("currency".to_owned(), self.currency.as_str().into()),
         ]))
     }
+}
+
+/// The exact sum of any number of amounts, which may exceed 64 bits.
+// 128 bits hold the sum of the largest price times the largest quantity that
+// the database can store over 8 * 10^9 lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MoneySum {
+    /// Minor units (øre, cents), as an integer without an upper bound.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
+    pub amount: i128,
+    /// Three capitals, as in ISO 4217.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{3}$"))]
+    pub currency: String,
 }
 
 fn currency(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<String> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Money,
+    MoneySum,
     order::OrderStatus,
     product::{Attributes, Product, ProductId},
 };
@@ -28,7 +28,7 @@ pub struct TimeOrDate(String);
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Minor units (øre, cents).
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(minimum = 0, maximum = 10_000_000_000_i64)]
     amount: i64,
     /// Three capitals, as in ISO 4217.
     #[schema(pattern = "^[A-Z]{3}$")]
@@ -104,7 +104,7 @@ pub struct ProductPatch {
 #[schema(examples(json!({"amount": 15900})))]
 pub struct PricePatch {
     /// Minor units (øre, cents).
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, nullable = false)]
+    #[schema(minimum = 0, maximum = 10_000_000_000_i64, nullable = false)]
     amount: Option<i64>,
     /// Three capitals, as in ISO 4217.
     #[schema(pattern = "^[A-Z]{3}$", nullable = false)]
@@ -176,14 +176,14 @@ pub struct SummaryRow {
     product: Option<ProductId>,
     #[schema(nullable = false)]
     status: Option<OrderStatus>,
-    /// How many orders.
+    /// The number of orders.
     #[schema(minimum = 0)]
-    orders: i64,
-    /// How many pieces they come to.
+    orders: i128,
+    /// The number of pieces in them.
     #[schema(minimum = 0)]
-    quantity: i64,
-    /// What they come to, exactly.
-    revenue: Money,
+    quantity: i128,
+    /// The sum of what they cost.
+    revenue: MoneySum,
 }
 
 /// What is wrong at one place of a request. Exactly one of `pointer`,

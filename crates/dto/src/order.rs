@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Faults, Money, Pointer, Timestamp,
+    Faults, Money, MoneySum, Pointer, Timestamp,
     json::Value,
     product::ProductId,
     read::{Fields, Lines, integer, text},
@@ -342,10 +342,10 @@ pub struct SummaryRow {
     pub key: RowKey,
     /// How many orders.
     pub orders: i64,
-    /// How many pieces they come to.
-    pub quantity: i64,
-    /// What they come to, exactly.
-    pub revenue: Money,
+    /// The number of pieces in them.
+    pub quantity: i128,
+    /// The sum of what they cost.
+    pub revenue: MoneySum,
 }
 
 /// The key of a [`SummaryRow`].
@@ -435,12 +435,31 @@ mod tests {
             key: RowKey::Status(OrderStatus::Paid),
             orders: 1,
             quantity: 2,
-            revenue: Money {
+            revenue: MoneySum {
                 amount: 3,
                 currency: "DKK".to_owned(),
             },
         };
         let json = serde_json::to_string(&row).unwrap();
         assert!(json.starts_with(r#"{"status":"paid","orders":1"#), "{json}");
+    }
+
+    #[test]
+    fn sums_beyond_64_bits_are_written_and_read_as_integers() {
+        let row = SummaryRow {
+            key: RowKey::Day("2026-11-22".to_owned()),
+            orders: i64::MAX,
+            quantity: i128::from(u64::MAX) + 1,
+            revenue: MoneySum {
+                amount: i128::MAX,
+                currency: "DKK".to_owned(),
+            },
+        };
+        let json = serde_json::to_string(&row).unwrap();
+        assert_eq!(
+            json,
+            r#"{"day":"2026-11-22","orders":9223372036854775807,"quantity":18446744073709551616,"revenue":{"amount":170141183460469231731687303715884105727,"currency":"DKK"}}"#
+        );
+        assert_eq!(serde_json::from_str::<SummaryRow>(&json).unwrap(), row);
     }
 }

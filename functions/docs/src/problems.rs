@@ -32,8 +32,9 @@ pub struct Meaning {
     pub meaning: &'static str,
     /// What the client can do about it.
     pub advice: &'static str,
-    /// One as it is answered.
-    pub example: ProblemDetails,
+    /// A problem of this type, as it is returned.
+    // Not `example`: linters take that for the keyword of a schema.
+    pub sample: ProblemDetails,
 }
 
 /// Every type of problem.
@@ -132,7 +133,7 @@ impl Meaning {
             status: kind.status(),
             meaning,
             advice,
-            example: example(kind),
+            sample: sample(kind),
         }
     }
 }
@@ -202,8 +203,8 @@ fn words(kind: ProblemType) -> (&'static str, &'static str) {
     }
 }
 
-/// A problem of this type, as it is answered.
-fn example(kind: ProblemType) -> ProblemDetails {
+/// A problem of this type, as it is returned.
+fn sample(kind: ProblemType) -> ProblemDetails {
     let root = Pointer::root();
     let (instance, detail, errors) = match kind {
         ProblemType::MalformedRequest => {
@@ -307,13 +308,13 @@ fn list_page(items: &[Meaning]) -> String {
 }
 
 fn page(meaning: &Meaning) -> Result<String, Problem> {
-    let example = serde_json::to_string_pretty(&meaning.example).map_err(Problem::internal)?;
+    let sample = serde_json::to_string_pretty(&meaning.sample).map_err(Problem::internal)?;
     let heading = format!("<b>{}</b> {}", meaning.status, escaped(meaning.title));
     let body = format!(
         "<p>{}</p>\n<h2>What to do</h2>\n<p>{}</p>\n<h2>An example</h2>\n<pre>{}</pre>",
         escaped(meaning.meaning),
         escaped(meaning.advice),
-        escaped(&example),
+        escaped(&sample),
     );
     Ok(whole(meaning.title, &heading, &body))
 }
@@ -348,8 +349,8 @@ mod tests {
     fn every_type_is_explained_by_an_example_of_its_own() {
         for kind in ProblemType::ALL {
             let meaning = Meaning::of(kind);
-            assert_eq!(meaning.example.r#type, meaning.r#type);
-            assert_eq!(meaning.example.status, meaning.status);
+            assert_eq!(meaning.sample.r#type, meaning.r#type);
+            assert_eq!(meaning.sample.status, meaning.status);
             assert!(meaning.meaning.ends_with('.') && meaning.advice.ends_with('.'));
             let page = page(&meaning).unwrap();
             assert!(page.contains(meaning.title) && !page.contains("style="));

@@ -164,5 +164,6 @@ mod tests {
         let offers = offers(&offered);
         let order = order(new(&wanted), offers, Pricing::Live).unwrap();
         assert_eq!(order.total.amount, 99_900 * MOST_AMOUNT);
+        assert!(order.total.amount < 1 << 53, "doubles do not hold it");
     }
 }

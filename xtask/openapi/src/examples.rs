@@ -154,7 +154,7 @@ fn operation<'d>(document: &'d mut OpenApi, case: &Case) -> Option<&'d mut Opera
 fn shared_problems(document: &mut OpenApi) -> Result<()> {
     let components = document.components.get_or_insert_default();
     for kind in ProblemType::ALL {
-        let example = serde_json::to_value(Meaning::of(kind).example)?;
+        let example = serde_json::to_value(Meaning::of(kind).sample)?;
         let words = kind.slug().replace('-', "");
         for (name, response) in &mut components.responses {
             let same = name.to_lowercase() == words

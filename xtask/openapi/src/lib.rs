@@ -6,10 +6,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 use anyhow::Result;
 use serde_json::Value;
 use similar::TextDiff;
-use utoipa::openapi::{Components, Info, License, OpenApi, Server};
+use utoipa::openapi::{Components, Contact, Info, License, OpenApi, Server};
 
 pub mod breaking;
 mod examples;
+mod yaml;
 
 const DESCRIPTION: &str = include_str!("description.md");
 
@@ -37,6 +38,9 @@ pub fn document() -> Result<OpenApi> {
     ];
     let mut info = Info::new("Kea", env!("CARGO_PKG_VERSION"));
     info.description = Some(DESCRIPTION.trim_end().to_owned());
+    let mut contact = Contact::new();
+    contact.name = Some("The Kea authors".to_owned());
+    info.contact = Some(contact);
     let mut license = License::new("MIT or Apache-2.0");
     license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
     info.license = Some(license);
@@ -73,7 +77,7 @@ pub fn files(document: &OpenApi) -> Result<Vec<(String, String)>> {
     let file = |extension| format!("functions/docs/assets/openapi.{extension}");
     Ok(vec![
         (file("json"), document.to_pretty_json()? + "\n"),
-        (file("yaml"), document.to_yaml()?),
+        (file("yaml"), yaml::write(document)?),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! What the orders come to, added up by the database.
 
 use dto::{
-    Money,
+    MoneySum,
     order::{OrderStatus, RowKey, SummaryKey, SummaryRow},
     product::ProductId,
 };
@@ -45,7 +45,8 @@ fn select(by: SummaryKey, conditions: &str) -> String {
         SummaryKey::Product => (
             "product_id",
             "order_lines.quantity",
-            "order_lines.quantity * unit_price",
+            // As integers of 64 bits the largest of them would overflow.
+            "CAST(order_lines.quantity AS DECIMAL(20)) * unit_price",
             "orders JOIN order_lines ON order_id = id",
         ),
     };
@@ -55,10 +56,10 @@ fn select(by: SummaryKey, conditions: &str) -> String {
     )
 }
 
-/// The sums are DECIMAL, which travels as text and is read exactly.
+/// The sums are `DECIMAL` of up to 65 digits, which travels as text.
 fn summary_row(by: SummaryKey, row: Row) -> Result<SummaryRow, Error> {
     let (key, currency, orders, quantity, amount) =
-        columns::<(String, String, i64, i64, i64)>(row)?;
+        columns::<(String, String, i64, i128, i128)>(row)?;
     let key = match by {
         SummaryKey::Day => Some(RowKey::Day(key)),
         SummaryKey::Product => ProductId::parse(&key).map(RowKey::Product),
@@ -68,6 +69,6 @@ fn summary_row(by: SummaryKey, row: Row) -> Result<SummaryRow, Error> {
         key: key.ok_or(Error::Row("a key of a summary is none"))?,
         orders,
         quantity,
-        revenue: Money { amount, currency },
+        revenue: MoneySum { amount, currency },
     })
 }

@@ -11,7 +11,10 @@ use http::Method;
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tests::{Client, FUNCTIONS, Response, System, event, routes};
+use tests::{
+    Client, FUNCTIONS, Response, System, event, routes,
+    wire::{Fault, Proxy},
+};
 
 const TEXT: [(&str, &str); 1] = [("accept", "text/plain")];
 
@@ -260,6 +263,43 @@ async fn health_says_what_is_away() {
     assert_eq!(all["checks"]["nosqldata"][0]["status"], "fail");
     assert_eq!(all["checks"]["mysqldata"][0]["status"], "warn");
     assert_eq!(all["checks"]["hello"][0]["status"], "pass");
+    system.stop().await;
+}
+
+/// Checks this function's health 30 times by a caller that waits for 6 ms,
+/// while the wire is slower than that.
+async fn hurried_health_checks(system: &System, function: &str, wire: &Proxy) {
+    wire.set(Fault::Latency(Duration::from_millis(50))).await;
+    let hurry = [("x-request-deadline", "6")];
+    let path = format!("/health/{function}");
+    for _ in 0..30 {
+        let health = system.client.get_with(&path, &hurry).await;
+        assert!(matches!(health.status.as_u16(), 200 | 503), "{health:?}");
+    }
+    wire.heal().await;
+}
+
+/// Health is public, and its deadline is the caller's choice.
+#[tokio::test]
+async fn hurried_health_checks_keep_no_order_off_live_prices() {
+    let system = System::with_samples().await;
+    let order = json!({"customer": "c", "lines": [{"productId": "espresso-cups", "quantity": 1}]});
+    for (function, wire) in [
+        ("mysqldata", &system.catalogue),
+        ("mysqldata", &system.mysql),
+        ("nosqldata", &system.dynamodb),
+        ("mysqldata", &system.dynamodb),
+    ] {
+        hurried_health_checks(&system, function, wire).await;
+        let placed = system.client.post("/mysqldata", &order).await.expect(201);
+        assert_eq!(placed.json()["pricing"], "live", "{function}");
+    }
+    for path in ["/health/mysqldata", "/health/nosqldata"] {
+        let health = system.client.get(path).await.expect(200).json();
+        for check in health["checks"].as_object().unwrap().values() {
+            assert_eq!(check[0]["breaker"], "closed", "{health}");
+        }
+    }
     system.stop().await;
 }
 

@@ -75,12 +75,13 @@ pub enum GetError {
     Elapsed(#[from] tokio::time::error::Elapsed),
 }
 
-/// A `GET` is safe to repeat, unless it cannot even be sent.
+/// A retry of a `GET` is safe.
 impl Classify for GetError {
     fn failure(&self) -> Failure {
         match self {
-            Self::NoApi | Self::Address(_) => Failure::Broken,
-            Self::Connection(_) | Self::Body(_) | Self::Elapsed(_) => Failure::Transient(None),
+            Self::NoApi | Self::Address(_) => Failure::Unsent,
+            Self::Connection(_) | Self::Body(_) => Failure::Transient(None),
+            Self::Elapsed(_) => Failure::Late(None),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Check {
         let check = Self::new(dependency.name(), worst, patience, move |call| {
             let dependency = asked.clone();
             async move {
-                if dependency.is_well(&call).await {
+                if dependency.is_healthy(&call).await {
                     Ok(HealthStatus::Pass)
                 } else {
                     Err("does not answer as it should".to_owned())

@@ -49,8 +49,12 @@ impl Catalogue {
         let probe = move |call: Call| {
             let client = probed.clone();
             async move {
-                let answer = client.get(&call, HEALTH).await;
-                answer.is_ok_and(|answer| answer.status.is_success())
+                let answer = client.get(&call, HEALTH).await?;
+                if answer.status.is_success() {
+                    Ok(())
+                } else {
+                    Err(CatalogueError::of(&answer))
+                }
             }
         };
         Self {
@@ -80,10 +84,7 @@ impl Catalogue {
         let attempt = async |deadline| {
             let answer = self.client.get(&call.by(deadline), &target).await?;
             if answer.status != StatusCode::OK {
-                return Err(CatalogueError::Status {
-                    status: answer.status,
-                    retry_after: answer.retry_after(),
-                });
+                return Err(CatalogueError::of(&answer));
             }
             read(&answer.body, products.clone())
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chassis::{
     Problem,
-    client::GetError,
+    client::{Answer, GetError},
     idempotency::Refused,
     resilience::{CallError, Classify, Failure},
 };
@@ -89,7 +89,17 @@ pub enum CatalogueError {
     Unsound(&'static str),
 }
 
-/// To ask for prices is safe to repeat, whatever became of it.
+impl CatalogueError {
+    /// The error that a response of another status than 200 is.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        Self::Status {
+            status: answer.status,
+            retry_after: answer.retry_after(),
+        }
+    }
+}
+
+/// A retry of a request for prices is safe.
 impl Classify for CatalogueError {
     fn failure(&self) -> Failure {
         match self {
@@ -98,9 +108,14 @@ impl Classify for CatalogueError {
                 status,
                 retry_after,
             } => match status.as_u16() {
-                // It, or something on the way to it, has a bad moment.
-                429 | 500 | 502 | 503 | 504 => Failure::Transient(*retry_after),
-                // What answers there is not the catalogue as it was agreed on.
+                // The request is invalid, or larger than something on the way
+                // accepts.
+                400 | 413 | 414 | 422 | 431 => Failure::Rejected,
+                // The catalogue is passed the deadline, and these are its
+                // statuses where it cannot respond in time.
+                503 | 504 => Failure::Late(*retry_after),
+                429 | 500 | 502 => Failure::Transient(*retry_after),
+                // What responds is not the catalogue.
                 _ => Failure::Broken,
             },
             // Cut off on the way, or from something on the way.
@@ -117,9 +132,11 @@ impl Classify for Error {
             Self::Database(error) => match kind(error) {
                 Kind::Lost | Kind::Away => Failure::Transient(None),
                 Kind::Contended => Failure::Conflict,
+                Kind::Rejected => Failure::Rejected,
                 Kind::Other => Failure::Answered,
             },
-            Self::Unconnected(_) => Failure::Transient(None),
+            Self::Unconnected(_) => Failure::Late(None),
+            Self::SignIn(_) => Failure::Unsent,
             _ => Failure::Answered,
         }
     }
@@ -147,12 +164,19 @@ impl Error {
     }
 }
 
-/// What the database answered is what there is to say; the rest is that it is
-/// away.
+/// What the database or this code reports about the request is the error; in
+/// all other cases the database is unavailable.
 impl From<CallError<Self>> for Error {
     fn from(error: CallError<Self>) -> Self {
         match error {
-            CallError::Failed { error, .. } if error.failure() == Failure::Answered => error,
+            CallError::Failed { error, .. }
+                if matches!(
+                    error.failure(),
+                    Failure::Answered | Failure::Rejected | Failure::Unsent
+                ) =>
+            {
+                error
+            }
             error => Self::Away(Box::new(error)),
         }
     }
@@ -163,6 +187,7 @@ enum Kind {
     Lost,
     Away,
     Contended,
+    Rejected,
     Other,
 }
 
@@ -191,6 +216,10 @@ fn kind(error: &MysqlError) -> Kind {
             // killed.
             1040 | 1129 | 1203 | 1226 | 1021 | 1114 | 1037 | 1038 | 1041 | 1135 | 1290 | 1792
             | 1836 | 1317 | 1969 | 3024 => Kind::Away,
+            // The statement is larger than the server accepts, or a value does
+            // not fit its column (SQLSTATE class 22, data exception).
+            1153 => Kind::Rejected,
+            _ if error.state.starts_with("22") => Kind::Rejected,
             // It is shutting down, and all else that breaks a connection.
             _ if error.state.starts_with("08") => Kind::Lost,
             _ => Kind::Other,
@@ -300,22 +329,31 @@ mod tests {
         assert_eq!(server(1213, "40001").failure(), Failure::Conflict);
         assert_eq!(server(1040, "08004").failure(), Failure::Transient(None));
         assert_eq!(server(1064, "42000").failure(), Failure::Answered);
+        assert_eq!(server(1153, "08S01").failure(), Failure::Rejected);
+        assert_eq!(server(1406, "22001").failure(), Failure::Rejected);
+        assert_eq!(status(server(1406, "22001")), 500);
         assert_eq!(Error::Stale.failure(), Failure::Answered);
         assert!(broken().is_lost() && server(1927, "70100").is_lost());
         assert!(!server(1040, "08004").is_lost() && !server(1213, "40001").is_lost());
     }
 
     #[test]
-    fn a_catalogue_that_is_another_is_not_asked_again() {
+    fn a_catalogue_status_is_classified_by_what_caused_it() {
         let of = |status, retry_after| CatalogueError::Status {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after,
         };
         let wait = Some(Duration::from_secs(3));
-        for status in [429, 500, 502, 503, 504] {
+        for status in [429, 500, 502] {
             assert_eq!(of(status, wait).failure(), Failure::Transient(wait));
         }
-        for status in [201, 301, 400, 403, 404, 501] {
+        for status in [503, 504] {
+            assert_eq!(of(status, wait).failure(), Failure::Late(wait));
+        }
+        for status in [400, 413, 414, 422, 431] {
+            assert_eq!(of(status, wait).failure(), Failure::Rejected);
+        }
+        for status in [201, 301, 403, 404, 501] {
             assert_eq!(of(status, wait).failure(), Failure::Broken);
         }
     }

@@ -79,9 +79,9 @@ impl Store {
             async move {
                 let answered = connections.run(deadline, &Ping).await;
                 if let Err(error) = &answered {
-                    tracing::warn!(cause = chain(error), "the database is unwell");
+                    tracing::warn!(cause = chain(error), "the database is unhealthy");
                 }
-                answered.is_ok()
+                answered
             }
         };
         Self {

@@ -68,10 +68,10 @@ impl From<CallError<Failed>> for Error {
             return Self::Away(error);
         };
         match failed.failure() {
-            Failure::Answered => Self::bug(error),
+            Failure::Answered | Failure::Rejected | Failure::Unsent => Self::bug(error),
             Failure::Conflict if failed.lost => Self::Unknown,
             Failure::Conflict => Self::Contended,
-            Failure::Transient(_) | Failure::Broken => Self::Away(error),
+            Failure::Transient(_) | Failure::Late(_) | Failure::Broken => Self::Away(error),
         }
     }
 }

@@ -39,9 +39,12 @@ impl Failed {
         // store's own on the request.
         let refused = (400..500).contains(&status) && error.code().is_some();
         let constructed = !matches!(error, SdkError::ConstructionFailure(_));
+        let late = matches!(error, SdkError::TimeoutError(_));
         let said = Box::new(StoreError::from(error));
         let failure = match said.code() {
-            _ if !constructed => Failure::Answered,
+            _ if !constructed => Failure::Unsent,
+            _ if late => Failure::Late(None),
+            _ if status == 413 => Failure::Rejected,
             _ if status == 429 => Failure::Transient(retry_after),
             _ if matches!(status, 401 | 403) => Failure::Broken,
             Some(code) if refused => match &*said {
@@ -124,7 +127,8 @@ fn refusal(code: &str, retry_after: Option<Duration>) -> Failure {
         | "MissingAuthenticationTokenException"
         | "ResourceNotFoundException"
         | "UnrecognizedClientException" => Failure::Broken,
-        _ => Failure::Answered,
+        "ConditionalCheckFailedException" => Failure::Answered,
+        _ => Failure::Rejected,
     }
 }
 
@@ -142,7 +146,7 @@ fn cancellation(reasons: &[CancellationReason]) -> Failure {
     } else if any(&["TransactionConflict"]) {
         Failure::Conflict
     } else {
-        Failure::Answered
+        Failure::Rejected
     }
 }
 
@@ -232,7 +236,8 @@ mod tests {
                 Failure::Answered,
                 false,
             ),
-            (400, Some("ValidationException"), Failure::Answered, false),
+            (400, Some("ValidationException"), Failure::Rejected, false),
+            (413, None, Failure::Rejected, true),
             (
                 400,
                 Some("ResourceNotFoundException"),
@@ -257,9 +262,9 @@ mod tests {
         let wait = Duration::from_secs(3);
         assert_eq!(busy.failure(), Failure::Transient(Some(wait)));
         let late: SdkError<GetItemError> = SdkError::timeout_error("late");
-        assert_eq!(Failed::of(late, false).failure(), transient);
+        assert_eq!(Failed::of(late, false).failure(), Failure::Late(None));
         let bug: SdkError<GetItemError> = SdkError::construction_failure("no");
-        assert_eq!(Failed::of(bug, false).failure(), Failure::Answered);
+        assert_eq!(Failed::of(bug, false).failure(), Failure::Unsent);
     }
 
     #[test]
@@ -276,7 +281,7 @@ mod tests {
                 ["TransactionConflict", "ThrottlingError"],
                 Failure::Transient(None),
             ),
-            (["ValidationError", "None"], Failure::Answered),
+            (["ValidationError", "None"], Failure::Rejected),
         ] {
             let reasons = codes.map(|code| CancellationReason::builder().code(code).build());
             let cancelled = TransactionCanceledException::builder()

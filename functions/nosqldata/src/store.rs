@@ -80,7 +80,7 @@ impl Catalogue {
         let client = client(&config);
         let (asked, table) = (client.clone(), config.table.clone());
         let dynamodb = Dependency::new(NAME, config.policy, move |deadline| {
-            is_there(asked.clone(), table.clone(), deadline)
+            probe(asked.clone(), table.clone(), deadline)
         });
         Self {
             client,
@@ -90,12 +90,13 @@ impl Catalogue {
         }
     }
 
-    /// The same, with its connection opened. Where the store is away it comes
-    /// up all the same: the first call then opens it.
+    /// The same, with its connection opened. It starts even when the store is
+    /// unavailable: the first call then opens the connection.
     pub async fn open(config: Config) -> Self {
         let catalogue = Self::new(config);
         let (client, table) = (catalogue.client.clone(), catalogue.table.clone());
-        is_there(client, table, Deadline::within(PATIENCE_AT_START)).await;
+        // The log has the reason if this fails.
+        let _ = probe(client, table, Deadline::within(PATIENCE_AT_START)).await;
         catalogue
     }
 
@@ -447,17 +448,19 @@ fn question(client: &Client, table: &str) -> GetItemFluentBuilder {
     get.key("id", text("-")).projection_expression("id")
 }
 
-/// The probe: whether the table answers. The log has why it does not.
-async fn is_there(client: Client, table: String, deadline: Deadline) -> bool {
+/// Checks the table's health. The log has the reason where it is unhealthy.
+async fn probe(client: Client, table: String, deadline: Deadline) -> Result<(), Failed> {
     let span = Span::begin(NAME, "GetItem");
     let answer = timeout_at(deadline.instant(), question(&client, &table).send()).await;
     let answer = match answer {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(failure::causes(&Failed::of(error, false))),
-        Err(elapsed) => Err(elapsed.to_string()),
+        Ok(answer) => answer.map(drop),
+        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
     };
+    let answer = answer.map_err(|error| Failed::of(error, false));
     span.end(&answer);
-    let Err(cause) = answer else { return true };
-    tracing::warn!(dependency = NAME, cause, "the store does not answer");
-    false
+    if let Err(error) = &answer {
+        let cause = failure::causes(error);
+        tracing::warn!(dependency = NAME, cause, "the store is unhealthy");
+    }
+    answer
 }

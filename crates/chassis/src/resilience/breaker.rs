@@ -8,11 +8,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Policy, later};
+use super::{Allowance, Evidence, Outcome, Policy, later};
 
 /// A circuit breaker. Closed, it lets every call through and counts failures;
 /// when their rate is too high it opens and lets nothing through; after a time
-/// it lets one probe through, and closes or opens again by what becomes of it.
+/// it lets one probe through, and closes or opens again by the probe's outcome.
+/// [`Outcome::evidence`] decides what counts as a failure.
 #[derive(Debug, Clone)]
 pub struct Breaker {
     name: &'static str,
@@ -33,7 +34,8 @@ pub enum State {
 
 #[derive(Debug)]
 enum Inner {
-    /// When each attempt of the window ended, and whether it failed.
+    /// When each attempt of the window ended, and whether it showed that the
+    /// dependency is unhealthy.
     Closed(VecDeque<(Instant, bool)>),
     /// Until when nothing goes through.
     Open(Instant),
@@ -41,15 +43,14 @@ enum Inner {
     Probing,
 }
 
-/// The permission to make one attempt. Dropped without a word, as when the
-/// request is given up in the middle, it says nothing of the dependency; but a
-/// probe that is given up has failed, for somebody has to answer for it.
+/// The permission to make one attempt. Dropped, it counts as
+/// [`Outcome::Abandoned`]: the next request may probe instead.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
     breaker: Breaker,
     probe: bool,
-    settled: bool,
+    ended: bool,
 }
 
 impl Breaker {
@@ -96,15 +97,16 @@ impl Breaker {
         Ok(Permit {
             breaker: self.clone(),
             probe,
-            settled: false,
+            ended: false,
         })
     }
 
-    fn settle(&self, probe: bool, failed: bool) {
+    fn record(&self, probe: bool, evidence: Evidence) {
         let mut inner = self.lock();
         let now = Instant::now();
-        match &mut *inner {
-            Inner::Closed(attempts) => {
+        match (&mut *inner, evidence) {
+            (Inner::Closed(attempts), Evidence::Healthy | Evidence::Unhealthy) => {
+                let failed = evidence == Evidence::Unhealthy;
                 attempts.push_back((now, failed));
                 while attempts
                     .front()
@@ -126,13 +128,17 @@ impl Breaker {
                     *inner = Inner::Open(later(self.policy.open));
                 }
             }
-            Inner::Probing if probe && failed => *inner = Inner::Open(later(self.policy.open)),
-            Inner::Probing if probe => {
+            (Inner::Probing, Evidence::Unhealthy) if probe => {
+                *inner = Inner::Open(later(self.policy.open));
+            }
+            (Inner::Probing, Evidence::Healthy) if probe => {
                 tracing::info!(dependency = self.name, "breaker closes");
                 *inner = Inner::Closed(VecDeque::new());
             }
+            // Half-open as before: the next request may probe at once.
+            (Inner::Probing, Evidence::None) if probe => *inner = Inner::Open(now),
             // An attempt from before the breaker opened says nothing new.
-            Inner::Probing | Inner::Open(_) => {}
+            (Inner::Closed(_) | Inner::Probing | Inner::Open(_), _) => {}
         }
     }
 
@@ -162,23 +168,21 @@ impl Permit {
         self.probe
     }
 
-    /// The dependency is well.
-    pub fn succeed(mut self) {
-        self.settled = true;
-        self.breaker.settle(self.probe, false);
-    }
-
-    /// The dependency failed.
-    pub fn fail(mut self) {
-        self.settled = true;
-        self.breaker.settle(self.probe, true);
+    /// Ends the attempt: its outcome, given so much time, moves the breaker as
+    /// [`Outcome::evidence`] states.
+    pub(super) fn end(mut self, outcome: Outcome, allowance: Allowance) -> Evidence {
+        self.ended = true;
+        let evidence = outcome.evidence(allowance);
+        self.breaker.record(self.probe, evidence);
+        evidence
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.probe && !self.settled {
-            self.breaker.settle(self.probe, true);
+        if !self.ended {
+            let evidence = Outcome::Abandoned.evidence(Allowance::Cut);
+            self.breaker.record(self.probe, evidence);
         }
     }
 }

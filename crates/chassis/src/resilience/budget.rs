@@ -37,7 +37,8 @@ impl Budget {
         }
     }
 
-    /// Counts a request: the first attempt of a call.
+    /// Counts a request: a first attempt that says something about the
+    /// dependency, so that no caller can raise the number of retries.
     pub fn request(&self) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.forget();
@@ -58,6 +59,14 @@ impl Budget {
             spent.retries.push_back(Instant::now());
         }
         allowed
+    }
+
+    /// The requests and the retries of the last 10 s.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.forget();
+        (spent.requests.len(), spent.retries.len())
     }
 }
 

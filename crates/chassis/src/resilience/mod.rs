@@ -4,10 +4,13 @@
 //! [`Dependency`]. A call goes through it and meets, in this order: the
 //! request's deadline, the dependency's circuit breaker, a time-out for each
 //! attempt, and retries with full jitter within a budget. What comes back is
-//! either what the dependency said or a [`CallError`] that a caller can answer.
+//! either what the dependency returned or a [`CallError`] that a caller can
+//! handle. What moves the breaker and the budget is stated once, in
+//! [`Outcome::evidence`].
 
 mod breaker;
 mod budget;
+mod outcome;
 mod policy;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -15,6 +18,8 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use breaker::{Breaker, Permit, State};
 pub use budget::Budget;
 use futures_util::future::BoxFuture;
+use outcome::Retry;
+pub use outcome::{Allowance, Classify, Evidence, Failure, Outcome};
 pub use policy::Policy;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -28,28 +33,9 @@ const LEAST: Duration = Duration::from_millis(5);
 /// is not must not slow the request down.
 const PATIENCE: Duration = Duration::from_millis(15);
 
-/// How an attempt failed, as far as what to do next depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// The dependency answered, and the answer is about the request: it is
-    /// well, and asking again would not change its mind.
-    Answered,
-    /// The dependency answered that something came between, such as a deadlock
-    /// or a conflict of transactions: it is well, and asking again is the cure.
-    Conflict,
-    /// The dependency failed, and it is safe to ask again; not before this
-    /// time, where it said so (`Retry-After`).
-    Transient(Option<Duration>),
-    /// The dependency failed, and to ask again might do something twice, or
-    /// would be of no use.
-    Broken,
-}
-
-/// What tells how an attempt failed.
-pub trait Classify {
-    /// How it failed.
-    fn failure(&self) -> Failure;
-}
+/// A time-out that fires this long after it was due shows that the process was
+/// suspended meanwhile, as Lambda does to a function that has responded.
+const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +74,15 @@ pub struct Dependency {
     policy: Policy,
     breaker: Breaker,
     budget: Budget,
-    probe: Arc<dyn Fn(Call) -> BoxFuture<'static, bool> + Send + Sync>,
+    probe: Arc<dyn Fn(Call) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+}
+
+/// An attempt that has ended.
+struct Attempted<T, E> {
+    result: Result<T, CallError<E>>,
+    outcome: Outcome,
+    allowance: Allowance,
+    evidence: Evidence,
 }
 
 impl fmt::Debug for Dependency {
@@ -101,16 +95,16 @@ impl fmt::Debug for Dependency {
 }
 
 impl Dependency {
-    /// The dependency called `name`, to be called by this policy. `probe` asks
-    /// it whether it is well, in the cheapest way there is.
+    /// The dependency called `name`, called by this policy. `probe` checks its
+    /// health by the cheapest request that it answers.
     #[must_use]
-    pub fn new<F>(
+    pub fn new<F, E: Classify>(
         name: &'static str,
         policy: Policy,
         probe: impl Fn(Deadline) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = bool> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
     {
         Self::service(name, policy, move |call| probe(call.deadline))
     }
@@ -118,20 +112,23 @@ impl Dependency {
     /// The same for another service: where its API is, the request on whose way
     /// the probe is sent may be the only one to know.
     #[must_use]
-    pub fn service<F>(
+    pub fn service<F, E: Classify>(
         name: &'static str,
         policy: Policy,
         probe: impl Fn(Call) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = bool> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
     {
         Self {
             name,
             breaker: Breaker::new(name, policy.clone()),
             budget: Budget::new(policy.budget_percent),
             policy,
-            probe: Arc::new(move |call| Box::pin(probe(call))),
+            probe: Arc::new(move |call| {
+                let probed = probe(call);
+                Box::pin(async { probed.await.map_err(|error| error.failure()) })
+            }),
         }
     }
 
@@ -200,7 +197,6 @@ impl Dependency {
         F: Future<Output = Result<T, E>>,
     {
         let name = self.name;
-        self.budget.request();
         let mut tried = 0;
         loop {
             if call.deadline.remaining() < LEAST {
@@ -210,43 +206,29 @@ impl Dependency {
                 .permit(call, PATIENCE)
                 .await
                 .map_err(|retry_after| CallError::Open { name, retry_after })?;
-            let hurried = call.deadline.remaining() < self.policy.attempt;
-            let deadline = call.deadline.at_most(self.policy.attempt);
-            let attempted = timeout_at(deadline.instant(), attempt(deadline)).await;
-            let (failure, error) = match attempted {
-                Ok(Ok(value)) => {
-                    permit.succeed();
-                    return Ok(value);
-                }
-                Ok(Err(error)) => (error.failure(), CallError::Failed { name, error }),
-                // Whether it was done nobody knows; it is safe to repeat.
-                Err(_elapsed) => (Failure::Transient(None), CallError::Elapsed { name }),
+            let Attempted {
+                result,
+                outcome,
+                allowance,
+                evidence,
+            } = self
+                .attempt(permit, Some(call.deadline), &mut attempt)
+                .await;
+            if tried == 0 && evidence != Evidence::None {
+                self.budget.request();
+            }
+            if result.is_ok() || tried == retries {
+                return result;
+            }
+            let (budgeted, not_before) = match outcome.retry(allowance) {
+                Retry::No => return result,
+                Retry::Unbudgeted => (false, Duration::ZERO),
+                Retry::Budgeted(not_before) => (true, not_before),
             };
-            // That a caller was in a hurry says nothing of the dependency.
-            let cut_short = hurried && deadline.remaining().is_zero();
-            let not_before = match failure {
-                _ if cut_short => return Err(error),
-                Failure::Answered => {
-                    permit.succeed();
-                    return Err(error);
-                }
-                Failure::Conflict => {
-                    permit.succeed();
-                    None
-                }
-                Failure::Transient(not_before) => {
-                    permit.fail();
-                    not_before
-                }
-                Failure::Broken => {
-                    permit.fail();
-                    return Err(error);
-                }
-            };
-            let pause = self.policy.pause(tried).max(not_before.unwrap_or_default());
+            let pause = self.policy.pause(tried).max(not_before);
             let in_time = call.deadline.remaining() > pause + LEAST;
-            if tried == retries || !in_time || !self.budget.retry() {
-                return Err(error);
+            if !in_time || (budgeted && !self.budget.retry()) {
+                return result;
             }
             tried += 1;
             tracing::debug!(
@@ -259,43 +241,77 @@ impl Dependency {
         }
     }
 
-    /// Whether it is well, asked on purpose: for health. While the breaker is
-    /// open nothing goes out for this either.
-    pub async fn is_well(&self, call: &Call) -> bool {
-        let deadline = call.deadline;
-        let Ok(permit) = self.permit(call, deadline.remaining()).await else {
+    /// Makes one attempt and records its outcome. `caller` is the deadline of
+    /// the request that it is made for; a probe of a half-open breaker has none.
+    async fn attempt<T, E: Classify, F>(
+        &self,
+        permit: Permit,
+        caller: Option<Deadline>,
+        attempt: impl FnOnce(Deadline) -> F,
+    ) -> Attempted<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let name = self.name;
+        let granted = Deadline::within(self.policy.attempt);
+        let (deadline, allowance) = match caller {
+            Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
+            _ => (granted, Allowance::Full),
+        };
+        let attempted = timeout_at(deadline.instant(), attempt(deadline)).await;
+        let overdue = Instant::now().saturating_duration_since(deadline.instant());
+        let (result, outcome) = match attempted {
+            Ok(Ok(value)) => (Ok(value), Outcome::Succeeded),
+            Ok(Err(error)) => {
+                let outcome = Outcome::Failed(error.failure());
+                (Err(CallError::Failed { name, error }), outcome)
+            }
+            Err(_) if overdue > SUSPENDED => (Err(CallError::Elapsed { name }), Outcome::Abandoned),
+            Err(_) => {
+                let outcome = Outcome::Failed(Failure::Late(None));
+                (Err(CallError::Elapsed { name }), outcome)
+            }
+        };
+        Attempted {
+            evidence: permit.end(outcome, allowance),
+            result,
+            outcome,
+            allowance,
+        }
+    }
+
+    /// Whether it is healthy, by its probe: for health checks. While the breaker
+    /// is open nothing is sent.
+    pub async fn is_healthy(&self, call: &Call) -> bool {
+        let Ok(permit) = self.permit(call, call.deadline.remaining()).await else {
             return false;
         };
-        let well = timeout_at(deadline.instant(), (self.probe)(call.clone()))
-            .await
-            .unwrap_or(false);
-        if well {
-            permit.succeed();
-        } else {
-            permit.fail();
-        }
-        well
+        let probe = |deadline| (self.probe)(call.by(deadline));
+        let probed = self.attempt(permit, Some(call.deadline), probe).await;
+        probed.result.is_ok()
     }
 
     /// The permission to make an attempt. Where it is time for a probe, that is
-    /// sent on its own way first: it goes on when the request that set it off
-    /// has lost patience and has been answered.
+    /// sent first, with the policy's time and not the request's: it goes on when
+    /// the request has run out of `patience` and has been answered.
     async fn permit(&self, call: &Call, patience: Duration) -> Result<Permit, Duration> {
         let permit = self.breaker.acquire()?;
         if !permit.is_probe() {
             return Ok(permit);
         }
-        let deadline = Deadline::within(self.policy.attempt);
-        let probe = (self.probe)(call.by(deadline));
+        let (dependency, call) = (self.clone(), call.clone());
         let probing = tokio::spawn(Span::carried(async move {
-            match timeout_at(deadline.instant(), probe).await {
-                Ok(true) => permit.succeed(),
-                Ok(false) | Err(_) => permit.fail(),
-            }
+            let probe = |deadline| (dependency.probe)(call.by(deadline));
+            dependency.attempt(permit, None, probe).await;
         }));
-        // Lost patience or not: what the breaker says now is what counts.
+        // In time or not: the breaker's state now is what counts.
         let _ = timeout(patience, probing).await;
-        self.breaker.acquire()
+        let permit = self.breaker.acquire()?;
+        // The probe showed nothing, and a request is never a probe.
+        if permit.is_probe() {
+            return Err(Duration::ZERO);
+        }
+        Ok(permit)
     }
 }
 

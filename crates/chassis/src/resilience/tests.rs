@@ -1,9 +1,16 @@
 //! What must hold of the breaker, the budget and the deadline, whatever
 //! happens, with a clock that stands still until it is told to move.
 
-use std::future::ready;
+use std::{
+    future::{pending, ready},
+    iter::successors,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::select};
 use tokio::time::advance;
 
 use super::*;
@@ -29,9 +36,90 @@ fn call(within: Duration) -> Call {
     }
 }
 
-/// A dependency that a probe finds well.
+/// A dependency that a probe finds healthy.
 fn well(policy: Policy) -> Dependency {
-    Dependency::new("it", policy, |_| async { true })
+    Dependency::new("it", policy, |_| async { Ok::<_, Failure>(()) })
+}
+
+/// Opens the breaker of a dependency whose policy has `calls` of 1.
+async fn open(dependency: &Dependency) {
+    let request = call(Duration::from_mins(1));
+    let failed = dependency.call_once(&request, |_| ready(Err::<(), _>(TRANSIENT)));
+    failed.await.unwrap_err();
+    assert_eq!(dependency.state(), State::Open);
+}
+
+fn succeed(permit: Permit) {
+    permit.end(Outcome::Succeeded, Allowance::Full);
+}
+
+fn fail(permit: Permit) {
+    permit.end(Outcome::Failed(Failure::Broken), Allowance::Full);
+}
+
+/// Every failure: the compiler demands that a new one is added here.
+fn every_failure() -> impl Iterator<Item = Failure> {
+    let after = Some(Duration::from_secs(1));
+    successors(Some(Failure::Answered), move |failure| {
+        Some(match failure {
+            Failure::Answered => Failure::Conflict,
+            Failure::Conflict => Failure::Rejected,
+            Failure::Rejected => Failure::Unsent,
+            Failure::Unsent => Failure::Transient(None),
+            Failure::Transient(None) => Failure::Transient(after),
+            Failure::Transient(Some(_)) => Failure::Late(None),
+            Failure::Late(None) => Failure::Late(after),
+            Failure::Late(Some(_)) => Failure::Broken,
+            Failure::Broken => return None,
+        })
+    })
+}
+
+/// Every way in which an attempt can end, with either allowance.
+fn every_end() -> Vec<(Outcome, Allowance)> {
+    let failed = every_failure().map(Outcome::Failed);
+    let outcomes = failed.chain([Outcome::Succeeded, Outcome::Abandoned]);
+    let with_both = |outcome| [Allowance::Full, Allowance::Cut].map(|given| (outcome, given));
+    outcomes.flat_map(with_both).collect()
+}
+
+/// Whether a caller can make an attempt at a healthy dependency end so, by its
+/// deadline, a disconnect, or an invalid request.
+fn is_callers_doing(outcome: Outcome, allowance: Allowance) -> bool {
+    match outcome {
+        Outcome::Abandoned | Outcome::Failed(Failure::Rejected | Failure::Unsent) => true,
+        Outcome::Failed(Failure::Late(_)) => allowance == Allowance::Cut,
+        Outcome::Succeeded
+        | Outcome::Failed(
+            Failure::Answered | Failure::Conflict | Failure::Transient(_) | Failure::Broken,
+        ) => false,
+    }
+}
+
+/// Makes a call, or a health check, whose every attempt ends so; how many
+/// attempts it made.
+async fn end(dependency: &Dependency, outcome: Outcome, allowance: Allowance) -> usize {
+    let request = call(match allowance {
+        Allowance::Full => Duration::from_mins(1),
+        Allowance::Cut => Duration::from_millis(500),
+    });
+    let attempts = AtomicUsize::new(0);
+    let called = dependency.call(&request, |_| {
+        attempts.fetch_add(1, Relaxed);
+        async move {
+            match outcome {
+                Outcome::Succeeded => Ok(()),
+                // Without a hint when to come back it is silence.
+                Outcome::Failed(Failure::Late(None)) | Outcome::Abandoned => pending().await,
+                Outcome::Failed(failure) => Err(Failed(failure)),
+            }
+        }
+    });
+    match outcome {
+        Outcome::Abandoned => drop(timeout(Duration::from_millis(100), called).await),
+        _ => drop(called.await),
+    }
+    attempts.load(Relaxed)
 }
 
 /// Runs `test` on a paused clock.
@@ -55,7 +143,12 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
     assert_eq!(cured.await.unwrap(), 7);
     assert_eq!(attempts, 2);
 
-    for (failure, made) in [(Failure::Answered, 1), (Failure::Broken, 1)] {
+    for failure in [
+        Failure::Answered,
+        Failure::Rejected,
+        Failure::Unsent,
+        Failure::Broken,
+    ] {
         let mut attempts = 0;
         let dependency = well(Policy::default());
         let request = call(Duration::from_secs(9));
@@ -64,7 +157,7 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
             ready(Err::<(), _>(Failed(failure)))
         });
         assert!(matches!(failed.await, Err(CallError::Failed { .. })));
-        assert_eq!(attempts, made, "{failure:?}");
+        assert_eq!(attempts, 1, "{failure:?}");
     }
 }
 
@@ -112,21 +205,23 @@ async fn an_open_breaker_lets_one_probe_through_at_a_time() {
         ..Policy::default()
     };
     let breaker = Breaker::new("it", policy.clone());
-    breaker.acquire().unwrap().succeed();
-    breaker.acquire().unwrap().fail();
+    succeed(breaker.acquire().unwrap());
+    fail(breaker.acquire().unwrap());
     assert_eq!(breaker.state(), State::Open);
     assert_eq!(breaker.acquire().unwrap_err(), policy.open);
     advance(policy.open).await;
     assert_eq!(breaker.state(), State::HalfOpen);
     let probe = breaker.acquire().unwrap();
     assert!(breaker.acquire().is_err());
-    // Given up in the middle: as good as a failure.
+    // An abandoned probe shows nothing: the next request probes at once.
     drop(probe);
+    assert_eq!(breaker.state(), State::HalfOpen);
+    fail(breaker.acquire().unwrap());
     assert_eq!(breaker.state(), State::Open);
     advance(policy.open).await;
-    breaker.acquire().unwrap().succeed();
+    succeed(breaker.acquire().unwrap());
     assert_eq!(breaker.state(), State::Closed);
-    breaker.acquire().unwrap().fail();
+    fail(breaker.acquire().unwrap());
     assert_eq!(
         breaker.state(),
         State::Closed,
@@ -134,17 +229,96 @@ async fn an_open_breaker_lets_one_probe_through_at_a_time() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn callers_in_a_hurry_do_not_open_the_breaker() {
-    let dependency = well(Policy::default());
-    for _ in 0..20 {
-        let request = call(Duration::from_millis(100));
-        let cut_short = dependency.call(&request, |_| async {
-            sleep(Duration::from_secs(1)).await;
-            Ok::<_, Failed>(())
-        });
-        assert!(matches!(cut_short.await, Err(CallError::Elapsed { .. })));
+#[test]
+fn what_a_caller_can_bring_about_says_nothing() {
+    for (outcome, allowance) in every_end() {
+        let evidence = outcome.evidence(allowance);
+        let nothing = evidence == Evidence::None;
+        let expected = is_callers_doing(outcome, allowance);
+        assert_eq!(nothing, expected, "{outcome:?} {allowance:?}");
+        if nothing {
+            assert_eq!(outcome.retry(allowance), outcome::Retry::No, "{outcome:?}");
+        }
     }
+}
+
+/// The attack: health is public, and its caller chooses the deadline.
+#[tokio::test(start_paused = true)]
+async fn hurried_health_checks_do_not_open_the_breaker() {
+    let slow = |_| async {
+        sleep(Duration::from_millis(50)).await;
+        Ok::<_, Failure>(())
+    };
+    let dependency = Dependency::new("it", Policy::default(), slow);
+    for _ in 0..30 {
+        assert!(!dependency.is_healthy(&call(Duration::from_millis(6))).await);
+    }
+    assert_eq!(dependency.state(), State::Closed);
+    assert!(dependency.is_healthy(&call(Duration::from_secs(1))).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_dependency_opens_the_breaker() {
+    let dependency = well(Policy::default());
+    for _ in 0..Policy::default().calls {
+        let request = call(Duration::from_secs(9));
+        let silent = dependency.call_once(&request, |_| pending::<Result<(), Failed>>());
+        assert!(matches!(silent.await, Err(CallError::Elapsed { .. })));
+    }
+    assert_eq!(dependency.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_spends_no_retry_budget() {
+    let policy = Policy {
+        budget_percent: 0,
+        ..Policy::default()
+    };
+    for (failure, attempts) in [(Failure::Conflict, 3), (Failure::Transient(None), 1)] {
+        let dependency = well(policy.clone());
+        let made = end(&dependency, Outcome::Failed(failure), Allowance::Full).await;
+        assert_eq!((made, dependency.budget.counts().1), (attempts, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_a_suspended_process_shows_nothing() {
+    let policy = Policy {
+        calls: 1,
+        ..Policy::default()
+    };
+    for (late, state) in [
+        (Duration::ZERO, State::Open),
+        (Duration::from_mins(5), State::HalfOpen),
+    ] {
+        let probe = |_| pending::<Result<(), Failure>>();
+        let dependency = Dependency::new("it", policy.clone(), probe);
+        open(&dependency).await;
+        advance(policy.open).await;
+        // The request is answered, and its probe goes on.
+        let refused = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
+        assert_eq!(refused, 0);
+        advance(policy.attempt.saturating_sub(PATIENCE) + late).await;
+        tokio::task::yield_now().await;
+        assert_eq!(dependency.state(), state, "{late:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_has_the_time_of_the_policy_whoever_sets_it_off() {
+    let policy = Policy {
+        calls: 1,
+        ..Policy::default()
+    };
+    let takes_a_second = |_| async {
+        sleep(Duration::from_secs(1)).await;
+        Ok::<_, Failure>(())
+    };
+    let dependency = Dependency::new("it", policy.clone(), takes_a_second);
+    open(&dependency).await;
+    advance(policy.open).await;
+    assert!(!dependency.is_healthy(&call(Duration::from_millis(6))).await);
+    sleep(Duration::from_secs(1)).await;
     assert_eq!(dependency.state(), State::Closed);
 }
 
@@ -158,7 +332,7 @@ async fn a_probe_goes_ahead_of_the_request_that_sets_it_off() {
         };
         let dependency = Dependency::new("it", policy.clone(), move |_| async move {
             sleep(Duration::from_millis(takes_ms)).await;
-            true
+            Ok::<_, Failure>(())
         });
         let call = || call(Duration::from_secs(9));
         dependency
@@ -197,12 +371,12 @@ async fn an_old_attempt_does_not_speak_for_the_probe() {
     };
     let breaker = Breaker::new("it", policy.clone());
     let old = breaker.acquire().unwrap();
-    breaker.acquire().unwrap().fail();
+    fail(breaker.acquire().unwrap());
     advance(policy.open).await;
     let probe = breaker.acquire().unwrap();
-    old.succeed();
+    succeed(old);
     assert!(breaker.acquire().is_err(), "the probe is still under way");
-    probe.fail();
+    fail(probe);
     assert_eq!(breaker.state(), State::Open);
 }
 
@@ -237,6 +411,10 @@ fn a_policy_is_read_from_one_line() {
     ] {
         assert!(bad.parse::<Policy>().is_err(), "{bad}");
     }
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    select(every_failure().collect::<Vec<_>>())
 }
 
 proptest! {
@@ -280,7 +458,7 @@ proptest! {
                 let through = breaker.acquire();
                 assert_eq!(through.is_err(), open_until.is_some_and(|until| Instant::now() < until));
                 let Ok(permit) = through else { continue };
-                if fails { permit.fail() } else { permit.succeed() }
+                if fails { fail(permit) } else { succeed(permit) }
                 let after = breaker.state();
                 match (before, fails) {
                     (State::HalfOpen, true) => assert_eq!(after, State::Open),
@@ -298,7 +476,7 @@ proptest! {
     #[test]
     fn a_call_ends_by_its_deadline(
         within in 0..5_000_u64,
-        attempts in prop::collection::vec((0..4_000_u64, 0..4_u8), 3),
+        attempts in prop::collection::vec((0..4_000_u64, prop::option::of(failures())), 3),
     ) {
         paused(async {
             let dependency = well(Policy { budget_percent: 100, ..Policy::default() });
@@ -312,16 +490,135 @@ proptest! {
                 made += 1;
                 async move {
                     sleep(Duration::from_millis(ms)).await;
-                    match outcome {
-                        0 => Ok(()),
-                        1 => Err(Failed(Failure::Answered)),
-                        2 => Err(Failed(Failure::Conflict)),
-                        _ => Err(TRANSIENT),
-                    }
+                    outcome.map_or(Ok(()), |failure| Err(Failed(failure)))
                 }
             }).await;
             assert!(started.elapsed() <= within + Duration::from_millis(1));
             assert!(made <= 3);
+        });
+    }
+
+    /// Non-interference: of two dependencies, one also serves callers that do
+    /// what they can to move its breaker and its retry budget. Both stay alike,
+    /// however calls and probes end.
+    #[test]
+    fn no_caller_moves_a_breaker_or_a_budget(
+        steps in prop::collection::vec(
+            (0..2_500_u64, select(every_end()), any::<bool>(), any::<bool>()),
+            1..60,
+        ),
+    ) {
+        paused(async {
+            // Without pauses of random length, so that both take the same time.
+            let policy = Policy { calls: 3, pause: Duration::ZERO, ..Policy::default() };
+            let probes = Arc::new(Mutex::new(None));
+            let dependency = || {
+                let probes = probes.clone();
+                Dependency::new("it", policy.clone(), move |_| {
+                    let responds = *probes.lock().unwrap();
+                    async move {
+                        match responds {
+                            Some(true) => Ok(()),
+                            Some(false) => Err(Failure::Broken),
+                            None => pending().await,
+                        }
+                    }
+                })
+            };
+            let (attacked, spared) = (dependency(), dependency());
+            for (ms, (outcome, allowance), healthy, checks_health) in steps {
+                advance(Duration::from_millis(ms)).await;
+                if !is_callers_doing(outcome, allowance) {
+                    *probes.lock().unwrap() = Some(healthy);
+                    let (one, other) = tokio::join!(
+                        end(&attacked, outcome, allowance),
+                        end(&spared, outcome, allowance),
+                    );
+                    assert_eq!(one, other, "attempts");
+                } else if attacked.state() != State::HalfOpen {
+                    // (Any request sets off the probe of a half-open breaker.)
+                    *probes.lock().unwrap() = None;
+                    if checks_health {
+                        attacked.is_healthy(&call(Duration::from_millis(6))).await;
+                    } else {
+                        end(&attacked, outcome, allowance).await;
+                    }
+                }
+                assert_eq!(attacked.state(), spared.state());
+                assert_eq!(attacked.budget.counts(), spared.budget.counts());
+            }
+        });
+    }
+
+    /// Whatever deadline callers have, whenever they disconnect, and whatever
+    /// they request: the breaker of a healthy dependency never opens, nor opens
+    /// again after an outage, and no retry is spent.
+    #[test]
+    fn no_caller_opens_the_breaker_of_a_healthy_dependency(
+        outage in any::<bool>(),
+        callers in prop::collection::vec(
+            (
+                0..3_000_u64,
+                0..4_000_u64,
+                0..1_900_u64,
+                prop::option::of(0..4_000_u64),
+                any::<bool>(),
+                select(vec![
+                    None,
+                    Some(Failure::Answered),
+                    Some(Failure::Rejected),
+                    Some(Failure::Unsent),
+                ]),
+            ),
+            1..40,
+        ),
+    ) {
+        paused(async {
+            let policy = Policy { calls: 1, ..Policy::default() };
+            let latency = Arc::new(AtomicUsize::new(0));
+            // As a service that is passed the deadline: it responds a little
+            // before it, in time or not.
+            let respond = |deadline: Deadline, latency: Duration, failure: Option<Failure>| async move {
+                let given = deadline.remaining().mul_f64(0.9);
+                sleep(latency.min(given)).await;
+                match failure {
+                    _ if given < latency => Err(Failure::Late(Some(Duration::from_secs(1)))),
+                    Some(failure) => Err(failure),
+                    None => Ok(()),
+                }
+            };
+            let probed = latency.clone();
+            let dependency = Dependency::new("it", policy.clone(), move |deadline| {
+                let latency = u64::try_from(probed.load(Relaxed)).unwrap();
+                respond(deadline, Duration::from_millis(latency), None)
+            });
+            if outage {
+                open(&dependency).await;
+                advance(policy.open).await;
+            }
+            let (_, spent) = dependency.budget.counts();
+            for (pause, within, takes, disconnect, checks_health, failure) in callers {
+                advance(Duration::from_millis(pause)).await;
+                // A tenth less than an attempt may take, as a service keeps it.
+                latency.store(usize::try_from(takes).unwrap().min(1_750), Relaxed);
+                let takes = Duration::from_millis(takes.min(1_750));
+                let request = call(Duration::from_millis(within));
+                let caller = async {
+                    if checks_health {
+                        dependency.is_healthy(&request).await;
+                    } else {
+                        let respond = |deadline| respond(deadline, takes, failure);
+                        let _ = dependency.call(&request, respond).await;
+                    }
+                };
+                match disconnect {
+                    Some(ms) => drop(timeout(Duration::from_millis(ms), caller).await),
+                    None => caller.await,
+                }
+                let state = dependency.state();
+                assert!(state == State::Closed || outage && state == State::HalfOpen, "{state:?}");
+                assert_eq!(dependency.budget.counts().1, spent);
+            }
         });
     }
 }

@@ -117,7 +117,10 @@ impl Connections {
         let result = work.run(connection).await;
         let sound = match &result {
             Ok(_) => true,
-            Err(error) => matches!(error.failure(), Failure::Answered | Failure::Conflict),
+            Err(error) => matches!(
+                error.failure(),
+                Failure::Answered | Failure::Conflict | Failure::Rejected
+            ),
         };
         if sound {
             self.keep(lease);

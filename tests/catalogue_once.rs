@@ -131,12 +131,18 @@ async fn a_key_is_for_one_request() {
         same(&again.await, &first);
     }
     // Keys are compared as bytes.
-    for key in ["K", "k2", "\" k\"", "\"\\\"k\\\"\""] {
+    for key in ["K", "k2", "\" k\"", "\"\\\"k\\\"\"", "\"k, k\""] {
         let made = once(&system, key, &mug("Cup")).await.expect(201);
         assert!(!is_replay(&made), "{key}");
         same(&once(&system, key, &mug("Cup")).await, &made);
     }
-    assert_eq!(products(&system).await.len(), 5);
+    assert_eq!(products(&system).await.len(), 6);
+    let twice = [("idempotency-key", "k"), ("idempotency-key", "k")];
+    let client = &system.client;
+    let answer = client
+        .json(Method::POST, "/nosqldata", &twice, &mug("Cup"))
+        .await;
+    assert_eq!(answer.faults(400), ["Idempotency-Key"]);
     system.stop().await;
 }
 
@@ -163,7 +169,19 @@ async fn a_key_belongs_to_its_route() {
 async fn only_what_was_done_is_kept() {
     let system = System::start().await;
     let long = "k".repeat(256);
-    for malformed in ["", "\"k", "a b", "\"\"", "\"a\"b\"", &long] {
+    // A gateway joins repeated headers by commas.
+    for malformed in [
+        "",
+        "\"k",
+        "k\"",
+        "k\"k",
+        "a b",
+        "\"\"",
+        "\"a\"b\"",
+        "k1,k2",
+        "\"k1\",\"k2\"",
+        &long,
+    ] {
         let answer = once(&system, malformed, &json!({"name": ""})).await;
         assert_eq!(answer.faults(400), ["Idempotency-Key"], "{malformed}");
     }

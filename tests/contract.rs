@@ -5,7 +5,14 @@ use std::{
     fs,
 };
 
-use chassis::config::Variable;
+use chassis::{
+    config::Variable,
+    idempotency::{IDEMPOTENCY_KEY, Key},
+};
+use dto::{Faults, Timestamp};
+use http::HeaderMap;
+use proptest::prelude::*;
+use regex::Regex;
 use serde_json::Value;
 use tests::{FUNCTIONS, routes, services, template};
 
@@ -276,5 +283,82 @@ async fn arrows_run_one_way_and_small_functions_stay_small() {
                 "{function} pulls in {heavy}"
             );
         }
+    }
+}
+
+/// The pattern of a parameter of an operation, as the document has it.
+fn pattern(path: &str, method: &str, parameter: &str) -> Regex {
+    let document = stores::project().join("functions/docs/assets/openapi.json");
+    let document: Value = serde_json::from_str(&fs::read_to_string(document).unwrap()).unwrap();
+    let parameters = document["paths"][path][method]["parameters"].as_array();
+    let found = parameters
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == parameter);
+    let mut schema = &found.unwrap()["schema"];
+    if let Some(reference) = schema["$ref"].as_str() {
+        schema = document.pointer(&reference[1..]).unwrap();
+    }
+    Regex::new(schema["pattern"].as_str().unwrap()).unwrap()
+}
+
+/// Times and dates, and what is nearly one.
+fn near_time() -> impl Strategy<Value = String> {
+    let form = "[0-9]{4}-[01][0-9]-[0-3][0-9]\
+                ([Tt _][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.,][0-9]{0,12})?([Zz]|[+-][0-2][0-9]:?[0-6][0-9])?)?";
+    let sound = "[1-8][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\
+                 (T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,12})?(Z|[+-][01][0-9]:[0-5][0-9]))?";
+    let changed =
+        (sound, any::<prop::sample::Index>(), "[ -~]?").prop_map(|(mut text, at, with)| {
+            let at = at.index(text.len());
+            text.replace_range(at..=at, &with);
+            text
+        });
+    prop_oneof![form, sound, changed]
+}
+
+/// Whether every calendar has what `text`, of the form of a time or a date,
+/// says: no pattern knows how long a month is, or where a leap second may be.
+fn is_in_every_calendar(text: &str) -> bool {
+    let number = |range| {
+        text.get(range)
+            .map_or(0, |digits: &str| digits.parse().unwrap())
+    };
+    (1..9_999).contains(&number(0..4)) && number(8..10) <= 28 && number(17..19) < 60
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn the_document_and_the_reader_agree_what_a_time_is(text in near_time()) {
+        thread_local! {
+            static PATTERNS: Vec<Regex> = ["/mysqldata", "/mysqldata/summary"]
+                .into_iter()
+                .flat_map(|path| ["from", "to"].map(|name| pattern(path, "get", name)))
+                .collect();
+        }
+        let read = Timestamp::parse_time_or_date(&text).is_some();
+        PATTERNS.with(|patterns| {
+            for pattern in patterns {
+                let of_form = pattern.is_match(&text);
+                prop_assert!(of_form || !read, "only the reader takes it");
+                let certain = of_form && is_in_every_calendar(&text);
+                prop_assert!(read || !certain, "only the document allows it");
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_document_and_the_reader_agree_what_a_key_is(
+        key in r#"[!-~]([ -~]{0,8}[!-~])?|"[ !a\\,-]{0,6}"|[a,"\\]{250,260}"#,
+    ) {
+        thread_local! {
+            static PATTERN: Regex = pattern("/nosqldata", "post", "Idempotency-Key");
+        }
+        let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, key.parse().unwrap())]);
+        let read = Key::of(&headers, &mut Faults::new()).is_some();
+        prop_assert_eq!(read, PATTERN.with(|pattern| pattern.is_match(&key)));
     }
 }

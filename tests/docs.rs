@@ -83,6 +83,11 @@ async fn every_form_of_an_asset_arrives_whole_and_is_sent_once() {
             .await
             .expect(200);
         assert_eq!(gzip.body[..2], [0x1f, 0x8b], "{path}");
+        let former = client
+            .get_with(path, &[("accept-encoding", "X-Gzip")])
+            .await;
+        assert_eq!(former.header("content-encoding"), "gzip", "{path}");
+        assert_eq!(former.body, gzip.body, "{path}");
         assert_eq!(gzip.header("content-type"), plain.header("content-type"));
 
         let tags = [&plain, &brotli, &gzip].map(|form| form.header("etag").to_owned());

@@ -171,7 +171,7 @@ async fn a_key_names_one_request() {
     // What shows without a store comes first.
     let wrong = once(&system, "key-1", &order("", &["cup"])).await;
     assert_eq!(wrong.faults(422), ["/customer"]);
-    for malformed in ["", "\"key-1", "key 1", &"k".repeat(256)] {
+    for malformed in ["", "\"key-1", "key 1", "key-1,key-1", &"k".repeat(256)] {
         let refused = once(&system, malformed, &cup).await;
         assert_eq!(refused.faults(400), ["Idempotency-Key"], "{malformed}");
     }

@@ -4,12 +4,17 @@
 use std::time::Duration;
 
 use axum::routing::get;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chassis::{Event, Handler, Router};
 use http::Method;
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use tests::{Client, FUNCTIONS, System, event};
+use sha2::{Digest, Sha256};
+use tests::{
+    Client, FUNCTIONS, Response, System, event, routes,
+    wire::{Fault, Proxy},
+};
 
 const TEXT: [(&str, &str); 1] = [("accept", "text/plain")];
 
@@ -38,6 +43,103 @@ async fn the_greetings_are_exact_to_the_letter() {
         assert_eq!(plain.text(), text);
         assert_eq!(plain.header("vary"), "Accept");
     }
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn every_response_says_how_it_may_be_cached() {
+    let system = System::with_samples().await;
+    let product = "/nosqldata/espresso-cups";
+    let order = "/mysqldata/01a1a14c-afba-72da-b5b1-966a1c0be80c";
+    let (public, private) = ("no-cache", "private, no-cache");
+    for (path, cache_control) in [
+        (product, public),
+        ("/nosqldata", public),
+        ("/nosqldata?category=coffee", public),
+        ("/nosqldata?ids=espresso-cups", public),
+        ("/nosqldata?limit=0", public),
+        ("/nosqldata/none", public),
+        (order, private),
+        ("/mysqldata", private),
+        ("/mysqldata?limit=0", private),
+        ("/mysqldata/none", private),
+        ("/mysqldata/summary", private),
+        ("/health", "no-store"),
+        ("/health/hello", "no-store"),
+        ("/health/mysqldata", "no-store"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = system.client.send(method, path, &[], "").await;
+            assert_eq!(answer.header("cache-control"), cache_control, "{path}");
+        }
+    }
+    for (path, cache_control) in [(product, public), (order, private)] {
+        let known = [("if-none-match", "*")];
+        let same = system.client.get_with(path, &known).await.expect(304);
+        assert_eq!(same.header("cache-control"), cache_control, "{path}");
+    }
+    for path in ["/nosqldata", "/mysqldata"] {
+        let plain = system.client.get_with(path, &TEXT).await.expect(200);
+        let json = system.client.get(path).await.expect(200);
+        let of = |response: &Response| response.header("cache-control").to_owned();
+        assert_eq!(of(&plain), of(&json), "{path}");
+    }
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn every_response_is_of_the_media_type_that_it_names() {
+    let system = System::with_samples().await;
+    for path in routes().await.into_keys() {
+        for path in [path.replace(['{', '}'], ""), format!("{path}?%")] {
+            for method in ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "BREW"] {
+                let method: Method = method.parse().unwrap();
+                let answer = system.client.send(method, &path, &[], "").await;
+                assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+            }
+        }
+    }
+    let handler = troubled();
+    for (path, time) in [("/panics", 10_000), ("/panics", 0), ("/nowhere", 10_000)] {
+        let answer = invoke(&handler, request(path), Duration::from_millis(time)).await;
+        assert_eq!(answer["headers"]["x-content-type-options"], "nosniff");
+    }
+    let mut refused = request("/");
+    refused["rawPath"] = "/x".repeat(100_000).into();
+    let answer = invoke(&handler, refused, Duration::from_secs(10)).await;
+    assert_eq!(answer["statusCode"], 400);
+    assert_eq!(answer["headers"]["x-content-type-options"], "nosniff");
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn every_page_says_what_it_may_load() {
+    let system = System::with_samples().await;
+    let mut pages = 0;
+    for path in routes().await.into_keys() {
+        let path = path.replace("{type}", "not-found");
+        let page = system
+            .client
+            .get_with(&path, &[("accept", "text/html")])
+            .await;
+        if !page.header("content-type").starts_with("text/html") {
+            continue;
+        }
+        pages += 1;
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        // What stands in the page itself is named by its hash.
+        for style in page.text().split("<style>").skip(1) {
+            let style = style.split("</style>").next().unwrap();
+            let hash = STANDARD.encode(Sha256::digest(style));
+            assert!(
+                policy.contains(&format!("'sha256-{hash}'")),
+                "{path}: {hash}"
+            );
+        }
+    }
+    assert_eq!(pages, 6);
     system.stop().await;
 }
 
@@ -71,6 +173,12 @@ async fn a_path_says_which_methods_it_has() {
             .expect(204);
         assert_eq!(sorted(options.header("allow")), sorted(allowed), "{path}");
         assert!(options.body.is_empty());
+        let patches = if allowed.contains("PATCH") {
+            "application/merge-patch+json, application/json"
+        } else {
+            ""
+        };
+        assert_eq!(options.header("accept-patch"), patches, "{path}");
 
         for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
             if allowed.contains(method) {
@@ -155,6 +263,43 @@ async fn health_says_what_is_away() {
     assert_eq!(all["checks"]["nosqldata"][0]["status"], "fail");
     assert_eq!(all["checks"]["mysqldata"][0]["status"], "warn");
     assert_eq!(all["checks"]["hello"][0]["status"], "pass");
+    system.stop().await;
+}
+
+/// Checks this function's health 30 times by a caller that waits for 6 ms,
+/// while the wire is slower than that.
+async fn hurried_health_checks(system: &System, function: &str, wire: &Proxy) {
+    wire.set(Fault::Latency(Duration::from_millis(50))).await;
+    let hurry = [("x-request-deadline", "6")];
+    let path = format!("/health/{function}");
+    for _ in 0..30 {
+        let health = system.client.get_with(&path, &hurry).await;
+        assert!(matches!(health.status.as_u16(), 200 | 503), "{health:?}");
+    }
+    wire.heal().await;
+}
+
+/// Health is public, and its deadline is the caller's choice.
+#[tokio::test]
+async fn hurried_health_checks_keep_no_order_off_live_prices() {
+    let system = System::with_samples().await;
+    let order = json!({"customer": "c", "lines": [{"productId": "espresso-cups", "quantity": 1}]});
+    for (function, wire) in [
+        ("mysqldata", &system.catalogue),
+        ("mysqldata", &system.mysql),
+        ("nosqldata", &system.dynamodb),
+        ("mysqldata", &system.dynamodb),
+    ] {
+        hurried_health_checks(&system, function, wire).await;
+        let placed = system.client.post("/mysqldata", &order).await.expect(201);
+        assert_eq!(placed.json()["pricing"], "live", "{function}");
+    }
+    for path in ["/health/mysqldata", "/health/nosqldata"] {
+        let health = system.client.get(path).await.expect(200).json();
+        for check in health["checks"].as_object().unwrap().values() {
+            assert_eq!(check[0]["breaker"], "closed", "{health}");
+        }
+    }
     system.stop().await;
 }
 

@@ -20,7 +20,7 @@ const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 /// How long a request waits for the probe of a half-open breaker. A dependency
 /// that has recovered responds in less; one that has not must not slow the
 /// request down.
-const PROBE_WAIT: Duration = Duration::from_millis(15);
+pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
 
 /// A timeout that fires this long after it was due shows that the process was
 /// suspended meanwhile, as Lambda does to a function that has responded.
@@ -61,7 +61,7 @@ pub struct Dependency {
     name: &'static str,
     policy: Policy,
     breaker: Breaker,
-    budget: RetryBudget,
+    pub(super) budget: RetryBudget,
     probe: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
 }
 

@@ -12,6 +12,8 @@ mod client;
 mod dependency;
 mod outcome;
 mod policy;
+#[cfg(test)]
+mod tests;
 
 pub use breaker::State;
 #[cfg(feature = "client")]

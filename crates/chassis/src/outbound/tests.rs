@@ -1,19 +1,26 @@
-//! What must hold of the breaker, the budget and the deadline, whatever
-//! happens, with a clock that stands still until it is told to move.
+//! What must hold of the breaker, the budget and the deadline, on a paused
+//! clock.
 
 use std::{
     future::{pending, ready},
     iter::successors,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use proptest::{prelude::*, sample::select};
-use tokio::time::advance;
+use tokio::time::{Instant, advance, sleep, timeout};
 
-use super::*;
+use super::{
+    breaker::{Breaker, Permit},
+    budget::RetryBudget,
+    dependency::PROBE_WAIT,
+    outcome, *,
+};
+use crate::{Deadline, RequestContext};
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?}")]
@@ -27,24 +34,19 @@ impl Classify for Failed {
 
 const TRANSIENT: Failed = Failed(Failure::Transient(None));
 
-fn call(within: Duration) -> Call {
-    Call {
-        deadline: Deadline::within(within),
-        request_id: String::new(),
-        api: None,
-        trace: crate::trace::Trace::new(),
-    }
+fn call(within: Duration) -> RequestContext {
+    RequestContext::at_start(Deadline::within(within))
 }
 
 /// A dependency that a probe finds healthy.
-fn well(policy: Policy) -> Dependency {
+fn healthy(policy: Policy) -> Dependency {
     Dependency::new("it", policy, |_| async { Ok::<_, Failure>(()) })
 }
 
-/// Opens the breaker of a dependency whose policy has `calls` of 1.
+/// Opens the breaker of a dependency whose policy has `min_attempts` of 1.
 async fn open(dependency: &Dependency) {
     let request = call(Duration::from_mins(1));
-    let failed = dependency.call_once(&request, |_| ready(Err::<(), _>(TRANSIENT)));
+    let failed = dependency.call(&request, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
     failed.await.unwrap_err();
     assert_eq!(dependency.state(), State::Open);
 }
@@ -96,8 +98,7 @@ fn is_callers_doing(outcome: Outcome, allowance: Allowance) -> bool {
     }
 }
 
-/// Makes a call, or a health check, whose every attempt ends so; how many
-/// attempts it made.
+/// Makes a call whose every attempt ends so, and counts the attempts.
 async fn end(dependency: &Dependency, outcome: Outcome, allowance: Allowance) -> usize {
     let request = call(match allowance {
         Allowance::Full => Duration::from_mins(1),
@@ -109,7 +110,7 @@ async fn end(dependency: &Dependency, outcome: Outcome, allowance: Allowance) ->
         async move {
             match outcome {
                 Outcome::Succeeded => Ok(()),
-                // Without a hint when to come back it is silence.
+                // Without a `Retry-After`, it does not respond.
                 Outcome::Failed(Failure::Late(None)) | Outcome::Abandoned => pending().await,
                 Outcome::Failed(failure) => Err(Failed(failure)),
             }
@@ -132,15 +133,15 @@ fn paused<T>(test: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_glitch_is_retried_and_an_answer_is_not() {
-    let dependency = well(Policy::default());
+async fn transient_failures_are_retried_and_answers_are_not() {
+    let dependency = healthy(Policy::default());
     let mut attempts = 0;
     let request = call(Duration::from_secs(9));
-    let cured = dependency.call(&request, |_| {
+    let succeeded = dependency.call(&request, |_| {
         attempts += 1;
         ready(if attempts < 2 { Err(TRANSIENT) } else { Ok(7) })
     });
-    assert_eq!(cured.await.unwrap(), 7);
+    assert_eq!(succeeded.await.unwrap(), 7);
     assert_eq!(attempts, 2);
 
     for failure in [
@@ -150,7 +151,7 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
         Failure::Broken,
     ] {
         let mut attempts = 0;
-        let dependency = well(Policy::default());
+        let dependency = healthy(Policy::default());
         let request = call(Duration::from_secs(9));
         let failed = dependency.call(&request, |_| {
             attempts += 1;
@@ -162,13 +163,13 @@ async fn a_glitch_is_retried_and_an_answer_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_honoured_or_the_retry_left() {
-    let dependency = well(Policy::default());
+async fn retry_after_is_respected_or_there_is_no_retry() {
+    let dependency = healthy(Policy::default());
     let wait = Duration::from_secs(3);
     let started = Instant::now();
     let mut attempts = 0;
     let request = call(Duration::from_secs(9));
-    let asked = dependency.call(&request, |_| {
+    let called = dependency.call(&request, |_| {
         attempts += 1;
         ready(if attempts == 1 {
             Err(Failed(Failure::Transient(Some(wait))))
@@ -176,10 +177,10 @@ async fn retry_after_is_honoured_or_the_retry_left() {
             Ok(())
         })
     });
-    asked.await.unwrap();
+    called.await.unwrap();
     assert!(started.elapsed() >= wait);
 
-    let dependency = well(Policy::default());
+    let dependency = healthy(Policy::default());
     let mut attempts = 0;
     let request = call(Duration::from_secs(2));
     let too_late = dependency.call(&request, |_| {
@@ -192,7 +193,7 @@ async fn retry_after_is_honoured_or_the_retry_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_without_time_is_not_made() {
-    let dependency = well(Policy::default());
+    let dependency = healthy(Policy::default());
     let request = call(Duration::ZERO);
     let late = dependency.call(&request, async |_| -> Result<(), Failed> { panic!("made") });
     assert!(matches!(late.await, Err(CallError::Elapsed { .. })));
@@ -201,7 +202,7 @@ async fn a_call_without_time_is_not_made() {
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_lets_one_probe_through_at_a_time() {
     let policy = Policy {
-        calls: 2,
+        min_attempts: 2,
         ..Policy::default()
     };
     let breaker = Breaker::new("it", policy.clone());
@@ -225,12 +226,12 @@ async fn an_open_breaker_lets_one_probe_through_at_a_time() {
     assert_eq!(
         breaker.state(),
         State::Closed,
-        "what was before is forgotten"
+        "earlier attempts are forgotten"
     );
 }
 
 #[test]
-fn what_a_caller_can_bring_about_says_nothing() {
+fn what_a_caller_controls_is_no_evidence() {
     for (outcome, allowance) in every_end() {
         let evidence = outcome.evidence(allowance);
         let nothing = evidence == Evidence::None;
@@ -244,7 +245,7 @@ fn what_a_caller_can_bring_about_says_nothing() {
 
 /// The attack: health is public, and its caller chooses the deadline.
 #[tokio::test(start_paused = true)]
-async fn hurried_health_checks_do_not_open_the_breaker() {
+async fn health_checks_with_a_short_deadline_do_not_open_the_breaker() {
     let slow = |_| async {
         sleep(Duration::from_millis(50)).await;
         Ok::<_, Failure>(())
@@ -258,24 +259,28 @@ async fn hurried_health_checks_do_not_open_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_dependency_opens_the_breaker() {
-    let dependency = well(Policy::default());
-    for _ in 0..Policy::default().calls {
+async fn an_unresponsive_dependency_opens_the_breaker() {
+    let policy = Policy {
+        retries: 0,
+        ..Policy::default()
+    };
+    let dependency = healthy(policy);
+    for _ in 0..Policy::default().min_attempts {
         let request = call(Duration::from_secs(9));
-        let silent = dependency.call_once(&request, |_| pending::<Result<(), Failed>>());
+        let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
         assert!(matches!(silent.await, Err(CallError::Elapsed { .. })));
     }
     assert_eq!(dependency.state(), State::Open);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_spends_no_retry_budget() {
+async fn conflicts_spend_no_retry_budget() {
     let policy = Policy {
         budget_percent: 0,
         ..Policy::default()
     };
     for (failure, attempts) in [(Failure::Conflict, 3), (Failure::Transient(None), 1)] {
-        let dependency = well(policy.clone());
+        let dependency = healthy(policy.clone());
         let made = end(&dependency, Outcome::Failed(failure), Allowance::Full).await;
         assert_eq!((made, dependency.budget.counts().1), (attempts, 0));
     }
@@ -284,7 +289,7 @@ async fn a_conflict_spends_no_retry_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_of_a_suspended_process_shows_nothing() {
     let policy = Policy {
-        calls: 1,
+        min_attempts: 1,
         ..Policy::default()
     };
     for (late, state) in [
@@ -295,19 +300,19 @@ async fn a_probe_of_a_suspended_process_shows_nothing() {
         let dependency = Dependency::new("it", policy.clone(), probe);
         open(&dependency).await;
         advance(policy.open).await;
-        // The request is answered, and its probe goes on.
+        // The request is refused, and its probe continues.
         let refused = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
         assert_eq!(refused, 0);
-        advance(policy.attempt - PATIENCE + late).await;
+        advance(policy.attempt.saturating_sub(PROBE_WAIT) + late).await;
         tokio::task::yield_now().await;
         assert_eq!(dependency.state(), state, "{late:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_has_the_time_of_the_policy_whoever_sets_it_off() {
+async fn a_probe_has_the_time_of_the_policy() {
     let policy = Policy {
-        calls: 1,
+        min_attempts: 1,
         ..Policy::default()
     };
     let takes_a_second = |_| async {
@@ -323,10 +328,10 @@ async fn a_probe_has_the_time_of_the_policy_whoever_sets_it_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_goes_ahead_of_the_request_that_sets_it_off() {
+async fn a_request_waits_briefly_for_the_probe() {
     for (takes_ms, served) in [(5, true), (1_000, false)] {
         let policy = Policy {
-            calls: 1,
+            min_attempts: 1,
             retries: 0,
             ..Policy::default()
         };
@@ -341,7 +346,7 @@ async fn a_probe_goes_ahead_of_the_request_that_sets_it_off() {
             .unwrap_err();
         let request = call();
         let open = dependency.call(&request, async |_| -> Result<(), Failed> {
-            panic!("nothing goes out")
+            panic!("nothing is sent")
         });
         assert!(matches!(open.await, Err(CallError::Open { .. })));
 
@@ -364,9 +369,9 @@ async fn a_probe_goes_ahead_of_the_request_that_sets_it_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_attempt_does_not_speak_for_the_probe() {
+async fn an_attempt_from_before_the_breaker_opened_is_no_evidence() {
     let policy = Policy {
-        calls: 1,
+        min_attempts: 1,
         ..Policy::default()
     };
     let breaker = Breaker::new("it", policy.clone());
@@ -375,42 +380,9 @@ async fn an_old_attempt_does_not_speak_for_the_probe() {
     advance(policy.open).await;
     let probe = breaker.acquire().unwrap();
     succeed(old);
-    assert!(breaker.acquire().is_err(), "the probe is still under way");
+    assert!(breaker.acquire().is_err(), "the probe is still running");
     fail(probe);
     assert_eq!(breaker.state(), State::Open);
-}
-
-#[test]
-fn a_policy_is_read_from_one_line() {
-    let policy: Policy = "attempt=250ms retries=0 budget=5% rate=80% open=7s calls=3"
-        .parse()
-        .unwrap();
-    assert_eq!(policy.attempt, Duration::from_millis(250));
-    assert_eq!(
-        (
-            policy.retries,
-            policy.budget_percent,
-            policy.rate_percent,
-            policy.calls
-        ),
-        (0, 5, 80, 3)
-    );
-    assert_eq!(policy.open, Duration::from_secs(7));
-    assert_eq!(policy.connect, Policy::default().connect);
-    for bad in [
-        "attempt",
-        "attempt=2",
-        "attempt=0s",
-        "retries=3",
-        "retries=-1",
-        "budget=20",
-        "rate=0%",
-        "calls=0",
-        "x=1",
-        "open=+1s",
-    ] {
-        assert!(bad.parse::<Policy>().is_err(), "{bad}");
-    }
 }
 
 fn failures() -> impl Strategy<Value = Failure> {
@@ -425,7 +397,7 @@ proptest! {
     #[test]
     fn the_budget_holds_over_any_ten_seconds(steps in prop::collection::vec((0..3_000_u64, any::<bool>()), 1..200)) {
         paused(async {
-            let budget = Budget::new(20);
+            let budget = RetryBudget::new(20);
             let (mut requests, mut retries) = (Vec::new(), Vec::new());
             for (ms, retry) in steps {
                 advance(Duration::from_millis(ms)).await;
@@ -479,13 +451,13 @@ proptest! {
         attempts in prop::collection::vec((0..4_000_u64, prop::option::of(failures())), 3),
     ) {
         paused(async {
-            let dependency = well(Policy { budget_percent: 100, ..Policy::default() });
+            let dependency = healthy(Policy { budget_percent: 100, ..Policy::default() });
             let started = Instant::now();
             let within = Duration::from_millis(within);
             let mut made = 0_usize;
             let request = call(within);
-            let _ = dependency.call(&request, |deadline| {
-                assert!(deadline.remaining() <= Policy::default().attempt);
+            let _ = dependency.call(&request, |ctx| {
+                assert!(ctx.deadline.remaining() <= Policy::default().attempt);
                 let (ms, outcome) = attempts.get(made).copied().unwrap();
                 made += 1;
                 async move {
@@ -510,7 +482,7 @@ proptest! {
     ) {
         paused(async {
             // Without pauses of random length, so that both take the same time.
-            let policy = Policy { calls: 3, pause: Duration::ZERO, ..Policy::default() };
+            let policy = Policy { min_attempts: 3, max_pause: Duration::ZERO, ..Policy::default() };
             let probes = Arc::new(Mutex::new(None));
             let dependency = || {
                 let probes = probes.clone();
@@ -574,7 +546,7 @@ proptest! {
         ),
     ) {
         paused(async {
-            let policy = Policy { calls: 1, ..Policy::default() };
+            let policy = Policy { min_attempts: 1, ..Policy::default() };
             let latency = Arc::new(AtomicUsize::new(0));
             // As a service that is passed the deadline: it responds a little
             // before it, in time or not.
@@ -588,9 +560,9 @@ proptest! {
                 }
             };
             let probed = latency.clone();
-            let dependency = Dependency::new("it", policy.clone(), move |deadline| {
+            let dependency = Dependency::new("it", policy.clone(), move |ctx| {
                 let latency = u64::try_from(probed.load(Relaxed)).unwrap();
-                respond(deadline, Duration::from_millis(latency), None)
+                respond(ctx.deadline, Duration::from_millis(latency), None)
             });
             if outage {
                 open(&dependency).await;
@@ -607,7 +579,7 @@ proptest! {
                     if checks_health {
                         dependency.is_healthy(&request).await;
                     } else {
-                        let respond = |deadline| respond(deadline, takes, failure);
+                        let respond = |ctx: RequestContext| respond(ctx.deadline, takes, failure);
                         let _ = dependency.call(&request, respond).await;
                     }
                 };

@@ -10,6 +10,10 @@
 //! A function's `main.rs` calls [`runtime::start`] with how to read its
 //! configuration and how to build its [`http::Router`].
 
+// The derives name this crate.
+#[cfg(test)]
+extern crate self as chassis;
+
 pub mod http;
 pub mod outbound;
 pub mod runtime;

@@ -1,5 +1,7 @@
 //! Integers within bounds.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{FieldErrors, FromJson, Pointer, ToJson, Value};
@@ -36,6 +38,18 @@ impl<const MIN: i64, const MAX: i64> TryFrom<i64> for Int<MIN, MAX> {
 
     fn try_from(value: i64) -> Result<Self, String> {
         Self::new(value).ok_or_else(Self::rule)
+    }
+}
+
+/// In decimal digits, such as a query parameter has.
+impl<const MIN: i64, const MAX: i64> FromStr for Int<MIN, MAX> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let digits = digits.bytes().all(|b| b.is_ascii_digit());
+        let value = text.parse().ok().filter(|_| digits);
+        value.and_then(Self::new).ok_or_else(Self::rule)
     }
 }
 

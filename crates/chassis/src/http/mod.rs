@@ -41,6 +41,8 @@ mod request;
 mod response;
 mod router;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use accept::{Accept, content_coding};
 pub use body::{Json, MAX_BODY_BYTES, MergePatch, Patch};

@@ -63,6 +63,7 @@ mod described {
                 path: path.to_owned(),
                 components: std::mem::take(&mut self.components),
                 problem_responses: std::mem::take(&mut self.responses),
+                any_query: false,
             };
             if !doc.description.is_empty() {
                 operation.object["description"] = doc.description.into();
@@ -90,9 +91,15 @@ mod described {
         path: String,
         components: Components,
         problem_responses: serde_json::Map<String, Json>,
+        any_query: bool,
     }
 
     impl Operation {
+        /// Accepts unknown query parameters: they are not a problem.
+        pub fn accept_any_query(&mut self) {
+            self.any_query = true;
+        }
+
         /// The schema of `T` in a request.
         pub fn request_schema<T: Schema>(&mut self) -> Json {
             self.components.schema::<T>(Direction::Request)
@@ -248,6 +255,9 @@ mod described {
     impl<P: Part> DescribeInput for Request<P> {
         fn describe(operation: &mut Operation) {
             P::describe(operation);
+            if !operation.any_query {
+                operation.problem(ProblemType::InvalidRequest);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Lists, page by page.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
-use json::FieldErrors;
+use json::{FieldErrors, Int};
 use serde::{Serialize, de::DeserializeOwned};
 
 #[cfg(feature = "openapi")]
@@ -20,7 +20,7 @@ pub struct Limit(u32);
 
 impl Limit {
     /// The highest limit.
-    pub const MAX: u32 = 100;
+    pub const MAX: i64 = 100;
 
     /// The number of items.
     #[must_use]
@@ -39,14 +39,10 @@ impl FromStr for Limit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let limit = text
-            .parse()
-            .ok()
-            .filter(|limit| digits && (1..=Self::MAX).contains(limit));
-        limit
+        let limit: Int<1, { Self::MAX }> = text.parse()?;
+        u32::try_from(limit.get())
             .map(Self)
-            .ok_or_else(|| format!("must be an integer between 1 and {}", Self::MAX))
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -168,12 +164,6 @@ impl<T: json::Schema> json::Schema for Page<T> {
                 "required": ["message", "items", "nextCursor"],
             })
         })
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -138,6 +138,11 @@ impl Part for AnyQuery {
         request.query.clear();
         Some(Self)
     }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        operation.accept_any_query();
+    }
 }
 
 /// Implements [`Part`] for a tuple of parts, which are read in order.
@@ -153,7 +158,6 @@ macro_rules! tuple_part {
             #[cfg(feature = "openapi")]
             fn describe(operation: &mut Operation) {
                 $($part::describe(operation);)*
-                operation.problem(dto::problem::ProblemType::InvalidRequest);
             }
         }
     };

@@ -13,11 +13,11 @@ use std::{
     time::Duration,
 };
 
-use chassis::{Deadline, RequestContext, outbound::Failure};
+use chassis::{Deadline, RequestContext, outbound::{Classify, Failure}};
 use mysql_async::{Conn, DriverError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{AttemptError, Database, Session, TransactionError};
+use crate::{AttemptError, Config, Session, TransactionError};
 
 /// The most connections that are kept. The second is for a request that arrives
 /// while the first is still being abandoned.
@@ -43,8 +43,7 @@ const MAX_AGE: Duration = Duration::from_mins(30);
 /// The connections of a process. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Connections {
-    database: Database,
-    connect_timeout: Duration,
+    config: Config,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
 
@@ -63,7 +62,7 @@ pub(crate) struct Connection {
 }
 
 impl Connections {
-    pub(crate) fn new(database: Database, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         // READ COMMITTED: no operation reads the same row twice, and fewer gaps
         // between rows are locked.
         let setup = format!(
@@ -71,7 +70,7 @@ impl Connections {
              innodb_lock_wait_timeout = {INNODB_LOCK_WAIT_TIMEOUT_S}; \
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
         );
-        let database = database.with(|opts| {
+        let config = config.with(|opts| {
             opts.init(vec![setup])
                 // The driver queries these two unless they are set.
                 .max_allowed_packet(Some(16 * 1024 * 1024))
@@ -81,8 +80,7 @@ impl Connections {
                 .prefer_socket(false)
         });
         Self {
-            database,
-            connect_timeout,
+            config,
             kept: Arc::default(),
         }
     }
@@ -109,8 +107,6 @@ impl Connections {
         ctx: &RequestContext,
         operation: &impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
     ) -> Result<T, TransactionError<E>> {
-        use chassis::outbound::Classify;
-
         let mut session = Session::new(connection, ctx.clone());
         let result = operation(&mut session).await;
         let usable = match &result {
@@ -134,8 +130,8 @@ impl Connections {
     }
 
     async fn open(&self, deadline: Deadline) -> Result<Connection, AttemptError> {
-        let deadline = deadline.at_most(self.connect_timeout);
-        let opts = self.database.opts()?;
+        let deadline = deadline.at_most(self.config.policy.connect);
+        let opts = self.config.opts()?;
         let conn = timeout_at(deadline.instant(), Conn::new(opts)).await??;
         Ok(Connection {
             conn: Some(conn),

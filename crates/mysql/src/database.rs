@@ -1,224 +1,125 @@
-//! A database: where it is, whom to trust, and how to sign in.
+//! The database: every operation goes through one dependency.
 
-use std::{str::FromStr, time::SystemTime};
+use std::{convert::Infallible, time::Duration};
 
-use aws_credential_types::Credentials;
-use chassis::runtime::{Environment, environment::Role};
-use mysql_async::{Opts, OptsBuilder, SslOpts};
+use chassis::{
+    Deadline, RequestContext, error_chain,
+    http::health::Check,
+    outbound::{CallError, Dependency},
+};
+use dto::health::HealthStatus;
 
 use crate::{
-    roots,
-    token::{self, TokenError},
+    AttemptError, Config, Error, Session, TransactionError, connections::Connections, session::NAME,
 };
 
-/// A database and how to sign in to it. It holds secrets, so it has no `Debug`.
+/// How long a start waits for the first connection.
+const START_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long a health check may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A database, as one service uses it. Clones share the connections, the circuit
+/// breaker and the retry budget.
 #[derive(Clone)]
 pub struct Database {
-    opts: Opts,
-    role: Option<DatabaseRole>,
-}
-
-/// The role that signs in.
-#[derive(Clone)]
-struct DatabaseRole {
-    region: String,
-    credentials: Credentials,
-}
-
-/// Whom to trust.
-enum Tls {
-    /// The certificate authorities of RDS in the function's region.
-    Rds,
-    /// These certificate authorities, as PEM.
-    Pem(Vec<u8>),
+    dependency: Dependency,
+    connections: Connections,
 }
 
 impl Database {
-    /// Reads `MYSQL_URL`, `MYSQL_TLS` and `MYSQL_SIGN_IN`; `None` if
-    /// `environment` has recorded an error.
-    pub fn read(environment: &mut Environment) -> Option<Self> {
-        let database = Self::read_with_password(environment);
-        let sign_in = environment.optional(
-            "MYSQL_SIGN_IN",
-            "iam to sign in with the function's role, which takes TLS, or empty for the password \
-             in the URL",
-            |sign_in| match sign_in {
-                "iam" => Ok(()),
-                _ => Err("it is neither"),
-            },
-        );
-        let Some(()) = sign_in? else {
-            return database;
-        };
-        let role = Role::read(environment);
-        let database = database?;
-        if database.opts.ssl_opts().is_none() {
-            environment.reject(
-                "MYSQL_TLS is not set: signing in with the function's role sends a token in clear \
-                 text, which takes TLS",
-            );
-            return None;
+    /// Opens a connection while the service starts.
+    ///
+    /// A service starts even if the database is unavailable: the first operation
+    /// then opens the connection.
+    pub async fn open(config: Config) -> Self {
+        let policy = config.policy.clone();
+        let connections = Connections::new(config);
+        if let Err(error) = connections.warm(Deadline::within(START_TIMEOUT)).await {
+            let cause = error_chain(&error);
+            tracing::warn!(cause, "started without a connection to the database");
         }
-        Some(database.with_role(role?))
-    }
-
-    /// Reads `MYSQL_URL` and `MYSQL_TLS` only: the database with the user and the
-    /// password of the URL.
-    pub fn read_with_password(environment: &mut Environment) -> Option<Self> {
-        let database = environment.required(
-            "MYSQL_URL",
-            "the URL of the database: mysql://user:password@host:port/database",
-            str::parse::<Self>,
-        );
-        let tls = environment.optional(
-            "MYSQL_TLS",
-            "rds for TLS with the certificate authorities of RDS in the function's region, the \
-             path of a PEM file for TLS with those in it, or empty for what the URL says",
-            |tls| match tls {
-                "rds" => Ok(Tls::Rds),
-                path => roots::read(path).map(Tls::Pem),
-            },
-        );
-        let roots = match tls? {
-            None => return database,
-            Some(Tls::Pem(roots)) => roots,
-            Some(Tls::Rds) => match roots::of_region(&environment.region()?) {
-                Ok(roots) => roots,
-                Err(error) => {
-                    environment.reject(format!("MYSQL_TLS is rds, but {error}"));
-                    return None;
+        let probed = connections.clone();
+        let probe = move |ctx: RequestContext| {
+            let connections = probed.clone();
+            async move {
+                let ping = async |session: &mut Session| Ok(session.ping().await?);
+                let pinged = connections.run::<_, Infallible>(&ctx, &ping).await;
+                if let Err(error) = &pinged {
+                    tracing::warn!(cause = error_chain(error), "the database is unhealthy");
                 }
-            },
+                pinged
+            }
         };
-        Some(database?.trusting(roots))
-    }
-
-    /// The same database over TLS: one of the certificate authorities `roots`,
-    /// as PEM, must have issued the certificate of its host.
-    #[must_use]
-    pub fn trusting(self, roots: Vec<u8>) -> Self {
-        let tls = SslOpts::default()
-            .with_disable_built_in_roots(true)
-            .with_root_certs(vec![roots.into()]);
-        self.with(|opts| opts.ssl_opts(tls))
-    }
-
-    /// The same database, signing in with tokens of `role`.
-    fn with_role(self, role: Role) -> Self {
-        let credentials = Credentials::new(
-            role.access_key_id,
-            role.secret_access_key,
-            role.session_token,
-            None,
-            "environment",
-        );
-        let role = DatabaseRole {
-            region: role.region,
-            credentials,
-        };
-        let database = self.with(|opts| opts.enable_cleartext_plugin(true));
         Self {
-            role: Some(role),
-            ..database
+            dependency: Dependency::new(NAME, policy, probe),
+            connections,
         }
     }
 
-    /// The same database with other settings of its connections.
+    /// Its health check. Without its store a service cannot work.
     #[must_use]
-    pub fn with(self, change: impl FnOnce(OptsBuilder) -> OptsBuilder) -> Self {
-        Self {
-            opts: change(OptsBuilder::from_opts(self.opts)).into(),
-            role: self.role,
-        }
+    pub fn check(&self) -> Check {
+        Check::of(self.dependency.clone(), HealthStatus::Fail, CHECK_TIMEOUT)
     }
 
-    /// The settings of a connection that is opened now. A token is valid for
-    /// 15 minutes, so each connection gets a new one; no call is made for it.
+    /// Checks that the database responds.
     ///
     /// # Errors
     ///
-    /// If the token cannot be signed.
-    pub fn opts(&self) -> Result<Opts, TokenError> {
-        let Some(role) = &self.role else {
-            return Ok(self.opts.clone());
-        };
-        let token = token::sign(
-            self.opts.ip_or_hostname(),
-            self.opts.tcp_port(),
-            self.opts.user().unwrap_or_default(),
-            &role.region,
-            &role.credentials,
-            SystemTime::now(),
-        )?;
-        let opts = OptsBuilder::from_opts(self.opts.clone());
-        Ok(opts.pass(Some(token)).into())
-    }
-}
-
-/// Parses a `mysql://` URL that names a database.
-impl FromStr for Database {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, String> {
-        let opts = Opts::from_url(url).map_err(|error| error.to_string())?;
-        match opts.db_name() {
-            Some(_) => Ok(Self { opts, role: None }),
-            None => Err("it names no database".to_owned()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const URL: (&str, &str) = ("MYSQL_URL", "mysql://kea:secret@127.0.0.1:3306/orders");
-
-    fn errors_of(variables: &[(&str, &str)]) -> Vec<String> {
-        let mut environment = Environment::of(variables.iter().copied());
-        let database = Database::read(&mut environment);
-        assert_eq!(database.is_none(), !environment.errors().is_empty());
-        environment.errors().to_vec()
+    /// If it does not.
+    pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
+        self.run(ctx, async |session| session.ping().await).await
     }
 
-    #[test]
-    fn a_url_names_its_database() {
-        assert!(URL.1.parse::<Database>().is_ok());
-        for bad in [
-            "",
-            "orders",
-            "http://127.0.0.1/orders",
-            "mysql://kea:secret@127.0.0.1:3306",
-            "mysql://kea:secret@127.0.0.1:port/orders",
-        ] {
-            let error = bad.parse::<Database>().err().unwrap();
-            assert!(!error.contains("secret"), "{error}");
-        }
+    /// Runs an operation that needs no transaction.
+    ///
+    /// # Errors
+    ///
+    /// If no attempt succeeded.
+    pub async fn run<T>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl AsyncFn(&mut Session) -> Result<T, AttemptError>,
+    ) -> Result<T, Error> {
+        let attempt = async |session: &mut Session| Ok(operation(session).await?);
+        self.attempt(ctx, attempt).await
     }
 
-    #[test]
-    fn a_role_signs_in_over_tls_only() {
-        let role = [
-            ("AWS_REGION", "eu-north-1"),
-            ("AWS_ACCESS_KEY_ID", "id"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("MYSQL_SIGN_IN", "iam"),
-            URL,
-        ];
-        assert!(errors_of(&role)[0].starts_with("MYSQL_TLS is not set"));
-        let over_tls = [&role[..], &[("MYSQL_TLS", "rds")]].concat();
-        assert!(errors_of(&over_tls).is_empty());
-        let database = Database::read(&mut Environment::of(over_tls)).unwrap();
-        let token = database.opts().unwrap().pass().map(str::to_owned);
-        assert!(token.unwrap().contains("X-Amz-Signature="));
+    /// Runs an operation in a transaction, which is over before this returns.
+    ///
+    /// # Errors
+    ///
+    /// What the operation aborts with, or [`Error`] if no attempt succeeded.
+    pub async fn transaction<T, E: From<Error>>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
+    ) -> Result<T, E> {
+        let attempt = async |session: &mut Session| session.transaction(&operation).await;
+        self.attempt(ctx, attempt).await
     }
 
-    #[test]
-    fn the_authorities_of_rds_depend_on_the_region() {
-        assert!(errors_of(&[URL]).is_empty());
-        let tls = [URL, ("MYSQL_TLS", "rds")];
-        assert_eq!(errors_of(&tls), ["AWS_REGION is not set: Lambda sets it"]);
-        let unknown = [&tls[..], &[("AWS_REGION", "mars-north-1")]].concat();
-        assert!(errors_of(&unknown)[0].contains("mars-north-1"));
+    /// Makes attempts at an operation, as the policy allows.
+    pub(crate) async fn attempt<T, E: From<Error>>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
+    ) -> Result<T, E> {
+        let (connections, operation) = (&self.connections, &operation);
+        let attempt = move |ctx| async move { connections.run(&ctx, operation).await };
+        let result = self.dependency.call(ctx, attempt).await;
+        result.map_err(|error| match error {
+            CallError::Failed { name, error } => match error {
+                TransactionError::Abort(error) => error,
+                TransactionError::Attempt(error) => {
+                    Error::from(CallError::Failed { name, error }).into()
+                }
+            },
+            CallError::Open { name, retry_after } => {
+                Error::Unavailable(CallError::Open { name, retry_after }).into()
+            }
+            CallError::Elapsed { name } => Error::Unavailable(CallError::Elapsed { name }).into(),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The errors of one attempt and of an operation.
 
 use chassis::{
-    http::Problem,
+    http::{KeyConflict, Problem},
     outbound::{CallError, Classify, Failure},
 };
 use mysql_async::DriverError;
@@ -41,6 +41,9 @@ pub enum TransactionError<E> {
 /// Why an operation has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// 409 or 422: the idempotency key is in use, or was used with another body.
+    #[error(transparent)]
+    Key(#[from] KeyConflict),
     /// 500: the database or a row is not what this code expects.
     #[error("the database responded unexpectedly")]
     Unexpected(#[source] AttemptError),
@@ -155,6 +158,7 @@ impl From<CallError<AttemptError>> for Error {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
+            Error::Key(conflict) => conflict.into(),
             Error::Unexpected(_) => Self::internal(error),
             Error::Unavailable(CallError::Failed {
                 error: AttemptError::Database(source),

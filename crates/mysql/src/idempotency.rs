@@ -24,7 +24,7 @@ use chassis::{
 };
 use dto::Timestamp;
 
-use crate::{AttemptError, Client, Error, Session, TransactionError, insert, to_datetime};
+use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
 
 /// The caller that a key belongs to: callers are not distinguished.
 const CALLER: &[u8] = b"";
@@ -33,33 +33,40 @@ const CALLER: &[u8] = b"";
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
 
-/// A write that is executed once: the request, its key and its response.
-#[derive(Debug, Clone, Copy)]
-pub struct IdempotentWrite<'w> {
-    /// The route that the key belongs to, such as `POST /orders`.
-    pub route: &'static str,
-    /// The key, if the client sent one.
-    pub request: Option<&'w IdempotentRequest>,
-    /// The response to the request. Every response must be unique, as one with a
-    /// generated id is.
-    pub response: &'w StoredResponse,
+/// The idempotency keys of one operation.
+#[derive(Clone)]
+pub struct KeyTable {
+    database: Database,
+    operation: &'static str,
 }
 
-impl Client {
+impl KeyTable {
+    /// The keys in the table `idempotency_keys`. The same key may be used for
+    /// another operation, such as `POST /things`, independently.
+    #[must_use]
+    pub fn new(database: &Database, operation: &'static str) -> Self {
+        Self {
+            database: database.clone(),
+            operation,
+        }
+    }
+
     /// Looks up the stored response to a request.
     ///
     /// # Errors
     ///
-    /// [`KeyConflict::Reused`] if the key was used with another body, and
-    /// [`Error`] if no attempt succeeded.
-    pub async fn stored_response<E: From<Error> + From<KeyConflict>>(
+    /// [`Error::Key`] if the key was used with another body.
+    pub async fn stored_response(
         &self,
         ctx: &RequestContext,
-        route: &'static str,
         request: &IdempotentRequest,
-    ) -> Result<Option<StoredResponse>, E> {
+    ) -> Result<Option<StoredResponse>, Error> {
+        let operation = self.operation;
         let found = self
-            .run(ctx, async |session| find(session, route, request).await)
+            .database
+            .run(ctx, async |session| {
+                find(session, operation, request).await
+            })
             .await?;
         match found {
             Some((fingerprint, _)) if fingerprint != request.fingerprint => {
@@ -69,47 +76,43 @@ impl Client {
         }
     }
 
-    /// Executes a write in a transaction, once per key: stores the response under
-    /// the key, or returns the one that is stored there.
+    /// Executes `write` in a transaction. If the request has a key, it is executed
+    /// once: `response` is stored under the key in the same transaction, or the
+    /// response that is stored there is returned.
     ///
     /// While another request with the key is running, this waits for its end.
+    /// Every response must be unique, as one with a generated id is.
     ///
     /// # Errors
     ///
-    /// [`KeyConflict`] if the key was used with another body or its first request
-    /// is still running, what the write aborts with, and [`Error`] if no attempt
-    /// succeeded.
-    pub async fn execute_once<E: From<Error> + From<KeyConflict>>(
+    /// [`Error::Key`] if the key was used with another body or its first request
+    /// is still running, and what `write` aborts with.
+    pub async fn execute<E: From<Error>>(
         &self,
         ctx: &RequestContext,
-        once: IdempotentWrite<'_>,
+        request: Option<&IdempotentRequest>,
+        response: &StoredResponse,
         write: impl AsyncFn(&mut Session) -> Result<(), TransactionError<E>>,
     ) -> Result<Outcome, E> {
-        let IdempotentWrite {
-            route,
-            request,
-            response,
-        } = once;
-        self.attempt(ctx, async |session: &mut Session| {
-            let outcome = session
-                .transaction(async |session: &mut Session| {
-                    // The key comes first: who waits for it holds no other lock.
-                    if let Some(request) = request
-                        && let Some(outcome) =
-                            write_key(session, route, request, response).await?
-                    {
-                        return Ok(outcome);
-                    }
-                    write(session).await?;
-                    Ok(Outcome::Executed)
-                })
-                .await?;
+        let operation = self.operation;
+        let transaction = async |session: &mut Session| {
+            // The key comes first: who waits for it holds no other lock.
+            if let Some(request) = request
+                && let Some(outcome) = write_key(session, operation, request, response).await?
+            {
+                return Ok(outcome);
+            }
+            write(session).await?;
+            Ok(Outcome::Executed)
+        };
+        let attempt = async |session: &mut Session| {
+            let outcome = session.transaction(&transaction).await?;
             if request.is_some() && outcome == Outcome::Executed {
                 purge(session).await;
             }
             Ok(outcome)
-        })
-        .await
+        };
+        self.database.attempt(ctx, attempt).await
     }
 }
 
@@ -117,13 +120,13 @@ impl Client {
 ///
 /// Returns the outcome of the request if the key was written before: by another
 /// request, or by an earlier attempt of this one.
-async fn write_key<E: From<KeyConflict>>(
+async fn write_key<E: From<Error>>(
     session: &mut Session,
-    route: &'static str,
+    operation: &'static str,
     request: &IdempotentRequest,
     response: &StoredResponse,
 ) -> Result<Option<Outcome>, TransactionError<E>> {
-    let abort = |conflict: KeyConflict| TransactionError::Abort(conflict.into());
+    let abort = |conflict: KeyConflict| TransactionError::Abort(Error::Key(conflict).into());
     let now = Timestamp::now();
     let answer = serde_json::to_vec(response).map_err(|error| error.to_string());
     let (sql, values) = insert(
@@ -139,7 +142,7 @@ async fn write_key<E: From<KeyConflict>>(
         ],
         [[
             CALLER.into(),
-            route.into(),
+            operation.into(),
             request.key.as_str().into(),
             request.fingerprint.0.as_slice().into(),
             answer.map_err(AttemptError::from)?.into(),
@@ -163,7 +166,7 @@ async fn write_key<E: From<KeyConflict>>(
         Err(error) if error.is_lock_timeout() => return Err(abort(KeyConflict::Running)),
         Err(error) => return Err(error.into()),
     }
-    let found = find(session, route, request).await?;
+    let found = find(session, operation, request).await?;
     let (fingerprint, stored) = found.ok_or_else(|| {
         AttemptError::from("an idempotency key is neither new nor stored".to_owned())
     })?;
@@ -175,13 +178,13 @@ async fn write_key<E: From<KeyConflict>>(
 /// fingerprint.
 async fn find(
     session: &mut Session,
-    route: &'static str,
+    operation: &'static str,
     request: &IdempotentRequest,
 ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
     let sql = "SELECT fingerprint, answer FROM idempotency_keys \
                WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?";
     let now = to_datetime(Timestamp::now());
-    let key = (CALLER, route, request.key.as_str(), now);
+    let key = (CALLER, operation, request.key.as_str(), now);
     let row = session.row::<(Vec<u8>, Vec<u8>)>(sql, key).await?;
     let Some((fingerprint, answer)) = row else {
         return Ok(None);

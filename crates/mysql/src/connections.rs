@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::{Deadline, RequestContext, outbound::{Classify, Failure}};
+use chassis::{Deadline, RequestContext};
 use mysql_async::{Conn, DriverError};
 use tokio::time::{Instant, timeout_at};
 
@@ -86,38 +86,34 @@ impl Connections {
     }
 
     /// Runs `operation` in a session on a connection.
-    pub(crate) async fn run<T, E>(
+    pub(crate) async fn run<T, E, F>(
         &self,
         ctx: &RequestContext,
-        operation: &impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
-    ) -> Result<T, TransactionError<E>> {
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
         while let Some(kept) = self.take() {
-            match self.run_on(kept, ctx, operation).await {
+            match self.run_on(kept, ctx, &operation).await {
                 Err(error) if error.is_lost() => {}
                 result => return result,
             }
         }
         let opened = self.open(ctx.deadline).await?;
-        self.run_on(opened, ctx, operation).await
+        self.run_on(opened, ctx, &operation).await
     }
 
-    async fn run_on<T, E>(
+    async fn run_on<F: Future>(
         &self,
         connection: Connection,
         ctx: &RequestContext,
-        operation: &impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
-    ) -> Result<T, TransactionError<E>> {
-        let mut session = Session::new(connection, ctx.clone());
-        let result = operation(&mut session).await;
-        let usable = match &result {
-            Ok(_) => true,
-            Err(error) => matches!(
-                error.failure(),
-                Failure::Answered | Failure::Conflict | Failure::Rejected
-            ),
-        };
-        if usable {
-            self.keep(session.into_connection());
+        operation: impl Fn(Session) -> F,
+    ) -> F::Output {
+        let session = Session::new(connection, ctx.clone());
+        let result = operation(session.clone()).await;
+        if let Some(connection) = session.take() {
+            self.keep(connection);
         }
         result
     }

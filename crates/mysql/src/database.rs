@@ -43,8 +43,8 @@ impl Database {
         let probe = move |ctx: RequestContext| {
             let connections = probed.clone();
             async move {
-                let ping = async |session: &mut Session| Ok(session.ping().await?);
-                let pinged = connections.run::<_, Infallible>(&ctx, &ping).await;
+                let ping = async |session: Session| Ok(session.ping().await?);
+                let pinged = connections.run::<_, Infallible, _>(&ctx, ping).await;
                 if let Err(error) = &pinged {
                     tracing::warn!(cause = error_chain(error), "the database is unhealthy");
                 }
@@ -77,12 +77,16 @@ impl Database {
     /// # Errors
     ///
     /// If no attempt succeeded.
-    pub async fn run<T>(
+    pub async fn run<T, F>(
         &self,
         ctx: &RequestContext,
-        operation: impl AsyncFn(&mut Session) -> Result<T, AttemptError>,
-    ) -> Result<T, Error> {
-        let attempt = async |session: &mut Session| Ok(operation(session).await?);
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, AttemptError>>,
+    {
+        let operation = &operation;
+        let attempt = |session| async move { Ok(operation(session).await?) };
         self.attempt(ctx, attempt).await
     }
 
@@ -91,23 +95,32 @@ impl Database {
     /// # Errors
     ///
     /// What the operation aborts with, or [`Error`] if no attempt succeeded.
-    pub async fn transaction<T, E: From<Error>>(
+    pub async fn transaction<T, E, F>(
         &self,
         ctx: &RequestContext,
-        operation: impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
-    ) -> Result<T, E> {
-        let attempt = async |session: &mut Session| session.transaction(&operation).await;
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
+        let operation = &operation;
+        let attempt = |session: Session| async move { session.transaction(operation).await };
         self.attempt(ctx, attempt).await
     }
 
     /// Makes attempts at an operation, as the policy allows.
-    pub(crate) async fn attempt<T, E: From<Error>>(
+    pub(crate) async fn attempt<T, E, F>(
         &self,
         ctx: &RequestContext,
-        operation: impl AsyncFn(&mut Session) -> Result<T, TransactionError<E>>,
-    ) -> Result<T, E> {
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
         let (connections, operation) = (&self.connections, &operation);
-        let attempt = move |ctx| async move { connections.run(&ctx, operation).await };
+        let attempt = |ctx| async move { connections.run(&ctx, operation).await };
         let result = self.dependency.call(ctx, attempt).await;
         result.map_err(|error| match error {
             CallError::Failed { name, error } => match error {

@@ -18,9 +18,7 @@
 
 use chassis::{
     RequestContext,
-    http::{
-        Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse,
-    },
+    http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
 };
 use dto::Timestamp;
 
@@ -65,7 +63,7 @@ impl KeyTable {
         let found = self
             .database
             .run(ctx, async |session| {
-                find(session, operation, request).await
+                find(&session, operation, request).await
             })
             .await?;
         match found {
@@ -87,28 +85,34 @@ impl KeyTable {
     ///
     /// [`Error::Key`] if the key was used with another body or its first request
     /// is still running, and what `write` aborts with.
-    pub async fn execute<E: From<Error>>(
+    pub async fn execute<E, F>(
         &self,
         ctx: &RequestContext,
         request: Option<&IdempotentRequest>,
         response: &StoredResponse,
-        write: impl AsyncFn(&mut Session) -> Result<(), TransactionError<E>>,
-    ) -> Result<Outcome, E> {
+        write: impl Fn(Session) -> F,
+    ) -> Result<Outcome, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<(), TransactionError<E>>>,
+    {
         let operation = self.operation;
-        let transaction = async |session: &mut Session| {
+        let write = &write;
+        let transaction = |session: Session| async move {
             // The key comes first: who waits for it holds no other lock.
             if let Some(request) = request
-                && let Some(outcome) = write_key(session, operation, request, response).await?
+                && let Some(outcome) = write_key(&session, operation, request, response).await?
             {
                 return Ok(outcome);
             }
             write(session).await?;
             Ok(Outcome::Executed)
         };
-        let attempt = async |session: &mut Session| {
-            let outcome = session.transaction(&transaction).await?;
+        let transaction = &transaction;
+        let attempt = |session: Session| async move {
+            let outcome = session.transaction(transaction).await?;
             if request.is_some() && outcome == Outcome::Executed {
-                purge(session).await;
+                purge(&session).await;
             }
             Ok(outcome)
         };
@@ -121,7 +125,7 @@ impl KeyTable {
 /// Returns the outcome of the request if the key was written before: by another
 /// request, or by an earlier attempt of this one.
 async fn write_key<E: From<Error>>(
-    session: &mut Session,
+    session: &Session,
     operation: &'static str,
     request: &IdempotentRequest,
     response: &StoredResponse,
@@ -177,7 +181,7 @@ async fn write_key<E: From<Error>>(
 /// The stored response to a request with the key, and that request's
 /// fingerprint.
 async fn find(
-    session: &mut Session,
+    session: &Session,
     operation: &'static str,
     request: &IdempotentRequest,
 ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
@@ -197,7 +201,7 @@ async fn find(
 
 /// Deletes some keys that expired so long ago that no request takes them over.
 /// The request has been executed; a failure here does not affect it.
-async fn purge(session: &mut Session) {
+async fn purge(session: &Session) {
     let sql = "DELETE FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
     let until = Timestamp::now().utc() - KEY_LIFETIME;
     let values = (to_datetime(until.into()), PURGED);

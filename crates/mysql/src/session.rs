@@ -1,8 +1,14 @@
 //! The statements of one attempt, each with a line in the log.
 
-use chassis::{RequestContext, telemetry::CallLog};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chassis::{
+    RequestContext,
+    outbound::{Classify, Failure},
+    telemetry::CallLog,
+};
 use mysql_async::{
-    Params, Row,
+    DriverError, Params, Row,
     prelude::{FromRow, Queryable},
 };
 
@@ -11,19 +17,23 @@ use crate::{AttemptError, TransactionError, connections::Connection};
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "mysql";
 
-/// A connection during one attempt at an operation.
+/// The connection of one attempt at an operation. Clones share it.
+///
+/// A statement takes the connection and returns it when it has ended. If the
+/// attempt is abandoned in the middle of a statement, or the statement breaks the
+/// connection, that is dropped, which closes it.
+#[derive(Clone)]
 pub struct Session {
-    connection: Connection,
-    ctx: RequestContext,
+    connection: Arc<Mutex<Option<Connection>>>,
+    ctx: Arc<RequestContext>,
 }
 
 impl Session {
     pub(crate) fn new(connection: Connection, ctx: RequestContext) -> Self {
-        Self { connection, ctx }
-    }
-
-    pub(crate) fn into_connection(self) -> Connection {
-        self.connection
+        Self {
+            connection: Arc::new(Mutex::new(Some(connection))),
+            ctx: Arc::new(ctx),
+        }
     }
 
     /// Executes a statement and returns its rows: each a tuple of its columns.
@@ -32,14 +42,14 @@ impl Session {
     ///
     /// If the database fails, or a column has another type.
     pub async fn rows<T: FromRow>(
-        &mut self,
+        &self,
         sql: &str,
         values: impl Into<Params> + Send,
     ) -> Result<Vec<T>, AttemptError> {
-        let call = CallLog::start(&self.ctx, NAME, summary(sql));
-        let rows: Result<Vec<Row>, _> = self.connection.conn()?.exec(sql, values).await;
-        call.end(&rows);
-        let rows = rows?.into_iter().map(mysql_async::from_row_opt);
+        let (mut connection, call) = self.start(summary(sql))?;
+        let result = connection.conn()?.exec(sql, values).await;
+        let rows: Vec<Row> = self.end(connection, call, result)?;
+        let rows = rows.into_iter().map(mysql_async::from_row_opt);
         rows.collect::<Result<_, _>>()
             .map_err(|_| AttemptError::Row("a column has another type".to_owned()))
     }
@@ -50,7 +60,7 @@ impl Session {
     ///
     /// As for [`Session::rows`].
     pub async fn row<T: FromRow>(
-        &mut self,
+        &self,
         sql: &str,
         values: impl Into<Params> + Send,
     ) -> Result<Option<T>, AttemptError> {
@@ -63,27 +73,30 @@ impl Session {
     ///
     /// If the database fails.
     pub async fn execute(
-        &mut self,
+        &self,
         sql: &str,
         values: impl Into<Params> + Send,
     ) -> Result<u64, AttemptError> {
-        let call = CallLog::start(&self.ctx, NAME, summary(sql));
-        let conn = self.connection.conn()?;
-        let executed = conn.exec_drop(sql, values).await;
-        call.end(&executed);
-        executed?;
-        Ok(conn.affected_rows())
+        let (mut connection, call) = self.start(summary(sql))?;
+        let conn = connection.conn()?;
+        let result = conn.exec_drop(sql, values).await;
+        let affected = conn.affected_rows();
+        self.end(connection, call, result)?;
+        Ok(affected)
     }
 
     /// Runs `operation` in a transaction: commits if it succeeds, and rolls back
     /// if it does not. Either has ended before this returns, because a function
     /// that has responded is suspended and would keep its locks.
-    pub(crate) async fn transaction<T, E>(
-        &mut self,
-        operation: impl AsyncFnOnce(&mut Self) -> Result<T, TransactionError<E>>,
-    ) -> Result<T, TransactionError<E>> {
+    pub(crate) async fn transaction<T, E, F>(
+        &self,
+        operation: impl Fn(Self) -> F,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
         self.control("START TRANSACTION").await?;
-        let result = operation(self).await;
+        let result = operation(self.clone()).await;
         if result.is_ok() {
             self.control("COMMIT").await?;
         } else {
@@ -94,16 +107,56 @@ impl Session {
     }
 
     /// Checks that the database responds.
-    pub(crate) async fn ping(&mut self) -> Result<(), AttemptError> {
+    pub(crate) async fn ping(&self) -> Result<(), AttemptError> {
         self.control("SELECT 1").await
     }
 
+    /// Takes the connection; `None` if a statement has broken it.
+    pub(crate) fn take(&self) -> Option<Connection> {
+        self.slot().take()
+    }
+
     /// Executes a statement without parameters.
-    async fn control(&mut self, sql: &'static str) -> Result<(), AttemptError> {
-        let call = CallLog::start(&self.ctx, NAME, sql);
-        let done = self.connection.conn()?.query_drop(sql).await;
-        call.end(&done);
-        Ok(done?)
+    async fn control(&self, sql: &'static str) -> Result<(), AttemptError> {
+        let (mut connection, call) = self.start(sql)?;
+        let result = connection.conn()?.query_drop(sql).await;
+        self.end(connection, call, result)
+    }
+
+    /// Takes the connection for a statement.
+    fn start(&self, operation: impl Into<String>) -> Result<(Connection, CallLog), AttemptError> {
+        let connection = self.take();
+        let connection =
+            connection.ok_or(mysql_async::Error::from(DriverError::ConnectionClosed))?;
+        Ok((connection, CallLog::start(&self.ctx, NAME, operation)))
+    }
+
+    /// Returns the connection after a statement, unless it is broken.
+    fn end<T>(
+        &self,
+        connection: Connection,
+        call: CallLog,
+        result: Result<T, mysql_async::Error>,
+    ) -> Result<T, AttemptError> {
+        call.end(&result);
+        let result = result.map_err(AttemptError::from);
+        let usable = match &result {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.failure(),
+                Failure::Answered | Failure::Conflict | Failure::Rejected
+            ),
+        };
+        if usable {
+            *self.slot() = Some(connection);
+        }
+        result
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,15 +7,12 @@ use chassis::{
     runtime::{Environment, environment::parse_url},
 };
 use http::Uri;
-use mysql::Database;
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Config {
     /// The orders' database.
-    pub mysql: Database,
-    /// How the database is called.
-    pub mysql_policy: Policy,
+    pub mysql: mysql::Config,
     /// The base URL of the API; `None` for the API that a request came through.
     pub api: Option<Uri>,
     /// How the catalogue is called.
@@ -25,7 +22,7 @@ pub struct Config {
 impl Config {
     /// Reads the environment; `None` if a variable is missing or malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let mysql = Database::read(environment);
+        let mysql = mysql::Config::read(environment);
         let api = environment.optional(
             "API_URL",
             "the base URL of the API, such as https://api.example.com, or empty for the API that \
@@ -34,7 +31,6 @@ impl Config {
         );
         Some(Self {
             mysql: mysql?,
-            mysql_policy: mysql::default_policy(),
             api: api?,
             catalogue_policy: catalogue_policy(),
         })

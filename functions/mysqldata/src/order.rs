@@ -28,7 +28,7 @@ pub type Version = Int<1, { i64::MAX }>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// The order's id: a UUIDv7 of the time when it was placed.
+    /// The order's id: a `UUIDv7` of the time when it was placed.
     pub id: OrderId,
     /// Who ordered.
     pub customer: Customer,
@@ -98,7 +98,15 @@ pub enum Pricing {
 
 /// What a client sends to place an order.
 #[derive(Debug, Clone, PartialEq, Eq, FromJson, Schema)]
-#[json(read_only("id", "status", "total", "pricing", "version", "createdAt", "updatedAt"))]
+#[json(read_only(
+    "id",
+    "status",
+    "total",
+    "pricing",
+    "version",
+    "createdAt",
+    "updatedAt"
+))]
 pub struct NewOrder {
     /// Who orders.
     pub customer: Customer,
@@ -119,7 +127,14 @@ pub struct NewOrderLine {
 /// What a client sends to change an order's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromJson, Schema)]
 #[json(read_only(
-    "id", "customer", "lines", "total", "pricing", "version", "createdAt", "updatedAt"
+    "id",
+    "customer",
+    "lines",
+    "total",
+    "pricing",
+    "version",
+    "createdAt",
+    "updatedAt"
 ))]
 pub struct OrderPatch {
     /// The new status: a placed order may be paid or cancelled, a paid one shipped
@@ -372,10 +387,7 @@ pub(crate) mod tests {
     fn a_patch_has_the_status_only() {
         assert!(pointers_of::<OrderPatch>(r#"{"status":"paid"}"#).is_empty());
         assert_eq!(pointers_of::<OrderPatch>("{}"), ["/status"]);
-        assert_eq!(
-            pointers_of::<OrderPatch>(r#"{"status":null}"#),
-            ["/status"]
-        );
+        assert_eq!(pointers_of::<OrderPatch>(r#"{"status":null}"#), ["/status"]);
         let pointers = pointers_of::<OrderPatch>(r#"{"status":"lost","lines":[],"x":1}"#);
         assert_eq!(pointers, ["/status", "/lines", "/x"]);
     }

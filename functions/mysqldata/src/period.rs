@@ -1,5 +1,7 @@
 //! The time that a list or a summary covers.
 
+use std::str::FromStr;
+
 #[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromParameter, Query};
@@ -21,9 +23,10 @@ pub struct Period {
 /// Reads the parameters `from` and `to`.
 impl FromParameter for Period {
     fn from_parameter(_: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self> {
-        let from = bound("from", query, errors);
-        let to = bound("to", query, errors);
-        let (from, to) = (from?, to?);
+        let from = query.take_parsed("from", errors);
+        let to = query.take_parsed("to", errors);
+        let time = |TimeOrDate(time)| time;
+        let (from, to) = (from?.map(time), to?.map(time));
         if let (Some(first), Some(end)) = (from, to)
             && first > end
         {
@@ -37,28 +40,27 @@ impl FromParameter for Period {
     fn describe(_: &str, _: &str, operation: &mut Operation) {
         for (name, description) in [
             ("from", "Only orders placed at this time or later."),
-            ("to", "Only orders placed before this time; not before `from`."),
+            (
+                "to",
+                "Only orders placed before this time; not before `from`.",
+            ),
         ] {
             let schema = operation.request_schema::<TimeOrDate>();
-            operation.query_parameter(name, description, schema);
+            operation.query_parameter(name, description, &schema);
         }
     }
 }
 
-fn bound(name: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Option<Timestamp>> {
-    let Some(text) = query.take(name, errors)? else {
-        return Some(None);
-    };
-    let time = Timestamp::parse_time_or_date(&text);
-    if time.is_none() {
-        errors.add_parameter(name, RULE);
-    }
-    time.map(Some)
-}
+/// A time or a date, which is its midnight in UTC.
+struct TimeOrDate(Timestamp);
 
-/// The schema of what [`Timestamp::parse_time_or_date`] accepts.
-#[cfg(feature = "openapi")]
-struct TimeOrDate;
+impl FromStr for TimeOrDate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Timestamp::parse_time_or_date(text).map(Self).ok_or(RULE)
+    }
+}
 
 #[cfg(feature = "openapi")]
 impl json::Schema for TimeOrDate {

@@ -57,7 +57,7 @@ pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<
         },
         lines: placed,
         pricing,
-        version: Version::FIRST,
+        version: Version::MIN,
         created_at,
         updated_at: created_at,
     })
@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(order.total.currency.as_str(), "DKK");
         assert_eq!(order.lines[0].name.as_str(), "POT");
         assert_eq!(order.lines[1].unit_price.amount.get(), 1999);
-        assert_eq!((order.version.get(), order.status), (1, OrderStatus::Placed));
+        assert_eq!(
+            (order.version.get(), order.status),
+            (1, OrderStatus::Placed)
+        );
         assert_eq!(order.created_at, order.updated_at);
     }
 
@@ -120,7 +123,11 @@ mod tests {
         let Err(Error::Lines(errors)) = order(wanted, products, Pricing::Live) else {
             panic!("the order was accepted")
         };
-        let at: Vec<_> = errors.into_vec().into_iter().map(|error| error.at).collect();
+        let at: Vec<_> = errors
+            .into_vec()
+            .into_iter()
+            .map(|error| error.at)
+            .collect();
         let pointer = |line| Location::Pointer(format!("/lines/{line}/productId"));
         assert_eq!(at, [0, 2, 3, 4].map(pointer));
     }

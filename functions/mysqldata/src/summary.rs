@@ -33,7 +33,9 @@ pub struct SummaryQuery {
 /// The default is the day.
 impl FromParameter for SummaryKey {
     fn from_parameter(name: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self> {
-        query.take_parsed(name, errors).map(Option::unwrap_or_default)
+        query
+            .take_parsed(name, errors)
+            .map(Option::unwrap_or_default)
     }
 
     #[cfg(feature = "openapi")]
@@ -42,7 +44,7 @@ impl FromParameter for SummaryKey {
         if let Some(schema) = schema.as_object_mut() {
             schema.insert("default".to_owned(), Self::default().as_str().into());
         }
-        operation.query_parameter(name, description, schema);
+        operation.query_parameter(name, description, &schema);
     }
 }
 
@@ -90,10 +92,7 @@ impl Schema for RowKey {
         json::schema::json!({ "type": "object" })
     }
 
-    fn members(
-        object: &mut json::schema::ObjectSchema,
-        components: &mut json::schema::Components,
-    ) {
+    fn members(object: &mut json::schema::ObjectSchema, components: &mut json::schema::Components) {
         let day = json::schema::json!({
             "type": "string", "format": "date", "description": "A day in UTC.",
         });

@@ -214,6 +214,19 @@ impl Schema for bool {
     }
 }
 
+impl Schema for u64 {
+    fn schema(_: &mut Components) -> Json {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+/// A sum, which may exceed 64 bits.
+impl Schema for u128 {
+    fn schema(_: &mut Components) -> Json {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+}
+
 impl<const MIN: i64, const MAX: i64> Schema for Int<MIN, MAX> {
     fn schema(_: &mut Components) -> Json {
         let mut schema = json!({ "type": "integer", "minimum": MIN });

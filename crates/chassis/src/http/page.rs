@@ -14,6 +14,10 @@ use super::{
     request::{Incoming, Part, RequestErrors},
 };
 
+/// The most bytes of a page's items within Lambda's response, which may have
+/// 6 MB.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// The most items of a page: 1 to 100, 20 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u32);
@@ -82,6 +86,52 @@ impl<F, P: Serialize> Paged<F, P> {
             next_cursor: next_cursor.map_err(Problem::internal)?,
         })
     }
+}
+
+impl<F, P: Serialize> Paged<F, P> {
+    /// The page that starts with the items `found`: those after the position
+    /// [`Paged::after`], one more than the limit where there are more. `position`
+    /// returns the position of an item.
+    ///
+    /// The page is shorter than its limit if Lambda could not return more.
+    ///
+    /// # Errors
+    ///
+    /// A 500 problem if an item or its position cannot be written as JSON, which
+    /// is a bug.
+    pub fn page_of<T: Serialize>(
+        &self,
+        message: &'static str,
+        mut found: Vec<T>,
+        position: impl FnOnce(&T) -> P,
+    ) -> Result<Page<T>, Problem> {
+        let limit = usize::try_from(self.limit.get()).unwrap_or(usize::MAX);
+        let fitting = fitting(&found, MAX_PAGE_BYTES).map_err(Problem::internal)?;
+        let count = fitting.min(limit);
+        let more = found.len() > count;
+        found.truncate(count);
+        let last = found.last().filter(|_| more).map(position);
+        self.page(message, found, last.as_ref())
+    }
+}
+
+/// The number of the first items that fit into `max` bytes; at least one.
+fn fitting<T: Serialize>(items: &[T], max: usize) -> Result<usize, serde_json::Error> {
+    let mut bytes = 0;
+    for (count, item) in items.iter().enumerate() {
+        bytes += embedded_length(&serde_json::to_vec(item)?);
+        if bytes > max && count > 0 {
+            return Ok(count);
+        }
+    }
+    Ok(items.len())
+}
+
+/// The length of `json` and a comma within Lambda's response. That is JSON with
+/// the body as a string, so quotes and backslashes are escaped once more.
+fn embedded_length(json: &[u8]) -> usize {
+    let escaped = json.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
+    json.len() + escaped.count() + 1
 }
 
 impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
@@ -180,6 +230,44 @@ impl FromQuery for () {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn page_of(limit: u32, found: Vec<String>) -> Page<String> {
+        let paged = Paged::<(), String> {
+            filter: (),
+            limit: Limit(limit),
+            after: None,
+            list: List::new("/things", Vec::new()),
+        };
+        let page = paged.page_of("Things", found, String::clone).unwrap();
+        if let Some(cursor) = &page.next_cursor {
+            assert_eq!(paged.list.open(cursor), page.items.last().cloned());
+        }
+        page
+    }
+
+    #[test]
+    fn a_page_has_a_cursor_only_if_there_is_more() {
+        let found = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let whole = page_of(3, found(&["a", "b", "c"]));
+        assert_eq!((whole.items.len(), whole.next_cursor), (3, None));
+        let cut = page_of(2, found(&["a", "b", "c"]));
+        assert_eq!((cut.items.len(), cut.next_cursor.is_some()), (2, true));
+        let empty = page_of(2, Vec::new());
+        assert_eq!((empty.items.len(), empty.next_cursor), (0, None));
+    }
+
+    #[test]
+    fn a_page_of_large_items_is_cut_to_what_lambda_returns() {
+        for character in ["\u{1f63a}", "\"", "\\", "x"] {
+            let page = page_of(100, vec![character.repeat(60_000); 101]);
+            assert!(page.next_cursor.is_some());
+            let response = serde_json::to_string(&page).unwrap();
+            let embedded = serde_json::to_string(&response).unwrap().len();
+            // The cursor has a copy of one item.
+            assert!(embedded < MAX_PAGE_BYTES + 400_000, "{embedded}");
+        }
+        assert_eq!(fitting(&["x".repeat(100)], 1).unwrap(), 1);
+    }
 
     #[test]
     fn a_limit_is_1_to_100_in_digits() {

@@ -107,6 +107,11 @@ impl Environment {
         self.platform("AWS_REGION")
     }
 
+    /// Records an error that only several variables together show, as a sentence.
+    pub fn reject(&mut self, error: impl Into<String>) {
+        self.errors.push(error.into());
+    }
+
     /// The variables that a deployment must declare, in the order they were
     /// read. Those that Lambda sets are not among them.
     #[must_use]

@@ -1,10 +1,10 @@
-//! The certificate authorities that a database is known by.
+//! The certificate authorities that a database is verified by.
 
 use std::fs;
 
-use chassis::AMAZON_ROOTS;
+use chassis::outbound::AMAZON_ROOTS;
 
-/// The regions, each with its authorities as PEM.
+/// The regions, each with the certificate authorities of RDS as PEM.
 macro_rules! regions {
     ($($region:literal)*) => {
         &[$(($region, include_bytes!(concat!("../roots/", $region, ".pem")))),*]
@@ -28,29 +28,34 @@ const REGIONS: &[(&str, &[u8])] = regions! {
     "us-east-1" "us-east-2" "us-west-1" "us-west-2"
 };
 
-/// The authorities that `MYSQL_TLS` names, as PEM.
+/// The certificate authorities of RDS in a region, as PEM.
 ///
 /// # Errors
 ///
-/// In words, if it names a region's and they are not known, or a file that
-/// cannot be read or holds no certificate.
-pub fn read(tls: &str, region: &str) -> Result<Vec<u8>, String> {
-    if tls != "rds" {
-        let pem = fs::read(tls).map_err(|error| error.to_string())?;
-        return match certificates(&pem) {
-            0 => Err("the file holds no certificate".to_owned()),
-            _ => Ok(pem),
-        };
-    }
+/// If they are not compiled in.
+pub(crate) fn of_region(region: &str) -> Result<Vec<u8>, String> {
     let known = REGIONS.iter().find(|(name, _)| *name == region);
     let (_, pem) = known.ok_or_else(|| {
-        format!("the certificate authorities of RDS in the region {region:?} are not compiled in")
+        format!("the certificate authorities of RDS in the region {region} are not compiled in")
     })?;
-    // A proxy of RDS has its certificate from Amazon's own authority.
+    // The certificate of an RDS Proxy is issued by Amazon's own authority.
     Ok([*pem, AMAZON_ROOTS].concat())
 }
 
-/// How many certificates there are in `pem`.
+/// The certificate authorities in a file, as PEM.
+///
+/// # Errors
+///
+/// If the file cannot be read or holds no certificate.
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, String> {
+    let pem = fs::read(path).map_err(|error| error.to_string())?;
+    match certificates(&pem) {
+        0 => Err("the file holds no certificate".to_owned()),
+        _ => Ok(pem),
+    }
+}
+
+/// The number of certificates in `pem`.
 fn certificates(pem: &[u8]) -> usize {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     pem.windows(BEGIN.len()).filter(|w| *w == BEGIN).count()
@@ -63,7 +68,7 @@ mod tests {
     #[test]
     fn every_region_has_its_three_authorities_and_amazons() {
         for (region, _) in REGIONS {
-            let pem = read("rds", region).unwrap();
+            let pem = of_region(region).unwrap();
             assert_eq!(
                 certificates(&pem),
                 3 + certificates(AMAZON_ROOTS),
@@ -78,19 +83,14 @@ mod tests {
         assert_eq!(
             files.count(),
             REGIONS.len(),
-            "a file of roots/ is not named here"
+            "a file of roots/ is missing in REGIONS"
         );
     }
 
     #[test]
-    fn what_cannot_be_trusted_is_told() {
-        assert!(
-            read("rds", "mars-north-1")
-                .unwrap_err()
-                .contains("mars-north-1")
-        );
-        assert!(read("rds", "").is_err());
-        assert!(read("/nowhere.pem", "eu-north-1").is_err());
-        assert!(read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "").is_err());
+    fn an_unknown_region_and_an_unusable_file_are_errors() {
+        assert!(of_region("mars-north-1").is_err() && of_region("").is_err());
+        assert!(read("/nowhere.pem").is_err());
+        assert!(read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).is_err());
     }
 }

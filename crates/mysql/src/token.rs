@@ -1,4 +1,4 @@
-//! The token that stands in for a password: a presigned request to connect.
+//! The token of a role, used as a password: a presigned request to connect.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,16 +13,16 @@ use aws_sigv4::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// How long a token is good for; RDS takes no longer one.
-const LIFE: Duration = Duration::from_mins(15);
+/// How long a token is valid: the longest that RDS accepts.
+const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The host or the user cannot stand in a URL.
+    /// The host or the user cannot be part of a URL.
     #[error("the database's address is malformed")]
     Address(#[from] url::ParseError),
-    /// Something that is signed with is missing.
+    /// A parameter of the signature is missing.
     #[error("the token cannot be signed")]
     Parameters(#[from] v4::signing_params::BuildError),
     /// The signature failed.
@@ -33,7 +33,7 @@ pub enum TokenError {
 /// A token for `user` at `host`, as
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html>
 /// describes it.
-pub fn sign(
+pub(crate) fn sign(
     host: &str,
     port: u16,
     user: &str,
@@ -46,7 +46,7 @@ pub fn sign(
         "https://{host}:{port}/?Action=connect&DBUser={user}"
     ))?;
     let mut settings = SigningSettings::default();
-    settings.expires_in = Some(LIFE);
+    settings.expires_in = Some(LIFETIME);
     settings.signature_location = SignatureLocation::QueryParams;
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
@@ -66,7 +66,7 @@ pub fn sign(
     for (name, value) in signed.params() {
         url.query_pairs_mut().append_pair(name, value);
     }
-    // It is the URL without what every one begins with.
+    // The token is the URL without its scheme.
     Ok(url.as_str().trim_start_matches("https://").to_owned())
 }
 
@@ -76,10 +76,10 @@ mod tests {
 
     use super::*;
 
-    /// What boto3's `generate_db_auth_token` gives for the same (its parameters
-    /// come in another order, which says nothing).
+    /// The same as boto3's `generate_db_auth_token` returns, whose parameters are
+    /// in another order.
     #[test]
-    fn a_token_is_the_one_that_the_other_sdks_make() {
+    fn a_token_equals_that_of_other_sdks() {
         let credentials = Credentials::new(
             "AKIDEXAMPLE",
             "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",

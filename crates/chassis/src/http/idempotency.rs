@@ -192,6 +192,7 @@ impl fmt::Debug for Fingerprint {
 
 /// Parses the header: `Some(None)` if it is absent, `None` if it is malformed,
 /// which is an error.
+#[expect(clippy::option_option, reason = "malformed, absent or a key")]
 fn parse_header(headers: &HeaderMap, errors: &mut FieldErrors) -> Option<Option<String>> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else {
@@ -212,13 +213,12 @@ fn parse_header(headers: &HeaderMap, errors: &mut FieldErrors) -> Option<Option<
 /// Parses a key and removes the quotes around it.
 fn parse_key(text: &str) -> Option<String> {
     let text = text.trim_matches([' ', '\t']);
-    let key = match text.strip_prefix('"') {
-        Some(rest) => unquote(rest.strip_suffix('"')?)?,
+    let key = if let Some(rest) = text.strip_prefix('"') {
+        unquote(rest.strip_suffix('"')?)?
+    } else {
         // A gateway joins repeated headers by commas.
-        None => {
-            let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
-            text.bytes().all(allowed).then(|| text.to_owned())?
-        }
+        let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',');
+        text.bytes().all(allowed).then(|| text.to_owned())?
     };
     (1..=MAX_KEY_LENGTH).contains(&key.len()).then_some(key)
 }

@@ -21,6 +21,10 @@ pub trait DescribeHandler<T> {}
 impl<H, T> DescribeHandler<T> for H {}
 
 #[cfg(feature = "openapi")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the members of an object are set by name"
+)]
 mod described {
     use axum::extract::State;
     use dto::problem::{self, ProblemDetails, ProblemType};
@@ -52,7 +56,7 @@ mod described {
             tag: &str,
             path: &str,
             method: &str,
-            doc: Doc,
+            doc: &Doc,
         ) {
             let mut operation = Operation {
                 object: json!({ "operationId": &doc.id, "summary": &doc.summary, "tags": [tag] }),
@@ -114,7 +118,7 @@ mod described {
         }
 
         /// Adds an optional query parameter.
-        pub fn query_parameter(&mut self, name: &str, description: &str, schema: Json) {
+        pub fn query_parameter(&mut self, name: &str, description: &str, schema: &Json) {
             self.parameter(json!({
                 "in": "query", "name": name, "description": description, "required": false, "schema": schema,
             }));

@@ -97,14 +97,15 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         let filter = F::from_query(query, &mut errors.invalid);
         let after = match cursor? {
             None => None,
-            Some(cursor) => match list.open(&cursor) {
-                Some(position) => Some(position),
-                None => {
+            Some(cursor) => {
+                let after = list.open(&cursor);
+                if after.is_none() {
                     let detail = "is not a cursor of this list with these filters";
                     errors.malformed.add_parameter("cursor", detail);
                     return None;
                 }
-            },
+                after
+            }
         };
         Some(Self {
             filter: filter?,
@@ -123,12 +124,12 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         operation.query_parameter(
             "limit",
             "The most items of the page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default }),
+            &json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default }),
         );
         operation.query_parameter(
             "cursor",
             "Where the page starts: `nextCursor` of the page before.",
-            json!({ "type": "string" }),
+            &json!({ "type": "string" }),
         );
     }
 }
@@ -150,8 +151,9 @@ impl<T: json::Schema> json::Schema for Page<T> {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         let item = T::schema(components);
         // `#/components/schemas/Order` becomes `OrderPage`.
-        let name = item["$ref"]
-            .as_str()
+        let name = item
+            .get("$ref")
+            .and_then(json::schema::Json::as_str)
             .and_then(|reference| reference.rsplit('/').next());
         let name = format!("{}Page", name.unwrap_or_default());
         components.named(&name, |_| {

@@ -130,6 +130,7 @@ impl Part for Preconditions {
 
 /// Parses a condition: `Some(None)` if the header is absent, `None` if it is
 /// malformed, which is an error.
+#[expect(clippy::option_option, reason = "malformed, absent or tags")]
 fn parse_header(
     headers: &HeaderMap,
     header: &HeaderName,

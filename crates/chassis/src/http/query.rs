@@ -147,7 +147,7 @@ impl<T: FromStr<Err: Display> + HasSchema> FromParameter for Option<T> {
     #[cfg(feature = "openapi")]
     fn describe(name: &str, description: &str, operation: &mut Operation) {
         let schema = operation.request_schema::<T>();
-        operation.query_parameter(name, description, schema);
+        operation.query_parameter(name, description, &schema);
     }
 }
 

@@ -115,7 +115,7 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
         self.handlers = add(self.handlers, handler);
         #[cfg(feature = "openapi")]
         self.operations.push(Box::new(move |document, tag, path| {
-            document.add::<T, H>(tag, path, method, doc);
+            document.add::<T, H>(tag, path, method, &doc);
         }));
         self
     }

@@ -8,10 +8,11 @@ use tracing::field::{DisplayValue, display};
 /// (W3C Trace Context, level 1, §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    trace_id: u128,
+    /// The whole trace.
+    id: u128,
     /// The caller's span; `None` where the trace starts.
-    parent_id: Option<u64>,
-    span_id: u64,
+    parent: Option<u64>,
+    span: u64,
     /// Whether the caller records the trace.
     sampled: bool,
 }
@@ -21,9 +22,9 @@ impl Trace {
     #[must_use]
     pub(crate) fn new() -> Self {
         Self {
-            trace_id: fastrand::u128(1..),
-            parent_id: None,
-            span_id: fastrand::u64(1..),
+            id: fastrand::u128(1..),
+            parent: None,
+            span: fastrand::u64(1..),
             sampled: true,
         }
     }
@@ -41,25 +42,25 @@ impl Trace {
     #[must_use]
     pub(crate) fn child(self) -> Self {
         Self {
-            parent_id: Some(self.span_id),
-            span_id: fastrand::u64(1..),
+            parent: Some(self.span),
+            span: fastrand::u64(1..),
             ..self
         }
     }
 
     /// The trace's id, as the log has it: 32 hexadecimal digits.
     pub(crate) fn trace_id(self) -> DisplayValue<String> {
-        display(format!("{:032x}", self.trace_id))
+        display(format!("{:032x}", self.id))
     }
 
     /// The span's id, as the log has it: 16 hexadecimal digits.
     pub(crate) fn span_id(self) -> DisplayValue<String> {
-        display(format!("{:016x}", self.span_id))
+        display(format!("{:016x}", self.span))
     }
 
     /// The parent span's id, as the log has it.
     pub(crate) fn parent_id(self) -> Option<DisplayValue<String>> {
-        self.parent_id.map(|id| display(format!("{id:016x}")))
+        self.parent.map(|id| display(format!("{id:016x}")))
     }
 
     fn parse(header: &str) -> Option<Self> {
@@ -73,9 +74,9 @@ impl Trace {
         // A later version may have more parts; version 0 has these four.
         let whole = version != 0xff && (version != 0 || parts.next().is_none());
         (whole && trace_id != 0 && span_id != 0).then_some(Self {
-            trace_id,
-            parent_id: None,
-            span_id: u64::try_from(span_id).ok()?,
+            id: trace_id,
+            parent: None,
+            span: u64::try_from(span_id).ok()?,
             sampled: flags & 1 == 1,
         })
     }
@@ -85,11 +86,7 @@ impl Trace {
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = u8::from(self.sampled);
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{flags:02x}",
-            self.trace_id, self.span_id
-        )
+        write!(f, "00-{:032x}-{:016x}-{flags:02x}", self.id, self.span)
     }
 }
 
@@ -104,9 +101,9 @@ mod tests {
         let caller = Trace::parse(HEADER).unwrap();
         assert_eq!(caller.to_string(), HEADER);
         let ours = Trace::continued(Some(HEADER));
-        assert_eq!(ours.trace_id, caller.trace_id);
-        assert_ne!(ours.span_id, caller.span_id);
-        assert_eq!(ours.parent_id, Some(caller.span_id));
+        assert_eq!(ours.id, caller.id);
+        assert_ne!(ours.span, caller.span);
+        assert_eq!(ours.parent, Some(caller.span));
     }
 
     #[test]

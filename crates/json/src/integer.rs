@@ -12,6 +12,9 @@ use crate::{FieldErrors, FromJson, Pointer, ToJson, Value};
 pub struct Int<const MIN: i64, const MAX: i64>(i64);
 
 impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
+    /// The lowest of them.
+    pub const MIN: Self = Self(MIN);
+
     /// The integer, if it is within the bounds.
     #[must_use]
     pub fn new(value: i64) -> Option<Self> {

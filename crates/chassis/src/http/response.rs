@@ -13,7 +13,7 @@ use serde::Serialize;
 #[cfg(feature = "openapi")]
 use super::openapi::{DescribeOutput, Operation};
 use super::{
-    Page, Problem,
+    Problem,
     idempotency::{IDEMPOTENCY_REPLAYED, Outcome, StoredResponse},
 };
 
@@ -57,11 +57,12 @@ pub enum Fetched<R> {
     NotModified(R),
 }
 
-/// 200 with a list: a page, or a text for clients that prefer one.
+/// 200 with a list: `P`, such as a [`Page`](super::Page), or a text for clients
+/// that prefer one.
 #[derive(Debug)]
-pub enum Listing<T> {
+pub enum Listing<P> {
     /// `application/json`
-    Page(Page<T>),
+    Page(P),
     /// `text/plain`, exactly.
     Text(&'static str),
 }
@@ -162,7 +163,7 @@ impl<R: Resource> IntoResponse for Fetched<R> {
     }
 }
 
-impl<T: Serialize> IntoResponse for Listing<T> {
+impl<P: Serialize> IntoResponse for Listing<P> {
     fn into_response(self) -> Response {
         let mut response = match self {
             Self::Page(page) => Representation(page).into_response(),
@@ -252,7 +253,7 @@ mod described {
     use json::Schema;
 
     use super::{
-        Created, DescribeOutput, Fetched, Listing, NoContent, Operation, Page, Replayable,
+        Created, DescribeOutput, Fetched, Listing, NoContent, Operation, Replayable,
         Representation, Tagged, Written,
     };
 
@@ -308,9 +309,9 @@ mod described {
         }
     }
 
-    impl<T: Schema> DescribeOutput for Listing<T> {
+    impl<P: Schema> DescribeOutput for Listing<P> {
         fn describe(operation: &mut Operation) {
-            let page = operation.response_schema::<Page<T>>();
+            let page = operation.response_schema::<P>();
             let text = operation.response_schema::<String>();
             let content = [(JSON, page), ("text/plain", text)];
             operation.response(

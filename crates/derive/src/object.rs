@@ -16,12 +16,9 @@ pub(crate) fn from_json(input: &DeriveInput) -> Result<TokenStream> {
         types.push(&field.ty);
     }
     Ok(quote! {
-        impl #name {
-            /// The names of the members that a client may send.
-            pub const MEMBERS: &'static [&'static str] = &[#(#members),*];
-        }
-
         impl ::json::FromJson for #name {
+            const MEMBERS: &'static [&'static str] = &[#(#members),*];
+
             fn from_json(
                 value: ::json::Value,
                 at: &::json::Pointer<'_>,
@@ -87,6 +84,9 @@ pub(crate) fn schema(input: &DeriveInput) -> Result<TokenStream> {
     for field in fields(input)? {
         let (member, ty) = (camel_case(ident(field)?), &field.ty);
         let description = doc(&field.attrs);
+        if serde_has(field, "skip") {
+            continue;
+        }
         if serde_has(field, "flatten") {
             members.push(quote!(<#ty as ::json::schema::Schema>::members(object, components);));
             continue;

@@ -49,6 +49,9 @@ pub use value::{Object, Value};
 ///
 /// Derive it for an object. Implement it for a type with a rule of its own.
 pub trait FromJson: Sized {
+    /// The names of the members that an object may have; none for another type.
+    const MEMBERS: &'static [&'static str] = &[];
+
     /// Reads the value at the pointer `at`.
     ///
     /// Returns `None` if and only if it has added an error to `errors`.

@@ -1,31 +1,44 @@
-//! The way to `DynamoDB`: the SDK, with its own resilience off.
+//! The client of the AWS SDK, without the SDK's own retries and timeouts.
 
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        BehaviorVersion, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        BehaviorVersion, Credentials, Region, SharedHttpClient, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use chassis::AMAZON_ROOTS;
+use chassis::{outbound::AMAZON_ROOTS, runtime::environment::Role};
 use http::{Uri, uri::Scheme};
 
 use crate::Config;
 
-/// A client of the `DynamoDB` that `config` names. Nothing goes out yet.
+/// Builds a client. It opens no connection yet.
 ///
-/// It makes one attempt and sets no time for it: that is the dependency's,
-/// which knows the request's deadline and counts what goes out.
+/// The client makes one attempt without a timeout of its own: the dependency
+/// knows the request's deadline and counts the attempts.
 pub(crate) fn client(config: &Config) -> Client {
+    let Role {
+        region,
+        access_key_id,
+        secret_access_key,
+        session_token,
+    } = config.role.clone();
+    let credentials = Credentials::new(
+        access_key_id,
+        secret_access_key,
+        session_token,
+        None,
+        "environment",
+    );
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(config.policy.connect)
         .build();
     let mut builder = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http_client(config.endpoint.as_ref()))
-        .region(config.region.clone())
-        .credentials_provider(config.credentials.clone())
+        .region(Region::new(region))
+        .credentials_provider(credentials)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -35,15 +48,15 @@ pub(crate) fn client(config: &Config) -> Client {
     Client::from_conf(builder.build())
 }
 
-/// A client that speaks http and https. AWS's own endpoints are known by the
-/// roots compiled in: loading those of the machine costs a cold start
-/// milliseconds. An https endpoint of one's own is known by the machine's.
+/// The connections. AWS's endpoints are verified by the embedded roots, because
+/// loading the machine's costs a cold start milliseconds; another https endpoint
+/// is verified by the machine's.
 fn http_client(endpoint: Option<&Uri>) -> SharedHttpClient {
-    let trusted = match endpoint {
+    let roots = match endpoint {
         Some(endpoint) if endpoint.scheme() == Some(&Scheme::HTTPS) => TrustStore::default(),
         _ => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
     };
-    let tls = TlsContext::builder().with_trust_store(trusted).build();
+    let tls = TlsContext::builder().with_trust_store(roots).build();
     aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls.unwrap_or_default())
@@ -52,17 +65,14 @@ fn http_client(endpoint: Option<&Uri>) -> SharedHttpClient {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::{
-        config::{Credentials, Region},
-        error::SdkError,
-    };
+    use aws_sdk_dynamodb::error::SdkError;
 
     use super::*;
 
-    /// The roots are read when the first connection is made, and bad ones would
-    /// be a panic.
+    /// The roots are read when the first connection is opened, and malformed
+    /// ones would panic.
     #[tokio::test]
-    async fn the_roots_can_be_read() {
+    async fn the_embedded_roots_are_valid() {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(http_client(None))
@@ -71,10 +81,10 @@ mod tests {
             .retry_config(RetryConfig::disabled())
             .endpoint_url("https://127.0.0.1:1");
         let client = Client::from_conf(config.build());
-        let answer = client.list_tables().send().await;
+        let response = client.list_tables().send().await;
         assert!(
-            matches!(answer, Err(SdkError::DispatchFailure(_))),
-            "{answer:?}"
+            matches!(response, Err(SdkError::DispatchFailure(_))),
+            "{response:?}"
         );
     }
 }

@@ -176,7 +176,11 @@ fn header(name: &str) -> Header {
         ),
         _ => ("", Type::String),
     };
-    let schema = ObjectBuilder::new().schema_type(SchemaType::new(kind));
+    // The one number among them is a time to wait, of a second at least.
+    let minimum = (kind == Type::Integer).then_some(1);
+    let schema = ObjectBuilder::new()
+        .schema_type(SchemaType::new(kind))
+        .minimum(minimum);
     Header::builder()
         .schema(Some(Schema::Object(schema.build())))
         .description(Some(description))

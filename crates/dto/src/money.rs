@@ -19,8 +19,8 @@ pub const MOST_AMOUNT: i64 = 10_000_000_000;
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Money {
-    /// Minor units (øre, cents): 0 to 10^10 for a price, more for a total.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
+    /// Minor units (øre, cents).
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000_000_000_i64))]
     pub amount: i64,
     /// Three capitals, as in ISO 4217.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{3}$"))]

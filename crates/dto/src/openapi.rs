@@ -114,7 +114,7 @@ pub struct ProductPage {
     items: Vec<Product>,
     /// Only with `ids`: those that no product has, in the order they were asked
     /// for.
-    #[schema(nullable = false)]
+    #[schema(max_items = 100, nullable = false)]
     missing: Option<Vec<ProductId>>,
     /// Where the next page begins; `null` at the end, and of a batch.
     #[schema(required = true)]
@@ -135,6 +135,17 @@ pub struct NewOrder {
     /// 1–100 lines, each product once, all priced in one currency.
     #[schema(min_items = 1, max_items = 100)]
     lines: Vec<NewOrderLine>,
+}
+
+/// What the lines of an order cost together.
+#[derive(Deserialize, ToSchema)]
+pub struct Total {
+    /// Minor units (øre, cents).
+    #[schema(minimum = 0)]
+    amount: i64,
+    /// Three capitals, as in ISO 4217.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    currency: String,
 }
 
 /// A line of a new order.

@@ -1,6 +1,6 @@
 //! The orders.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,6 +11,9 @@ use crate::{
     product::ProductId,
     read::{Fields, Lines, integer, text},
 };
+
+/// The length of a customer's name, in characters.
+pub const CUSTOMER_LENGTH: RangeInclusive<usize> = 1..=200;
 
 /// The most lines of one order.
 pub const MOST_LINES: usize = 100;
@@ -34,6 +37,7 @@ pub struct Order {
     #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 100))]
     pub lines: Vec<OrderLine>,
     /// The sum of its lines, exactly.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::Total))]
     pub total: Money,
     /// Where the prices came from.
     pub pricing: Pricing,
@@ -54,6 +58,7 @@ pub struct OrderLine {
     /// Which product.
     pub product_id: ProductId,
     /// What it was called when it was ordered.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
     /// How many: 1–999.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 999))]
@@ -172,7 +177,7 @@ impl NewOrder {
         let root = Pointer::root();
         let mut fields = Fields::of(value, &root, faults)?;
         let customer = fields.required("customer", faults, |value, at, faults| {
-            text(value, at, faults, 1..=200, Lines::One)
+            text(value, at, faults, CUSTOMER_LENGTH, Lines::One)
         });
         let lines = fields.required("lines", faults, Self::read_lines);
         let set_by_the_service = [
@@ -288,6 +293,7 @@ pub struct OrderPage {
     /// `MySql Data`.
     pub message: String,
     /// The orders of this page, newest first.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub items: Vec<Order>,
     /// Where the next page begins; `null` at the end.
     #[cfg_attr(feature = "openapi", schema(required = true))]

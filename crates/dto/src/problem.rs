@@ -28,7 +28,7 @@ pub struct ProblemDetails {
     /// The request's id: the log has what happened under it.
     pub request_id: String,
     /// Every fault found, where the request was at fault.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::Fault>, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::Fault>, required = false, min_items = 1, max_items = 1_001))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
 }

@@ -1,6 +1,6 @@
 //! The catalogue's products.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,18 @@ use crate::{
     json::{Object, Value},
     read::{Fields, Lines, refuse_unknown, text},
 };
+
+/// The length of a product's name, in characters.
+pub const NAME_LENGTH: RangeInclusive<usize> = 1..=200;
+
+/// The length of a product's category, in characters.
+pub const CATEGORY_LENGTH: RangeInclusive<usize> = 1..=64;
+
+/// The length of a product's description, in characters.
+pub const DESCRIPTION_LENGTH: RangeInclusive<usize> = 0..=2_000;
+
+/// The length of a product's id, in bytes.
+pub const ID_LENGTH: RangeInclusive<usize> = 1..=64;
 
 /// The most bytes of a product's `attributes`, as compact JSON.
 pub const MOST_ATTRIBUTE_BYTES: usize = 16 * 1024;
@@ -42,8 +54,10 @@ impl ProductId {
     pub fn parse(text: &str) -> Option<Self> {
         let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let first = text.bytes().next()?;
-        (text.len() <= 64 && first.is_ascii_alphanumeric() && text.bytes().all(inside))
-            .then(|| Self(text.to_owned()))
+        (ID_LENGTH.contains(&text.len())
+            && first.is_ascii_alphanumeric()
+            && text.bytes().all(inside))
+        .then(|| Self(text.to_owned()))
     }
 
     /// A new one: a `UUIDv7` of now.
@@ -146,12 +160,12 @@ impl ProductContent {
         let root = Pointer::root();
         let mut fields = Fields::of(value, &root, faults)?;
         let name = fields.required("name", faults, |value, at, faults| {
-            text(value, at, faults, 1..=200, Lines::One)
+            text(value, at, faults, NAME_LENGTH, Lines::One)
         });
         let category = fields.required("category", faults, category);
         let price = fields.required("price", faults, Money::read);
         let description = fields.optional("description", faults, |value, at, faults| {
-            text(value, at, faults, 0..=2_000, Lines::Many)
+            text(value, at, faults, DESCRIPTION_LENGTH, Lines::Many)
         });
         let attributes = fields.optional("attributes", faults, Attributes::read);
         fields.finish(&FIELDS, &SET_BY_THE_SERVICE, faults);
@@ -197,7 +211,7 @@ impl From<Product> for ProductContent {
 }
 
 fn category(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<String> {
-    text(value, at, faults, 1..=64, Lines::One)
+    text(value, at, faults, CATEGORY_LENGTH, Lines::One)
 }
 
 /// A merge patch of a product (RFC 7396), with the faults out of it that show
@@ -230,9 +244,9 @@ impl ProductPatch {
     }
 }
 
-/// A product's `attributes`: any JSON object of at most
-/// [`MOST_ATTRIBUTE_BYTES`] and [`MOST_ATTRIBUTE_LEVELS`], with numbers that
-/// DynamoDB can hold.
+/// A product's `attributes`: any JSON object of at most 16 KiB as compact JSON
+/// and 16 levels, with numbers of at most 38 significant digits and a magnitude
+/// of 1e-130 to 9.99e125.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -30,6 +30,7 @@ pub struct Meaning {
     /// The title that a problem has.
     pub title: &'static str,
     /// The status that it is answered with.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// When it is answered.
     pub meaning: &'static str,

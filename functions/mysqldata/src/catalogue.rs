@@ -10,7 +10,7 @@ use chassis::{
 use dto::{
     Money,
     money::MOST_AMOUNT,
-    product::{Product, ProductBatch, ProductId},
+    product::{NAME_LENGTH, Product, ProductBatch, ProductId},
     read::{Lines, text_fault},
 };
 use http::StatusCode;
@@ -115,7 +115,7 @@ fn read<'p>(
 
 fn is_sound(product: &Product) -> bool {
     let Money { amount, currency } = &product.price;
-    text_fault(&product.name, 1..=200, Lines::One).is_none()
+    text_fault(&product.name, NAME_LENGTH, Lines::One).is_none()
         && (0..=MOST_AMOUNT).contains(amount)
         && currency.len() == 3
         && currency.bytes().all(|b| b.is_ascii_uppercase())

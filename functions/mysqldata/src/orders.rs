@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use chassis::{Input, JSON, Params, Problem, cursor::List, idempotency::Answer, negotiate, reply};
 use dto::{
-    order::{NewOrder, Order, OrderStatus},
+    order::{CUSTOMER_LENGTH, NewOrder, Order, OrderStatus},
     read::{Lines, text_fault},
 };
 use http::{
@@ -76,7 +76,7 @@ fn filter(input: &mut Input, params: &Params) -> Filter {
     let status = input.param(params, "status", OrderStatus::RULE, OrderStatus::parse);
     let rule = "must be 1 to 200 characters, none of them a control character";
     let customer = input.param(params, "customer", rule, |text| {
-        let fault = text_fault(text, 1..=200, Lines::One);
+        let fault = text_fault(text, CUSTOMER_LENGTH, Lines::One);
         fault.is_none().then(|| text.to_owned())
     });
     Filter {

@@ -22,6 +22,7 @@ pub mod store;
 
 pub use config::Config;
 pub use error::Error;
+pub use products::MOST_IDS;
 pub use store::Catalogue;
 
 /// The routes of `nosqldata`.

@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use chassis::{Call, Input, JSON, Params, Problem, cursor::List, negotiate, reply};
 use dto::{
     Fault,
-    product::{ProductBatch, ProductContent, ProductId, ProductPage},
+    product::{CATEGORY_LENGTH, ProductBatch, ProductContent, ProductId, ProductPage},
     read::{Lines, text_fault},
 };
 use http::StatusCode;
@@ -15,7 +15,7 @@ use crate::{Catalogue, Error, item::Stored, once::Done, product};
 const MESSAGE: &str = "NoSql Data";
 
 /// The most ids of one batch.
-const MOST_IDS: usize = 100;
+pub const MOST_IDS: usize = 100;
 
 /// `GET`: a page of products, of all or of a category, or a batch by ids. As
 /// plain text it says that the table answers.
@@ -149,7 +149,7 @@ impl PageOf {
     fn read(input: &mut Input, params: &Params) -> Self {
         let rule = "must have 1 to 64 characters, and no control characters";
         let category = input.param(params, "category", rule, |text| {
-            let fault = text_fault(text, 1..=64, Lines::One);
+            let fault = text_fault(text, CATEGORY_LENGTH, Lines::One);
             fault.is_none().then(|| text.to_owned())
         });
         let limit = input.limit(params);

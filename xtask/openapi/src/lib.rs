@@ -129,6 +129,15 @@ fn refs(value: &Value, found: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeInclusive;
+
+    use dto::{
+        fault::MOST_FAULTS,
+        money::MOST_AMOUNT,
+        order::{CUSTOMER_LENGTH, MOST_LINES, MOST_QUANTITY},
+        product::{CATEGORY_LENGTH, DESCRIPTION_LENGTH, ID_LENGTH, NAME_LENGTH},
+    };
+
     use super::*;
 
     #[test]
@@ -202,5 +211,162 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "nothing is said of\n{}", wrong.join("\n"));
+    }
+
+    /// The bounds of a range, as the two members of a schema that hold them.
+    fn range<T: Into<Value> + Copy>(
+        [least, most]: [&'static str; 2],
+        range: &RangeInclusive<T>,
+    ) -> Vec<(&'static str, Value)> {
+        vec![
+            (least, (*range.start()).into()),
+            (most, (*range.end()).into()),
+        ]
+    }
+
+    #[test]
+    fn bounds_of_the_document_are_those_of_the_code() {
+        const VALUE: [&str; 2] = ["minimum", "maximum"];
+        const LENGTH: [&str; 2] = ["minLength", "maxLength"];
+        const ITEMS: [&str; 2] = ["minItems", "maxItems"];
+        let price = range(VALUE, &(0..=MOST_AMOUNT));
+        let quantity = range(VALUE, &(1..=MOST_QUANTITY));
+        let lines = range(ITEMS, &(1..=MOST_LINES));
+        let name = range(LENGTH, &NAME_LENGTH);
+        let category = range(LENGTH, &CATEGORY_LENGTH);
+        let customer = range(LENGTH, &CUSTOMER_LENGTH);
+        let no_longer = vec![("maxLength", Value::from(*DESCRIPTION_LENGTH.end()))];
+        let no_more = vec![("maxItems", Value::from(nosqldata::MOST_IDS))];
+        let bounds = [
+            ("Money/properties/amount", &price),
+            ("Price/properties/amount", &price),
+            ("PricePatch/properties/amount", &price),
+            ("NewOrder/properties/customer", &customer),
+            ("Order/properties/customer", &customer),
+            ("NewOrder/properties/lines", &lines),
+            ("Order/properties/lines", &lines),
+            ("NewOrderLine/properties/quantity", &quantity),
+            ("OrderLine/properties/quantity", &quantity),
+            ("OrderLine/properties/name", &name),
+            ("Product/properties/name", &name),
+            ("ProductContent/properties/name", &name),
+            ("ProductPatch/properties/name", &name),
+            ("Product/properties/category", &category),
+            ("ProductContent/properties/category", &category),
+            ("ProductPatch/properties/category", &category),
+            ("Product/properties/description", &no_longer),
+            ("ProductContent/properties/description", &no_longer),
+            ("ProductPatch/properties/description", &no_longer),
+            ("ProductId", &range(LENGTH, &ID_LENGTH)),
+            ("ProductPage/properties/items", &no_more),
+            ("ProductPage/properties/missing", &no_more),
+            (
+                "ProblemDetails/properties/errors",
+                &range(ITEMS, &(1..=MOST_FAULTS + 1)),
+            ),
+        ];
+        let document = serde_json::to_value(document().unwrap()).unwrap();
+        for (place, bounds) in bounds {
+            let schema = document.pointer(&format!("/components/schemas/{place}"));
+            for (bound, value) in bounds {
+                assert_eq!(schema.unwrap()[bound], *value, "{place}: {bound}");
+            }
+        }
+        for (path, name, bounds) in [
+            ("/nosqldata", "category", category),
+            ("/mysqldata", "customer", customer),
+        ] {
+            let parameters = document["paths"][path]["get"]["parameters"].as_array();
+            let found = parameters.unwrap().iter().find(|it| it["name"] == name);
+            for (bound, value) in bounds {
+                assert_eq!(found.unwrap()["schema"][bound], value, "{name}: {bound}");
+            }
+        }
+    }
+
+    /// Calls `each` for every schema within `schema`, references followed.
+    fn schemas<'d>(
+        document: &'d Value,
+        schema: &'d Value,
+        place: &str,
+        each: &mut impl FnMut(&str, &'d Value),
+    ) {
+        let reference = schema["$ref"].as_str();
+        let schema = reference.map_or(schema, |to| document.pointer(&to[1..]).unwrap());
+        each(place, schema);
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            schemas(document, schema, &format!("{place}/{name}"), each);
+        }
+        for alternatives in ["oneOf", "anyOf", "allOf"] {
+            for schema in schema[alternatives].as_array().into_iter().flatten() {
+                schemas(document, schema, place, each);
+            }
+        }
+        if schema["items"].is_object() {
+            schemas(document, &schema["items"], &format!("{place}/*"), each);
+        }
+    }
+
+    fn is_of(schema: &Value, name: &str) -> bool {
+        let names = schema["type"].as_array();
+        schema["type"] == name || names.is_some_and(|names| names.contains(&name.into()))
+    }
+
+    #[test]
+    fn everything_that_a_client_sends_is_bounded() {
+        let document = serde_json::to_value(document().unwrap()).unwrap();
+        let mut unbounded = Vec::new();
+        let mut look = |place: &str, schema: &Value| {
+            let has = |bounds: &[&str]| bounds.iter().all(|bound| !schema[bound].is_null());
+            let bounded = if is_of(schema, "integer") || is_of(schema, "number") {
+                has(&["minimum", "maximum"])
+            } else if is_of(schema, "array") {
+                has(&["minItems", "maxItems"])
+            } else if is_of(schema, "string") {
+                let any = ["maxLength", "pattern", "enum", "format"];
+                any.iter().any(|bound| has(&[bound]))
+            } else {
+                true
+            };
+            if !bounded {
+                unbounded.push(place.to_owned());
+            }
+        };
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let content = operation["requestBody"]["content"].as_object();
+                for body in content.into_iter().flatten().map(|(_, body)| body) {
+                    let place = format!("{method} {path}");
+                    schemas(&document, &body["schema"], &place, &mut look);
+                }
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    let place = format!("{method} {path}: {}", parameter["name"]);
+                    schemas(&document, &parameter["schema"], &place, &mut look);
+                }
+            }
+        }
+        // What is opaque, or a name that is looked up.
+        let opaque = ["cursor", "asset", "type"].map(|name| format!("{name:?}"));
+        unbounded.retain(|place| !opaque.iter().any(|name| place.ends_with(name)));
+        assert!(unbounded.is_empty(), "{}", unbounded.join("\n"));
+    }
+
+    #[test]
+    fn sums_are_integers_without_an_upper_bound() {
+        let document = serde_json::to_value(document().unwrap()).unwrap();
+        let all = &document["components"]["schemas"];
+        let row = &all["SummaryRow"]["properties"];
+        assert_eq!(row["revenue"]["$ref"], "#/components/schemas/MoneySum");
+        for sum in [
+            &row["orders"],
+            &row["quantity"],
+            &all["MoneySum"]["properties"]["amount"],
+        ] {
+            assert_eq!(
+                (&sum["type"], &sum["minimum"]),
+                (&"integer".into(), &0.into())
+            );
+            assert!(sum["maximum"].is_null() && sum["format"].is_null(), "{sum}");
+        }
     }
 }

@@ -52,6 +52,25 @@ async fn the_document_has_the_paths_and_methods_of_the_routers() {
     system.stop().await;
 }
 
+#[tokio::test]
+async fn limits_of_the_document_are_those_of_the_lists() {
+    let system = System::start().await;
+    let client = &system.client;
+    let document = client.get("/openapi.json").await.expect(200).json();
+    for path in ["/nosqldata", "/mysqldata"] {
+        let operation = &document["paths"][path]["get"];
+        let parameters = operation["parameters"].as_array().unwrap();
+        let limit = parameters.iter().find(|it| it["name"] == "limit").unwrap();
+        let bound = |name: &str| limit["schema"][name].as_i64().unwrap();
+        let (least, most) = (bound("minimum"), bound("maximum"));
+        for (limit, status) in [(least - 1, 422), (least, 200), (most, 200), (most + 1, 422)] {
+            let page = client.get(&format!("{path}?limit={limit}")).await;
+            assert_eq!(page.status, status, "{path}: {limit}");
+        }
+    }
+    system.stop().await;
+}
+
 /// What a browser loads before it draws `/docs`.
 fn loaded(page: &str) -> Vec<String> {
     let quoted = page.split(['"']).filter(|part| part.starts_with("/docs/"));

@@ -1,10 +1,10 @@
 //! The Lambda event on its way in, and the answer on its way out.
 //!
-//! `lambda_http` does the translation. What it would panic at is put right
-//! here first: a panic outside the service is no problem document but an
-//! opaque 500 of the gateway's.
+//! `lambda_http` does the translation. What it would panic at is corrected
+//! here first: a panic outside the service is not a problem document but an
+//! opaque 500 of the gateway.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, mem};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dto::{Faults, Pointer};
@@ -14,12 +14,14 @@ use lambda_http::{
     request::LambdaRequest,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use tower::Service as _;
 use url::Url;
 
-use crate::{Problem, Service};
+use crate::{
+    Problem, Service,
+    event::{Event, Kind, UnsupportedEvent},
+};
 
 /// The longest request target that is followed. API Gateway itself takes at
 /// most 10,240 bytes of request line and headers.
@@ -63,19 +65,6 @@ const QUERY: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// An event from Lambda: an HTTP request in API Gateway's payload v2, or what
-/// is wrong with it.
-#[derive(Debug)]
-pub struct Event(Result<Box<ApiGatewayV2httpRequest>, String>);
-
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Box::<RawValue>::deserialize(deserializer)?;
-        let request = serde_json::from_str(event.get()).map_err(|error| error.to_string());
-        Ok(Self(request))
-    }
-}
-
 /// What Lambda calls: the way from an event to an answer, the same for a
 /// deployed function and for an event that a test replays.
 #[derive(Clone)]
@@ -96,40 +85,55 @@ impl Handler {
         &self.service
     }
 
-    /// Answers an event.
+    /// Responds to an event, and logs one line for it.
     ///
     /// # Errors
     ///
-    /// None: whatever is wrong with the event is answered.
+    /// [`UnsupportedEvent`] where it is not one of an HTTP API. Whatever is
+    /// wrong with an HTTP API event is a response.
     pub async fn handle(
         &self,
         event: LambdaEvent<Event>,
-    ) -> Result<impl Serialize + std::fmt::Debug + use<>, Infallible> {
+    ) -> Result<impl Serialize + std::fmt::Debug + use<>, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
-        let (request, refusal) = match payload.0.and_then(sound) {
-            Ok(request) => (request, None),
-            Err(wrong) => {
-                let mut faults = Faults::new();
-                faults.body(&Pointer::root(), wrong);
-                (Box::default(), Some(Problem::malformed(faults)))
+        let (mut request, mut refusal) = match payload.0 {
+            Kind::Http(request) => (request, None),
+            Kind::Malformed(read) => (read, Some("is not a valid HTTP API event".to_owned())),
+            Kind::Unsupported(error) => {
+                tracing::error!(
+                    service = self.service.name(),
+                    request_id = context.request_id,
+                    "{error}"
+                );
+                return Err(error);
             }
         };
+        if let Err(wrong) = correct(&mut request) {
+            refusal.get_or_insert(wrong);
+        }
+        let refusal = refusal.map(|wrong| {
+            let mut faults = Faults::new();
+            faults.body(&Pointer::root(), wrong);
+            Problem::malformed(faults)
+        });
         let service = self.service.clone();
-        let request_id = context.request_id.clone();
         let answer = tower::service_fn(move |request: lambda_http::Request| {
             let (service, refusal) = (service.clone(), refusal.clone());
-            let request_id = request_id.clone();
             async move {
+                let request = request.map(body);
                 Ok::<_, Infallible>(match refusal {
-                    Some(problem) => service.refuse(problem, "/", &request_id),
-                    None => service.call(request.map(body)).await,
+                    Some(problem) => service.refuse(request, problem).await,
+                    None => service.call(request).await,
                 })
             }
         });
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(*request), context);
         // A service made of a function is always ready.
         let answered = Adapter::from(answer).call(event);
-        answered.await
+        match answered.await {
+            Ok(answer) => Ok(answer),
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -141,9 +145,13 @@ fn body(body: Body) -> axum::body::Body {
     }
 }
 
-/// The event with all put right that `lambda_http` takes for granted, or what
-/// is wrong with it.
-fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2httpRequest>, String> {
+/// Corrects all that `lambda_http` takes for granted.
+///
+/// # Errors
+///
+/// What is wrong with the event, in words to follow "the event"; what is left of
+/// it is a request that can be answered.
+fn correct(event: &mut ApiGatewayV2httpRequest) -> Result<(), String> {
     let path = event.raw_path.as_deref().unwrap_or_default();
     // An HTTP API whose routes have paths has decoded it, and what it holds now
     // begins no escape: decoded again, `%2541` would be the letter A.
@@ -151,22 +159,23 @@ fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2http
         None | Some("" | ANY_ROUTE) => escape_percent(path),
         Some(_) => path.replace('%', "%25"),
     };
-    let path = utf8_percent_encode(&path, PATH).to_string();
-    let path = if path.starts_with('/') {
-        path
-    } else {
-        format!("/{path}")
-    };
+    let mut path = utf8_percent_encode(&path, PATH).to_string();
+    if !path.starts_with('/') {
+        path.insert(0, '/');
+    }
 
     // An event written by hand may have the parameters alone.
     let query = match event.raw_query_string.take() {
         Some(query) if !query.is_empty() => query,
         _ => event.query_string_parameters.to_query_string(),
     };
-    let query = utf8_percent_encode(&query, QUERY).to_string();
+    let mut query = utf8_percent_encode(&query, QUERY).to_string();
 
+    let mut wrong = None;
     if path.len() + query.len() > LONGEST_TARGET {
-        return Err(format!(
+        "/".clone_into(&mut path);
+        query.clear();
+        wrong = Some(format!(
             "has a path and query of more than {LONGEST_TARGET} bytes"
         ));
     }
@@ -174,23 +183,25 @@ fn sound(mut event: Box<ApiGatewayV2httpRequest>) -> Result<Box<ApiGatewayV2http
         && let Some(body) = &event.body
         && STANDARD.decode(body).is_err()
     {
-        return Err("has a body that is not the base64 it is said to be".to_owned());
+        event.body = None;
+        event.is_base64_encoded = false;
+        wrong = Some("has a body that is not valid base64".to_owned());
     }
 
-    // `lambda_http` puts a URL together from these. Nothing here reads it but
-    // for the path and the query, so a host that would spoil it is left out.
+    // `lambda_http` puts a URL together from these. Only its path and its query
+    // are read, so a host that would spoil it is left out.
     event.headers.remove("x-forwarded-proto");
     let host = event.headers.get(HOST).map(HeaderValue::to_str);
     if host.is_some_and(|host| !host.is_ok_and(|host| fits(host, &path))) {
         event.headers.remove(HOST);
     }
-    let domain = event.request_context.domain_name.take();
+    let domain = mem::take(&mut event.request_context.domain_name);
     event.request_context.domain_name = domain.filter(|domain| fits(domain, &path));
     event.request_context.stage = None;
 
     event.raw_path = Some(path);
     event.raw_query_string = Some(query);
-    Ok(event)
+    wrong.map_or(Ok(()), Err)
 }
 
 /// Whether a URL of this host and path is one, and has this path still.

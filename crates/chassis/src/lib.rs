@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod cursor;
 mod deadline;
+mod event;
 pub mod health;
 pub mod idempotency;
 mod input;
@@ -35,8 +36,9 @@ pub const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
 
 pub use call::Call;
 pub use deadline::Deadline;
+pub use event::{Event, UnsupportedEvent};
 pub use input::{Input, JSON, MERGE_PATCH, Params};
-pub use lambda::{Event, Handler};
+pub use lambda::Handler;
 pub use preconditions::Preconditions;
 pub use problem::Problem;
 pub use router::{Router, Service};

@@ -162,28 +162,27 @@ impl Service {
         &self.calls
     }
 
-    /// Answers one request. A panic is a 500, and running out of time a 503.
-    pub async fn call(&self, mut request: Request) -> Response {
+    /// Responds to one request and logs its line. A panic is a 500, and running
+    /// out of time a 503.
+    pub async fn call(&self, request: Request) -> Response {
+        self.respond(request, None).await
+    }
+
+    /// Responds with `problem` to a request that no handler is to see, and logs
+    /// its line.
+    pub(crate) async fn refuse(&self, request: Request, problem: Problem) -> Response {
+        self.respond(request, Some(problem)).await
+    }
+
+    async fn respond(&self, request: Request, refusal: Option<Problem>) -> Response {
         let started = Instant::now();
         let call = Call::of(&request);
-        request.extensions_mut().insert(call.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
 
-        let response = if call.deadline.remaining() < LEAST {
-            let detail = "The request had no time left when it came.";
-            Problem::unavailable(detail, 1).into_response()
-        } else {
-            let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
-            let routed = Span::within(self.name, &call, routed);
-            match timeout_at(call.deadline.instant(), routed).await {
-                Ok(Ok(Ok(response))) => response,
-                Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
-                Err(_elapsed) => {
-                    let detail = "The request could not be answered in the time it had.";
-                    Problem::unavailable(detail, 1).into_response()
-                }
-            }
+        let response = match refusal {
+            Some(problem) => problem.into_response(),
+            None => self.route(request, &call).await,
         };
         let response = self.finish(response, &method, &path, &call.request_id);
 
@@ -203,9 +202,23 @@ impl Service {
         response
     }
 
-    /// Answers a request that could not even be made one.
-    pub(crate) fn refuse(&self, problem: Problem, path: &str, request_id: &str) -> Response {
-        self.finish(problem.into_response(), &Method::GET, path, request_id)
+    /// The response of the route of this request, within its deadline.
+    async fn route(&self, mut request: Request, call: &Call) -> Response {
+        if call.deadline.remaining() < LEAST {
+            let detail = "The request had no time left when it came.";
+            return Problem::unavailable(detail, 1).into_response();
+        }
+        request.extensions_mut().insert(call.clone());
+        let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+        let routed = Span::within(self.name, call, routed);
+        match timeout_at(call.deadline.instant(), routed).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
+            Err(_elapsed) => {
+                let detail = "The request could not be answered in the time it had.";
+                Problem::unavailable(detail, 1).into_response()
+            }
+        }
     }
 
     fn finish(

@@ -16,10 +16,12 @@ pub(crate) fn start() {
         .iter()
         .find_map(|name| std::env::var(name).ok()?.parse::<LevelFilter>().ok())
         .unwrap_or(LevelFilter::INFO);
-    // The runtime's own lines say nothing that a request's line does not.
+    // The runtime's own lines repeat what ours say: a handler's error is logged
+    // where it is made, and a panic by the hook below.
     let levels = Targets::new()
         .with_default(level)
-        .with_target("lambda_runtime", level.min(LevelFilter::ERROR));
+        .with_target("lambda_runtime", level.min(LevelFilter::ERROR))
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let log = tracing_subscriber::registry().with(levels);
     let line = fmt::layer().with_target(false);
     if in_json() {

@@ -59,8 +59,9 @@ impl Migrate {
         Self { config }
     }
 
-    /// Answers an event: a custom resource's by telling `CloudFormation` whether
-    /// it was done, any other by its report.
+    /// Responds to an event, and logs one line for it: to a custom resource's by
+    /// reporting to `CloudFormation` whether it was done, to any other by its
+    /// report.
     ///
     /// # Errors
     ///
@@ -68,25 +69,36 @@ impl Migrate {
     /// again then.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let LambdaEvent { payload, context } = event;
-        let give_up = give_up(&context);
-        let Some(resource) = CustomResource::read(payload)? else {
-            let report = self.run(give_up).await?;
-            return Ok(serde_json::to_value(report)?);
+        let resource = match CustomResource::read(payload) {
+            Ok(resource) => resource,
+            Err(error) => {
+                log(Err(&error), &context);
+                return Err(error);
+            }
         };
         // What was migrated stays when the stack goes, as the data may.
-        let done = if resource.goes() {
+        let done = if resource.as_ref().is_some_and(CustomResource::goes) {
             Ok(Report {
                 applied: Vec::new(),
             })
         } else {
-            self.run(give_up).await
+            self.run(give_up(&context)).await
         };
-        match &done {
-            Ok(report) => tracing::info!(applied = report.applied.join(" "), "migrated"),
-            Err(error) => tracing::error!(error = error.chain(), "not migrated"),
+        let reported = match &resource {
+            Some(resource) => resource.answer(&done, &context).await,
+            None => Ok(()),
+        };
+        let reported = reported.map_err(Error::from);
+        let outcome = match (&done, &reported) {
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(report), Ok(())) => Ok(report),
+        };
+        log(outcome, &context);
+        reported?;
+        match resource {
+            Some(_) => Ok(Value::Null),
+            None => Ok(serde_json::to_value(done?)?),
         }
-        resource.answer(&done, &context).await?;
-        Ok(Value::Null)
     }
 
     /// Brings the database up to date before `give_up`.
@@ -115,6 +127,15 @@ impl Migrate {
         };
         let login = secret.read().await?;
         Ok(database.with(|opts| opts.user(Some(login.username)).pass(Some(login.password))))
+    }
+}
+
+/// Logs the line of an invocation.
+fn log(done: Result<&Report, &Error>, context: &Context) {
+    let request_id = &context.request_id;
+    match done {
+        Ok(report) => tracing::info!(request_id, applied = report.applied.join(" "), "migrated"),
+        Err(error) => tracing::error!(request_id, error = error.chain(), "not migrated"),
     }
 }
 

@@ -1,14 +1,18 @@
 //! What every function has from the chassis: methods, paths, negotiation,
 //! health, panics, and events that no gateway should send.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::routing::get;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use chassis::{Event, Handler, Router};
+use chassis::{Event, Handler, Router, UnsupportedEvent};
 use http::Method;
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tests::{
@@ -319,6 +323,15 @@ fn troubled() -> Handler {
 }
 
 async fn invoke(handler: &Handler, event: Value, lambda_deadline: Duration) -> Value {
+    let invoked = try_invoke(handler, event, lambda_deadline).await;
+    invoked.expect("an HTTP API event")
+}
+
+async fn try_invoke(
+    handler: &Handler,
+    event: Value,
+    lambda_deadline: Duration,
+) -> Result<Value, UnsupportedEvent> {
     let mut context = Context::default();
     "request-7".clone_into(&mut context.request_id);
     let deadline = std::time::SystemTime::now() + lambda_deadline;
@@ -327,13 +340,8 @@ async fn invoke(handler: &Handler, event: Value, lambda_deadline: Duration) -> V
         .unwrap();
     context.deadline = u64::try_from(since.as_millis()).unwrap();
     let payload: Event = serde_json::from_value(event).unwrap();
-    serde_json::to_value(
-        handler
-            .handle(LambdaEvent::new(payload, context))
-            .await
-            .unwrap(),
-    )
-    .unwrap()
+    let answer = handler.handle(LambdaEvent::new(payload, context)).await?;
+    Ok(serde_json::to_value(answer).unwrap())
 }
 
 fn request(path: &str) -> Value {
@@ -374,6 +382,160 @@ async fn an_answer_is_there_before_lambda_ends_the_function() {
     assert_eq!(answer["headers"]["retry-after"], "1");
 }
 
+/// The lines that a future logs at `INFO` and above, each a JSON object.
+async fn logged<T>(future: impl Future<Output = T>) -> (T, Vec<Value>) {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let done = future.await;
+    drop(guard);
+    let text = log.0.lock().unwrap().clone();
+    let lines = text.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    let lines = lines.map(|line| serde_json::from_slice(line).unwrap());
+    (done, lines.collect())
+}
+
+#[tokio::test]
+async fn an_event_of_another_kind_fails_the_invocation_and_its_line_names_it() {
+    let handler = Handler::new(hello::router().into_service());
+    let seconds = Duration::from_secs(10);
+    let record = |source: &str| json!({"Records": [{"eventSource": source}]});
+    for (event, kind) in [
+        (
+            json!({"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/"}),
+            "an Application Load Balancer event",
+        ),
+        (
+            json!({"version": "1.0", "path": "/", "httpMethod": "GET", "requestContext": {}}),
+            "an API Gateway REST API event (payload 1.0)",
+        ),
+        (
+            json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+            "a scheduled event",
+        ),
+        (record("aws:sqs"), "an SQS event"),
+        (record("aws:s3"), "an S3 event"),
+        (
+            json!({"requestContext": {"connectionId": "c", "eventType": "CONNECT"}}),
+            "an API Gateway WebSocket event",
+        ),
+        (json!({"warmer": true}), "a Lambda warm-up or test event"),
+        (json!({}), "an empty object"),
+        (json!(null), "null"),
+        (json!([1]), "an array"),
+        (json!("x"), "a string"),
+    ] {
+        let (invoked, lines) = logged(try_invoke(&handler, event, seconds)).await;
+        let message = format!(
+            "received {kind}, expected an API Gateway HTTP API event of payload version 2.0"
+        );
+        let error = Diagnostic::from(invoked.unwrap_err());
+        assert_eq!(error.error_type, "UnsupportedEvent");
+        assert_eq!(error.error_message, message);
+        let [line] = &lines[..] else {
+            panic!("one line for {kind}: {lines:?}");
+        };
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["message"], message);
+        assert_eq!(line["service"], "hello");
+        assert_eq!(line["request_id"], "request-7");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_http_event_is_a_problem_without_parser_text() {
+    let handler = Handler::new(hello::router().into_service());
+    let seconds = Duration::from_secs(10);
+    for (pointer, value, path) in [
+        ("/requestContext", json!({}), "/oscheck"),
+        ("/requestContext", json!(null), "/oscheck"),
+        ("/requestContext/http/method", json!("B AD"), "/oscheck"),
+        ("/requestContext/http/method", json!(7), "/oscheck"),
+        ("/headers", json!({"a b": "c"}), "/oscheck"),
+        ("/headers", json!("x"), "/oscheck"),
+        ("/rawPath", json!({}), "/"),
+        ("/isBase64Encoded", json!("yes"), "/oscheck"),
+        ("/rawQueryString", json!("q".repeat(100_000)), "/"),
+        ("/body", json!("%%%"), "/oscheck"),
+    ] {
+        let mut event = request("/oscheck");
+        event["isBase64Encoded"] = (pointer == "/body").into();
+        *event.pointer_mut(pointer).unwrap() = value;
+        let (answer, lines) = logged(invoke(&handler, event.clone(), seconds)).await;
+        let problem = problem(&answer, 400);
+        assert_eq!(problem["instance"], path, "{pointer}");
+        assert_eq!(problem["requestId"], "request-7");
+        let body = answer["body"].as_str().unwrap();
+        for parser in [
+            "line 1",
+            "column",
+            "expected",
+            "invalid type",
+            "missing field",
+        ] {
+            assert!(!body.contains(parser), "{pointer}: {body}");
+        }
+        let [line] = &lines[..] else {
+            panic!("one line for {pointer}: {lines:?}");
+        };
+        assert_eq!(line["message"], "request");
+        assert_eq!(line["status"], 400);
+        assert_eq!(line["path"], path, "{pointer}");
+    }
+}
+
+/// Whatever happens to a request, its line is there, once.
+#[tokio::test(start_paused = true)]
+async fn every_request_has_one_completion_line() {
+    let handler = troubled();
+    let hurried = |path| {
+        let mut event = request(path);
+        event["headers"]["x-request-deadline"] = "4".into();
+        event
+    };
+    for (event, status) in [
+        (request("/health/troubled"), 200),
+        (request("/nowhere"), 404),
+        (request("/panics"), 500),
+        (request("/hangs"), 503),
+        (hurried("/health/troubled"), 503),
+    ] {
+        let path = event["rawPath"].clone();
+        let (_, lines) = logged(invoke(&handler, event, Duration::from_secs(10))).await;
+        let mut completions = lines.iter().filter(|line| line["message"] == "request");
+        let line = completions.next().unwrap();
+        assert!(completions.next().is_none(), "{lines:?}");
+        assert_eq!((&line["status"], &line["path"]), (&json!(status), &path));
+        for field in [
+            "service",
+            "request_id",
+            "trace_id",
+            "span_id",
+            "method",
+            "duration_ms",
+        ] {
+            assert!(!line[field].is_null(), "{field} in {line}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_event_is_too_strange_to_be_answered() {
     let handler = Handler::new(hello::router().into_service());
@@ -383,23 +545,6 @@ async fn no_event_is_too_strange_to_be_answered() {
         change(&mut event);
         event
     };
-    for no_request in [
-        json!({}),
-        json!(null),
-        json!([1]),
-        json!("x"),
-        json!({"Records": []}),
-    ] {
-        problem(&invoke(&handler, no_request, seconds).await, 400);
-    }
-    let not_base64 = with(&|e| {
-        e["body"] = "%%%".into();
-        e["isBase64Encoded"] = true.into();
-    });
-    problem(&invoke(&handler, not_base64, seconds).await, 400);
-    let long = with(&|e| e["rawQueryString"] = "q".repeat(100_000).into());
-    problem(&invoke(&handler, long, seconds).await, 400);
-
     for host in [
         "",
         "a b",

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use chassis::{Event, Handler};
 use http::StatusCode;
 use http_body_util::BodyExt;
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
@@ -67,7 +67,11 @@ impl Instance {
         context.deadline = u64::try_from(since.as_millis()).unwrap();
         let payload: Event = serde_json::from_value(event).expect("any JSON is an event");
         let answer = handler.handle(LambdaEvent::new(payload, context)).await;
-        serde_json::to_value(answer.expect("infallible")).unwrap()
+        match answer {
+            Ok(answer) => serde_json::to_value(answer),
+            Err(error) => serde_json::to_value(Diagnostic::from(error)),
+        }
+        .expect("what Lambda is given is JSON")
     }
 }
 

@@ -25,7 +25,7 @@ const STAND_INS: [(&str, &str); 5] = [
 
 /// An event and the response to it.
 pub struct Case {
-    /// The name of the event's file, such as `create-with-nothing`.
+    /// The name of the event's file, such as `create-empty`.
     name: String,
     method: String,
     path: String,

@@ -1,8 +1,8 @@
-// Swagger UI with the document of the same origin.
+// Swagger UI with the OpenAPI document of the same origin.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", follow);
-follow();
+const apply = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", apply);
+apply();
 
 SwaggerUIBundle({
   url: document.querySelector("link[rel=service-desc]").href,
@@ -10,6 +10,6 @@ SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   filter: true,
-  // The validator is on another host.
+  // The default validator is on another host.
   validatorUrl: null,
 });

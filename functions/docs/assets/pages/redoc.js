@@ -1,5 +1,5 @@
-// ReDoc with the document of the same origin. Its colours are set once, so the
-// page is reloaded when the colour scheme changes.
+// ReDoc with the OpenAPI document of the same origin. ReDoc reads its theme once,
+// so the page reloads when the color scheme changes.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => location.reload());
 
@@ -32,7 +32,7 @@ const url = document.querySelector("link[rel=service-desc]").href;
 Redoc.init(
   url,
   {
-    // Its own button fetches the document a second time, by a blob.
+    // The default button fetches the document a second time, into a blob.
     downloadUrls: [{ title: "JSON", url }, { title: "YAML", url: url.replace(/json$/, "yaml") }],
     pathInMiddlePanel: true,
     schemasExpansionLevel: 1,

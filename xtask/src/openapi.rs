@@ -10,10 +10,9 @@ use crate::{
     test::exit_code,
 };
 
-/// Write the OpenAPI document anew, from what each function says of itself
+/// Write the OpenAPI document from the descriptions of all functions
 ///
-/// `--check` writes nothing and fails with the difference. `--check-breaking
-/// <git ref>` fails where a client of the document at that commit would break.
+/// `--check` writes nothing and fails with the difference.
 #[derive(clap::Args)]
 pub struct Document {
     #[arg(allow_hyphen_values = true, num_args = 0.., hide = true)]

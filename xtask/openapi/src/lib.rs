@@ -8,7 +8,6 @@ use serde_json::Value;
 use similar::TextDiff;
 use utoipa::openapi::{Components, Info, License, OpenApi, Server};
 
-pub mod breaking;
 mod examples;
 
 const DESCRIPTION: &str = include_str!("description.md");

@@ -17,7 +17,6 @@ mod sam;
 mod scratch;
 mod stores;
 mod surfaces;
-mod template;
 mod test;
 mod tools;
 mod up;

@@ -11,11 +11,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use programs::guard;
+use template::Template;
 
 use crate::{
     process::{self, Interrupt, step},
     project::Project,
-    template::{self, Function},
     tools,
 };
 
@@ -139,6 +139,14 @@ fn megabytes(file: &Path) -> Result<String> {
     Ok(format!("{}.{} MB", tenths / 10, tenths % 10))
 }
 
+/// A function, as `sam build` builds it.
+pub struct Function {
+    /// Its logical id.
+    pub id: String,
+    /// The name of its binary.
+    pub binary: String,
+}
+
 /// The SAM CLI, with what it needs to build.
 pub struct Sam {
     folder: PathBuf,
@@ -215,7 +223,14 @@ impl Sam {
         folder: &Path,
         interrupt: &Interrupt,
     ) -> Result<Vec<Function>> {
-        let functions = template::functions(&project.root.join("template.yaml"))?;
+        let template = Template::read(&project.root.join("template.yaml"))?;
+        let functions: Vec<_> = template
+            .functions()
+            .map(|it| Function {
+                id: it.id.to_owned(),
+                binary: it.binary.to_owned(),
+            })
+            .collect();
         add_target(architecture, interrupt)?;
 
         step(format_args!(

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::template::{self, Table};
+use crate::table::{self, Table};
 
 /// The region that local stores say they are in.
 pub const REGION: &str = "eu-north-1";
@@ -132,7 +132,7 @@ pub fn client(url: &str) -> Client {
 /// table of that name exists with other keys.
 pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for table in template::tables(template)? {
+    for table in table::read(template)? {
         let name = format!("{prefix}{}", table.name);
         create_table(client, &table, &name)
             .await

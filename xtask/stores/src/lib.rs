@@ -8,7 +8,7 @@ pub mod dynamodb;
 pub mod mariadb;
 pub mod mysql;
 pub mod sample;
-pub mod template;
+pub mod table;
 
 /// The folder of the project, which holds `template.yaml`.
 #[must_use]
@@ -20,7 +20,7 @@ pub fn project() -> PathBuf {
 /// Where the SAM template is, the one source of the `DynamoDB` tables.
 #[must_use]
 pub fn template() -> PathBuf {
-    project().join("template.yaml")
+    template::path()
 }
 
 /// Where the migrations of the orders' database are.

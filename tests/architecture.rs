@@ -7,8 +7,9 @@ use std::{
 };
 
 use cargo_metadata::{Metadata, MetadataCommand};
-use diagrams::{render, store, template::Template};
+use diagrams::{render, store};
 use stores::project;
+use template::Template;
 
 fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
@@ -78,9 +79,9 @@ fn what_travels_does_no_input_or_output() {
 fn no_two_services_share_a_store() {
     let template = Template::read(&stores::template()).unwrap();
     let mut users = BTreeMap::<String, BTreeSet<&str>>::new();
-    for (name, (_, function)) in template.functions() {
-        for store in store::of(&template, function).into_keys() {
-            users.entry(store.id).or_default().insert(name);
+    for function in template.functions() {
+        for store in store::of(&template, function.resource).into_keys() {
+            users.entry(store.id).or_default().insert(function.binary);
         }
     }
     assert!(!users.is_empty(), "no function has a store");

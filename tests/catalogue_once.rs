@@ -8,9 +8,8 @@
 )]
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -19,23 +18,18 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use axum::body::Body;
-use bytes::Bytes;
 use chassis::{Service, resilience::Policy};
-use futures_util::{FutureExt, future::BoxFuture, future::join_all};
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
-};
+use futures_util::future::join_all;
+use http::{Method, Request};
+use http_body_util::BodyExt;
 use lambda_http::{Context, RequestExt};
 use nosqldata::{Catalogue, Config};
 use serde_json::{Value, json};
-use tests::{Response, System};
-use tokio::{
-    net::TcpListener,
-    task::JoinHandle,
-    time::{Instant, sleep},
+use tests::{
+    Response, System,
+    wire::{Fault, Protocol, Proxy, Step},
 };
+use tokio::time::{Instant, sleep};
 
 /// How many ask at once.
 const CLIENTS: usize = 64;
@@ -244,102 +238,23 @@ async fn a_key_costs_no_round_trip() {
     system.stop().await;
 }
 
-/// What is done to one request on its way to the store.
-enum Fault {
-    /// Nothing.
-    None,
-    /// It never arrives: this is answered instead.
-    Answer(u16, Value),
-    /// It is done and something else after it, and its answer breaks off.
-    Lost(BoxFuture<'static, ()>),
-}
-
-fn throttled() -> Fault {
+fn throttled() -> Step {
     let kind = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
-    Fault::Answer(400, json!({"__type": kind, "message": "Rate exceeded"}))
+    Step::Answer(json!({"__type": kind, "message": "Rate exceeded"}))
 }
 
-fn conflict() -> Fault {
+fn conflict() -> Step {
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let reasons = json!([{"Code": "None"}, {"Code": "TransactionConflict"}]);
     let cancelled = json!({"__type": kind, "Message": "cancelled", "CancellationReasons": reasons});
-    Fault::Answer(400, cancelled)
-}
-
-fn lost() -> Fault {
-    Fault::Lost(async {}.boxed())
-}
-
-/// A proxy that does to each request what a script says, and nothing when that
-/// is at its end.
-#[derive(Clone, Default)]
-struct Script {
-    faults: Arc<Mutex<VecDeque<Fault>>>,
-    seen: Arc<Mutex<Vec<String>>>,
-}
-
-impl Script {
-    fn set(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.seen.lock().unwrap().clear();
-        *self.faults.lock().unwrap() = faults.into_iter().collect();
-    }
-
-    /// What has come since the script was set, by name.
-    fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    async fn serve(self, listener: TcpListener, upstream: SocketAddr) {
-        let pool = Pool::builder(TokioExecutor::new()).build_http();
-        let handler = move |request: Request<Body>| {
-            let (script, pool) = (self.clone(), pool.clone());
-            async move { script.answer(request, upstream, pool).await }
-        };
-        let routes = axum::Router::new().fallback(handler);
-        axum::serve(listener, routes).await.unwrap();
-    }
-
-    async fn answer(
-        self,
-        request: Request<Body>,
-        upstream: SocketAddr,
-        pool: Pool<HttpConnector, Full<Bytes>>,
-    ) -> http::Response<Body> {
-        let target = request.headers()["x-amz-target"].to_str().unwrap();
-        let name = target.rsplit('.').next().unwrap().to_owned();
-        self.seen.lock().unwrap().push(name);
-        let fault = self.faults.lock().unwrap().pop_front();
-        let (mut parts, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        parts.uri = format!("http://{upstream}/").parse().unwrap();
-        let forward = async {
-            let request = Request::from_parts(parts, Full::new(body));
-            pool.request(request).await.unwrap().map(Body::new)
-        };
-        match fault.unwrap_or(Fault::None) {
-            Fault::None => forward.await,
-            Fault::Answer(status, body) => http::Response::builder()
-                .status(status)
-                .body(body.to_string().into())
-                .unwrap(),
-            Fault::Lost(then) => {
-                let answer = forward.await;
-                assert_eq!(answer.status(), StatusCode::OK, "it is done");
-                then.await;
-                let broken = std::io::Error::other("broken off");
-                let body = futures_util::stream::iter([Ok("{"), Err(broken)]);
-                http::Response::new(Body::from_stream(body))
-            }
-        }
-    }
+    Step::Answer(cancelled)
 }
 
 /// The catalogue behind a proxy, on the stores of a system.
 struct Faulty {
     system: System,
-    script: Script,
     service: Service,
-    proxy: JoinHandle<()>,
+    proxy: Proxy,
 }
 
 /// A retry for each request, and a breaker that opens late and heals by itself.
@@ -355,14 +270,10 @@ fn policy() -> Policy {
 impl Faulty {
     async fn start() -> Self {
         let system = System::start().await;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let script = Script::default();
-        let proxy = tokio::spawn(script.clone().serve(listener, system.dynamodb.address()));
-        let service = service(&system, address).await;
+        let proxy = proxy(&system).await;
+        let service = service(&system, proxy.address()).await;
         Self {
             system,
-            script,
             service,
             proxy,
         }
@@ -379,9 +290,14 @@ impl Faulty {
     }
 
     async fn stop(self) {
-        self.proxy.abort();
         self.system.stop().await;
     }
+}
+
+/// A proxy of the test's own in front of the store.
+async fn proxy(system: &System) -> Proxy {
+    let upstream = system.dynamodb.address().to_string();
+    Proxy::start(upstream, Protocol::DynamoDb).await.unwrap()
 }
 
 /// Waits for what may take a probe or two.
@@ -442,9 +358,9 @@ async fn a_throttled_store_is_asked_again_a_few_times() {
         (Method::DELETE, "/nosqldata/cup"),
     ] {
         let it = Faulty::start().await;
-        it.script.set((0..9).map(|_| throttled()));
+        it.proxy.script((0..9).map(|_| throttled()));
         let answer = it.json(method.clone(), path, &[], &mug("Cup")).await;
-        let attempts = it.script.seen().len();
+        let attempts = it.proxy.requests().len();
         assert!((2..=3).contains(&attempts), "{method} {path}: {attempts}");
         assert!(!answer.header("retry-after").is_empty(), "{method} {path}");
         answer.problem(503);
@@ -452,7 +368,7 @@ async fn a_throttled_store_is_asked_again_a_few_times() {
 
         // A glitch is not even seen; and what did not happen has not happened.
         let it = Faulty::start().await;
-        it.script.set([throttled()]);
+        it.proxy.script([throttled()]);
         let status = match method {
             Method::DELETE => 404,
             _ if path == "/nosqldata/cup" && method == Method::GET => 404,
@@ -469,34 +385,34 @@ async fn a_throttled_store_is_asked_again_a_few_times() {
 async fn an_answer_that_was_lost_changes_nothing() {
     let it = Faulty::start().await;
     let path = "/nosqldata/cup";
-    it.script.set([lost()]);
+    it.proxy.script([Step::lose()]);
     let made = it.json(Method::PUT, path, &[], &mug("Cup")).await;
     assert_eq!(made.expect(201).json()["version"], 1);
-    assert_eq!(it.script.seen(), ["UpdateItem"; 2]);
+    assert_eq!(it.proxy.requests(), ["UpdateItem"; 2]);
 
-    it.script.set([lost()]);
+    it.proxy.script([Step::lose()]);
     let replaced = it.json(Method::PUT, path, &[], &mug("Mug")).await;
     assert_eq!(replaced.expect(200).json()["version"], 2);
-    it.script.set([Fault::None, lost()]);
+    it.proxy.script([Step::Forward, Step::lose()]);
     let jug = json!({"name": "Jug"});
     let patched = it.json(Method::PATCH, path, &[], &jug).await.expect(200);
     assert_eq!(patched.json()["version"], 3);
-    assert_eq!(it.script.seen(), ["GetItem", "UpdateItem", "UpdateItem"]);
+    assert_eq!(it.proxy.requests(), ["GetItem", "UpdateItem", "UpdateItem"]);
     let etag = patched.header("etag").to_owned();
 
-    it.script.set([lost()]);
+    it.proxy.script([Step::lose()]);
     let matched = [("if-match", etag.as_str())];
     let deleted = it.json(Method::DELETE, path, &matched, &json!({})).await;
     deleted.expect(204);
-    assert_eq!(it.script.seen(), ["DeleteItem"; 2]);
-    it.script.set([]);
+    assert_eq!(it.proxy.requests(), ["DeleteItem"; 2]);
+    it.proxy.script([]);
     let gone = it.json(Method::DELETE, path, &[], &json!({})).await;
     gone.problem(404);
 
-    it.script.set([lost()]);
+    it.proxy.script([Step::lose()]);
     let made = it.json(Method::POST, "/nosqldata", &[], &mug("Cup")).await;
     let made = made.expect(201).json();
-    assert_eq!(it.script.seen(), ["PutItem"; 2]);
+    assert_eq!(it.proxy.requests(), ["PutItem"; 2]);
     assert_eq!(products(&it.system).await, [made]);
     it.stop().await;
 }
@@ -505,14 +421,14 @@ async fn an_answer_that_was_lost_changes_nothing() {
 async fn a_key_outlives_the_answer_that_was_lost() {
     let it = Faulty::start().await;
     let key = [("idempotency-key", "k")];
-    it.script.set([lost()]);
+    it.proxy.script([Step::lose()]);
     let post = async || {
         let product = mug("Cup");
         it.json(Method::POST, "/nosqldata", &key, &product).await
     };
     let first = post().await.expect(201);
     assert!(!is_replay(&first), "it is this request that has done it");
-    assert_eq!(it.script.seen(), ["TransactWriteItems"; 2]);
+    assert_eq!(it.proxy.requests(), ["TransactWriteItems"; 2]);
     same(&post().await, &first);
     assert_eq!(products(&it.system).await.len(), 1);
     it.stop().await;
@@ -523,9 +439,9 @@ async fn a_key_outlives_the_answer_that_was_lost() {
         let product = mug("Cup");
         it.json(Method::POST, "/nosqldata", &key, &product).await
     };
-    it.script.set([lost(), throttled(), throttled()]);
+    it.proxy.script([Step::lose(), throttled(), throttled()]);
     post().await.problem(503);
-    it.script.set([]);
+    it.proxy.script([]);
     let again = post().await.expect(201);
     assert!(is_replay(&again));
     assert_eq!(products(&it.system).await, [again.json()]);
@@ -535,15 +451,15 @@ async fn a_key_outlives_the_answer_that_was_lost() {
 #[tokio::test]
 async fn who_comes_while_the_first_runs_waits_for_it() {
     let it = Faulty::start().await;
-    it.script.set((0..5).map(|_| conflict()));
+    it.proxy.script((0..5).map(|_| conflict()));
     let post = async |headers: &[(&str, &str)]| {
         let product = mug("Cup");
         it.json(Method::POST, "/nosqldata", headers, &product).await
     };
     post(&[("idempotency-key", "k")]).await.expect(201);
-    assert_eq!(it.script.seen().len(), 6);
+    assert_eq!(it.proxy.requests().len(), 6);
 
-    it.script.set((0..1_000).map(|_| conflict()));
+    it.proxy.script((0..1_000).map(|_| conflict()));
     let headers = [("idempotency-key", "l"), ("x-request-deadline", "400")];
     let started = Instant::now();
     let answer = post(&headers).await;
@@ -568,20 +484,20 @@ async fn what_others_wrote_meanwhile_stays() {
             sleep(Duration::from_millis(2)).await;
             client.put(path, &mug("Theirs")).await;
         };
-        Fault::Lost(write.boxed())
+        Step::Lose(Box::pin(write))
     };
     let name = async || it.system.client.get(path).await.json()["name"].clone();
 
-    it.script.set([theirs()]);
+    it.proxy.script([theirs()]);
     let put = it.json(Method::PUT, path, &[], &mug("Ours")).await;
     put.problem(503);
     assert_eq!(name().await, "Theirs");
-    it.script.set([Fault::None, theirs()]);
+    it.proxy.script([Step::Forward, theirs()]);
     let ours = json!({"name": "Ours"});
     let merged = it.json(Method::PATCH, path, &[], &ours).await;
     merged.problem(503);
     assert_eq!(name().await, "Theirs");
-    it.script.set([theirs()]);
+    it.proxy.script([theirs()]);
     let delete = it.json(Method::DELETE, path, &[], &json!({})).await;
     delete.problem(503);
     assert_eq!(name().await, "Theirs");
@@ -596,18 +512,18 @@ async fn an_open_breaker_lets_nothing_out_and_heals() {
         let path = "/health/nosqldata";
         it.json(Method::GET, path, &[], &json!({})).await
     };
-    it.script.set((0..1_000).map(|_| throttled()));
+    it.proxy.script((0..1_000).map(|_| throttled()));
     for _ in 0..6 {
         get().await.problem(503);
     }
-    it.script.set((0..1_000).map(|_| throttled()));
+    it.proxy.script((0..1_000).map(|_| throttled()));
     get().await.problem(503);
     let sick = health().await.expect(503).json();
     assert_eq!(sick["checks"]["dynamodb"][0]["status"], "fail");
     assert_eq!(sick["checks"]["dynamodb"][0]["breaker"], "open");
-    assert_eq!(it.script.seen(), [] as [&str; 0]);
+    assert_eq!(it.proxy.requests(), [] as [&str; 0]);
 
-    it.script.set([]);
+    it.proxy.script([]);
     sleep(policy().open).await;
     until(async || get().await.status == 200).await;
     let well = health().await.expect(200).json();
@@ -618,18 +534,14 @@ async fn an_open_breaker_lets_nothing_out_and_heals() {
 #[tokio::test]
 async fn a_function_that_starts_without_its_store_heals_with_it() {
     let system = System::start().await;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let service = service(&system, address).await;
+    let proxy = proxy(&system).await;
+    proxy.set(Fault::Refused).await;
+    let service = service(&system, proxy.address()).await;
     let post = async || send(&service, Method::POST, "/nosqldata", &[], &mug("Cup")).await;
     post().await.problem(503);
 
-    let listener = TcpListener::bind(address).await.unwrap();
-    let proxy = Script::default().serve(listener, system.dynamodb.address());
-    let proxy = tokio::spawn(proxy);
+    proxy.heal().await;
     until(async || post().await.status == 201).await;
     assert_eq!(products(&system).await.len(), 1);
-    proxy.abort();
     system.stop().await;
 }

@@ -153,7 +153,9 @@ async fn a_migration_ends_well_on_a_wire_that_breaks_at_random() {
     function(&whole.url).run(later()).await.unwrap();
     let expected = whole.content().await;
     let server = address(&whole.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     let mut broken = 0;
     while broken < 5 {
         let orders = Orders::new().await;
@@ -173,7 +175,9 @@ async fn a_migration_ends_well_on_a_wire_that_breaks_at_random() {
 async fn a_database_that_is_not_there_yet_is_waited_for() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     let behind = function(&orders.url.replace(&server, &wire.address().to_string()));
     wire.set(Fault::Refused).await;
     let run = tokio::spawn(async move { behind.run(later()).await });
@@ -316,7 +320,9 @@ async fn cloudformation_is_told_what_became_of_it() {
 async fn cloudformation_is_told_before_the_functions_time_is_over() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     wire.set(Fault::BlackHole).await;
     let function = function(&orders.url.replace(&server, &wire.address().to_string()));
     let told = Listener::start(["{}"]).await;

@@ -9,11 +9,11 @@ use diagrams::{
     component::{self, Routed},
     deployment, package,
     sequence::{self, Peer, Request, Step},
-    template::Template,
     workspace,
 };
 use http::Method;
 use serde_json::json;
+use template::Template;
 
 use crate::{System, recording, services, wire::Fault};
 

@@ -130,7 +130,9 @@ impl System {
             table.cloned().expect("a table of the template")
         };
         let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
-        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await;
+        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb)
+            .await
+            .expect("a free port");
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
         let database = mysql::create_database(&mysql_url, &name)
@@ -140,11 +142,15 @@ impl System {
             .await
             .expect("migrations");
         grant_orders(&database).await.expect("grants");
-        let mysql = Proxy::start(address(&mysql_url), Protocol::MySql).await;
+        let mysql = Proxy::start(address(&mysql_url), Protocol::MySql)
+            .await
+            .expect("a free port");
 
         let (listener, gateway_address) = Gateway::listen().await;
         let api = format!("http://{gateway_address}");
-        let catalogue = Proxy::start(gateway_address.to_string(), Protocol::Http).await;
+        let catalogue = Proxy::start(gateway_address.to_string(), Protocol::Http)
+            .await
+            .expect("a free port");
         let behind = format!("mysql://{ORDERS}:{ORDERS}@{}/{name}", mysql.address());
         let settings = Settings {
             api: &api,

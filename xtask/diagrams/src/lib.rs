@@ -12,7 +12,6 @@ pub mod render;
 pub mod sequence;
 pub mod store;
 pub mod style;
-pub mod template;
 pub mod workspace;
 
 /// What differs between two sources, line by line.

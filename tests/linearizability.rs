@@ -32,7 +32,7 @@ const LASTS: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_are_linearizable_while_wires_are_cut() {
-    let policy = "connect=250ms attempt=250ms open=100ms".parse().unwrap();
+    let policy = "open=100ms".parse().unwrap();
     let system = System::with_policies(CLIENTS, Policies::all(&policy)).await;
     let cups = json!({"name": "Cups", "category": "c", "price": {"amount": 7, "currency": "DKK"}});
     let product = "/nosqldata/espresso-cups";

@@ -62,6 +62,10 @@ pub enum Error {
     /// time it was tried.
     #[error("the database did not do it")]
     Away(#[source] Box<CallError<Self>>),
+    /// 503: a response of the database was lost, and the change may have been
+    /// made and been followed by another.
+    #[error("it is not known whether the change was made")]
+    Unknown,
     /// 503: the catalogue gave no prices, and none that it gave lately serve.
     #[error("the catalogue gave no prices")]
     Catalogue(#[source] Box<CallError<CatalogueError>>),
@@ -226,6 +230,11 @@ impl From<Error> for Problem {
             | Error::Answer(_)
             | Error::SignIn(_)
             | Error::Unconnected(_) => Self::internal(error),
+            Error::Unknown => Self::unavailable(
+                "The database's response was lost. Whether the order was changed is not known: get \
+                 it and see.",
+                1,
+            ),
             Error::Away(error) => match &*error {
                 CallError::Failed { error: last, .. } if last.failure() == Failure::Conflict => {
                     let detail = "Too many requests are changing the same orders.";

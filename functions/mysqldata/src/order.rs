@@ -92,11 +92,7 @@ pub async fn patch(State(orders): State<Orders>, mut input: Input) -> Result<Res
         }
         move_on(order, status, Timestamp::now())
     };
-    let update = Update {
-        id: id?,
-        change_id: Uuid::now_v7(),
-        change,
-    };
+    let update = Update::new(id?, change);
     let order = orders.store.run(&call, &update).await?;
     answer(StatusCode::OK, &order)
 }

@@ -36,9 +36,8 @@ pub enum Error {
     /// 503: others wrote each time between, for as long as there was time.
     #[error("others write the same product")]
     Contended,
-    /// 503: an answer of the store was lost and others have written since, so
-    /// that nobody can tell whether the write was done, and it is not made
-    /// again over theirs.
+    /// 503: a response of the store was lost, and the write may have been done
+    /// and overwritten since, so it is not repeated.
     #[error("it is not known whether the write was done")]
     Unknown,
     /// 503: the store cannot be reached, is not there yet, has more to do than
@@ -90,8 +89,8 @@ impl From<Error> for Problem {
                 Self::unavailable("Others write the same product. Nothing has changed.", 1)
             }
             Error::Unknown => Self::unavailable(
-                "The store's answer was lost and others have written the product since: get it \
-                 to see whether this was done.",
+                "The store's response was lost. Whether the product was written is not known: get \
+                 it and see.",
                 1,
             ),
             Error::Away(error) => error.into_problem(STORE),

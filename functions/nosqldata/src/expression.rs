@@ -4,7 +4,7 @@
 //! between. Every product has an `etag`, so where there is none there is no
 //! product.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chassis::{
@@ -15,10 +15,17 @@ use dto::{Timestamp, product::ProductContent};
 
 use crate::item::{content, integer, text};
 
+/// How long ago a product must have been written to be settled: whoever wrote
+/// it has finished, since no function runs that long, and clocks differ by less.
+const SETTLED: Duration = Duration::from_secs(30);
+
 /// A `ConditionExpression`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Condition {
     terms: Vec<String>,
+    /// Whether it names the states that it holds in. It then holds for one
+    /// write at most: no entity tag is used again.
+    names_states: bool,
     /// The values in it, by their placeholders.
     pub(crate) values: HashMap<String, AttributeValue>,
 }
@@ -45,12 +52,21 @@ impl Condition {
         self.terms.join(" AND ")
     }
 
-    /// The expression of an attempt after one whose answer was lost: that one
-    /// may have been done, so what was written since is not to be touched. The
-    /// request's own time is `:updatedAt`.
-    pub(crate) fn again(&self) -> String {
-        let before = "(attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)";
-        format!("{} AND {before}", self.expression())
+    /// The condition of another attempt, after one that may have been done
+    /// although its response was lost. It does not hold if that one was done,
+    /// whatever others have done since.
+    ///
+    /// A condition that names states cannot hold again. Otherwise the product
+    /// must have been settled when the request came: then nobody can have
+    /// overwritten or deleted what the lost attempt wrote.
+    pub(crate) fn again(&self, now: Timestamp) -> Self {
+        let mut again = self.clone();
+        if !self.names_states {
+            let settled = Timestamp::from(now.utc() - SETTLED);
+            again.add("updatedAt < :settled");
+            (again.values).insert(":settled".to_owned(), text(settled.to_string()));
+        }
+        again
     }
 
     fn of(preconditions: &Preconditions) -> Self {
@@ -58,7 +74,10 @@ impl Condition {
         match &preconditions.if_match {
             None => {}
             Some(Tags::Any) => condition.add("attribute_exists(etag)"),
-            Some(Tags::List(tags)) => condition.one_of("match", tags),
+            Some(Tags::List(tags)) => {
+                condition.one_of("match", tags);
+                condition.names_states = true;
+            }
         }
         match &preconditions.if_none_match {
             None => {}
@@ -189,13 +208,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_is_not_done_over_what_came_since() {
-        let condition = Condition::to_delete(&Preconditions::default());
+    fn a_lost_write_is_repeated_only_where_it_cannot_have_been_done() {
+        let now = Timestamp::parse_time_or_date("2026-11-25T12:00:30Z").unwrap();
+        let condition = Condition::to_write(&Preconditions::default(), "mine");
+        let again = condition.again(now);
         assert_eq!(
-            condition.again(),
-            "attribute_exists(etag) \
-             AND (attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)"
+            again.expression(),
+            format!("{} AND updatedAt < :settled", condition.expression())
         );
+        let settled = (":settled", "2026-11-25T12:00:00.000Z");
+        assert_eq!(values(&again), [(":done0", "mine"), settled]);
+
+        let named = Preconditions {
+            if_match: Some(List(vec![tag(false, "a")])),
+            if_none_match: None,
+        };
+        let condition = Condition::to_write(&named, "mine");
+        let again = condition.again(now);
+        assert_eq!(again.expression(), condition.expression());
+        assert_eq!(values(&again), values(&condition));
     }
 
     #[test]

@@ -10,7 +10,10 @@ use aws_sdk_dynamodb::{
     Client, Error as StoreError,
     error::{ProvideErrorMetadata, SdkError},
     operation::get_item::builders::GetItemFluentBuilder,
-    types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{
+        Delete, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem,
+    },
 };
 use chassis::{
     Call, Deadline, Preconditions,
@@ -23,6 +26,7 @@ use dto::{
     product::{Product, ProductContent, ProductId, ProductPatch},
 };
 use tokio::time::timeout_at;
+use uuid::Uuid;
 
 use crate::{
     Config, Error,
@@ -50,11 +54,11 @@ const PATIENCE_AT_START: Duration = Duration::from_millis(1_500);
 /// [`Error::Malformed`] where code or table are broken; what else can happen
 /// stands at each.
 ///
-/// An attempt whose answer is lost is made again, and that is safe: a write
+/// An attempt whose response is lost is repeated, and no write is done twice: it
 /// recognises its own work by the entity tag that was made for it, once for all
-/// its attempts. What is left to chance is a lost attempt that somebody else
-/// deletes, or writes over by a clock that is behind, before the next attempt
-/// comes: it is then done again. An `Idempotency-Key` leaves no such chance.
+/// its attempts, and is not done again where others may have overwritten or
+/// deleted its work ([`Error::Unknown`]). A deletion leaves no tag: it is a
+/// transaction, which has a token.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     pub(crate) client: Client,
@@ -297,8 +301,7 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::PreconditionFailed`] or
-    /// [`Error::Unknown`].
+    /// [`Error::NotFound`] or [`Error::PreconditionFailed`].
     pub async fn delete(
         &self,
         id: &ProductId,
@@ -306,40 +309,31 @@ impl Catalogue {
         call: &Call,
     ) -> Result<(), Error> {
         let condition = Condition::to_delete(preconditions);
-        let now = Timestamp::now();
-        let again = condition.again();
-        let delete = self.client.delete_item().table_name(&self.table);
-        let delete = delete
+        let delete = Delete::builder()
+            .table_name(&self.table)
             .set_key(Some(key(id)))
             .condition_expression(condition.expression())
             // `DynamoDB` refuses an empty map.
             .set_expression_attribute_values(
                 Some(condition.values).filter(|values| !values.is_empty()),
             )
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let deleted = self.ask(call, "DeleteItem", |lost| {
-            let delete = delete.clone();
-            let delete = if lost {
-                delete
-                    .condition_expression(&again)
-                    .expression_attribute_values(":updatedAt", text(now.to_string()))
-            } else {
-                delete
-            };
-            delete.send()
-        });
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Error::bug)?;
+        let delete = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().delete(delete).build())
+            .client_request_token(Uuid::now_v7());
+        let deleted = self.ask(call, "TransactWriteItems", |_| delete.clone().send());
         let Err(error) = deleted.await else {
             return Ok(());
         };
-        let Some((failed, refused)) = failure::refused(&error) else {
-            return Err(error.into());
-        };
-        match (&refused.item, failed.lost) {
-            // The attempt whose answer was lost has deleted it.
-            (None, true) => Ok(()),
-            (None, false) => Err(Error::NotFound),
-            (Some(_), false) => Err(Error::PreconditionFailed),
-            (Some(_), true) => Err(Error::Unknown),
+        let reasons = failure::last(&error).and_then(Failed::cancelled);
+        match reasons.and_then(<[_]>::first) {
+            Some(reason) if reason.item.is_some() => Err(Error::PreconditionFailed),
+            Some(_) => Err(Error::NotFound),
+            None => Err(error.into()),
         }
     }
 
@@ -353,21 +347,26 @@ impl Catalogue {
         call: &Call,
     ) -> Result<Option<Stored>, Error> {
         let etag = item::new_etag();
-        let condition = Condition::to_write(preconditions, &etag);
-        let mut update = Update::to(content, &etag, Timestamp::now());
-        let (expression, again) = (condition.expression(), condition.again());
-        update.values.extend(condition.values);
+        let now = Timestamp::now();
+        let first = Condition::to_write(preconditions, &etag);
+        let again = first.again(now);
+        let update = Update::to(content, &etag, now);
         let write = self.client.update_item().table_name(&self.table);
         let write = write
             .set_key(Some(key(id)))
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let written = self.ask(call, "UpdateItem", |lost| {
-            let condition = if lost { &again } else { &expression };
-            write.clone().condition_expression(condition).send()
+            let condition = if lost { &again } else { &first };
+            let mut values = update.values.clone();
+            values.extend(condition.values.clone());
+            write
+                .clone()
+                .condition_expression(condition.expression())
+                .set_expression_attribute_values(Some(values))
+                .send()
         });
         let error = match written.await {
             Ok(answer) => return Ok(Some(answer.attributes.unwrap_or_default().try_into()?)),

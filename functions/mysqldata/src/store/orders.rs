@@ -1,6 +1,9 @@
 //! The orders in the database: placed, read, moved and listed.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
+};
 
 use dto::{
     Money, Timestamp,
@@ -47,14 +50,28 @@ impl Work for Find {
 }
 
 /// Changes an order. The change sees it as it is, and no other can come between.
-/// A second run knows the first one's change by its id.
+/// A second run recognises the first one's change by its id.
 pub struct Update<F> {
     /// The order's id.
-    pub id: Uuid,
+    id: Uuid,
     /// The change's id.
-    pub change_id: Uuid,
+    change_id: Uuid,
+    /// The version that the first run made, or began to make.
+    made: AtomicI64,
     /// The change: it leaves the order in another status, or refuses.
-    pub change: F,
+    change: F,
+}
+
+impl<F> Update<F> {
+    /// A change to the order of this id.
+    pub fn new(id: Uuid, change: F) -> Self {
+        Self {
+            id,
+            change_id: Uuid::now_v7(),
+            made: AtomicI64::new(i64::MAX),
+            change,
+        }
+    }
 }
 
 impl<F> Work for Update<F>
@@ -63,7 +80,8 @@ where
 {
     type Done = Order;
 
-    /// Gives [`Error::NotFound`] where there is none, and what the change gives.
+    /// Gives [`Error::NotFound`] where there is none, what the change gives, and
+    /// [`Error::Unknown`] in a second run where others have changed it since.
     async fn run(&self, connection: &mut Conn) -> Result<Order, Error> {
         let mut transaction = statement::begin(connection).await?;
         let updated = self.update(&mut transaction).await;
@@ -83,7 +101,13 @@ where
         if last_change == Some(self.change_id) {
             return Ok(order);
         }
+        // Another made the last change. At the version that the first run would
+        // have made, that run was not committed; beyond, it may have been.
+        if order.version > self.made.load(Relaxed) {
+            return Err(Error::Unknown);
+        }
         (self.change)(&mut order)?;
+        self.made.store(order.version, Relaxed);
         let sql = "UPDATE orders SET status = ?, version = ?, updated_at = ?, change_id = ? \
                    WHERE id = ?";
         let values = (

@@ -761,7 +761,7 @@ async fn a_request_costs_one_round_trip() {
         .send(Method::DELETE, "/nosqldata/p000", &[], "")
         .await
         .expect(204);
-    assert_eq!(system.dynamodb.take(), counted("DeleteItem", 1));
+    assert_eq!(system.dynamodb.take(), counted("TransactWriteItems", 1));
     client
         .send(
             Method::DELETE,
@@ -771,7 +771,7 @@ async fn a_request_costs_one_round_trip() {
         )
         .await
         .problem(404);
-    assert_eq!(system.dynamodb.take(), counted("DeleteItem", 1));
+    assert_eq!(system.dynamodb.take(), counted("TransactWriteItems", 1));
     // What is not valid never reaches the store.
     client.post("/nosqldata", &json!({})).await.problem(422);
     client.get("/nosqldata/-").await.problem(404);

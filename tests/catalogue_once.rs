@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::{
 };
 use axum::body::Body;
 use chassis::{Service, resilience::Policy};
+use dto::Timestamp;
 use futures_util::future::join_all;
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -404,7 +405,7 @@ async fn an_answer_that_was_lost_changes_nothing() {
     let matched = [("if-match", etag.as_str())];
     let deleted = it.json(Method::DELETE, path, &matched, &json!({})).await;
     deleted.expect(204);
-    assert_eq!(it.proxy.requests(), ["DeleteItem"; 2]);
+    assert_eq!(it.proxy.requests(), ["TransactWriteItems"; 2]);
     it.proxy.script([]);
     let gone = it.json(Method::DELETE, path, &[], &json!({})).await;
     gone.problem(404);
@@ -499,8 +500,57 @@ async fn what_others_wrote_meanwhile_stays() {
     assert_eq!(name().await, "Theirs");
     it.proxy.script([theirs()]);
     let delete = it.json(Method::DELETE, path, &[], &json!({})).await;
-    delete.problem(503);
+    delete.expect(204);
     assert_eq!(name().await, "Theirs");
+    it.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_is_not_done_again_where_its_work_may_have_been_deleted() {
+    let it = Faulty::start().await;
+    let path = "/nosqldata/cup";
+    let deleted = || {
+        let client = it.system.client.clone();
+        let delete = async move {
+            let deleted = client.send(Method::DELETE, path, &[], "").await;
+            deleted.expect(204);
+        };
+        Fault::Lost(delete.boxed())
+    };
+    for headers in [&[][..], &[("if-none-match", "*")]] {
+        it.script.set([deleted()]);
+        let put = it.json(Method::PUT, path, headers, &mug("Cup")).await;
+        put.problem(503);
+        it.system.client.get(path).await.problem(404);
+    }
+    it.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_is_not_done_again_over_one_that_began_before_it() {
+    let it = Faulty::start().await;
+    let path = "/nosqldata/cup";
+    let cup = it.json(Method::PUT, path, &[], &mug("Cup")).await;
+    cup.expect(201);
+    let began = Timestamp::from(Timestamp::now().utc() - Duration::from_secs(1));
+    let string = |text: &str| AttributeValue::S(text.to_owned());
+    let theirs = it
+        .system
+        .store()
+        .update_item()
+        .table_name(&it.system.table)
+        .key("id", string("cup"))
+        .update_expression("SET etag = :etag, updatedAt = :began")
+        .expression_attribute_values(":etag", string("theirs"))
+        .expression_attribute_values(":began", string(&began.to_string()));
+    let theirs = async move {
+        theirs.send().await.unwrap();
+    };
+    it.script.set([Fault::Lost(theirs.boxed())]);
+    let put = it.json(Method::PUT, path, &[], &mug("Ours")).await;
+    put.problem(503);
+    let found = it.system.client.get(path).await;
+    assert_eq!(found.header("etag"), "\"theirs\"");
     it.stop().await;
 }
 

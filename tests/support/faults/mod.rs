@@ -5,6 +5,7 @@
 
 mod case;
 mod ledger;
+pub mod linearizability;
 mod load;
 mod scenarios;
 mod table;

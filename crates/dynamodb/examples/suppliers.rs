@@ -75,7 +75,7 @@ struct Supplier {
 #[derive(Clone)]
 struct Suppliers {
     database: Database,
-    suppliers: Table<Supplier>,
+    table: Table<Supplier>,
     keys: KeyTable,
 }
 
@@ -84,7 +84,7 @@ impl Suppliers {
     async fn open(config: Config) -> Self {
         let database = Database::open(config.dynamodb, &config.suppliers_table).await;
         Self {
-            suppliers: Table::new(&database, config.suppliers_table),
+            table: Table::new(&database, config.suppliers_table),
             keys: KeyTable::new(&database, config.keys_table, "POST /suppliers"),
             database,
         }
@@ -99,12 +99,10 @@ impl Suppliers {
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let Some(key) = key else {
-            self.suppliers.create(ctx, supplier).await?;
+            self.table.create(ctx, supplier).await?;
             return Ok(Outcome::Executed);
         };
-        let created = self
-            .keys
-            .create(ctx, &self.suppliers, supplier, key, response);
+        let created = self.keys.create(ctx, &self.table, supplier, key, response);
         created.await
     }
 }
@@ -153,7 +151,7 @@ async fn list(
     Request((request,)): Request<(Paged<(), SupplierId>,)>,
 ) -> Result<Representation<Page<Supplier>>, Problem> {
     let after = request.after.as_ref();
-    let page = store.suppliers.scan(&ctx, request.limit, after).await?;
+    let page = store.table.scan(&ctx, request.limit, after).await?;
     let page = request.page("Suppliers", page.items, page.last.as_ref())?;
     Ok(Representation(page))
 }
@@ -179,7 +177,7 @@ async fn fetch(
     ctx: RequestContext,
     Request((Id(id), preconditions)): Request<(Id<SupplierId>, Preconditions)>,
 ) -> Result<Fetched<Supplier>, Problem> {
-    let supplier = store.suppliers.get(&ctx, &id).await?;
+    let supplier = store.table.get(&ctx, &id).await?;
     preconditions.fetch(supplier.ok_or_else(Problem::not_found)?)
 }
 

@@ -125,11 +125,11 @@ fn health_request(client: &Client, table: &str) -> GetItemFluentBuilder {
 /// Checks the table's health. The log has the reason where it is unhealthy.
 async fn probe(request: GetItemFluentBuilder, ctx: RequestContext) -> Result<(), AttemptError> {
     let log = CallLog::start(&ctx, NAME, "GetItem");
-    let response = timeout_at(ctx.deadline.instant(), request.send()).await;
-    let response = response.unwrap_or_else(|elapsed| Err(SdkError::timeout_error(elapsed)));
-    let result = response
-        .map(drop)
-        .map_err(|error| AttemptError::of(error, false));
+    let result = match timeout_at(ctx.deadline.instant(), request.send()).await {
+        Ok(response) => response.map(drop),
+        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+    };
+    let result = result.map_err(|error| AttemptError::of(error, false));
     log.end(&result);
     if let Err(error) = &result {
         let cause = error_chain(error);

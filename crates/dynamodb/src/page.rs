@@ -47,7 +47,7 @@ impl<T: Entity> Table<T> {
             .limit(count(limit));
         let scanned = self.database.call(ctx, "Scan", |_| scan.clone().send());
         let scanned = scanned.await?;
-        page(scanned.items, scanned.last_evaluated_key)
+        page(scanned.items, scanned.last_evaluated_key.as_ref())
     }
 
     /// A page of the entities whose attribute in `index` is `value`, which starts
@@ -79,7 +79,7 @@ impl<T: Entity> Table<T> {
             .limit(count(limit));
         let queried = self.database.call(ctx, "Query", |_| query.clone().send());
         let queried = queried.await?;
-        page(queried.items, queried.last_evaluated_key)
+        page(queried.items, queried.last_evaluated_key.as_ref())
     }
 }
 
@@ -87,9 +87,9 @@ fn count(limit: Limit) -> i32 {
     i32::try_from(limit.get()).unwrap_or(i32::MAX)
 }
 
-fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<Item>) -> Result<Page<T, T::Id>, Error> {
+fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<&Item>) -> Result<Page<T, T::Id>, Error> {
     let items = items.into_iter().flatten().map(from_item);
-    let last = last.as_ref().and_then(|key| key.get(ID));
+    let last = last.and_then(|key| key.get(ID));
     let last = last.and_then(|id: &AttributeValue| id.as_s().ok()?.parse().ok());
     Ok(Page {
         items: items.collect::<Result<_, _>>()?,

@@ -109,7 +109,11 @@ impl json::Schema for ProductList {
         let missing =
             json::schema::described(missing, "Only with `ids`: the ids that no product has.");
         let page = Page::<Product>::schema(components);
-        components.schemas["ProductPage"]["properties"]["missing"] = missing;
+        let properties = components.schemas.get_mut("ProductPage");
+        let properties = properties.and_then(|page| page.pointer_mut("/properties"));
+        if let Some(properties) = properties.and_then(json::schema::Json::as_object_mut) {
+            properties.insert("missing".to_owned(), missing);
+        }
         page
     }
 }

@@ -27,8 +27,11 @@ pub(crate) async fn list(
     ctx: RequestContext,
     Request((accept, _)): Request<(Accept, AnyQuery)>,
 ) -> Result<Explained<Explanations>, Problem> {
-    let items: Result<_, _> = ProblemType::ALL.iter().copied().map(explanation).collect();
-    let items: Vec<Explanation> = items?;
+    let kinds = ProblemType::ALL.iter();
+    let items: Result<Vec<_>, _> = kinds
+        .map(|kind| explanation(*kind, &ctx.base_path))
+        .collect();
+    let items = items?;
     Ok(if prefers_page(&accept) {
         Explained::Page(list_page(&items, &ctx.base_path))
     } else {
@@ -41,7 +44,7 @@ pub(crate) async fn explain(
     ctx: RequestContext,
     Request((Id(Slug(kind)), accept, _)): Request<(Id<Slug>, Accept, AnyQuery)>,
 ) -> Result<Explained<Explanation>, Problem> {
-    let explanation = explanation(kind)?;
+    let explanation = explanation(kind, &ctx.base_path)?;
     Ok(if prefers_page(&accept) {
         Explained::Page(page(&explanation, &ctx.base_path)?)
     } else {
@@ -95,11 +98,11 @@ impl FromStr for Slug {
     }
 }
 
-fn explanation(kind: ProblemType) -> Result<Explanation, Problem> {
+fn explanation(kind: ProblemType, base_path: &str) -> Result<Explanation, Problem> {
     let mut samples: BTreeMap<String, ProblemDetails> =
         serde_json::from_str(SAMPLES).map_err(Problem::internal)?;
     Ok(Explanation {
-        r#type: format!("/problems/{}", kind.slug()),
+        r#type: format!("{base_path}/problems/{}", kind.slug()),
         title: kind.title(),
         status: kind.status(),
         meaning: kind.meaning(),
@@ -154,7 +157,7 @@ fn list_page(items: &[Explanation], base_path: &str) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             rows,
-            "<dt><a href=\"{base_path}{}\"><b>{status}</b> {title}</a></dt><dd>{meaning}</dd>",
+            "<dt><a href=\"{}\"><b>{status}</b> {title}</a></dt><dd>{meaning}</dd>",
             item.r#type,
         );
     }
@@ -215,7 +218,7 @@ mod tests {
     #[test]
     fn every_type_is_explained_with_a_sample_of_its_own() {
         for kind in ProblemType::ALL {
-            let explanation = explanation(*kind).unwrap();
+            let explanation = explanation(*kind, "").unwrap();
             assert!(explanation.meaning.ends_with('.') && explanation.remedy.ends_with('.'));
             match &explanation.sample {
                 Some(sample) => {

@@ -40,17 +40,6 @@ pub fn router(config: Config) -> Router<Arc<[Check]>> {
         .fold(router, Router::calls)
 }
 
-/// The service as its document describes it, which depends on no configuration.
-#[cfg(feature = "openapi")]
-#[must_use]
-pub fn describe() -> chassis::http::Service {
-    router(Config {
-        api: None,
-        functions: Vec::new(),
-    })
-    .into_service()
-}
-
 async fn health(State(checks): State<Arc<[Check]>>, ctx: RequestContext) -> HealthReport {
     check_all(NAME, &checks, &ctx).await
 }

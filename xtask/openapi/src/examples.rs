@@ -46,7 +46,12 @@ pub fn add(document: &mut Value, cases: &[Case]) {
         if case.status.starts_with('2')
             && let Some((media_type, body)) = &case.sent
         {
-            add_to(&mut operation["requestBody"]["content"], media_type, case, body);
+            add_to(
+                &mut operation["requestBody"]["content"],
+                media_type,
+                case,
+                body,
+            );
         }
         let Some(response) = operation["responses"].get_mut(&case.status) else {
             continue;
@@ -71,8 +76,13 @@ pub fn samples(cases: &[Case]) -> BTreeMap<&'static str, &Value> {
     let mut samples = BTreeMap::new();
     for kind in ProblemType::ALL {
         let of_kind = |body: &&Value| body["type"] == format!("/problems/{}", kind.slug());
-        let bodies = cases.iter().filter_map(|case| Some(&case.received.as_ref()?.1));
-        if let Some(body) = bodies.filter(of_kind).min_by_key(|body| body.to_string().len()) {
+        let bodies = cases
+            .iter()
+            .filter_map(|case| Some(&case.received.as_ref()?.1));
+        if let Some(body) = bodies
+            .filter(of_kind)
+            .min_by_key(|body| body.to_string().len())
+        {
             samples.insert(kind.slug(), body);
         }
     }
@@ -91,7 +101,9 @@ fn share_patch_examples(content: &mut Value) {
     let Some(content) = content.as_object_mut() else {
         return;
     };
-    let examples = content.values().find_map(|content| content.get("examples").cloned());
+    let examples = content
+        .values()
+        .find_map(|content| content.get("examples").cloned());
     for content in content.values_mut() {
         if let (Some(examples), None) = (&examples, content.get("examples")) {
             content["examples"] = examples.clone();
@@ -100,8 +112,13 @@ fn share_patch_examples(content: &mut Value) {
 }
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    items.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
+    let items = document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut);
+    items
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
 }
 
 /// The operation that the case is of.
@@ -122,7 +139,9 @@ fn operation<'d>(document: &'d mut Value, case: &Case) -> Option<&'d mut Value> 
 fn add_to_problems(document: &mut Value, samples: &BTreeMap<&str, &Value>) {
     let responses = document["components"]["responses"].as_object_mut();
     for (name, response) in responses.into_iter().flatten() {
-        let sample = samples.iter().find(|(slug, _)| slug.replace('-', "") == name.to_lowercase());
+        let sample = samples
+            .iter()
+            .find(|(slug, _)| slug.replace('-', "") == name.to_lowercase());
         if let Some((_, sample)) = sample {
             response["content"][MEDIA_TYPE]["example"] = (*sample).clone();
         }
@@ -134,15 +153,31 @@ fn add_to_schemas(document: &mut Value) {
     let mut found = BTreeMap::new();
     let schemas = document["components"]["schemas"].clone();
     let responses = document["components"]["responses"].clone();
-    let shared = responses.as_object().into_iter().flat_map(Map::values).cloned();
+    let shared = responses
+        .as_object()
+        .into_iter()
+        .flat_map(Map::values)
+        .cloned();
     let mut bodies: Vec<Value> = shared.collect();
     for operation in operations(document) {
         bodies.push(operation["requestBody"].clone());
-        bodies.extend(operation["responses"].as_object().into_iter().flat_map(Map::values).cloned());
+        bodies.extend(
+            operation["responses"]
+                .as_object()
+                .into_iter()
+                .flat_map(Map::values)
+                .cloned(),
+        );
     }
-    let contents = bodies.iter().filter_map(|body| body["content"].as_object()).flat_map(Map::values);
+    let contents = bodies
+        .iter()
+        .filter_map(|body| body["content"].as_object())
+        .flat_map(Map::values);
     for content in contents {
-        let examples = content["examples"].as_object().into_iter().flat_map(Map::values);
+        let examples = content["examples"]
+            .as_object()
+            .into_iter()
+            .flat_map(Map::values);
         let examples = examples.filter_map(|example| example.get("value"));
         for example in examples.chain(content.get("example")) {
             walk(&content["schema"], example, &schemas, &mut found);
@@ -157,7 +192,11 @@ fn walk(schema: &Value, value: &Value, schemas: &Value, found: &mut BTreeMap<Str
     if let Some(reference) = schema["$ref"].as_str() {
         let name = name_of(reference);
         let size = |value: &Value| value.to_string().len().min(2_000);
-        if !value.is_null() && found.get(name).is_none_or(|other| size(other) < size(value)) {
+        if !value.is_null()
+            && found
+                .get(name)
+                .is_none_or(|other| size(other) < size(value))
+        {
             found.insert(name.to_owned(), value.clone());
         }
         walk(&schemas[name], value, schemas, found);
@@ -173,7 +212,11 @@ fn walk(schema: &Value, value: &Value, schemas: &Value, found: &mut BTreeMap<Str
     for value in value.as_array().into_iter().flatten() {
         walk(&schema["items"], value, schemas, found);
     }
-    for schema in ["oneOf", "anyOf"].iter().filter_map(|key| schema[*key].as_array()).flatten() {
+    for schema in ["oneOf", "anyOf"]
+        .iter()
+        .filter_map(|key| schema[*key].as_array())
+        .flatten()
+    {
         walk(schema, value, schemas, found);
     }
 }
@@ -213,9 +256,13 @@ impl Case {
 
         let response = STAND_INS
             .iter()
-            .fold(snapshot.to_owned(), |text, (left_out, value)| text.replace(left_out, value));
+            .fold(snapshot.to_owned(), |text, (left_out, value)| {
+                text.replace(left_out, value)
+            });
         let mut parts = response.splitn(3, "---\n");
-        let response = parts.nth(2).context("a snapshot starts with insta's header")?;
+        let response = parts
+            .nth(2)
+            .context("a snapshot starts with insta's header")?;
         let (head, body) = response.split_once("\n\n").unwrap_or((response, ""));
         let status = head.get(..3).context("a response starts with its status")?;
         let media_type = head
@@ -251,7 +298,10 @@ fn essence(media_type: &str) -> String {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {

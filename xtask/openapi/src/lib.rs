@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use chassis::http::Service;
+use anyhow::{Result, bail};
+use chassis::{http::Service, runtime::Environment};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 
@@ -20,16 +20,46 @@ pub fn project() -> PathBuf {
 }
 
 /// The services with the descriptions of their tags, in the order of the
-/// document.
-fn services() -> Vec<(Service, &'static str)> {
-    vec![
-        (nosqldata::describe(), "The catalogue: products in DynamoDB."),
-        (mysqldata::describe(), "The orders, in MySQL."),
+/// document. Their stores are not there, and need not be.
+async fn services() -> Result<Vec<(Service, &'static str)>> {
+    let mut environment = Environment::of([
+        ("AWS_REGION", "eu-north-1"),
+        ("AWS_ACCESS_KEY_ID", "none"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
+        ("PRODUCTS_TABLE", "none"),
+        ("IDEMPOTENCY_TABLE", "none"),
+        ("MYSQL_URL", "mysql://none@127.0.0.1:1/none"),
+        ("FUNCTIONS", "none"),
+    ]);
+    let nosqldata = nosqldata::Config::read(&mut environment);
+    let mysqldata = mysqldata::Config::read(&mut environment);
+    let health = health::Config::read(&mut environment);
+    let (Some(nosqldata), Some(mysqldata), Some(health)) = (nosqldata, mysqldata, health) else {
+        bail!("{}", environment.errors().join("\n"));
+    };
+    let nosqldata = nosqldata::router(nosqldata::Catalogue::open(nosqldata).await);
+    let mysqldata = mysqldata::router(mysqldata::App::open(mysqldata).await);
+    Ok(vec![
+        (
+            nosqldata.into_service(),
+            "The catalogue: products in DynamoDB.",
+        ),
+        (mysqldata.into_service(), "The orders, in MySQL."),
         (hello::router().into_service(), "A greeting."),
-        (oscheck::router().into_service(), "The machine on which a function runs."),
-        (health::describe(), "The health of every function."),
-        (docs::router().into_service(), "The documentation of the API and its problem types."),
-    ]
+        (
+            oscheck::router().into_service(),
+            "The machine on which a function runs.",
+        ),
+        (
+            health::router(health).into_service(),
+            "The health of every function.",
+        ),
+        (
+            docs::router().into_service(),
+            "The documentation of the API and its problem types.",
+        ),
+    ])
 }
 
 /// The document of the whole API.
@@ -55,7 +85,10 @@ pub fn document() -> Result<Value> {
     });
     let (mut schemas, mut responses) = (Map::new(), Map::new());
     let (mut tags, mut paths) = (Vec::new(), Map::new());
-    for (service, description) in services() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    for (service, description) in runtime.block_on(services())? {
         let part = service.document();
         tags.push(json!({ "name": service.name(), "description": description }));
         paths.extend(part.paths.clone());
@@ -76,7 +109,9 @@ pub fn document() -> Result<Value> {
 fn link_created(paths: &mut Map<String, Value>) {
     let operations = paths.clone();
     for (path, item) in paths.iter_mut() {
-        let on_item = operations.get(&format!("{path}/{{id}}")).or(operations.get(path));
+        let on_item = operations
+            .get(&format!("{path}/{{id}}"))
+            .or(operations.get(path));
         let Some(on_item) = on_item.and_then(Value::as_object) else {
             continue;
         };
@@ -106,9 +141,15 @@ pub fn files() -> Result<Vec<(String, String)>> {
     let samples = examples::samples(&cases);
     let file = |name| format!("functions/docs/assets/{name}");
     Ok(vec![
-        (file("openapi.json"), serde_json::to_string_pretty(&document)? + "\n"),
+        (
+            file("openapi.json"),
+            serde_json::to_string_pretty(&document)? + "\n",
+        ),
         (file("openapi.yaml"), yaml::write(&document)?),
-        (file("problems.json"), serde_json::to_string_pretty(&samples)? + "\n"),
+        (
+            file("problems.json"),
+            serde_json::to_string_pretty(&samples)? + "\n",
+        ),
     ])
 }
 
@@ -134,7 +175,11 @@ mod tests {
     fn the_committed_files_are_generated_from_the_code() {
         for (file, generated) in files().unwrap() {
             let committed = std::fs::read_to_string(project().join(&file)).unwrap();
-            assert!(committed == generated, "{}", stale(&file, &committed, &generated));
+            assert!(
+                committed == generated,
+                "{}",
+                stale(&file, &committed, &generated)
+            );
         }
     }
 
@@ -152,9 +197,15 @@ mod tests {
             for (method, operation) in item.as_object().unwrap() {
                 let place = format!("{method} {path}");
                 for member in ["summary", "description", "operationId"] {
-                    wrong.extend(undescribed(&operation[member], format!("{place}: {member}")));
+                    wrong.extend(undescribed(
+                        &operation[member],
+                        format!("{place}: {member}"),
+                    ));
                 }
-                assert!(ids.insert(operation["operationId"].to_string()), "{place}: same id");
+                assert!(
+                    ids.insert(operation["operationId"].to_string()),
+                    "{place}: same id"
+                );
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     let name = format!("{place}: {}", parameter["name"]);
                     let schema = resolve(&document, &parameter["schema"]);
@@ -164,14 +215,24 @@ mod tests {
                 }
                 for (status, response) in operation["responses"].as_object().unwrap() {
                     let response = resolve(&document, response);
-                    wrong.extend(undescribed(&response["description"], format!("{place}: {status}")));
+                    wrong.extend(undescribed(
+                        &response["description"],
+                        format!("{place}: {status}"),
+                    ));
                     for (name, header) in response["headers"].as_object().into_iter().flatten() {
                         let name = format!("{place}: {status}: {name}");
                         wrong.extend(undescribed(&header["description"], name));
                     }
                 }
-                for body in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-                    assert!(body.1["examples"].is_object(), "{place}: no event has a body");
+                for body in operation["requestBody"]["content"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                {
+                    assert!(
+                        body.1["examples"].is_object(),
+                        "{place}: no event has a body"
+                    );
                 }
             }
         }
@@ -183,11 +244,24 @@ mod tests {
         let document = document().unwrap();
         let mut wrong = Vec::new();
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-            wrong.extend(undescribed(&schema["description"], format!("schema {name}")));
-            assert!(schema["examples"].is_array(), "schema {name}: no event shows one");
+            wrong.extend(undescribed(
+                &schema["description"],
+                format!("schema {name}"),
+            ));
+            assert!(
+                schema["examples"].is_array(),
+                "schema {name}: no event shows one"
+            );
             for (member, schema) in schema["properties"].as_object().into_iter().flatten() {
-                let schema = if schema["description"].is_string() { schema } else { resolve(&document, schema) };
-                wrong.extend(undescribed(&schema["description"], format!("schema {name}: {member}")));
+                let schema = if schema["description"].is_string() {
+                    schema
+                } else {
+                    resolve(&document, schema)
+                };
+                wrong.extend(undescribed(
+                    &schema["description"],
+                    format!("schema {name}: {member}"),
+                ));
             }
         }
         assert!(wrong.is_empty(), "no description of\n{}", wrong.join("\n"));
@@ -195,7 +269,11 @@ mod tests {
 
     /// What a reference refers to, or the value itself.
     fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
-        let reference = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-        reference.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
+        let reference = value["$ref"]
+            .as_str()
+            .and_then(|reference| reference.strip_prefix('#'));
+        reference
+            .and_then(|pointer| document.pointer(pointer))
+            .unwrap_or(value)
     }
 }

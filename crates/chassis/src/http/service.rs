@@ -94,8 +94,9 @@ impl Service {
     pub(crate) fn refuse(&self, problem: Problem, request: &Request) -> Response {
         let ctx = RequestContext::of(request);
         let _entered = ctx.span(self.name).entered();
-        let response = self.finish(problem.into_response(), &Method::GET, "/", &ctx);
-        tracing::info!(status = response.status().as_u16(), "request");
+        let path = request.uri().path();
+        let response = self.finish(problem.into_response(), &Method::GET, path, &ctx);
+        tracing::info!(path, status = response.status().as_u16(), "request");
         response
     }
 

@@ -76,8 +76,8 @@ pub struct Event(Kind);
 enum Kind {
     /// An API Gateway HTTP API event of payload version 2.0.
     Request(Box<ApiGatewayV2httpRequest>),
-    /// Such an event, but malformed.
-    Malformed,
+    /// Such an event, but malformed; its path, as far as it can be read.
+    Malformed(String),
     /// Another event: its kind, for the operator.
     Unsupported(String),
 }
@@ -107,7 +107,8 @@ fn classify(event: &Value) -> Kind {
     } else if text("/version") == Some("1.0") || has("/httpMethod") {
         "an API Gateway event of payload version 1.0"
     } else if has("/requestContext/http") || text("/version") == Some("2.0") {
-        return Kind::Malformed;
+        let path = text("/rawPath").unwrap_or_default();
+        return Kind::Malformed(path.to_owned());
     } else if let Some(source) = source {
         match source {
             "aws:sqs" => "an SQS event",
@@ -176,17 +177,17 @@ impl Handler {
         Self { service, base_path }
     }
 
-    /// Reads the base path of a custom domain from the environment; `None` if it
-    /// is malformed.
+    /// Reads the base path of a custom domain from the environment, with a slash
+    /// in front or without; `None` if it is malformed.
     pub fn base_path(environment: &mut Environment) -> Option<String> {
-        let what = "the base path of a custom domain, such as /v1, or empty";
+        let what = "the base path of a custom domain, such as shop/v1, or empty";
         let base_path = environment.optional("BASE_PATH", what, |path| {
-            let segments = path.strip_prefix('/').unwrap_or_default();
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+            let segments = path.strip_prefix('/').unwrap_or(path);
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&b);
             let valid = segments.bytes().all(allowed) && segments.split('/').all(|s| !s.is_empty());
             valid
-                .then(|| path.to_owned())
-                .ok_or("it is not a path of letters, digits and -._~")
+                .then(|| format!("/{segments}"))
+                .ok_or("it is not a base path")
         });
         Some(base_path?.unwrap_or_default())
     }
@@ -215,11 +216,13 @@ impl Handler {
                 tracing::error!(service, request_id = context.request_id, "{error}");
                 return Err(error);
             }
-            Kind::Malformed => (
-                Box::default(),
-                String::new(),
-                Some("is not a valid HTTP API event"),
-            ),
+            Kind::Malformed(path) => {
+                let mut request = Box::<ApiGatewayV2httpRequest>::default();
+                request.raw_path = Some(path);
+                let normalized = normalize(request, &self.base_path);
+                let (request, base_path) = normalized.unwrap_or_default();
+                (request, base_path, Some("is not a valid HTTP API event"))
+            }
             Kind::Request(request) => match normalize(request, &self.base_path) {
                 Ok((request, base_path)) => (request, base_path, None),
                 Err(wrong) => (Box::default(), String::new(), Some(wrong)),
@@ -385,8 +388,8 @@ mod tests {
         let read = |path: &str| Handler::base_path(&mut Environment::of([("BASE_PATH", path)]));
         assert_eq!(read(""), Some(String::new()));
         assert_eq!(read("/v1"), Some("/v1".to_owned()));
-        assert_eq!(read("/shop/v1"), Some("/shop/v1".to_owned()));
-        for bad in ["v1", "/", "/v1/", "//", "/a b", "/é"] {
+        assert_eq!(read("shop/v1"), Some("/shop/v1".to_owned()));
+        for bad in ["/", "/v1/", "//", "/a b", "/é"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
@@ -432,7 +435,10 @@ mod tests {
         ];
         for event in malformed {
             let Event(received) = serde_json::from_str(event).unwrap();
-            assert!(matches!(received, Kind::Malformed), "{event}: {received:?}");
+            assert!(
+                matches!(received, Kind::Malformed(_)),
+                "{event}: {received:?}"
+            );
         }
     }
 }

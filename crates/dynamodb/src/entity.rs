@@ -1,6 +1,6 @@
 //! What a table holds: content that clients write, and what the service sets.
 
-use std::fmt::Display;
+use std::{fmt::Display, str::FromStr};
 
 use dto::Timestamp;
 use json::{FromJson, Int, Schema, ToJson};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// `version`, `createdAt` and `updatedAt`.
 pub trait Entity: Sized {
     /// The id, whose text is the partition key of the table.
-    type Id: Clone + Ord + Display + std::str::FromStr;
+    type Id: Clone + Ord + Display + FromStr;
 
     /// What clients write: a struct that derives `FromJson` and `ToJson`.
     type Content: FromJson + ToJson;

@@ -1,4 +1,7 @@
 //! Products and their rules.
+//!
+//! Each field is stated once, in [`ProductContent`]: that type reads, stores,
+//! patches, returns and documents it.
 
 use dto::{Price, ProductId, catalogue::ProductName};
 use dynamodb::Revision;
@@ -32,9 +35,6 @@ impl Product {
 }
 
 /// What a client sends of a product.
-///
-/// This is the one statement of each field: it is read, stored, patched,
-/// returned and documented from here.
 #[derive(Debug, Clone, PartialEq, Serialize, FromJson, ToJson, Schema)]
 #[serde(rename_all = "camelCase")]
 #[json(read_only("id", "version", "createdAt", "updatedAt"))]

@@ -1,14 +1,14 @@
-//! Writes the OpenAPI document where the docs function embeds it: `cargo xtask
-//! openapi` runs it.
+//! `cargo xtask openapi`: writes the OpenAPI document where the docs function
+//! embeds it.
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use openapi::{document, files, project};
 
-/// Writes the OpenAPI document anew.
+/// Writes the OpenAPI document.
 #[derive(Parser)]
 struct Arguments {
-    /// Write nothing, and fail with the difference where there is one
+    /// Write nothing, and fail with the difference if there is one
     #[arg(long)]
     check: bool,
 }

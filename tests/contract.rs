@@ -7,7 +7,7 @@ use std::{
 
 use chassis::config::Variable;
 use serde_json::Value;
-use tests::{FUNCTIONS, routes, services, template};
+use testbed::{FUNCTIONS, routes, services, template};
 
 /// Each path and the function that it goes to.
 type Routes = BTreeMap<String, String>;
@@ -125,7 +125,7 @@ fn every_function_is_in_the_workspace_the_template_and_the_tests() {
         answering,
         FUNCTIONS.into(),
         "left: the functions of template.yaml with events, right: FUNCTIONS of \
-         tests/support/system.rs"
+         tests/testbed/src/system.rs"
     );
 }
 

@@ -14,7 +14,7 @@ use migrate::{Config, GRANTS, Migrate, Secret};
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 use serde_json::{Value, json};
 use stores::mysql;
-use tests::wire::{Fault, Protocol, Proxy};
+use testbed::wire::{Fault, Protocol, Proxy};
 use tokio::{net::TcpListener, time::Instant};
 
 /// A database of the test's own, dropped at its end.

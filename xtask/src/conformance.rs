@@ -121,7 +121,7 @@ fn serve(
     step(format_args!("Building"));
     let mut build = process::cargo();
     build
-        .args(["build", "--quiet", "--bin", "stores", "--bin", "serve"])
+        .args(["build", "--quiet", "--bin", "stores", "--bin", "tools"])
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
     let mariadbd = tools::mariadbd(interrupt)?;
@@ -129,8 +129,8 @@ fn serve(
 
     let file = folder.join("url");
     let _ = fs::remove_file(&file);
-    let mut system = guard::command(&project.program("serve"), process::GRACE);
-    system.arg(&file);
+    let mut system = guard::command(&project.program("tools"), process::GRACE);
+    system.arg("serve").arg(&file);
     stores.tell(&mut system);
     let mut system = Guarded::spawn(system)?;
     let deadline = Instant::now() + READY;

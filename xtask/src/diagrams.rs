@@ -35,14 +35,15 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     step(format_args!("Building"));
     let mut build = process::cargo();
     build
-        .args(["build", "--quiet", "--bin", "stores", "--bin", "diagrams"])
+        .args(["build", "--quiet", "--bin", "stores", "--bin", "tools"])
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 
     let stores = Stores::throw_away(&project, &mariadbd, &[], interrupt)?;
     step(format_args!("Recording and drawing"));
-    let mut diagrams = guard::command(&project.program("diagrams"), process::GRACE);
+    let mut diagrams = guard::command(&project.program("tools"), process::GRACE);
     diagrams
+        .arg("diagrams")
         .arg("--java")
         .arg(java)
         .arg("--plantuml")

@@ -45,12 +45,12 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     step(format_args!("Building"));
     let mut build = process::cargo();
     build
-        .args(["build", "--bin", "faults"])
+        .args(["build", "--bin", "tools"])
         .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]))
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 
-    let program = project.program("faults");
+    let program = project.program("tools");
     let logs = project.own_folder().join("faults");
     step(format_args!(
         "Breaking things; the logs are in {}",
@@ -58,6 +58,7 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     ));
     let mut faults = guard::command(&program, process::GRACE);
     faults
+        .arg("faults")
         .args(["--seconds", &arguments.seconds.to_string()])
         .args(arguments.only.iter().flat_map(|only| ["--only", only]))
         .arg("--functions")

@@ -30,13 +30,13 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
     let mariadbd = tools::mariadbd(interrupt)?;
     let mut build = process::cargo();
     build
-        .args(["build", "--bin", "stores", "--bin", "replay"])
+        .args(["build", "--bin", "stores", "--bin", "tools"])
         .current_dir(&project.root);
     process::succeed(build, "the build", interrupt)?;
 
     let stores = Stores::throw_away(&project, &mariadbd, &["--sample"], interrupt)?;
-    let mut replay = guard::command(&project.program("replay"), process::GRACE);
-    replay.args(&arguments.events);
+    let mut replay = guard::command(&project.program("tools"), process::GRACE);
+    replay.arg("replay").args(&arguments.events);
     stores.tell(&mut replay);
     Ok(exit_code(process::run(replay, interrupt)?))
 }

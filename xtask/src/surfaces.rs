@@ -164,7 +164,7 @@ fn build(project: &Project, stores: bool, watch: bool, interrupt: &Interrupt) ->
     step(format_args!("Building the suite"));
     let mut build = process::cargo();
     build
-        .args(["build", "--bin", "surfaces"])
+        .args(["build", "--bin", "tools"])
         .args(stores.then_some(["--bin", "stores"]).into_iter().flatten())
         .current_dir(&project.root);
     if watch {
@@ -185,8 +185,8 @@ impl Arguments {
 
     /// The program of the suite, told all that does not depend on what runs.
     fn suite(&self, project: &Project, logs: &Path) -> Command {
-        let mut suite = guard::command(&project.program("surfaces"), process::GRACE);
-        suite.arg("--logs").arg(logs);
+        let mut suite = guard::command(&project.program("tools"), process::GRACE);
+        suite.arg("surfaces").arg("--logs").arg(logs);
         if let Some(url) = &self.url {
             suite.args(["--url", url]);
         }

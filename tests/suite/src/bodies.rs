@@ -1,14 +1,15 @@
-//! Bodies: unicode, binary ones, none, and too large ones.
+//! Bodies: Unicode, binary ones, none, and large ones.
 
+use http::Method;
 use serde_json::json;
+use testbed::Response;
 
-use super::{case, make, product};
-use crate::surfaces::{Api, Case, Kind, Outcome};
+use crate::{Api, Case, Kind};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 /// The most bytes that a body may have.
-const MOST: usize = 256 * 1024;
+const MOST_BYTES: usize = 256 * 1024;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\x00\xff\xfe";
 
@@ -16,81 +17,112 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\x00\xff\xfe";
 const GZIP: &[u8] =
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
 
-const START_API: &str = "answers a body that is no UTF-8 with a 502 of its own";
+const NOT_UTF8: &[u8] = b"{\"name\":\"\xff\xfe\"}";
 
-const NO_UTF8: &[u8] = b"{\"name\":\"\xff\xfe\"}";
+const NOT_UTF8_DETAIL: &str = "is not JSON: invalid unicode code point at line 1 column 10";
+
+const START_API: &str = "answers a body that is no UTF-8 with a 502 of its own";
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!("unicode in a body, as it is and escaped", unicode),
-        case!("an empty body is 400", empty),
-        case!("a body of no media type is 415", untyped),
-        case!("a body of another media type is 415", mistyped),
-        case!("a binary body is 415", binary).differs(&[Kind::StartApi], START_API, |api| {
-            Box::pin(start_api_refuses(api))
-        }),
-        case!(
-            "a binary body that is said to be text or JSON",
-            binary_as_text
-        )
-        .differs(
-            &[Kind::Watch],
-            "answers bytes that are not the text they are said to be with a 500 of its own",
-            |api| Box::pin(watch_refuses(api)),
-        )
-        .differs(&[Kind::StartApi], START_API, |api| {
-            Box::pin(start_api_refuses(api))
-        }),
-        case!("a media type with a charset", charset),
-        case!("malformed JSON is 400", malformed),
-        case!("a patch that is no UTF-8 is 400", no_utf8_patch).differs(
+        case!(unicode_is_stored_as_it_is_and_escaped),
+        case!(empty_body_returns_400),
+        case!(malformed_json_returns_400),
+        case!(body_without_a_media_type_returns_415),
+        case!(body_of_another_media_type_returns_415),
+        case!(charset_must_be_utf8),
+        case!(content_coding_returns_415),
+        case!(binary_body_returns_415).differs(
             &[Kind::StartApi],
             START_API,
-            |api| Box::pin(start_api_refuses(api)),
+            check!(start_api_refuses_the_body),
         ),
-        case!("as large as a body may be", largest),
-        case!("a body of more than 256 KiB is 413", too_large),
-        case!("a GET with a body", get_with_body),
+        case!(binary_body_sent_as_text_is_refused)
+            .differs(
+                &[Kind::Watch],
+                "answers bytes that are not the text they are said to be with a 500 of its own",
+                check!(watch_refuses_the_body),
+            )
+            .differs(
+                &[Kind::StartApi],
+                START_API,
+                check!(start_api_refuses_the_body),
+            ),
+        case!(patch_that_is_not_utf8_returns_400).differs(
+            &[Kind::StartApi],
+            START_API,
+            check!(start_api_refuses_the_body),
+        ),
+        case!(body_of_256_kib_is_read),
+        case!(larger_body_returns_413),
+        case!(first_of_413_415_400_422_and_404_is_reported),
+        case!(body_of_a_get_is_ignored),
     ]
 }
 
-async fn unicode(api: &Api) -> Outcome {
+/// `POST /nosqldata` of a body of this media type.
+async fn post(api: &Api, media_type: &str, body: impl Into<bytes::Bytes>) -> Response {
+    let headers = [("content-type", media_type)];
+    api.send(Method::POST, "/nosqldata", &headers, body).await
+}
+
+#[track_caller]
+fn expect_unsupported(response: Response) -> Response {
+    let detail =
+        "The body must be sent as application/json, in UTF-8 and without a content coding.";
+    response.expect_problem(415, "unsupported-media-type", detail)
+}
+
+async fn unicode_is_stored_as_it_is_and_escaped(api: Api) {
     let name = "Tasse à café — 日本語のカップ 🫖 \u{202e}\u{feff}e\u{301}";
-    let mut product = product(api);
+    let mut product = api.product();
     product["name"] = name.into();
     product["attributes"] = json!({"ключ": "значение", "": "\u{10ffff}", "nul": "\u{0}"});
-    let (path, made) = make(api, &product).await?;
-    made.member("/name", name)?
-        .member("/attributes", product["attributes"].clone())?;
-    let read = api.get(&path).await?;
-    read.that(read.body() == made.body(), "the same bytes")?;
-
+    let created = api.post("/nosqldata", &product).await.expect(201);
+    let path = created.header("location").to_owned();
+    assert_eq!(api.get(&path).await.body, created.body);
+    created.expect_members(&[
+        ("/name", json!(name)),
+        ("/attributes", product["attributes"].clone()),
+    ]);
     let escapes = r#"{"name":"caf\u00e9 \ud83e\uded6"}"#;
-    let patched = api.send("PATCH", &path, &JSON, escapes).await?;
-    patched.status(200)?.member("/name", "café 🫖")?;
-    Ok(())
+    let patched = api.send(Method::PATCH, &path, &JSON, escapes).await;
+    patched
+        .expect(200)
+        .expect_members(&[("/name", json!("café 🫖"))]);
 }
 
-async fn empty(api: &Api) -> Outcome {
+async fn empty_body_returns_400(api: Api) {
     for list in ["/nosqldata", "/mysqldata"] {
-        let refused = api.send("POST", list, &JSON, "").await?;
-        refused.faults(400, "malformed-request", &[""])?;
+        let refused = api.send(Method::POST, list, &JSON, "").await;
+        let detail = "is not JSON: EOF while parsing a value at line 1 column 0";
+        refused.expect_malformed(&[("", detail)]);
     }
-    Ok(())
 }
 
-async fn untyped(api: &Api) -> Outcome {
-    for body in [r#"{"name":"Cup"}"#, ""] {
-        let refused = api.send("POST", "/nosqldata", &[], body).await?;
-        refused
-            .problem(415, "unsupported-media-type")?
-            .header("accept", "application/json")?;
+async fn malformed_json_returns_400(api: Api) {
+    for (body, detail) in [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        ("nonsense", "expected ident at line 1 column 2"),
+        ("{\"name\":}", "expected value at line 1 column 9"),
+        ("\u{feff}{}", "expected value at line 1 column 1"),
+        ("{} {}", "trailing characters at line 1 column 4"),
+        ("'", "expected value at line 1 column 1"),
+    ] {
+        let refused = post(&api, "application/json", body).await;
+        refused.expect_malformed(&[("", &format!("is not JSON: {detail}"))]);
     }
-    Ok(())
 }
 
-async fn mistyped(api: &Api) -> Outcome {
-    let (path, _) = make(api, &product(api)).await?;
+async fn body_without_a_media_type_returns_415(api: Api) {
+    for body in [r#"{"name":"Cup"}"#, "{}", ""] {
+        let refused = api.send(Method::POST, "/nosqldata", &[], body).await;
+        expect_unsupported(refused).expect_header("accept", "application/json");
+    }
+}
+
+async fn body_of_another_media_type_returns_415(api: Api) {
+    let created = api.create_product().await;
     for media_type in [
         "text/plain",
         "application/octet-stream",
@@ -99,119 +131,120 @@ async fn mistyped(api: &Api) -> Outcome {
         "application/xml",
         "image/png",
     ] {
+        expect_unsupported(post(&api, media_type, "a=1").await);
+        let path = created.header("location");
         let headers = [("content-type", media_type)];
-        let refused = api.send("POST", "/nosqldata", &headers, "a=1").await?;
-        refused.problem(415, "unsupported-media-type")?;
-        let refused = api.send("PATCH", &path, &headers, "{}").await?;
-        refused.problem(415, "unsupported-media-type")?.header(
-            "accept-patch",
-            "application/merge-patch+json, application/json",
-        )?;
-    }
-    Ok(())
-}
-
-async fn binary(api: &Api) -> Outcome {
-    for media_type in ["application/octet-stream", "image/png"] {
-        let headers = [("content-type", media_type)];
-        let refused = api.send("POST", "/nosqldata", &headers, PNG).await?;
-        refused.problem(415, "unsupported-media-type")?;
-    }
-    Ok(())
-}
-
-async fn binary_as_text(api: &Api) -> Outcome {
-    let text = [("content-type", "text/plain")];
-    let refused = api.send("POST", "/nosqldata", &text, PNG).await?;
-    refused.problem(415, "unsupported-media-type")?;
-    let gzip = [JSON[0], ("content-encoding", "gzip")];
-    let refused = api.send("POST", "/nosqldata", &gzip, GZIP).await?;
-    refused.problem(415, "unsupported-media-type")?;
-    let refused = api.send("POST", "/nosqldata", &JSON, NO_UTF8).await?;
-    refused.faults(400, "malformed-request", &[""])?;
-    Ok(())
-}
-
-async fn watch_refuses(api: &Api) -> Outcome {
-    for (media_type, body) in [("text/plain", PNG), ("application/json", NO_UTF8)] {
-        let headers = [("content-type", media_type)];
-        let refused = api.send("POST", "/nosqldata", &headers, body).await?;
+        let refused = api.send(Method::PATCH, path, &headers, "{}").await;
+        let detail = "The body must be sent as application/merge-patch+json or application/json, \
+                      in UTF-8 and without a content coding.";
         refused
-            .status(500)?
-            .header("content-type", "text/plain; charset=utf-8")?;
+            .expect_problem(415, "unsupported-media-type", detail)
+            .expect_header(
+                "accept-patch",
+                "application/merge-patch+json, application/json",
+            );
     }
-    Ok(())
 }
 
-async fn start_api_refuses(api: &Api) -> Outcome {
+async fn charset_must_be_utf8(api: Api) {
+    for media_type in [
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=\"UTF-8\"",
+    ] {
+        let product = api.product().to_string();
+        post(&api, media_type, product).await.expect(201);
+    }
+    let latin = "application/json; charset=iso-8859-1";
+    expect_unsupported(post(&api, latin, api.product().to_string()).await);
+}
+
+async fn content_coding_returns_415(api: Api) {
+    let headers = [JSON[0], ("content-encoding", "gzip")];
+    let refused = api.send(Method::POST, "/nosqldata", &headers, "{}").await;
+    expect_unsupported(refused);
+}
+
+async fn binary_body_returns_415(api: Api) {
+    for media_type in ["application/octet-stream", "image/png"] {
+        expect_unsupported(post(&api, media_type, PNG).await);
+    }
+}
+
+async fn binary_body_sent_as_text_is_refused(api: Api) {
+    expect_unsupported(post(&api, "text/plain", PNG).await);
+    let headers = [JSON[0], ("content-encoding", "gzip")];
+    let refused = api.send(Method::POST, "/nosqldata", &headers, GZIP).await;
+    expect_unsupported(refused);
+    let refused = post(&api, "application/json", NOT_UTF8).await;
+    refused.expect_malformed(&[("", NOT_UTF8_DETAIL)]);
+}
+
+async fn watch_refuses_the_body(api: Api) {
+    for (media_type, body) in [("text/plain", PNG), ("application/json", NOT_UTF8)] {
+        let refused = post(&api, media_type, body).await.expect(500);
+        refused.expect_header("content-type", "text/plain; charset=utf-8");
+    }
+}
+
+async fn start_api_refuses_the_body(api: Api) {
     for (media_type, body) in [
         ("application/octet-stream", PNG),
         ("text/plain", PNG),
-        ("application/json", NO_UTF8),
+        ("application/json", NOT_UTF8),
     ] {
-        let headers = [("content-type", media_type)];
-        let refused = api.send("POST", "/nosqldata", &headers, body).await?;
-        refused
-            .status(502)?
-            .member("/message", "Internal server error")?;
+        let refused = post(&api, media_type, body).await.expect(502);
+        refused.expect_members(&[("/message", json!("Internal server error"))]);
     }
-    Ok(())
 }
 
-async fn charset(api: &Api) -> Outcome {
-    let product = product(api).to_string();
-    for (media_type, status) in [
-        ("application/json; charset=utf-8", 201),
-        ("Application/JSON;charset=\"UTF-8\"", 201),
-        ("application/json; charset=iso-8859-1", 415),
-    ] {
-        let headers = [("content-type", media_type)];
-        let answer = api.send("POST", "/nosqldata", &headers, product.clone());
-        answer.await?.status(status)?;
-    }
-    Ok(())
-}
-
-async fn malformed(api: &Api) -> Outcome {
-    for body in ["{", "nonsense", "{\"name\":}", "\u{feff}{}", "{} {}", "'"] {
-        let refused = api.send("POST", "/nosqldata", &JSON, body).await?;
-        refused.faults(400, "malformed-request", &[""])?;
-    }
-    Ok(())
-}
-
-async fn no_utf8_patch(api: &Api) -> Outcome {
-    let (path, _) = make(api, &product(api)).await?;
+async fn patch_that_is_not_utf8_returns_400(api: Api) {
+    let created = api.create_product().await;
+    let path = created.header("location");
     let headers = [("content-type", "application/merge-patch+json")];
-    let refused = api.send("PATCH", &path, &headers, NO_UTF8).await?;
-    refused.faults(400, "malformed-request", &[""])?;
-    Ok(())
+    let refused = api.send(Method::PATCH, path, &headers, NOT_UTF8).await;
+    refused.expect_malformed(&[("", NOT_UTF8_DETAIL)]);
 }
 
-async fn largest(api: &Api) -> Outcome {
-    let mut body = product(api).to_string();
-    body.push_str(&" ".repeat(MOST - body.len()));
-    let made = api.send("POST", "/nosqldata", &JSON, body).await?;
-    made.status(201)?;
-    Ok(())
+async fn body_of_256_kib_is_read(api: Api) {
+    let mut body = api.product().to_string();
+    body.push_str(&" ".repeat(MOST_BYTES - body.len()));
+    let created = post(&api, "Application/JSON; Charset=\"UTF-8\"", body).await;
+    created.expect(201);
 }
 
-async fn too_large(api: &Api) -> Outcome {
+async fn larger_body_returns_413(api: Api) {
     for (size, media_type) in [
-        (MOST + 1, "application/json"),
-        (3 * MOST, "application/json"),
-        (2 * MOST, "application/octet-stream"),
+        (MOST_BYTES + 1, "application/json"),
+        (3 * MOST_BYTES, "application/json"),
+        (2 * MOST_BYTES, "application/octet-stream"),
     ] {
-        let headers = [("content-type", media_type)];
-        let body = vec![b'x'; size];
-        let refused = api.send("POST", "/nosqldata", &headers, body).await?;
-        refused.problem(413, "content-too-large")?;
+        let refused = post(&api, media_type, vec![b'x'; size]).await;
+        let detail = "The body is larger than 262144 bytes.";
+        refused.expect_problem(413, "content-too-large", detail);
     }
-    Ok(())
 }
 
-async fn get_with_body(api: &Api) -> Outcome {
-    let answer = api.send("GET", "/nosqldata?limit=1", &JSON, "{}").await?;
-    answer.status(200)?;
-    Ok(())
+async fn first_of_413_415_400_422_and_404_is_reported(api: Api) {
+    let large = post(&api, "text/plain", vec![b'x'; MOST_BYTES + 1]).await;
+    let detail = "The body is larger than 262144 bytes.";
+    large.expect_problem(413, "content-too-large", detail);
+    let refused = post(&api, "text/plain", "{").await;
+    expect_unsupported(refused).expect_header("accept", "application/json");
+    let path = "/nosqldata?verbose=1";
+    let refused = api.send(Method::POST, path, &JSON, "{").await;
+    let detail = "is not JSON: EOF while parsing an object at line 1 column 1";
+    refused.expect_malformed(&[("", detail)]);
+    let path = "/nosqldata/-x?verbose=1";
+    let refused = api.send(Method::PUT, path, &JSON, "{}").await;
+    refused.expect_invalid(&[
+        ("verbose", "is not a known parameter"),
+        ("/name", "is required"),
+        ("/category", "is required"),
+        ("/price", "is required"),
+    ]);
+}
+
+async fn body_of_a_get_is_ignored(api: Api) {
+    let path = "/nosqldata?limit=1";
+    api.send(Method::GET, path, &JSON, "{}").await.expect(200);
 }

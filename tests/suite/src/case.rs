@@ -1,8 +1,15 @@
-//! A case, where a surface differs from the contract in it, and what came of it.
+//! A case, where a surface differs from the contract in it, and its verdict.
 
-use futures_util::future::BoxFuture;
+use std::{
+    any::Any,
+    cell::RefCell,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Once},
+};
 
-use super::{Api, Failure, Outcome};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use crate::Api;
 
 /// A way of using the bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name, as one chooses it by.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Replay => "replay",
@@ -32,57 +39,50 @@ impl Kind {
     }
 }
 
-/// Asks a surface, and holds what it answers against what it should.
-pub type Check = for<'a> fn(&'a Api) -> BoxFuture<'a, Outcome>;
+/// Sends requests to a surface and panics at a response that is not as it should.
+pub type Check = Arc<dyn Fn(Api) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
-/// A case of the suite: what the contract says, and who differs.
+/// A case: what the contract says, and which surfaces differ.
+#[derive(Clone)]
 pub struct Case {
+    /// The file that it is in.
+    pub topic: &'static str,
     /// What it shows.
     pub name: &'static str,
     check: Check,
-    only: Option<Kind>,
     differences: Vec<Difference>,
 }
 
-/// Where a surface has to differ: with its reason, and what it does instead.
-pub struct Difference {
-    /// Which surfaces.
-    pub kinds: &'static [Kind],
-    /// Why.
-    pub reason: &'static str,
+/// How a surface differs, and why it must.
+#[derive(Clone)]
+struct Difference {
+    kinds: &'static [Kind],
+    reason: &'static str,
     check: Check,
-    /// Whether it differs by how it was set up, and otherwise not at all.
-    sometimes: bool,
+    /// Whether the surface may also do what the contract says.
+    optional: bool,
 }
 
-/// What came of a case on a surface.
-#[derive(Debug)]
+/// The result of a case on a surface.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// As the contract says.
     Pass,
-    /// As the suite says that it differs.
+    /// As the suite says that this surface differs, with the reason.
     Differs(&'static str),
-    /// Of no meaning on this surface.
-    NotApplicable,
-    /// Neither.
-    Fail(Box<Failure>),
+    /// Neither; the message of the failed assertion.
+    Fail(String),
 }
 
 impl Case {
-    /// A case that every surface is to pass.
-    pub fn new(name: &'static str, check: Check) -> Self {
+    /// A case that every surface must pass.
+    pub fn new(module: &'static str, name: &'static str, check: Check) -> Self {
         Self {
+            topic: module.rsplit(':').next().unwrap_or(module),
             name,
             check,
-            only: None,
             differences: Vec::new(),
         }
-    }
-
-    /// The same, of a meaning on one surface alone.
-    pub fn only(mut self, kind: Kind) -> Self {
-        self.only = Some(kind);
-        self
     }
 
     /// The same, where these surfaces do something else for this reason.
@@ -90,7 +90,7 @@ impl Case {
         self.difference(kinds, reason, check, false)
     }
 
-    /// The same, where they do or do not, as they were set up.
+    /// The same, where they do or do not, depending on how they were set up.
     pub fn may_differ(self, kinds: &'static [Kind], reason: &'static str, check: Check) -> Self {
         self.difference(kinds, reason, check, true)
     }
@@ -100,101 +100,133 @@ impl Case {
         kinds: &'static [Kind],
         reason: &'static str,
         check: Check,
-        sometimes: bool,
+        optional: bool,
     ) -> Self {
         self.differences.push(Difference {
             kinds,
             reason,
             check,
-            sometimes,
+            optional,
         });
         self
     }
 
-    /// Where surfaces differ in it.
-    pub fn differences(&self) -> &[Difference] {
-        &self.differences
-    }
-
     /// Runs it on a surface.
     pub async fn judge(&self, api: &Api) -> Verdict {
-        let kind = api.kind();
-        if self.only.is_some_and(|only| only != kind) {
-            return Verdict::NotApplicable;
-        }
-        let difference = (self.differences.iter()).find(|it| it.kinds.contains(&kind));
-        let outcome = (self.check)(api).await;
-        match (difference, outcome) {
-            (None, Ok(())) => Verdict::Pass,
-            (Some(difference), Ok(())) if difference.sometimes => Verdict::Pass,
-            (None, Err(failure)) => Verdict::Fail(Box::new(failure)),
-            (Some(difference), Ok(())) => Verdict::Fail(Box::new(Failure {
-                sent: "what the contract says".to_owned(),
-                expected: format!("to differ: {}", difference.reason),
-                got: "it no longer does: take the difference out of the suite".to_owned(),
-            })),
-            (Some(difference), Err(_)) => match (difference.check)(api).await {
+        let mut differences = self.differences.iter();
+        let difference = differences.find(|it| it.kinds.contains(&api.kind()));
+        match (run(&self.check, api).await, difference) {
+            (Ok(()), Some(difference)) if !difference.optional => Verdict::Fail(format!(
+                "it is now as the contract says, and the suite still says: {} {}",
+                api.kind().name(),
+                difference.reason
+            )),
+            (Ok(()), _) => Verdict::Pass,
+            (Err(failure), None) => Verdict::Fail(failure),
+            (Err(_), Some(difference)) => match run(&difference.check, api).await {
                 Ok(()) => Verdict::Differs(difference.reason),
-                Err(failure) => Verdict::Fail(Box::new(failure)),
+                Err(failure) => Verdict::Fail(failure),
             },
         }
     }
 }
 
+thread_local! {
+    /// Where the last panic of this thread was, while a check runs in it.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a check; its failure is where and with which message it panicked.
+async fn run(check: &Check, api: &Api) -> Result<(), String> {
+    keep_places();
+    PLACE.set(Some(String::new()));
+    let result = AssertUnwindSafe(check(api.clone())).catch_unwind().await;
+    let place = PLACE.take().unwrap_or_default();
+    result.map_err(|panic| format!("{place}: {}", message(&*panic)))
+}
+
+/// Makes panics of checks silent: a difference begins with one.
+fn keep_places() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let default = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            let location = panic.location().map(ToString::to_string);
+            let kept = PLACE.with_borrow_mut(|place| {
+                let place = place.as_mut()?;
+                *place = location.unwrap_or_default();
+                Some(())
+            });
+            if kept.is_none() {
+                default(panic);
+            }
+        }));
+    });
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
+}
+
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
-    const GOOD: Check = |_| async { Ok(()) }.boxed();
+    /// Whether a check passes.
+    const PASSES: bool = true;
+    const FAILS: bool = false;
 
-    const BAD: Check = |_| {
-        let failure = Failure {
-            sent: "GET /".to_owned(),
-            expected: "200".to_owned(),
-            got: "500".to_owned(),
-        };
-        async { Err(failure) }.boxed()
-    };
+    fn check(passes: bool) -> Check {
+        Arc::new(move |_| async move { assert!(passes, "not as it should be") }.boxed_local())
+    }
 
-    async fn judge(case: Case) -> Verdict {
-        let nowhere = Api::new(Kind::Watch, "http://127.0.0.1:9", None);
-        case.judge(&nowhere).await
+    /// Judges a case on `watch`, where it differs by a check, optionally or not.
+    async fn judge(passes: bool, difference: Option<(bool, bool)>) -> Verdict {
+        let mut case = Case::new("suite::topic", "name", check(passes));
+        assert_eq!(case.topic, "topic");
+        case = case.differs(&[Kind::StartApi], "elsewhere", check(PASSES));
+        if let Some((instead, optional)) = difference {
+            case = case.difference(
+                &[Kind::Replay, Kind::Watch],
+                "why",
+                check(instead),
+                optional,
+            );
+        }
+        case.judge(&Api::new(Kind::Watch, "http://127.0.0.1:9"))
+            .await
     }
 
     #[tokio::test]
-    async fn a_case_passes_by_its_check_alone() {
-        assert!(matches!(judge(Case::new("", GOOD)).await, Verdict::Pass));
-        assert!(matches!(judge(Case::new("", BAD)).await, Verdict::Fail(_)));
-        let elsewhere = Case::new("", BAD).only(Kind::Emulator);
-        assert!(matches!(judge(elsewhere).await, Verdict::NotApplicable));
-        let elsewhere = Case::new("", BAD).differs(&[Kind::StartApi], "", GOOD);
-        assert!(matches!(judge(elsewhere).await, Verdict::Fail(_)));
+    async fn case_without_difference_passes_by_its_check() {
+        assert_eq!(judge(PASSES, None).await, Verdict::Pass);
+        let Verdict::Fail(failure) = judge(FAILS, None).await else {
+            panic!("a failed check fails the case");
+        };
+        assert!(failure.starts_with("tests/suite/src/case.rs:"), "{failure}");
+        assert!(failure.ends_with(": not as it should be"), "{failure}");
     }
 
     #[tokio::test]
-    async fn a_difference_is_checked_too() {
-        let differs = |check, instead| {
-            let case = Case::new("", check);
-            judge(case.differs(&[Kind::Replay, Kind::Watch], "why", instead))
+    async fn difference_is_checked_and_must_exist() {
+        let differs = Verdict::Differs("why");
+        assert_eq!(judge(FAILS, Some((PASSES, false))).await, differs);
+        let neither = judge(FAILS, Some((FAILS, false))).await;
+        assert!(matches!(neither, Verdict::Fail(_)));
+        let Verdict::Fail(stale) = judge(PASSES, Some((PASSES, false))).await else {
+            panic!("a difference that no longer exists fails the case");
         };
-        assert!(matches!(differs(BAD, GOOD).await, Verdict::Differs("why")));
-        assert!(matches!(differs(BAD, BAD).await, Verdict::Fail(_)));
-        let Verdict::Fail(stale) = differs(GOOD, GOOD).await else {
-            panic!("a difference that is none any more has to go");
-        };
-        assert!(stale.expected.contains("why"), "{stale:?}");
+        assert!(stale.ends_with("still says: watch why"), "{stale}");
     }
 
     #[tokio::test]
-    async fn a_difference_that_is_not_always_there_is_checked_where_it_is() {
-        let differs = |check, instead| {
-            let case = Case::new("", check);
-            judge(case.may_differ(&[Kind::Watch], "why", instead))
-        };
-        assert!(matches!(differs(GOOD, BAD).await, Verdict::Pass));
-        assert!(matches!(differs(BAD, GOOD).await, Verdict::Differs("why")));
-        assert!(matches!(differs(BAD, BAD).await, Verdict::Fail(_)));
+    async fn optional_difference_is_checked_where_it_exists() {
+        assert_eq!(judge(PASSES, Some((FAILS, true))).await, Verdict::Pass);
+        let differs = Verdict::Differs("why");
+        assert_eq!(judge(FAILS, Some((PASSES, true))).await, differs);
+        let neither = judge(FAILS, Some((FAILS, true))).await;
+        assert!(matches!(neither, Verdict::Fail(_)));
     }
 }

@@ -1,228 +1,212 @@
-//! The products.
+//! The life of a product.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use testbed::Response;
+use uuid::Uuid;
 
-use super::{case, make, product};
-use crate::surfaces::{Api, Case, Outcome};
+use crate::{Api, Case};
+
+const AMOUNT: &str = "must be an integer between 0 and 1000000000000";
+const CURRENCY: &str = "must be a currency of three capitals (ISO 4217), for example DKK";
+const SET_BY_SERVICE: &str = "is set by the service and may not be sent";
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!("a product is made, and read", made),
-        case!("a product is put, and replaced", put),
-        case!("a product is changed by a merge patch", patched),
-        case!("a product is deleted", deleted),
-        case!("products by category, page by page", paged),
-        case!("products by their ids", batch),
-        case!("every fault of a product is told", faults),
-        case!("a product that is known already is 304", not_modified),
-        case!("a stale write of a product is 412", stale),
-        case!("a product is made once for one key", once),
+        case!(created_product_has_what_was_sent),
+        case!(attributes_default_to_an_empty_object),
+        case!(put_creates_and_replaces),
+        case!(merge_patch_changes_what_it_names),
+        case!(write_that_changes_nothing_creates_a_version),
+        case!(deleted_product_is_gone),
+        case!(recreated_product_starts_at_version_1_with_a_new_etag),
+        case!(attributes_are_returned_exactly),
+        case!(every_error_of_a_product_is_reported),
     ]
 }
 
-async fn made(api: &Api) -> Outcome {
-    let wanted = product(api);
-    let (path, made) = make(api, &wanted).await?;
-    let etag = made.value("etag").to_owned();
-    made.header("content-type", "application/json")?
-        .member("/name", wanted["name"].clone())?
-        .member("/price", wanted["price"].clone())?
-        .member("/attributes", json!({}))?
-        .member("/version", 1)?
-        .that(!etag.is_empty(), "an etag")?
-        .that(
-            path == format!("/nosqldata/{}", made.text_at("/id")?),
-            "a location with the id",
-        )?;
-    let read = api.get(&path).await?;
-    read.status(200)?.header("etag", &etag)?;
-    read.that(
-        read.body() == made.body(),
-        "what was answered when it was made",
-    )?;
-    Ok(())
+/// A product with every optional field.
+fn mug(api: &Api) -> Value {
+    let mut mug = api.product();
+    mug["description"] = "Keeps hot.\n\tFits a bottle cage.".into();
+    mug["attributes"] = json!({
+        "lid": true,
+        "volume": {"value": 350, "unit": "ml"},
+        "none": null,
+        "empty": [],
+        "tags": ["a", 1.5],
+    });
+    mug
 }
 
-async fn put(api: &Api) -> Outcome {
-    let path = format!("/nosqldata/{}", api.unique());
-    let mut product = product(api);
-    let created = api.json("PUT", &path, &[], &product).await?;
+/// Checks that a product can be read as it was written.
+async fn expect_stored(api: &Api, path: &str, written: &Response) {
+    let read = api.get(path).await.expect(200);
+    assert_eq!(read.body, written.body, "{read}");
+    read.expect_header("etag", written.header("etag"));
+}
+
+async fn created_product_has_what_was_sent(api: Api) {
+    let sent = mug(&api);
+    let created = api.post("/nosqldata", &sent).await.expect(201);
+    let product = created.json();
+    let id: Uuid = created.id().parse().unwrap();
+    assert_eq!(id.get_version_num(), 7);
+    for (member, value) in sent.as_object().unwrap() {
+        assert_eq!(&product[member], value, "{member}");
+    }
+    assert_eq!(product["version"], 1);
+    assert_eq!(product["createdAt"], product["updatedAt"]);
+    let etag = created.header("etag");
+    assert!(etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"'));
+    let path = format!("/nosqldata/{id}");
+    expect_stored(&api, &path, &created).await;
     created
-        .status(201)?
-        .header("content-location", &path)?
-        .member("/version", 1)?;
-    product["attributes"] = json!({"colour": "blue", "sizes": [1, 2.5, null]});
-    let replaced = api.json("PUT", &path, &[], &product).await?;
-    replaced
-        .status(200)?
-        .header("content-location", &path)?
-        .member("/version", 2)?
-        .member("/attributes", product["attributes"].clone())?;
-    Ok(())
+        .expect_header("location", &path)
+        .expect_header("content-type", "application/json");
 }
 
-async fn patched(api: &Api) -> Outcome {
-    let (path, _) = make(api, &product(api)).await?;
-    let headers = [("content-type", "application/merge-patch+json")];
-    let patch = json!({"description": "Of stoneware", "attributes": {"litres": 0.3}});
-    let patched = api
-        .send("PATCH", &path, &headers, patch.to_string())
-        .await?;
-    patched
-        .status(200)?
-        .member("/description", "Of stoneware")?
-        .member("/attributes/litres", 0.3)?
-        .member("/version", 2)?;
-    let json = json!({"description": null});
-    let without = api.json("PATCH", &path, &[], &json).await?;
-    let gone = without.value_of_json()?.get("description").is_none();
-    without.status(200)?.that(gone, "no description")?;
-    Ok(())
+async fn attributes_default_to_an_empty_object(api: Api) {
+    let created = api.create_product().await;
+    created.expect_members(&[("/attributes", json!({}))]);
 }
 
-async fn deleted(api: &Api) -> Outcome {
-    let (path, _) = make(api, &product(api)).await?;
-    let deleted = api.send("DELETE", &path, &[], "").await?;
-    deleted.status(204)?.empty()?;
-    let read = api.get(&path).await?;
-    read.problem(404, "not-found")?
-        .member("/instance", path.as_str())?;
-    let again = api.send("DELETE", &path, &[], "").await?;
-    again.problem(404, "not-found")?;
-    Ok(())
+async fn put_creates_and_replaces(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    let created = api.put(&path, &mug(&api)).await.expect(201);
+    assert_eq!(created.json()["version"], 1);
+    assert_eq!(created.header("content-location"), path);
+
+    let mut other = api.product();
+    other["attributes"] = json!({"colour": "blue", "sizes": [1, 2.5, null]});
+    let replaced = api.put(&path, &other).await.expect(200);
+    let product = replaced.json();
+    assert_eq!(product["version"], 2);
+    assert_eq!(product["createdAt"], created.json()["createdAt"]);
+    assert_eq!(product["attributes"], other["attributes"]);
+    assert_eq!(product.get("description"), None);
+    assert_ne!(replaced.header("etag"), created.header("etag"));
+    expect_stored(&api, &path, &replaced).await;
+    replaced.expect_header("content-location", &path);
 }
 
-async fn paged(api: &Api) -> Outcome {
-    let category = api.unique();
-    let mut made = Vec::new();
-    for _ in 0..3 {
-        let mut product = product(api);
-        product["category"] = category.as_str().into();
-        made.push(make(api, &product).await?.1.text_at("/id")?);
-    }
-    let mut found = Vec::new();
-    let mut target = format!("/nosqldata?category={category}&limit=2");
-    // Twice as many pages as there can be.
-    for _ in 0..6 {
-        let page = api.get(&target).await?;
-        page.status(200)?.member("/message", "NoSql Data")?;
-        let json = page.value_of_json()?;
-        let items = json["items"].as_array().cloned().unwrap_or_default();
-        found.extend(
-            items
-                .iter()
-                .filter_map(|it| Some(it["id"].as_str()?.to_owned())),
+async fn merge_patch_changes_what_it_names(api: Api) {
+    let created = api.post("/nosqldata", &mug(&api)).await.expect(201);
+    let path = created.header("location");
+    let patch = json!({
+        "price": {"amount": 1},
+        "description": "Of stoneware",
+        "attributes": {"lid": null, "volume": {"unit": "l"}, "litres": 0.3, "none": null},
+    });
+    let patched = api.patch(path, &patch).await.expect(200);
+    let product = patched.json();
+    assert_eq!(product["version"], 2);
+    assert_eq!(product["name"], created.json()["name"]);
+    assert_eq!(product["price"], json!({"amount": 1, "currency": "DKK"}));
+    assert_eq!(product["description"], "Of stoneware");
+    let attributes = json!({
+        "volume": {"value": 350, "unit": "l"}, "empty": [], "tags": ["a", 1.5], "litres": 0.3,
+    });
+    assert_eq!(product["attributes"], attributes);
+    expect_stored(&api, path, &patched).await;
+
+    // The other media type of a patch.
+    let removal = json!({"description": null});
+    let removed = api.json(http::Method::PATCH, path, &[], &removal).await;
+    assert_eq!(removed.expect(200).json().get("description"), None);
+}
+
+async fn write_that_changes_nothing_creates_a_version(api: Api) {
+    let product = api.product();
+    let created = api.post("/nosqldata", &product).await.expect(201);
+    let path = created.header("location");
+    let replaced = api.put(path, &product).await.expect(200);
+    let patched = api.patch(path, &json!({})).await.expect(200);
+    let versions = [&created, &replaced, &patched].map(|it| it.json()["version"].clone());
+    assert_eq!(versions, [1, 2, 3]);
+    assert_ne!(created.header("etag"), replaced.header("etag"));
+    assert_ne!(replaced.header("etag"), patched.header("etag"));
+}
+
+async fn deleted_product_is_gone(api: Api) {
+    let created = api.create_product().await;
+    let path = created.header("location");
+    api.delete(path).await.expect(204).expect_empty();
+    let detail = "There is nothing by this id.";
+    let read = api.get(path).await.expect_problem(404, "not-found", detail);
+    read.expect_members(&[("/instance", json!(path))]);
+    let again = api.delete(path).await;
+    again.expect_problem(404, "not-found", detail);
+}
+
+async fn recreated_product_starts_at_version_1_with_a_new_etag(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    let first = api.put(&path, &mug(&api)).await.expect(201);
+    api.delete(&path).await.expect(204);
+    let second = api.put(&path, &mug(&api)).await.expect(201);
+    assert_eq!(second.json()["version"], 1);
+    assert_ne!(second.header("etag"), first.header("etag"));
+    second.expect_header("content-location", &path);
+}
+
+/// Every number has one spelling, before and after the store.
+async fn attributes_are_returned_exactly(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    for (sent, returned) in [
+        ("{}", "{}"),
+        (
+            r#"{"a":{"b":[[],{},[{"c":null}]]},"t":true,"f":false}"#,
+            r#"{"a":{"b":[[],{},[{"c":null}]]},"f":false,"t":true}"#,
+        ),
+        (
+            r#"{"n":[0,-1,1.50,12345678901234567890123456789012345678,1e125,1e-130,-9.9e-100,0.1]}"#,
+            r#"{"n":[0,-1,1.5,1.2345678901234567890123456789012345678e37,1e125,1e-130,-9.9e-100,0.1]}"#,
+        ),
+        (
+            r#"{"s":["","\u0000\n\u001f","é😀","\"\\/"],"ключ":1,"a.b":1,"$ref":"x"}"#,
+            r#"{"$ref":"x","a.b":1,"s":["","\u0000\n\u001f","é😀","\"\\/"],"ключ":1}"#,
+        ),
+    ] {
+        let body = format!(
+            r#"{{"name":"n","category":"c","price":{{"amount":0,"currency":"EUR"}},"attributes":{sent}}}"#
         );
-        let Some(cursor) = json["nextCursor"].as_str() else {
-            found.sort();
-            made.sort();
-            page.that(found == made, format_args!("{made:?} over all pages"))?;
-            return Ok(());
-        };
-        target = format!("/nosqldata?category={category}&limit=2&cursor={cursor}");
+        let headers = [("content-type", "application/json")];
+        let written = api.send(http::Method::PUT, &path, &headers, body).await;
+        let expected = format!(r#""attributes":{returned},"version""#);
+        assert!(written.text().contains(&expected), "{expected}: {written}");
+        assert!(written.status.is_success(), "{written}");
+        expect_stored(&api, &path, &written).await;
     }
-    let page = api.get(&target).await?;
-    Err(page.failure("an end of the list"))
 }
 
-async fn batch(api: &Api) -> Outcome {
-    let (_, made) = make(api, &product(api)).await?;
-    let (id, none) = (made.text_at("/id")?, api.unique());
-    // As it is and with the comma escaped.
-    for comma in [",", "%2C"] {
-        let batch = api
-            .get(&format!("/nosqldata?ids={none}{comma}{id}"))
-            .await?;
-        batch
-            .status(200)?
-            .member("/items/0/id", id.as_str())?
-            .member("/missing", json!([none]))?;
-    }
-    Ok(())
-}
+async fn every_error_of_a_product_is_reported(api: Api) {
+    let wrong = json!({
+        "id": "x",
+        "name": "a\u{7}",
+        "category": "c".repeat(65),
+        "price": {"amount": 1e13, "currency": "dkk"},
+        "attributes": 1,
+        "x/y~z": 1,
+    });
+    let refused = api.post("/nosqldata?verbose=1", &wrong).await;
+    refused.expect_invalid(&[
+        ("verbose", "is not a known parameter"),
+        ("/name", "must have no control characters"),
+        ("/category", "must have 1 to 64 characters"),
+        ("/price/amount", AMOUNT),
+        ("/price/currency", CURRENCY),
+        ("/attributes", "must be an object, not a number"),
+        ("/id", SET_BY_SERVICE),
+        ("/x~1y~0z", "is not a known field"),
+    ]);
 
-async fn faults(api: &Api) -> Outcome {
     let wrong = json!({
         "id": "mine", "name": "", "category": "c", "price": {"amount": -1, "currency": "kr"}
     });
-    let refused = api.json("POST", "/nosqldata", &[], &wrong).await?;
-    let places = ["/name", "/price/amount", "/price/currency", "/id"];
-    refused.faults(422, "invalid-request", &places)?;
-    Ok(())
-}
-
-async fn not_modified(api: &Api) -> Outcome {
-    let (path, made) = make(api, &product(api)).await?;
-    let etag = made.value("etag");
-    for known in [etag, &format!("\"other\", W/{etag}"), "*"] {
-        let read = api.get_with(&path, &[("if-none-match", known)]).await?;
-        read.status(304)?.header("etag", etag)?.empty()?;
-    }
-    let changed = api
-        .get_with(&path, &[("if-none-match", "\"other\"")])
-        .await?;
-    changed.status(200)?;
-    let malformed = api.get_with(&path, &[("if-none-match", "other")]).await?;
-    malformed.faults(400, "malformed-request", &["If-None-Match"])?;
-    Ok(())
-}
-
-async fn stale(api: &Api) -> Outcome {
-    let product = product(api);
-    let (path, made) = make(api, &product).await?;
-    let etag = made.value("etag").to_owned();
-    let matches = [("if-match", etag.as_str())];
-    let replaced = api.json("PUT", &path, &matches, &product).await?;
-    replaced.status(200)?;
-    for headers in [&matches, &[("if-none-match", "*")]] {
-        let refused = api.json("PUT", &path, headers, &product).await?;
-        refused.problem(412, "precondition-failed")?;
-    }
-    let refused = api.send("DELETE", &path, &matches, "").await?;
-    refused.problem(412, "precondition-failed")?;
-    let read = api.get(&path).await?;
-    read.status(200)?.member("/version", 2)?;
-    Ok(())
-}
-
-async fn once(api: &Api) -> Outcome {
-    let (product, key) = (product(api), api.unique());
-    let quoted = format!("\"{key}\"");
-    let first = api
-        .json("POST", "/nosqldata", &[("idempotency-key", &key)], &product)
-        .await?;
-    first.status(201)?.header("idempotency-replayed", "")?;
-    let again = api
-        .json(
-            "POST",
-            "/nosqldata",
-            &[("idempotency-key", &quoted)],
-            &product,
-        )
-        .await?;
-    again
-        .status(201)?
-        .header("idempotency-replayed", "true")?
-        .header("location", first.value("location"))?
-        .header("etag", first.value("etag"))?
-        .that(
-            again.body() == first.body(),
-            "the first answer, byte for byte",
-        )?;
-    let mut other = product;
-    other["name"] = "Another".into();
-    let refused = api
-        .json("POST", "/nosqldata", &[("idempotency-key", &key)], &other)
-        .await?;
-    refused.problem(422, "invalid-request")?;
-    let malformed = api
-        .json(
-            "POST",
-            "/nosqldata",
-            &[("idempotency-key", "\"half")],
-            &other,
-        )
-        .await?;
-    malformed.faults(400, "malformed-request", &["Idempotency-Key"])?;
-    Ok(())
+    let refused = api.post("/nosqldata", &wrong).await;
+    refused.expect_invalid(&[
+        ("/name", "must have 1 to 200 characters"),
+        ("/price/amount", AMOUNT),
+        ("/price/currency", CURRENCY),
+        ("/id", SET_BY_SERVICE),
+    ]);
 }

@@ -1,72 +1,91 @@
-//! What every surface is asked. Each case makes what it needs under names of its
-//! own, so that the suite can run against a system that others use.
+//! The black-box suite: what the contract says, checked over HTTP.
+//!
+//! Each case is a test with a name. `cargo xtask test` runs them on the system in
+//! process, `cargo xtask surfaces` on every way of using the bundle. A case creates
+//! what it needs under names of its own, so that the suite can also run against a
+//! deployment that others use.
 
+/// The case that this function checks, named after it and its file.
+macro_rules! case {
+    ($check:ident) => {
+        $crate::Case::new(module_path!(), stringify!($check), check!($check))
+    };
+}
+
+/// A function of a surface as a [`Check`].
+macro_rules! check {
+    ($check:ident) => {
+        std::sync::Arc::new(|api| Box::pin($check(api)))
+    };
+}
+
+mod api;
+mod batch;
 mod bodies;
+mod case;
 mod catalogue;
+mod conditional_requests;
+mod cursors;
 mod documents;
+mod greetings;
 mod headers;
+mod health;
+mod idempotency;
 mod methods;
 mod orders;
 mod oscheck;
 mod paths;
-mod probes;
+mod problems;
 mod queries;
-mod timeouts;
+mod summary;
 
-use serde_json::{Value, json};
+use libtest_mimic::Trial;
+use tokio::runtime::Handle;
 
-use super::{Answer, Api, Case, Outcome};
+pub use api::Api;
+pub use case::{Case, Check, Kind, Verdict};
+pub use methods::paths;
 
-/// Every case, in the order of the table.
-pub fn all() -> Vec<Case> {
+/// Every case, topic by topic.
+pub fn cases() -> Vec<Case> {
     [
-        probes::cases(),
+        greetings::cases(),
+        health::cases(),
         oscheck::cases(),
         catalogue::cases(),
+        batch::cases(),
         orders::cases(),
+        summary::cases(),
+        conditional_requests::cases(),
+        idempotency::cases(),
+        cursors::cases(),
         documents::cases(),
+        problems::cases(),
         methods::cases(),
         paths::cases(),
         queries::cases(),
         headers::cases(),
         bodies::cases(),
-        timeouts::cases(),
     ]
-    .into_iter()
-    .flatten()
-    .collect()
+    .concat()
 }
 
-/// A case of this name that runs this function.
-macro_rules! case {
-    ($name:literal, $check:path) => {
-        $crate::surfaces::Case::new($name, |api| Box::pin($check(api)))
-    };
-}
-use case;
-
-/// A product that is like no other.
-fn product(api: &Api) -> Value {
-    let name = api.unique();
-    json!({"name": name, "category": name, "price": {"amount": 12_345, "currency": "DKK"}})
-}
-
-/// Makes a product; its path and what was answered.
-async fn make(api: &Api, product: &Value) -> Outcome<(String, Answer)> {
-    let made = api.json("POST", "/nosqldata", &[], product).await?;
-    made.status(201)?;
-    Ok((made.value("location").to_owned(), made))
-}
-
-/// Places an order for `quantity` of a new product by a new customer; its path
-/// and what was answered.
-async fn place(api: &Api, quantity: u32) -> Outcome<(String, Answer)> {
-    let (_, product) = make(api, &product(api)).await?;
-    let line = json!({"productId": product.text_at("/id")?, "quantity": quantity});
-    let order = json!({"customer": api.unique(), "lines": [line]});
-    let placed = api.json("POST", "/mysqldata", &[], &order).await?;
-    placed.status(201)?;
-    Ok((placed.value("location").to_owned(), placed))
+/// The test of a case on a surface. It reports its verdict to `record`.
+pub fn trial(
+    case: Case,
+    runtime: Handle,
+    api: impl FnOnce() -> Api + Send + 'static,
+    record: impl FnOnce(&Verdict) + Send + 'static,
+) -> Trial {
+    Trial::test(format!("{}::{}", case.topic, case.name), move || {
+        let api = api();
+        let verdict = runtime.block_on(case.judge(&api));
+        record(&verdict);
+        match verdict {
+            Verdict::Pass | Verdict::Differs(_) => Ok(()),
+            Verdict::Fail(failure) => Err(failure.into()),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -77,28 +96,25 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::surfaces::{Kind, Verdict};
 
-    /// What is asked of such a server is asked in vain.
-    #[tokio::test]
-    async fn no_case_passes_where_nothing_is_right() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_case_fails_where_every_response_is_wrong() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
         tokio::spawn(async move { axum::serve(listener, teapot).await });
         for kind in [Kind::Replay, Kind::Watch, Kind::StartApi, Kind::Deployed] {
-            let api = Api::new(kind, &url, None);
-            for case in all() {
+            let api = Api::new(kind, &url);
+            for case in cases() {
                 let verdict = case.judge(&api).await;
-                let failed = matches!(verdict, Verdict::Fail(_) | Verdict::NotApplicable);
-                assert!(failed, "{}: {verdict:?}", case.name);
+                assert!(matches!(verdict, Verdict::Fail(_)), "{}", case.name);
             }
         }
     }
 
     #[test]
-    fn every_case_has_a_name_of_its_own() {
-        let names: HashSet<_> = all().into_iter().map(|case| case.name).collect();
-        assert_eq!(names.len(), all().len());
+    fn every_case_has_its_own_name() {
+        let names: HashSet<_> = cases().iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), cases().len());
     }
 }

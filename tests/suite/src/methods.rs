@@ -1,9 +1,12 @@
-//! HEAD, OPTIONS, and methods that a path does not have.
+//! `HEAD`, `OPTIONS`, and methods that a path does not have.
 
-use super::{case, make, place, product};
-use crate::surfaces::{Api, Case, Kind, Outcome};
+use http::Method;
 
-/// Paths, and what each has.
+use crate::{Api, Case, Kind};
+
+/// The methods of the paths that can only be read.
+const READ: &str = "GET, HEAD, OPTIONS";
+
 const READ_ONLY: &[&str] = &[
     "/",
     "/oscheck",
@@ -21,125 +24,122 @@ const READ_ONLY: &[&str] = &[
     "/health/hello",
 ];
 
-const READ: &str = "GET, HEAD, OPTIONS";
-const LIST: &str = "GET, HEAD, POST, OPTIONS";
-const PRODUCT: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
-const ORDER: &str = "GET, HEAD, PATCH, OPTIONS";
-
 const START_API: &str =
     "answers OPTIONS with a 200 of its own where the template has a CorsConfiguration";
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!("HEAD is GET without a body", head),
-        case!("HEAD tells how long GET's answer is", length),
-        case!("HEAD of what is not there", head_of_nothing),
-        case!("OPTIONS is 204 with Allow", options).may_differ(
+        case!(head_is_get_without_a_body),
+        case!(head_reports_the_length_of_get),
+        case!(head_of_a_missing_product_returns_404),
+        case!(options_returns_204_with_allow).may_differ(
             &[Kind::StartApi],
             START_API,
-            |api| Box::pin(options_of_start_api(api)),
+            check!(start_api_answers_options),
         ),
-        case!("a CORS preflight is 204", preflight).may_differ(
+        case!(cors_preflight_returns_204).may_differ(
             &[Kind::StartApi],
             START_API,
-            |api| Box::pin(options_of_start_api(api)),
+            check!(start_api_answers_options),
         ),
-        case!("a wrong method is 405 with Allow", wrong),
-        case!("a wrong method comes before all else", wrong_first),
+        case!(unsupported_method_returns_405_with_allow),
+        case!(unsupported_method_is_reported_before_anything_else),
     ]
 }
 
-/// Every path, and the methods that it has.
-async fn paths(api: &Api) -> Outcome<Vec<(String, &'static str)>> {
-    let (product, _) = make(api, &product(api)).await?;
-    let (order, _) = place(api, 1).await?;
-    let read_only = READ_ONLY.iter().map(|path| ((*path).to_owned(), READ));
-    let mut paths: Vec<_> = read_only.collect();
-    paths.push(("/nosqldata".to_owned(), LIST));
-    paths.push(("/mysqldata".to_owned(), LIST));
-    paths.push((product, PRODUCT));
-    paths.push((order, ORDER));
-    Ok(paths)
+/// Every kind of path that exists, and its methods.
+pub async fn paths(api: &Api) -> Vec<(String, &'static str)> {
+    let product = api.create_product().await;
+    let order = api.place_order(1).await;
+    let mut paths = vec![
+        ("/nosqldata", "GET, HEAD, POST, OPTIONS"),
+        ("/mysqldata", "GET, HEAD, POST, OPTIONS"),
+        (
+            product.header("location"),
+            "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
+        ),
+        (order.header("location"), "GET, HEAD, PATCH, OPTIONS"),
+    ];
+    paths.extend(READ_ONLY.iter().map(|path| (*path, READ)));
+    let owned = paths
+        .into_iter()
+        .map(|(path, allow)| (path.to_owned(), allow));
+    owned.collect()
 }
 
-async fn head(api: &Api) -> Outcome {
-    for (path, _) in paths(api).await? {
-        let got = api.get(&path).await?;
-        let head = api.send("HEAD", &path, &[], "").await?;
-        got.status(200)?;
-        head.status(200)?.empty()?;
+async fn head_is_get_without_a_body(api: Api) {
+    for (path, _) in paths(&api).await {
+        let got = api.get(&path).await.expect(200);
+        let mut head = api.send(Method::HEAD, &path, &[], "").await.expect(200);
         for name in ["content-type", "etag", "vary", "cache-control"] {
-            head.header(name, got.value(name))?;
+            head = head.expect_header(name, got.header(name));
         }
+        head.expect_empty();
     }
-    Ok(())
 }
 
-async fn length(api: &Api) -> Outcome {
-    let (product, _) = make(api, &product(api)).await?;
-    for path in ["/", "/oscheck", "/problems", "/openapi.yaml", &product] {
-        let got = api.get(path).await?;
-        let length = got.status(200)?.body().len().to_string();
-        let head = api.send("HEAD", path, &[], "").await?;
-        head.status(200)?.header("content-length", &length)?;
+async fn head_reports_the_length_of_get(api: Api) {
+    let product = api.create_product().await;
+    let product = product.header("location");
+    for path in ["/", "/oscheck", "/problems", "/openapi.yaml", product] {
+        let length = api.get(path).await.expect(200).body.len().to_string();
+        let head = api.send(Method::HEAD, path, &[], "").await;
+        head.expect(200).expect_header("content-length", &length);
     }
-    Ok(())
 }
 
-async fn head_of_nothing(api: &Api) -> Outcome {
-    let target = format!("/nosqldata/{}", api.unique());
-    let head = api.send("HEAD", &target, &[], "").await?;
-    head.status(404)?
-        .header("content-type", "application/problem+json")?
-        .empty()?;
-    Ok(())
+async fn head_of_a_missing_product_returns_404(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    let head = api.send(Method::HEAD, &path, &[], "").await;
+    head.expect(404)
+        .expect_header("content-type", "application/problem+json")
+        .expect_empty();
 }
 
-async fn options(api: &Api) -> Outcome {
-    for (path, methods) in paths(api).await? {
-        let options = api.send("OPTIONS", &path, &[], "").await?;
-        options.status(204)?.allow(methods)?.empty()?;
+async fn options_returns_204_with_allow(api: Api) {
+    for (path, allow) in paths(&api).await {
+        let options = api.send(Method::OPTIONS, &path, &[], "").await;
+        options.expect(204).expect_allow(allow).expect_empty();
     }
-    Ok(())
 }
 
-async fn options_of_start_api(api: &Api) -> Outcome {
-    for (path, _) in paths(api).await? {
-        let options = api.send("OPTIONS", &path, &[], "").await?;
-        options.status(200)?.header("allow", "")?.empty()?;
+async fn start_api_answers_options(api: Api) {
+    for (path, _) in paths(&api).await {
+        let options = api.send(Method::OPTIONS, &path, &[], "").await;
+        options
+            .expect(200)
+            .expect_header("allow", "")
+            .expect_empty();
     }
-    Ok(())
 }
 
-/// Who may call is for the gateway to say, by the deployment's parameters. No
-/// function allows another origin anything.
-async fn preflight(api: &Api) -> Outcome {
+/// Which origins may call is the gateway's decision, by the deployment's
+/// parameters. No function allows another origin anything.
+async fn cors_preflight_returns_204(api: Api) {
     let headers = [
         ("origin", "https://shop.example"),
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "content-type"),
     ];
-    let options = api.send("OPTIONS", "/nosqldata", &headers, "").await?;
-    options.status(204)?.empty()?;
-    Ok(())
+    let options = api.send(Method::OPTIONS, "/nosqldata", &headers, "").await;
+    options.expect(204).expect_empty();
 }
 
-async fn wrong(api: &Api) -> Outcome {
-    for (path, methods) in paths(api).await? {
-        for method in ["POST", "PUT", "PATCH", "DELETE"] {
-            if !methods.contains(method) {
-                let refused = api.send(method, &path, &[], "").await?;
-                refused.problem(405, "method-not-allowed")?.allow(methods)?;
+async fn unsupported_method_returns_405_with_allow(api: Api) {
+    for (path, allow) in paths(&api).await {
+        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        for method in methods {
+            if !allow.contains(method.as_str()) {
+                let refused = api.send(method, &path, &[], "").await;
+                refused.expect_method_not_allowed(allow);
             }
         }
     }
-    Ok(())
 }
 
-async fn wrong_first(api: &Api) -> Outcome {
+async fn unsupported_method_is_reported_before_anything_else(api: Api) {
     let headers = [("if-match", "?"), ("content-type", "application/json")];
     let body = vec![b'{'; 300_000];
-    let refused = api.send("PUT", "/nosqldata", &headers, body).await?;
-    refused.problem(405, "method-not-allowed")?.allow(LIST)?;
-    Ok(())
+    let refused = api.send(Method::PUT, "/nosqldata", &headers, body).await;
+    refused.expect_method_not_allowed("GET, HEAD, POST, OPTIONS");
 }

@@ -1,26 +1,21 @@
-//! What `oscheck` says of where it runs.
+//! The machine that the functions run on.
 
-use super::case;
-use crate::surfaces::{Api, Case, Outcome};
+use serde_json::json;
+
+use crate::{Api, Case};
 
 pub fn cases() -> Vec<Case> {
-    vec![case!("the operating system", operating_system)]
+    vec![case!(oscheck_reports_the_operating_system)]
 }
 
-async fn operating_system(api: &Api) -> Outcome {
+async fn oscheck_reports_the_operating_system(api: Api) {
     let message = "Your operation system is: Linux";
-    let told = api.get("/oscheck").await?;
-    told.status(200)?
-        .member("/message", message)?
-        .member("/system", "Linux")?
-        .that(!told.text_at("/release")?.is_empty(), "a release")?
-        .that(
-            !told.text_at("/architecture")?.is_empty(),
-            "an architecture",
-        )?;
-    let text = api
-        .get_with("/oscheck", &[("accept", "text/plain")])
-        .await?;
-    text.status(200)?.text(message)?;
-    Ok(())
+    let report = api.get("/oscheck").await.expect(200);
+    for member in ["release", "architecture"] {
+        let value = report.json()[member].as_str().map(str::len);
+        assert!(value.is_some_and(|length| length > 0), "{member}: {report}");
+    }
+    report.expect_members(&[("/message", json!(message)), ("/system", json!("Linux"))]);
+    let text = api.get_with("/oscheck", &[("accept", "text/plain")]).await;
+    assert_eq!(text.expect(200).text(), message);
 }

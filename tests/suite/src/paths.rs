@@ -1,140 +1,134 @@
-//! Paths that lead nowhere, and ids with escapes in them.
+//! Paths that nothing has, and ids with escapes.
 
-use super::{case, make, place, product};
-use crate::surfaces::{Api, Case, Kind, Outcome};
+use http::Method;
+use serde_json::json;
+
+use crate::{Api, Case, Kind};
+
+const NOT_FOUND: &str = "There is nothing by this id.";
+const NO_ORDER: &str = "There is no order by this id.";
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!("a path that no function declares", nowhere)
+        case!(path_that_no_function_declares_returns_404)
             .differs(
                 &[Kind::Watch],
                 "answers a path that it does not route with a 404 of its own",
-                |api| Box::pin(nowhere_to_watch(api)),
+                check!(watch_refuses_the_path),
             )
             .differs(
                 &[Kind::StartApi],
                 "answers a path that it does not route with a 403 of its own",
-                |api| Box::pin(nowhere_to_start_api(api)),
+                check!(start_api_refuses_the_path),
             ),
-        case!("nothing of this name under a function", nothing_under),
-        case!("escaped characters of an id", escaped),
-        case!("an escaped slash in an id", slash)
+        case!(missing_name_under_a_function_returns_404),
+        case!(escaped_characters_of_an_id_are_decoded),
+        case!(escaped_slash_in_an_id_is_a_path_separator)
             .differs(
                 &[Kind::Watch],
                 "does not decode the path, so that an escaped slash is part of the id",
-                |api| Box::pin(slash_in_id(api)),
+                check!(escaped_slash_is_part_of_the_id),
             )
             .differs(
                 &[Kind::StartApi],
                 "decodes the path before it routes it, so that no function gets an escaped slash",
-                |api| Box::pin(slash_in_path(api)),
+                check!(escaped_slash_reaches_no_function),
             ),
-        case!("an escaped percent sign in an id", percent),
-        case!("ids that nothing can have", impossible),
-        case!("ids that are no UTF-8", no_utf8),
-        case!("the id of no order", no_order),
+        case!(id_is_decoded_once),
+        case!(id_that_no_product_can_have_returns_404),
+        case!(id_that_is_not_utf8_returns_404),
+        case!(id_of_no_order_returns_404),
     ]
 }
 
-const NOWHERE: [&str; 3] = ["/nowhere", "/hello", "/nosqldata/a/b"];
+const UNDECLARED: [&str; 3] = ["/nowhere", "/hello", "/nosqldata/a/b"];
 
-/// The gateway's own answer.
-async fn nowhere(api: &Api) -> Outcome {
-    for path in NOWHERE {
-        let answer = api.get(path).await?;
-        answer.status(404)?.member("/message", "Not Found")?;
+/// The gateway's own response.
+async fn path_that_no_function_declares_returns_404(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(404);
+        refused.expect_members(&[("/message", json!("Not Found"))]);
     }
-    Ok(())
 }
 
-async fn nowhere_to_watch(api: &Api) -> Outcome {
-    for path in NOWHERE {
-        let answer = api.get(path).await?;
-        answer
-            .status(404)?
-            .member("/title", "Default function disabled")?;
+async fn watch_refuses_the_path(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(404);
+        refused.expect_members(&[("/title", json!("Default function disabled"))]);
     }
-    Ok(())
 }
 
-async fn nowhere_to_start_api(api: &Api) -> Outcome {
-    for path in NOWHERE {
-        let answer = api.get(path).await?;
-        answer
-            .status(403)?
-            .member("/message", "Missing Authentication Token")?;
+async fn start_api_refuses_the_path(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(403);
+        refused.expect_members(&[("/message", json!("Missing Authentication Token"))]);
     }
-    Ok(())
 }
 
-async fn nothing_under(api: &Api) -> Outcome {
+async fn missing_name_under_a_function_returns_404(api: Api) {
     for path in ["/problems/teapot", "/docs/nothing.js"] {
-        let refused = api.get(path).await?;
-        refused.problem(404, "not-found")?;
+        let refused = api.get(path).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
     }
-    Ok(())
 }
 
-async fn escaped(api: &Api) -> Outcome {
-    let (path, made) = make(api, &product(api)).await?;
-    for escaped in [path.replace('-', "%2D"), path.replace('-', "%2d")] {
-        let read = api.get(&escaped).await?;
-        read.status(200)?.member("/id", made.text_at("/id")?)?;
+async fn escaped_characters_of_an_id_are_decoded(api: Api) {
+    let product = api.create_product().await;
+    let order = api.place_order(1).await;
+    for created in [product, order] {
+        let path = created.header("location");
+        for hyphen in ["%2D", "%2d"] {
+            let read = api.get(&path.replace('-', hyphen)).await.expect(200);
+            read.expect_members(&[("/id", json!(created.id()))]);
+        }
     }
-    let dotted = format!("{}.v1_%2E", api.unique());
-    let put = api
-        .json("PUT", &format!("/nosqldata/{dotted}"), &[], &product(api))
-        .await?;
-    let id = dotted.replace("%2E", ".");
-    put.status(201)?.member("/id", id.as_str())?;
-    let read = api.get(&format!("/nosqldata/{id}")).await?;
-    read.status(200)?;
-    let (order, placed) = place(api, 1).await?;
-    let read = api.get(&order.replace('-', "%2D")).await?;
-    read.status(200)?.member("/id", placed.text_at("/id")?)?;
-    Ok(())
+    let id = format!("{}.v1_.", api.unique());
+    let escaped = format!("/nosqldata/{}%2E", &id[..id.len() - 1]);
+    let put = api.put(&escaped, &api.product()).await.expect(201);
+    assert_eq!(put.id(), id);
+    api.get(&format!("/nosqldata/{id}")).await.expect(200);
 }
 
-/// The gateway decodes the path, so the function sees one that it has not.
-async fn slash(api: &Api) -> Outcome {
-    let target = format!("/nosqldata/{}%2Fb", api.unique());
-    let refused = api.get(&target).await?;
-    refused.problem(404, "unknown-path")?;
-    Ok(())
+/// The gateway decodes the path, so the function gets one that it does not have.
+async fn escaped_slash_in_an_id_is_a_path_separator(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        refused.expect_problem(404, "unknown-path", "No route has this path.");
+    }
 }
 
-async fn slash_in_id(api: &Api) -> Outcome {
-    let target = format!("/nosqldata/{}%2Fb", api.unique());
-    let refused = api.get(&target).await?;
-    refused.problem(404, "not-found")?;
-    Ok(())
+async fn escaped_slash_is_part_of_the_id(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
 }
 
-async fn slash_in_path(api: &Api) -> Outcome {
-    let target = format!("/nosqldata/{}%2Fb", api.unique());
-    let refused = api.get(&target).await?;
-    refused
-        .status(403)?
-        .member("/message", "Missing Authentication Token")?;
-    Ok(())
+async fn escaped_slash_reaches_no_function(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        let message = json!("Missing Authentication Token");
+        refused.expect(403).expect_members(&[("/message", message)]);
+    }
 }
 
-/// `%2541` is `%41`, which no id can be, and not the letter A.
-async fn percent(api: &Api) -> Outcome {
+/// `%2541` is `%41`, which is no id, and not the letter A.
+async fn id_is_decoded_once(api: Api) {
     let id = format!("A{}", api.unique());
-    let put = api
-        .json("PUT", &format!("/nosqldata/{id}"), &[], &product(api))
-        .await?;
-    put.status(201)?;
-    let escaped = id.replacen('A', "%2541", 1);
-    for escaped in [escaped, format!("{id}%25"), format!("{id}%2525")] {
-        let refused = api.get(&format!("/nosqldata/{escaped}")).await?;
-        refused.problem(404, "not-found")?;
+    let path = format!("/nosqldata/{id}");
+    api.put(&path, &api.product()).await.expect(201);
+    for escaped in [
+        path.replacen('A', "%2541", 1),
+        format!("{path}%25"),
+        format!("{path}%2525"),
+    ] {
+        let refused = api.get(&escaped).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
     }
-    Ok(())
 }
 
-async fn impossible(api: &Api) -> Outcome {
+async fn id_that_no_product_can_have_returns_404(api: Api) {
+    let long = "x".repeat(65);
     for id in [
         "caf%C3%A9",
         "%E6%97%A5%E6%9C%AC",
@@ -150,25 +144,44 @@ async fn impossible(api: &Api) -> Outcome {
         "%5C",
         "a;b",
         "a%7Bb%7D",
+        &long,
     ] {
-        let refused = api.get(&format!("/nosqldata/{id}")).await?;
-        refused.problem(404, "not-found")?;
+        let refused = api.get(&format!("/nosqldata/{id}")).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
     }
-    Ok(())
+    let refused = api.put("/nosqldata/-x", &api.product()).await;
+    refused.expect_problem(404, "not-found", NOT_FOUND);
 }
 
-async fn no_utf8(api: &Api) -> Outcome {
-    for id in ["%FF", "a%C3", "%ED%A0%80"] {
-        let refused = api.get(&format!("/nosqldata/{id}")).await?;
-        refused.problem(404, "not-found")?;
+async fn id_that_is_not_utf8_returns_404(api: Api) {
+    for id in ["%FF", "%ff", "a%C3", "%ED%A0%80"] {
+        let refused = api.get(&format!("/nosqldata/{id}")).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
     }
-    Ok(())
 }
 
-async fn no_order(api: &Api) -> Outcome {
-    for id in ["42", "00000000-0000-7000-8000-000000000000", "%C3%A9"] {
-        let refused = api.get(&format!("/mysqldata/{id}")).await?;
-        refused.problem(404, "not-found")?;
+async fn id_of_no_order_returns_404(api: Api) {
+    let paid = json!({"status": "paid"});
+    for (id, detail) in [
+        ("42", NOT_FOUND),
+        ("x", NOT_FOUND),
+        ("01A1A14C", NOT_FOUND),
+        ("%00", NOT_FOUND),
+        ("%ff", NOT_FOUND),
+        ("%C3%A9", NOT_FOUND),
+        ("01a1a14c-afba-72da-b5b1-00000000000g", NOT_FOUND),
+        ("00000000-0000-7000-8000-000000000000", NO_ORDER),
+        ("01a1a14c-afba-72da-b5b1-000000000000", NO_ORDER),
+    ] {
+        let path = format!("/mysqldata/{id}");
+        let read = api.get(&path).await;
+        read.expect_problem(404, "not-found", detail);
+        for condition in [&[][..], &[("if-match", "*")]] {
+            let write = api.json(Method::PATCH, &path, condition, &paid).await;
+            write.expect_problem(404, "not-found", detail);
+        }
+        // What is wrong with the patch is reported first.
+        let invalid = api.patch(&path, &json!({})).await;
+        invalid.expect_invalid(&[("/status", "is required")]);
     }
-    Ok(())
 }

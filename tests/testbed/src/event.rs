@@ -1,4 +1,4 @@
-//! HTTP requests as API Gateway's events, and functions' answers as HTTP responses.
+//! HTTP requests as API Gateway's events, and functions' responses as HTTP responses.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 /// The event of a request, in payload v2, as an HTTP API makes it whose `route`
-/// (`/things/{id}`, with any method) the request's path is of.
+/// (`/things/{id}`, with any method) matches the request's path.
 ///
 /// An HTTP API decodes the path, where `cargo lambda watch` and a function's URL
 /// do not, and takes the cookies out of the headers.
@@ -54,7 +54,7 @@ pub fn routed(request: &Request<Bytes>, route: &str) -> Value {
     event["requestContext"]["http"]["path"] = path.into();
     event["requestContext"]["routeKey"] = key.as_str().into();
     event["routeKey"] = key.into();
-    // What there is none of is left out.
+    // An HTTP API leaves out what is empty.
     for (name, value, is_empty) in [
         ("cookies", json!(cookies), cookies.is_empty()),
         ("pathParameters", json!(parameters), parameters.is_empty()),
@@ -72,7 +72,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The event of a request, in payload v2, as `cargo lambda watch` makes it: the
-/// path is not decoded, and a body that is no JSON or text is in base64.
+/// path is not decoded, and a body that is neither JSON nor text is in base64.
 pub fn of(request: &Request<Bytes>) -> Value {
     let uri = request.uri();
     let mut headers = Map::new();
@@ -122,31 +122,28 @@ pub fn of(request: &Request<Bytes>) -> Value {
     })
 }
 
-/// The HTTP response that a gateway makes of a function's answer.
-pub fn response(answer: &Value) -> Response<Bytes> {
-    let status = answer["statusCode"]
+/// The HTTP response that a gateway makes of what a function returned.
+pub fn response(response: &Value) -> Response<Bytes> {
+    let status = response["statusCode"]
         .as_u64()
-        .expect("an answer has a status");
-    let text = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true {
-        STANDARD
-            .decode(text)
-            .expect("a body is the base64 it is said to be")
-            .into()
+        .expect("a response has a status");
+    let text = response["body"].as_str().unwrap_or_default();
+    let body = if response["isBase64Encoded"] == true {
+        STANDARD.decode(text).expect("the body is in base64").into()
     } else {
         Bytes::copy_from_slice(text.as_bytes())
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap();
-    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+    let mut http = Response::new(body);
+    *http.status_mut() = StatusCode::from_u16(u16::try_from(status).unwrap()).unwrap();
+    for (name, value) in response["headers"].as_object().into_iter().flatten() {
         let name: HeaderName = name.parse().expect("a header's name");
         let value = value.as_str().expect("a header's value is a string");
-        response.headers_mut().insert(
+        http.headers_mut().insert(
             name,
             HeaderValue::from_str(value).expect("a header's value"),
         );
     }
-    response
+    http
 }
 
 #[cfg(test)]
@@ -154,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_as_an_http_api_makes_it() {
+    fn event_has_what_an_http_api_sends() {
         let request = Request::get("/things/a%2Db%20c?x=1&x=%C3%A9+f&y")
             .header("cookie", "a=1; b=2")
             .header("cookie", "c=3")

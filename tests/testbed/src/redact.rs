@@ -1,14 +1,13 @@
-//! What differs from run to run, replaced by what it is.
+//! What differs from run to run, replaced by a placeholder.
 //!
-//! A value is replaced only where it has the form that it must have, so a
-//! snapshot still says that it is there and what it looks like.
+//! A value is replaced only where it has its proper form, so a snapshot still
+//! shows that it is there and well-formed.
 
 use std::collections::BTreeSet;
 
 use regex::{Captures, Regex};
 
-/// The rules: what stands in front, what the value looks like, and what stands
-/// in its place.
+/// The rules: what precedes a value, its form, and its placeholder.
 const RULES: [(&str, &str, &str); 9] = [
     (
         "",
@@ -23,15 +22,15 @@ const RULES: [(&str, &str, &str); 9] = [
     (r#""observedValue": "#, "[0-9]{1,4}", "[ms]"),
     (r#""release": ""#, r#"[^"]+"#, "[release]"),
     (r#""architecture": ""#, r#"[^"]+"#, "[architecture]"),
-    // What the documentation is made of has its hash in its name and its tag.
+    // An asset of the documentation has its hash in its name and its tag.
     (r"/docs/[a-z.-]+-", "[0-9a-f]{12}", "[hash]"),
     ("etag: \"", "[0-9a-f]{32}", "[hash]"),
     ("content-length: ", "[0-9]{5,}", "[length]"),
     ("", "[0-9]+ bytes, in base64", "[bytes], in base64"),
 ];
 
-/// Replaces what differs from run to run in `text`, but for values that stand
-/// in `known`: the sample data and the event itself are the same every time.
+/// Replaces what differs from run to run in `text`, except values that occur in
+/// `known`: the sample data and the event itself are the same every time.
 pub fn redact(text: &str, known: &str) -> String {
     RULES
         .iter()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use diagrams::sequence::{Asked, Peer, Request, Step};
+use testbed::{FUNCTIONS, routes};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -18,7 +18,7 @@ use tracing_subscriber::{
     layer::{Context as LayerContext, SubscriberExt},
 };
 
-use crate::{FUNCTIONS, routes};
+use crate::sequence::{Asked, Peer, Request, Step};
 
 /// A line of the log: its message and its fields.
 type Line = BTreeMap<String, String>;

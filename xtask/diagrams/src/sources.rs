@@ -1,21 +1,20 @@
-//! The diagrams of this project: the sources of what the package `diagrams`
-//! draws.
+//! The sources of every diagram of this project.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use diagrams::{
+use http::Method;
+use serde_json::json;
+use testbed::{System, services, wire::Fault};
+
+use crate::{
     activity,
     component::{self, Routed},
-    deployment, package,
+    deployment, package, recording,
     sequence::{self, Peer, Request, Step},
     template::Template,
     workspace,
 };
-use http::Method;
-use serde_json::json;
-
-use crate::{System, recording, services, wire::Fault};
 
 /// The source of every diagram, by the diagram's name. It takes a DynamoDB and
 /// a MySQL: for the sequences the whole system runs on them.
@@ -91,7 +90,6 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
     system.catalogue.set(Fault::Refused).await;
     let away = "Placing an order while the catalogue is away";
     recorded.push(("sequence-fallback", away, place("second").await?));
-    system.stop().await;
 
     for (_, _, request) in &recorded {
         check(request, routed)?;

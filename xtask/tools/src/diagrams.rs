@@ -1,15 +1,14 @@
-//! Draws the diagrams: `cargo xtask diagrams` runs it.
+//! The diagrams in `docs/diagrams`: written, or compared.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::{Result, bail};
-use clap::Parser;
 use diagrams::render::{self, Renderer};
 
-/// Draws the diagrams anew.
-#[derive(Parser)]
-struct Arguments {
-    /// Write nothing, and fail where a diagram is not what it would be
+/// Draw the diagrams again
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Write nothing, and fail where a diagram is out of date
     #[arg(long)]
     check: bool,
 
@@ -22,22 +21,16 @@ struct Arguments {
     plantuml: PathBuf,
 }
 
-// On one thread, as a function itself runs: what it begins at once is recorded as
-// begun at once, however busy the machine is.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let renderer = Renderer::new(arguments.java, arguments.plantuml)?;
-    let sources = tests::diagrams::sources().await?;
+/// Draws them; an error where one is out of date and that was to be checked.
+pub async fn run(arguments: &Arguments) -> Result<bool> {
+    let renderer = Renderer::new(arguments.java.clone(), arguments.plantuml.clone())?;
+    let sources = diagrams::sources().await?;
     let pictures = renderer.draw(&sources)?;
 
     let mut files = BTreeMap::new();
     for (extension, contents) in [("puml", sources), ("svg", pictures)] {
-        files.extend(
-            contents
-                .into_iter()
-                .map(|(name, content)| (format!("{name}.{extension}"), content)),
-        );
+        let contents = contents.into_iter();
+        files.extend(contents.map(|(name, content)| (format!("{name}.{extension}"), content)));
     }
     let folder = render::folder(&stores::project());
     fs::create_dir_all(&folder)?;
@@ -45,7 +38,7 @@ async fn main() -> Result<()> {
     for entry in fs::read_dir(&folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if !files.contains_key(&name) {
-            stale.push(format!("{name} is no diagram any more"));
+            stale.push(format!("{name} is no longer a diagram"));
             if !arguments.check {
                 fs::remove_file(folder.join(&name))?;
                 eprintln!("removed {name}");
@@ -53,9 +46,9 @@ async fn main() -> Result<()> {
         }
     }
     for (name, content) in &files {
-        let there = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        if there != *content {
-            stale.push(format!("{name} is not what it is made from"));
+        let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        if committed != *content {
+            stale.push(format!("{name} is out of date"));
             if !arguments.check {
                 fs::write(folder.join(name), content)?;
                 eprintln!("wrote {name}");
@@ -65,10 +58,10 @@ async fn main() -> Result<()> {
     if arguments.check && !stale.is_empty() {
         bail!(
             "in docs/diagrams: {}. Run `cargo xtask diagrams` and commit what it writes. (Where only \
-             the pictures differ, it may be another version of Graphviz that drew them.)",
+             the pictures differ, another version of Graphviz may have drawn them.)",
             stale.join("; ")
         );
     }
-    eprintln!("{} diagrams are as they should be", files.len() / 2);
-    Ok(())
+    eprintln!("{} diagrams are up to date", files.len() / 2);
+    Ok(true)
 }

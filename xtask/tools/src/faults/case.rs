@@ -13,7 +13,7 @@ use super::{
     load::PRODUCTS,
     world::{Victim, World},
 };
-use crate::wire::{Fault, Proxy};
+use testbed::wire::{Fault, Proxy};
 
 /// How long the database stays down when it was killed.
 const DOWN: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::Response;
+use testbed::Response;
 
 /// A function's time-out less what it keeps back: no answer takes longer.
 pub const LATEST: Duration = Duration::from_millis(9_900);

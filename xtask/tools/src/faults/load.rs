@@ -23,7 +23,7 @@ use super::{
     ledger::{Ledger, Outcome, Tally},
     world::CLIENTS,
 };
-use crate::{Client, Response};
+use testbed::{Client, Response};
 
 /// What is ordered: products of the sample catalogue.
 pub const PRODUCTS: [&str; 4] = ["espresso-cups", "french-press", "hand-grinder", "moka-pot"];

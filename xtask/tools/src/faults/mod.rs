@@ -13,15 +13,12 @@ mod world;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::Parser;
 
 pub use case::Case;
 pub use world::World;
 
-/// Breaks the system in every way there is, under load, and measures what
-/// comes of it. Ends with an error unless nothing acknowledged was lost,
-/// nothing was done twice, and every answer was right or a problem, in time.
-#[derive(Parser)]
+/// Inject every fault under load, and measure the effect
+#[derive(clap::Args)]
 pub struct Arguments {
     /// How long each fault lasts, in seconds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]

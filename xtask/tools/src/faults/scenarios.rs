@@ -22,7 +22,7 @@ use super::{
     load::{self, PRODUCTS},
     world::{CLIENTS, Victim},
 };
-use crate::{
+use testbed::{
     Client, Response,
     wire::{Fault, Proxy},
 };

@@ -26,9 +26,8 @@ use tokio::{
 };
 
 use super::Arguments;
-use crate::{
-    Client,
-    system::address,
+use testbed::{
+    Client, address,
     wire::{Protocol, Proxy},
 };
 

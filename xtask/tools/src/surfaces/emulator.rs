@@ -1,5 +1,5 @@
 //! The functions as they are deployed, each under a Runtime Interface Emulator,
-//! behind the gateway of the tests.
+//! behind the gateway of the testbed.
 
 use std::{
     collections::BTreeMap,
@@ -11,30 +11,29 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use programs::{Guarded, guard};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use stores::dynamodb;
 use tempfile::TempDir;
+use testbed::{
+    Client, Function, Gateway, Instance, address, store,
+    wire::{Protocol, Proxy},
+};
 use tokio::{net::TcpStream, time::sleep};
 
 use super::template::{self, Function as Described};
-use crate::{
-    Client, Gateway,
-    gateway::Function,
-    system::{address, store},
-    wire::{Protocol, Proxy},
-};
 
-/// Longer than any function has.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longer than the timeout of any function.
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// How long an emulator may take to stop its function.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What an emulator answered last.
-type LastAnswer = Arc<Mutex<String>>;
+/// The last response of an emulator.
+type LastResponse = Arc<Mutex<String>>;
 
 /// The emulators, and the gateway in front of them. Stopped when dropped.
 pub struct Emulator {
@@ -43,7 +42,7 @@ pub struct Emulator {
     pub dynamodb: Proxy,
     folder: TempDir,
     timeouts: BTreeMap<String, u64>,
-    answers: BTreeMap<String, LastAnswer>,
+    responses: BTreeMap<String, LastResponse>,
     _processes: Vec<Guarded>,
 }
 
@@ -68,7 +67,7 @@ impl Emulator {
             ("PRODUCTS_TABLE", "products".to_owned()),
             ("IDEMPOTENCY_TABLE", "idempotency-keys".to_owned()),
             ("MYSQL_URL", store("KEA_TEST_MYSQL_URL")),
-            // What the template says of these two is for RDS.
+            // The template sets these two for RDS.
             ("MYSQL_TLS", String::new()),
             ("MYSQL_SIGN_IN", String::new()),
             (
@@ -79,7 +78,7 @@ impl Emulator {
 
         let mut routes = BTreeMap::new();
         let mut timeouts = BTreeMap::new();
-        let mut answers = BTreeMap::new();
+        let mut responses = BTreeMap::new();
         let mut processes = Vec::new();
         for function in &described {
             let own = folder.path().join(&function.name);
@@ -104,7 +103,7 @@ impl Emulator {
             processes.push(Guarded::spawn(command)?);
             listens(&here).await?;
             let emulated = Emulated::at(&here);
-            answers.insert(function.name.clone(), emulated.answer.clone());
+            responses.insert(function.name.clone(), emulated.response.clone());
             let emulated = Function::new([emulated]);
             for path in &function.paths {
                 routes.insert(path.clone(), emulated.clone());
@@ -116,7 +115,7 @@ impl Emulator {
             dynamodb,
             folder,
             timeouts,
-            answers,
+            responses,
             _processes: processes,
         })
     }
@@ -126,18 +125,18 @@ impl Emulator {
         self.gateway.url()
     }
 
-    /// How long the template gives this function.
+    /// The timeout of this function in the template.
     pub fn timeout(&self, function: &str) -> Duration {
         Duration::from_secs(self.timeouts.get(function).copied().unwrap_or_default())
     }
 
-    /// What the emulator of this function answered last, word for word.
+    /// The last response of this function's emulator, word for word.
     pub fn last(&self, function: &str) -> String {
-        let answer = self.answers.get(function);
-        answer.map_or_else(String::new, |it| it.lock().unwrap().clone())
+        let response = self.responses.get(function);
+        response.map_or_else(String::new, |it| it.lock().unwrap().clone())
     }
 
-    /// Halts the processes of a function, so that it does nothing any more;
+    /// Halts the processes of a function, so that it does nothing any more; returns
     /// how many there were.
     pub fn halt(&self, function: &str) -> usize {
         let bootstrap = self.folder.path().join(function).join("bootstrap");
@@ -149,7 +148,7 @@ impl Emulator {
     }
 }
 
-/// What a function is told, and nothing else of this machine's: what the
+/// The environment of a function, and nothing else of this machine's: what the
 /// template declares, and what Lambda sets.
 fn environment(function: &Described, known: &BTreeMap<&str, String>) -> Vec<(String, String)> {
     let declared = function.variables.iter().map(|(name, value)| {
@@ -178,28 +177,34 @@ fn environment(function: &Described, known: &BTreeMap<&str, String>) -> Vec<(Str
 /// A function under an emulator.
 pub struct Emulated {
     client: Client,
-    answer: LastAnswer,
+    response: LastResponse,
 }
 
 impl Emulated {
     fn at(address: &str) -> Self {
         Self {
             client: Client::new(format!("http://{address}")),
-            answer: LastAnswer::default(),
+            response: LastResponse::default(),
         }
     }
 
-    /// What it answers to an event. The emulator's status is 200 whatever
-    /// happens; what it is given for an answer says that a function failed.
-    pub(crate) async fn invoke(&self, event: &Value) -> Value {
+    /// The response to an event. The emulator's status is 200 whatever happens; its
+    /// body says that a function failed.
+    async fn invoke(&self, event: &Value) -> Value {
         let path = "/2015-03-31/functions/function/invocations";
         let invocation = self
             .client
-            .try_send(Method::POST, path, &[], event.to_string(), PATIENCE);
-        let answer = invocation.await.map(|answer| answer.body);
-        let text = String::from_utf8_lossy(&answer.unwrap_or_default()).into_owned();
-        self.answer.lock().unwrap().clone_from(&text);
+            .try_send(Method::POST, path, &[], event.to_string(), LIMIT);
+        let response = invocation.await.map(|response| response.body);
+        let text = String::from_utf8_lossy(&response.unwrap_or_default()).into_owned();
+        self.response.lock().unwrap().clone_from(&text);
         serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+impl Instance for Emulated {
+    fn invoke(&self, event: Value) -> BoxFuture<'_, Value> {
+        async move { self.invoke(&event).await }.boxed()
     }
 }
 

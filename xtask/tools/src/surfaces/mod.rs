@@ -1,30 +1,28 @@
-//! The suite of the surfaces: the same cases through every way of using the
-//! bundle, and one table of what came of them.
-//!
-//! `cargo xtask surfaces` starts what it needs and runs the program `surfaces`.
+//! The black-box suite on every way of using the bundle, and one table of the
+//! results.
 
-mod api;
-mod case;
 mod emulator;
-mod suite;
 mod table;
 mod template;
+mod timeouts;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
-use clap::Parser;
+use libtest_mimic::Arguments as Options;
+use suite::{Api, Case, Kind};
+use testbed::System;
+use tokio::runtime::Runtime;
 
-pub use api::{Answer, Api, Failure, Outcome};
-pub use case::{Case, Difference, Kind, Verdict};
-pub use emulator::{Emulated, Emulator};
-pub use table::Column;
+use emulator::Emulator;
+use table::Column;
 
-use crate::System;
-
-/// Runs the same cases against every surface that is named, and prints one
-/// table. Ends with an error if a case fails on any of them.
-#[derive(Parser)]
+/// Run the black-box suite on every surface that is named, and print one table
+#[derive(clap::Args)]
 pub struct Arguments {
     /// Replay events in this process
     #[arg(long)]
@@ -46,7 +44,7 @@ pub struct Arguments {
     #[arg(long, value_name = "URL")]
     start_api: Option<String>,
 
-    /// Where a deployment answers
+    /// The URL of a deployment
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
@@ -63,61 +61,64 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// Runs the suite; whether all held.
-///
-/// # Errors
-/// A surface cannot be started, or there is nothing to run.
-pub async fn run(arguments: &Arguments) -> Result<bool> {
-    let chosen = |case: &Case| (arguments.only.as_ref()).is_none_or(|it| case.name.contains(it));
-    let cases: Vec<_> = suite::all().into_iter().filter(chosen).collect();
-    if cases.is_empty() {
-        bail!("no case has a name with this in it");
-    }
+/// Runs it; whether no case failed.
+pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
     let mut columns = Vec::new();
+    let mut judge = |kind, url: &str, cases| {
+        let api = Api::new(kind, url);
+        columns.push(judge(&api, cases, arguments.only.as_deref(), runtime));
+    };
     if arguments.replay {
-        let system = System::start().await;
-        let api = Api::new(Kind::Replay, &system.gateway.url(), None);
-        columns.push(judge(&cases, &api).await);
-        system.stop().await;
+        let system = runtime.block_on(System::start());
+        judge(Kind::Replay, &system.gateway.url(), suite::cases());
     }
     if let Some(url) = &arguments.watch {
-        columns.push(judge(&cases, &Api::new(Kind::Watch, url, None)).await);
+        judge(Kind::Watch, url, suite::cases());
     }
     if let (Some(build), Some(program)) = (&arguments.emulator, &arguments.emulator_program) {
-        let emulator = Emulator::start(program, build, &arguments.logs).await?;
-        let url = emulator.url();
-        let api = Api::new(Kind::Emulator, &url, Some(emulator));
-        columns.push(judge(&cases, &api).await);
+        let emulator = Emulator::start(program, build, &arguments.logs);
+        let emulator = Arc::new(runtime.block_on(emulator)?);
+        let cases = [suite::cases(), timeouts::cases(&emulator)].concat();
+        judge(Kind::Emulator, &emulator.url(), cases);
     }
     if let Some(url) = &arguments.start_api {
-        columns.push(judge(&cases, &Api::new(Kind::StartApi, url, None)).await);
+        judge(Kind::StartApi, url, suite::cases());
     }
     if let Some(url) = &arguments.url {
-        columns.push(judge(&cases, &Api::new(Kind::Deployed, url, None)).await);
+        judge(Kind::Deployed, url, suite::cases());
     }
-    if columns.is_empty() {
-        bail!("no surface is named");
+    if columns.iter().all(|column| column.verdicts.is_empty()) {
+        bail!("there is no surface or no such case to run");
     }
-    println!("{}", table::text(&cases, &columns));
+    println!("{}", table::markdown(&columns));
     if let Some(file) = &arguments.write {
-        table::write(file, &cases, &columns)?;
+        table::write(file, &columns)?;
     }
-    Ok(columns.iter().all(Column::held))
+    Ok(columns.iter().all(|column| column.held))
 }
 
-/// What becomes of each case on one surface.
-async fn judge(cases: &[Case], api: &Api) -> Column {
+/// Runs the cases on one surface, one after the other.
+fn judge(api: &Api, cases: Vec<Case>, only: Option<&str>, runtime: &Runtime) -> Column {
     let started = Instant::now();
-    eprintln!("surfaces: asking {}", api.kind().name());
-    let mut verdicts = Vec::new();
-    for case in cases {
-        let verdict = case.judge(api).await;
-        table::progress(api.kind(), case, &verdict);
-        verdicts.push(verdict);
-    }
-    api.clean_up().await;
+    let verdicts = Arc::new(Mutex::new(Vec::new()));
+    let trials = cases.into_iter().map(|case| {
+        let (api, verdicts, name) = (api.clone(), verdicts.clone(), case.name);
+        let record =
+            move |verdict: &_| verdicts.lock().unwrap().push((name, Clone::clone(verdict)));
+        let kind = api.kind().name();
+        suite::trial(case, runtime.handle().clone(), || api, record).with_kind(kind)
+    });
+    let options = Options {
+        filter: only.map(str::to_owned),
+        test_threads: Some(1),
+        ..Options::default()
+    };
+    let conclusion = libtest_mimic::run(&options, trials.collect());
+    runtime.block_on(api.clean_up());
+    let verdicts = std::mem::take(&mut *verdicts.lock().unwrap());
     Column {
         kind: api.kind(),
+        held: !conclusion.has_failed(),
         verdicts,
         lasted: started.elapsed(),
     }

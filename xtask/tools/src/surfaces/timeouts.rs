@@ -1,85 +1,67 @@
-//! Time-outs: the function's own, and the platform's.
+//! Timeouts: the function's own, and the platform's. Only the emulator shows both.
 
-use std::time::{Duration, Instant};
-
-use tokio::time::sleep;
-
-use super::case;
-use crate::{
-    surfaces::{Api, Case, Kind, Outcome},
-    wire::Fault,
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-/// How long a function may take to be well again.
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use serde_json::json;
+use suite::{Api, Case};
+use testbed::{eventually, wire::Fault};
+
+use super::Emulator;
+
+/// The time in which a function recovers.
 const RECOVERY: Duration = Duration::from_secs(30);
 
-pub fn cases() -> Vec<Case> {
+pub fn cases(emulator: &Arc<Emulator>) -> Vec<Case> {
+    let case = |name, check: fn(Api, Arc<Emulator>) -> LocalBoxFuture<'static, ()>| {
+        let emulator = emulator.clone();
+        let check = Arc::new(move |api| check(api, emulator.clone()));
+        Case::new(module_path!(), name, check)
+    };
     vec![
-        case!(
-            "a store that hangs is a 503 before the time-out",
-            hanging_store
-        )
-        .only(Kind::Emulator),
-        case!(
-            "a function that overruns is ended and started anew",
-            overrun
-        )
-        .only(Kind::Emulator),
+        case("silent_store_returns_503_before_the_timeout", |api, it| {
+            silent_store_returns_503_before_the_timeout(api, it).boxed_local()
+        }),
+        case(
+            "function_that_overruns_is_ended_and_restarted",
+            |api, it| function_that_overruns_is_ended_and_restarted(api, it).boxed_local(),
+        ),
     ]
 }
 
-async fn hanging_store(api: &Api) -> Outcome {
-    let emulator = api.emulator();
+async fn silent_store_returns_503_before_the_timeout(api: Api, emulator: Arc<Emulator>) {
     emulator.dynamodb.set(Fault::BlackHole).await;
     let path = format!("/nosqldata/{}", api.unique());
     let refused = api.get(&path).await;
     emulator.dynamodb.heal().await;
-    let refused = refused?;
     // The platform's would be a 500 without any of this.
-    refused
-        .problem(503, "service-unavailable")?
-        .that(!refused.value("retry-after").is_empty(), "a retry-after")?;
-    recovers(api, &path, 404).await
+    refused.expect_unavailable(&["The catalogue's store is away."]);
+    expect_recovery(&api, &path, 404).await;
 }
 
-async fn overrun(api: &Api) -> Outcome {
-    let emulator = api.emulator();
+async fn function_that_overruns_is_ended_and_restarted(api: Api, emulator: Arc<Emulator>) {
     let timeout = emulator.timeout("hello");
-    let before = api.get("/").await?;
-    before.status(200)?;
-    let halted = emulator.halt("hello");
-    before.that(
-        halted == 1,
-        format_args!("one process to halt, not {halted}"),
-    )?;
+    api.get("/").await.expect(200);
+    assert_eq!(emulator.halt("hello"), 1, "processes of hello");
     let started = Instant::now();
-    let ended = api.get("/").await?;
-    // It does nothing at all, so nothing but the emulator can end it.
-    ended
-        .status(500)?
-        .member("/message", "Internal Server Error")?
-        .that(
-            started.elapsed() >= timeout,
-            format_args!("an end after {} s and not before", timeout.as_secs()),
-        )?;
-    let said = emulator.last("hello");
-    let timed_out = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-    ended.that(
-        said.contains(&timed_out),
-        format_args!("{timed_out}, not {said}"),
-    )?;
-    recovers(api, "/", 200).await
+    let ended = api.get("/").await.expect(500);
+    ended.expect_members(&[("/message", json!("Internal Server Error"))]);
+    // It is halted, so nothing but the emulator can end it.
+    assert!(started.elapsed() >= timeout, "{:?}", started.elapsed());
+    let expected = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+    let last = emulator.last("hello");
+    assert!(last.contains(&expected), "{last}");
+    expect_recovery(&api, "/", 200).await;
 }
 
-/// That a path is answered with `status` again, before long.
-async fn recovers(api: &Api, path: &str, status: u16) -> Outcome {
-    let deadline = Instant::now() + RECOVERY;
-    loop {
-        let answer = api.get(path).await?;
-        if answer.code() == status || Instant::now() >= deadline {
-            answer.status(status)?;
-            return Ok(());
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
+/// Checks that a path returns `status` again before long.
+async fn expect_recovery(api: &Api, path: &str, status: u16) {
+    eventually(RECOVERY, async || {
+        let response = api.get(path).await;
+        (response.status == status).then_some(())
+    })
+    .await;
 }

@@ -90,9 +90,9 @@ def main(name):
         (r"^( +FUNCTIONS: [^\n]*)", rf"\1,{name}"),
     )
 
-    edit("tests/Cargo.toml", (r"^(oscheck\.workspace = true\n)", rf"\1{name}.workspace = true\n"))
+    edit("tests/testbed/Cargo.toml", (r"^(oscheck\.workspace = true\n)", rf"\1{name}.workspace = true\n"))
     edit(
-        "tests/support/system.rs",
+        "tests/testbed/src/system.rs",
         (r'^(    "oscheck",\n)', rf'\1    "{name}",\n'),
         (r'^( +)("oscheck" => [^\n]*\n)', rf'\1\2\1"{name}" => {name}::router().into_service(),\n'),
         (r"FUNCTIONS: \[&str; (\d+)\]", lambda found: f"FUNCTIONS: [&str; {int(found[1]) + 1}]"),

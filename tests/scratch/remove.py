@@ -52,17 +52,18 @@ def main(name):
     if own.exists():
         own.unlink()
         edit("tests/Cargo.toml", (rf'^\[\[test\]\]\nname = "{name}"\npath = "{name}.rs"\n\n', ""))
-    edit("tests/Cargo.toml", (rf"^{name}\.workspace = true\n", ""))
-    suite = ROOT / "tests/support/surfaces/suite"
+    edit("tests/testbed/Cargo.toml", (rf"^{name}\.workspace = true\n", ""))
+    drop_lines("tests/Cargo.toml", rf"^{name}\.workspace = true$")
+    suite = ROOT / "tests/suite/src"
     if (suite / f"{name}.rs").exists():
         (suite / f"{name}.rs").unlink()
         edit(
-            "tests/support/surfaces/suite/mod.rs",
+            "tests/suite/src/lib.rs",
             (rf"^mod {name};\n", ""),
             (rf"^ +{name}::cases\(\),\n", ""),
         )
     edit(
-        "tests/support/system.rs",
+        "tests/testbed/src/system.rs",
         (rf'^    "{name}",\n', ""),
         (rf'^ +"{name}" => [^\n]*\n', ""),
         (r"FUNCTIONS: \[&str; (\d+)\]", lambda found: f"FUNCTIONS: [&str; {int(found[1]) - 1}]"),

@@ -103,9 +103,10 @@ async fn every_form_of_an_asset_is_the_same_content(api: Api) {
 
 async fn forms_of_an_asset_have_their_own_etags(api: Api) {
     for path in loaded(&api).await {
-        let cached = match path.starts_with("/docs/") {
-            true => "public, max-age=31536000, immutable",
-            false => "no-cache",
+        let cached = if path.starts_with("/docs/") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
         };
         let mut etags = BTreeSet::new();
         let mut brotli = String::new();

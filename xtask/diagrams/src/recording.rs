@@ -115,14 +115,14 @@ impl Recording {
     /// What the service did for the request of this line, in the order in which
     /// it began; what overlaps was done at once, and is put in order by name.
     fn steps(&self, request: &Line) -> Result<Vec<Step>> {
-        let began: BTreeMap<_, _> = self
+        let starts: BTreeMap<_, _> = self
             .said("asking")
             .map(|(at, line)| (&line["span_id"], at))
             .collect();
         let mut steps: Vec<(usize, usize, Option<Asked>, String)> = Vec::new();
         for (end, line) in self.said("asked") {
             if line.get("parent_id") == request.get("span_id") {
-                let begin = *began
+                let begin = *starts
                     .get(&line["span_id"])
                     .context("a span ends that has not begun")?;
                 steps.push((begin, end, Some(self.asked(line)?), String::new()));

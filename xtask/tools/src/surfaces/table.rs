@@ -53,8 +53,10 @@ pub fn markdown(columns: &[Column]) -> String {
         let cells: Vec<_> = columns.iter().map(cell).collect();
         format!("| {name} | {} |\n", cells.join(" | "))
     };
-    let mut text = row("case", &|column| column.kind.name().to_owned());
-    text.push_str(&row("---", &|_| "---".to_owned()));
+    let mut lines = vec![
+        row("case", &|column| column.kind.name().to_owned()),
+        row("---", &|_| "---".to_owned()),
+    ];
     let mut names = Vec::new();
     let mut reasons = BTreeMap::<_, Vec<_>>::new();
     for column in columns {
@@ -69,18 +71,18 @@ pub fn markdown(columns: &[Column]) -> String {
         }
     }
     for name in names {
-        text.push_str(&row(&words(name), &|column| column.cell(name)));
+        lines.push(row(&words(name), &|column| column.cell(name)));
     }
-    text.push_str(&row("total", &Column::total));
-    text.push_str(&row("time", &|it| {
+    lines.push(row("total", &Column::total));
+    lines.push(row("time", &|it| {
         format!("{:.0} s", it.lasted.as_secs_f64())
     }));
     for (n, ((surface, reason), cases)) in reasons.iter().enumerate() {
         let blank = if n == 0 { "\n" } else { "" };
         let cases = cases.join("; ");
-        text.push_str(&format!("{blank}- **{surface}** {reason} ({cases}).\n"));
+        lines.push(format!("{blank}- **{surface}** {reason} ({cases}).\n"));
     }
-    text
+    lines.concat()
 }
 
 /// The name of a case as a sentence.

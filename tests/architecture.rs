@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
 };
 
 use cargo_metadata::{Metadata, MetadataCommand};
-use diagrams::{render, store, template::Template};
+use diagrams::{render, store};
 use stores::project;
+use template::Template;
 
 fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
@@ -77,9 +79,9 @@ fn what_travels_does_no_input_or_output() {
 fn no_two_services_share_a_store() {
     let template = Template::read(&stores::template()).unwrap();
     let mut users = BTreeMap::<String, BTreeSet<&str>>::new();
-    for (name, (_, function)) in template.functions() {
-        for store in store::of(&template, function).into_keys() {
-            users.entry(store.id).or_default().insert(name);
+    for function in template.functions() {
+        for store in store::of(&template, function.resource).into_keys() {
+            users.entry(store.id).or_default().insert(function.binary);
         }
     }
     assert!(!users.is_empty(), "no function has a store");
@@ -148,4 +150,46 @@ fn every_diagram_is_in_the_document_and_on_the_page() {
         referred, count,
         "docs/architecture.md shows what is no diagram"
     );
+}
+
+/// Every Rust file under `folder`.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// What `{:?}` writes is Rust, and nobody who reads a problem or a log need know
+/// that: a text in it is `"\u{202e}"`.
+#[test]
+fn nothing_that_is_deployed_formats_a_value_for_debugging() {
+    let debug = regex::Regex::new(r"\{[^{}]*\?\}").unwrap();
+    let mut count = 0;
+    for folder in ["crates", "functions"] {
+        for package in fs::read_dir(project().join(folder)).unwrap() {
+            for file in sources(&package.unwrap().path().join("src")) {
+                if file.ends_with("tests.rs") {
+                    continue;
+                }
+                count += 1;
+                let source = fs::read_to_string(&file).unwrap();
+                let deployed = source.split("#[cfg(test)]").next().unwrap();
+                for (line, text) in (1..).zip(deployed.lines()) {
+                    assert!(
+                        !debug.is_match(text),
+                        "{}:{line} formats by {{:?}}: write the value by its Display, or leave it out",
+                        file.display()
+                    );
+                }
+            }
+        }
+    }
+    assert!(count >= 50, "{count} files");
 }

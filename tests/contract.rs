@@ -3,11 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    time::Duration,
 };
 
-use chassis::config::Variable;
+use bytes::Bytes;
+use chassis::runtime::{Environment, Handler};
+use dto::Timestamp;
+use proptest::prelude::*;
+use regex::Regex;
 use serde_json::Value;
-use testbed::{FUNCTIONS, routes, services, template};
+use testbed::{FUNCTIONS, event, routes, template};
 
 /// Each path and the function that it goes to.
 type Routes = BTreeMap<String, String>;
@@ -145,13 +150,23 @@ fn health_asks_every_function_but_itself() {
     );
 }
 
+/// The names of the variables in an environment of the template.
+fn variables(properties: &Value) -> BTreeSet<&str> {
+    let variables = properties["Environment"]["Variables"].as_object();
+    let variables = variables.into_iter().flatten();
+    variables.map(|(name, _)| name.as_str()).collect()
+}
+
 #[tokio::test]
-async fn the_template_sets_what_the_functions_read() {
-    let services = services().await;
-    let mut read: BTreeMap<&str, &[Variable]> =
-        services.iter().map(|it| (it.name(), it.reads())).collect();
-    // It answers no requests, so it is no service.
-    read.insert("migrate", migrate::VARIABLES);
+async fn template_sets_what_the_functions_read() {
+    let mut read = BTreeMap::new();
+    for function in testbed::functions().await {
+        read.insert(function.service.name(), function.variables);
+    }
+    // It serves no HTTP, so the testbed does not build it.
+    let mut environment = Environment::of([("MYSQL_URL", "mysql://kea@localhost/kea")]);
+    migrate::Config::read(&mut environment).expect("a configuration");
+    read.insert("migrate", environment.variables().to_vec());
     let template = template();
     let functions = deployed(&template);
     assert_eq!(
@@ -159,19 +174,24 @@ async fn the_template_sets_what_the_functions_read() {
         read.keys().collect::<Vec<_>>(),
         "left: the functions of template.yaml, right: those whose variables are known here"
     );
-    for (function, variables) in read {
-        let read: BTreeSet<_> = variables.iter().map(|variable| variable.name).collect();
-        let set = functions[function]["Properties"]["Environment"]["Variables"].as_object();
-        let set: BTreeSet<_> = set
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.as_str())
-            .collect();
+    for (function, read) in read {
         assert_eq!(
-            read, set,
+            read.into_iter().collect::<BTreeSet<_>>(),
+            variables(&functions[function]["Properties"]),
             "left: what {function} reads, right: what template.yaml sets"
         );
     }
+    let mut environment = Environment::of([("", "")]);
+    Handler::base_path(&mut environment);
+    assert_eq!(
+        environment
+            .variables()
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>(),
+        variables(&template["Globals"]["Function"]),
+        "left: what every function reads, right: what template.yaml sets for all"
+    );
 }
 
 #[tokio::test]
@@ -265,10 +285,10 @@ async fn arrows_run_one_way_and_small_functions_stay_small() {
         );
         String::from_utf8(cargo.stdout).unwrap()
     };
-    // What is configured by nothing calls nobody.
-    let services = services().await;
-    let small = services.iter().filter(|service| service.reads().is_empty());
-    for function in small.map(chassis::Service::name) {
+    // What is configured by nothing calls nothing.
+    let functions = testbed::functions().await;
+    let small = functions.iter().filter(|it| it.variables.is_empty());
+    for function in small.map(|it| it.service.name()) {
         let tree = tree(function);
         for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
             assert!(
@@ -277,4 +297,95 @@ async fn arrows_run_one_way_and_small_functions_stay_small() {
             );
         }
     }
+}
+
+/// The pattern of a parameter of an operation, as the document has it.
+fn pattern(path: &str, method: &str, parameter: &str) -> Regex {
+    let document = stores::project().join("functions/docs/assets/openapi.json");
+    let document: Value = serde_json::from_str(&fs::read_to_string(document).unwrap()).unwrap();
+    let parameters = document["paths"][path][method]["parameters"].as_array();
+    let found = parameters
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == parameter);
+    let mut schema = &found.unwrap()["schema"];
+    if let Some(reference) = schema["$ref"].as_str() {
+        schema = document.pointer(&reference[1..]).unwrap();
+    }
+    Regex::new(schema["pattern"].as_str().unwrap()).unwrap()
+}
+
+/// Times and dates, and what is nearly one.
+fn near_time() -> impl Strategy<Value = String> {
+    let form = "[0-9]{4}-[01][0-9]-[0-3][0-9]\
+                ([Tt _][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.,][0-9]{0,12})?([Zz]|[+-][0-2][0-9]:?[0-6][0-9])?)?";
+    let sound = "[1-8][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\
+                 (T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,12})?(Z|[+-][01][0-9]:[0-5][0-9]))?";
+    let changed =
+        (sound, any::<prop::sample::Index>(), "[ -~]?").prop_map(|(mut text, at, with)| {
+            let at = at.index(text.len());
+            text.replace_range(at..=at, &with);
+            text
+        });
+    prop_oneof![form, sound, changed]
+}
+
+/// Whether every calendar has what `text`, of the form of a time or a date,
+/// says: no pattern knows how long a month is, or where a leap second may be.
+fn is_in_every_calendar(text: &str) -> bool {
+    let number = |range| {
+        text.get(range)
+            .map_or(0, |digits: &str| digits.parse().unwrap())
+    };
+    (1..9_999).contains(&number(0..4)) && number(8..10) <= 28 && number(17..19) < 60
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn the_document_and_the_reader_agree_what_a_time_is(text in near_time()) {
+        thread_local! {
+            static PATTERNS: Vec<Regex> = ["/mysqldata", "/mysqldata/summary"]
+                .into_iter()
+                .flat_map(|path| ["from", "to"].map(|name| pattern(path, "get", name)))
+                .collect();
+        }
+        let read = Timestamp::parse_time_or_date(&text).is_some();
+        PATTERNS.with(|patterns| {
+            for pattern in patterns {
+                let of_form = pattern.is_match(&text);
+                prop_assert!(of_form || !read, "only the reader takes it");
+                let certain = of_form && is_in_every_calendar(&text);
+                prop_assert!(read || !certain, "only the document allows it");
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// A key that the document forbids is a 400, which precedes the 422 of the body.
+#[test]
+fn document_and_reader_agree_on_idempotency_keys() {
+    let pattern = pattern("/nosqldata", "post", "Idempotency-Key");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let functions = runtime.block_on(testbed::functions());
+    let mut functions = functions.into_iter().map(|function| function.service);
+    let catalogue = functions.find(|service| service.name() == "nosqldata");
+    let handler = Handler::new(catalogue.unwrap(), String::new());
+    let keys = r#"[!-~]([ -~]{0,8}[!-~])?|"[ !a\\,-]{0,6}"|[a,"\\]{250,260}"#;
+    proptest!(ProptestConfig::with_cases(2_000), |(key in keys)| {
+        let request = http::Request::post("/nosqldata")
+            .header("content-type", "application/json")
+            .header("idempotency-key", &key)
+            .body(Bytes::from("{}"))
+            .unwrap();
+        let invoked = testbed::invoke(&handler, event::of(&request), Duration::from_secs(10));
+        let status = runtime.block_on(invoked)["statusCode"].clone();
+        let expected = if pattern.is_match(&key) { 422 } else { 400 };
+        prop_assert_eq!(status, expected, "{}", key);
+    });
 }

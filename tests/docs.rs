@@ -49,3 +49,21 @@ async fn compressed_body_leaves_the_function_in_base64() {
     // Lambda takes 6 MB of a response, API Gateway 10 MB.
     assert!(response.to_string().len() < 6_000_000);
 }
+
+#[tokio::test]
+async fn limits_of_the_document_are_those_of_the_lists() {
+    let system = System::start().await;
+    let client = &system.client;
+    let document = client.get("/openapi.json").await.expect(200).json();
+    for path in ["/nosqldata", "/mysqldata"] {
+        let operation = &document["paths"][path]["get"];
+        let mut parameters = operation["parameters"].as_array().unwrap().iter();
+        let limit = parameters.find(|it| it["name"] == "limit").unwrap();
+        let bound = |name: &str| limit["schema"][name].as_i64().unwrap();
+        let (min, max) = (bound("minimum"), bound("maximum"));
+        for (limit, status) in [(min - 1, 422), (min, 200), (max, 200), (max + 1, 422)] {
+            let list = client.get(&format!("{path}?limit={limit}")).await;
+            list.expect(status);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::resilience::Policy;
+use chassis::outbound::Policy;
 use http::Method;
 use serde_json::{Value, json};
 use testbed::{
@@ -22,13 +22,15 @@ fn product(name: &str) -> Value {
 
 /// A retry for each request, and a breaker that opens late and closes soon.
 fn setup() -> Setup {
-    let policy = Policy {
-        budget_percent: 100,
-        rate_percent: 100,
-        open: Duration::from_secs(1),
-        ..nosqldata::config::default_policy()
-    };
-    Setup::default().with_policy(&policy)
+    Setup {
+        policy: Some(Policy {
+            budget_percent: 100,
+            failure_percent: 100,
+            open: Duration::from_secs(1),
+            ..dynamodb::default_policy()
+        }),
+        ..Setup::default()
+    }
 }
 
 async fn products(system: &System) -> Vec<Value> {
@@ -142,7 +144,9 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
     system.dynamodb.script((0..1_000).map(|_| conflict()));
     let headers = [("idempotency-key", "l"), ("x-request-deadline", "400")];
     let started = Instant::now();
-    let refused = system.client.json(Method::POST, "/nosqldata", &headers, &cup);
+    let refused = system
+        .client
+        .json(Method::POST, "/nosqldata", &headers, &cup);
     let refused = refused.await.expect_header("retry-after", "1");
     assert!(started.elapsed() < Duration::from_millis(500), "{refused}");
     // By its own decision, or by the deadline's at the very end.
@@ -225,8 +229,13 @@ async fn function_that_starts_without_its_store_recovers_with_it() {
     })
     .await;
     let post = async || system.client.post("/nosqldata", &product("Cup")).await;
-    post().await.expect_unavailable(&["The catalogue's store is away."]);
+    post()
+        .await
+        .expect_unavailable(&["The catalogue's store is away."]);
     system.dynamodb.heal().await;
-    eventually(RECOVERY, async || (post().await.status == 201).then_some(())).await;
+    eventually(RECOVERY, async || {
+        (post().await.status == 201).then_some(())
+    })
+    .await;
     assert_eq!(products(&system).await.len(), 1);
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chassis::outbound::Policy;
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -24,8 +25,16 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// The writes of each service while a connection is broken.
 const WRITES: usize = 6;
 
-/// Impatient, so that a test takes seconds; otherwise as deployed.
-const IMPATIENT: &str = "connect=250ms attempt=250ms open=300ms calls=3";
+/// Impatient, so that a test takes seconds.
+fn impatient() -> Policy {
+    Policy {
+        connect: Duration::from_millis(250),
+        attempt: Duration::from_millis(250),
+        open: Duration::from_millis(300),
+        min_attempts: 3,
+        ..Policy::default()
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dependency {
@@ -73,15 +82,16 @@ impl Dependency {
     }
 }
 
-async fn start(policy: &str) -> System {
-    let setup = Setup {
+/// The system with a product that the orders know.
+async fn start(policy: Option<Policy>) -> System {
+    let system = System::with(Setup {
         instances: 2,
+        policy,
         ..Setup::default()
-    };
-    let system = System::with(setup.with_policy(&policy.parse().unwrap())).await;
+    })
+    .await;
     let cup = product("Cup");
     system.client.put("/nosqldata/cup", &cup).await.expect(201);
-    // From now on the orders know its price.
     let placed = system.client.post("/mysqldata", &order("first")).await;
     assert_eq!(placed.expect(201).json()["pricing"], "live");
     system
@@ -157,7 +167,7 @@ fn expect_unavailable(response: Response) -> u32 {
 /// Breaks the connection in each of these ways, sends writes, heals it, repeats
 /// what was not acknowledged, and looks at what was stored.
 async fn survives(dependency: Dependency, faults: &[Fault]) {
-    let system = start(IMPATIENT).await;
+    let system = start(Some(impatient())).await;
     for (round, &fault) in faults.iter().enumerate() {
         let write = |target, n| Write {
             target,
@@ -239,7 +249,11 @@ async fn broken_mysql_loses_and_repeats_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn open_breaker_sends_no_call_and_is_reported() {
     for (dependency, status) in [(Catalogue, "warn"), (DynamoDb, "fail"), (MySql, "fail")] {
-        let system = start("connect=250ms attempt=250ms calls=3 open=3600s").await;
+        let system = start(Some(Policy {
+            open: Duration::from_hours(1),
+            ..impatient()
+        }))
+        .await;
         dependency.wire(&system).set(Fault::BlackHole).await;
         // Both instances have to find out.
         for _ in 0..16 {
@@ -262,7 +276,7 @@ async fn open_breaker_sends_no_call_and_is_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_recovers_by_itself() {
-    let system = start(IMPATIENT).await;
+    let system = start(Some(impatient())).await;
     for dependency in [Catalogue, DynamoDb, MySql] {
         dependency.wire(&system).set(Fault::Refused).await;
         for _ in 0..12 {
@@ -283,7 +297,11 @@ async fn health_recovers_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_do_not_amplify_an_outage() {
     // A breaker that never opens leaves it to the retry budget alone.
-    let system = start("calls=1000000").await;
+    let system = start(Some(Policy {
+        min_attempts: 1_000_000,
+        ..Policy::default()
+    }))
+    .await;
     system.dynamodb.set(Fault::Status(500)).await;
     system.dynamodb.calls();
     let requests = 100;
@@ -298,7 +316,7 @@ async fn retries_do_not_amplify_an_outage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deadline_and_trace_are_propagated() {
-    let system = start("").await;
+    let system = start(None).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let headers = [
         ("x-request-deadline", "5000"),
@@ -323,7 +341,7 @@ async fn deadline_and_trace_are_propagated() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_done_after_the_callers_deadline() {
-    let system = start("").await;
+    let system = start(None).await;
     let wires = [&system.catalogue, &system.dynamodb, &system.mysql];
     for wire in wires {
         wire.calls();

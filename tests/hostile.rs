@@ -218,6 +218,7 @@ fn check(event: &Value, answer: &Value) -> Result<(), TestCaseError> {
         (200..500).contains(&status),
         "{status} to {event}: {answer}"
     );
+    prop_assert_eq!(&answer["headers"]["x-content-type-options"], "nosniff");
     let method = event["requestContext"]["http"]["method"].as_str();
     if status >= 400 && method != Some("HEAD") {
         let response = event::response(answer);

@@ -1,37 +1,46 @@
 //! What a function makes of an event, whatever the event is: what every function
 //! has from the chassis.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use axum::routing::get;
 use bytes::Bytes;
-use chassis::{Handler, Router};
+use chassis::{
+    http::{Id, NoContent, Problem, Representation, Request, Router, doc, get},
+    runtime::Handler,
+};
 use http::Method;
+use json::Text;
 use serde_json::{Value, json};
 use suite::{Api, Kind};
-use testbed::{System, event, handler, invoke};
+use testbed::{System, event, handler, invoke, routes};
 
 /// The time that a request has.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A service that panics and hangs.
 fn troubled() -> Handler {
-    async fn panics() -> &'static str {
+    async fn panics() -> Result<NoContent, Problem> {
         panic!("the secret is 42")
     }
-    async fn hangs() -> &'static str {
+    async fn hangs() -> Result<NoContent, Problem> {
         tokio::time::sleep(Duration::from_hours(1)).await;
-        "at last"
+        Ok(NoContent)
     }
-    let router = Router::new("troubled")
-        .route("/panics", get(panics))
-        .route("/hangs", get(hangs));
+    let router = Router::new("troubled", ())
+        .route("/panics", get(doc("panic", "Panic"), panics))
+        .route("/hangs", get(doc("hang", "Hang"), hangs));
     handler(router)
 }
 
 fn request(path: &str) -> Value {
     event::of(&http::Request::get(path).body(Bytes::new()).unwrap())
 }
+
+const MALFORMED: &str = "The request cannot be parsed: see errors.";
 
 /// Checks that what a function returned is this problem.
 #[track_caller]
@@ -78,24 +87,160 @@ fn changed(change: impl FnOnce(&mut Value)) -> Value {
     event
 }
 
+/// The lines that a future logs at `INFO` and above, each a JSON object.
+async fn logged<T>(future: impl Future<Output = T>) -> (T, Vec<Value>) {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let done = future.await;
+    drop(guard);
+    let text = log.0.lock().unwrap().clone();
+    let lines = text.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    let lines = lines.map(|line| serde_json::from_slice(line).unwrap());
+    (done, lines.collect())
+}
+
+/// The one line of a log.
+#[track_caller]
+fn one(lines: &[Value]) -> &Value {
+    assert_eq!(lines.len(), 1, "{}", json!(lines));
+    &lines[0]
+}
+
 #[tokio::test]
-async fn malformed_event_returns_400() {
+async fn event_of_another_kind_fails_the_invocation_with_one_line() {
     let handler = handler(hello::router());
-    for no_request in [
-        json!({}),
-        json!(null),
-        json!([1]),
-        json!("x"),
-        json!({"Records": []}),
-        changed(|event| {
-            event["body"] = "%%%".into();
-            event["isBase64Encoded"] = true.into();
-        }),
-        changed(|event| event["rawQueryString"] = "q".repeat(100_000).into()),
+    let record = |source: &str| json!({"Records": [{"eventSource": source}]});
+    for (event, kind) in [
+        (
+            json!({"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/"}),
+            "an Application Load Balancer event",
+        ),
+        (
+            json!({"version": "1.0", "path": "/", "httpMethod": "GET", "requestContext": {}}),
+            "an API Gateway event of payload version 1.0",
+        ),
+        (
+            json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+            "a scheduled event",
+        ),
+        (record("aws:sqs"), "an SQS event"),
+        (record("aws:s3"), "an S3 event"),
+        (
+            json!({"requestContext": {"connectionId": "c", "eventType": "CONNECT"}}),
+            "an API Gateway WebSocket event",
+        ),
+        (
+            json!({"warmer": true}),
+            "an object that is not an event of API Gateway, such as a warm-up",
+        ),
+        (json!({}), "an empty object"),
+        (json!(null), "null"),
+        (json!([1]), "an array"),
+        (json!("x"), "a string"),
     ] {
-        let returned = invoke(&handler, no_request, LIMIT).await;
-        let detail = "The request cannot be parsed: see errors.";
-        expect_problem(&returned, 400, "malformed-request", detail);
+        let (returned, lines) = logged(invoke(&handler, event, LIMIT)).await;
+        let message = format!(
+            "received {kind}, expected an API Gateway HTTP API event of payload version 2.0"
+        );
+        assert_eq!(returned["errorType"], "UnsupportedEvent");
+        assert_eq!(returned["errorMessage"], message);
+        let line = one(&lines);
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["message"], message);
+        assert_eq!(line["service"], "hello");
+        assert!(!line["request_id"].as_str().unwrap_or_default().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn malformed_http_event_returns_400_without_the_parsers_text() {
+    let handler = handler(hello::router());
+    for (pointer, value, path) in [
+        ("/requestContext", json!({}), "/oscheck"),
+        ("/requestContext", json!(null), "/oscheck"),
+        ("/requestContext/http/method", json!("B AD"), "/oscheck"),
+        ("/requestContext/http/method", json!(7), "/oscheck"),
+        ("/headers", json!({"a b": "c"}), "/oscheck"),
+        ("/headers", json!("x"), "/oscheck"),
+        ("/rawPath", json!({}), "/"),
+        ("/isBase64Encoded", json!("yes"), "/oscheck"),
+        ("/rawQueryString", json!("q".repeat(100_000)), "/"),
+        ("/body", json!("%%%"), "/oscheck"),
+    ] {
+        let mut event = request("/oscheck");
+        event["isBase64Encoded"] = (pointer == "/body").into();
+        *event.pointer_mut(pointer).unwrap() = value;
+        let (returned, lines) = logged(invoke(&handler, event, LIMIT)).await;
+        let problem = expect_problem(&returned, 400, "malformed-request", MALFORMED);
+        assert_eq!(problem["instance"], path, "{pointer}");
+        for parser in [
+            "line 1",
+            "column",
+            "expected",
+            "invalid type",
+            "missing field",
+        ] {
+            assert!(
+                !problem.to_string().contains(parser),
+                "{pointer}: {problem}"
+            );
+        }
+        let line = one(&lines);
+        assert_eq!(line["message"], "request");
+        assert_eq!(line["status"], 400);
+        assert_eq!(line["path"], path, "{pointer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_has_one_line_in_the_log() {
+    let handler = troubled();
+    let hurried = |path| {
+        let mut event = request(path);
+        event["headers"]["x-request-deadline"] = "4".into();
+        event
+    };
+    for (event, status) in [
+        (request("/health/troubled"), 200),
+        (request("/nowhere"), 404),
+        (request("/panics"), 500),
+        (request("/hangs"), 503),
+        (hurried("/health/troubled"), 503),
+    ] {
+        let path = event["rawPath"].clone();
+        let (_, mut lines) = logged(invoke(&handler, event, LIMIT)).await;
+        lines.retain(|line| line["message"] == "request");
+        let line = one(&lines);
+        assert_eq!((&line["status"], &line["path"]), (&json!(status), &path));
+        for field in [
+            "service",
+            "request_id",
+            "trace_id",
+            "span_id",
+            "method",
+            "duration_ms",
+        ] {
+            let is_there = !line[field].is_null() || !line["span"][field].is_null();
+            assert!(is_there, "{field} in {line}");
+        }
     }
 }
 
@@ -162,11 +307,13 @@ async fn strange_path_returns_404() {
 
 #[tokio::test]
 async fn path_is_decoded_once_by_the_gateway_or_the_function() {
-    let router = Router::new("echo").route(
-        "/things/{id}",
-        get(|axum::extract::Path(id): axum::extract::Path<String>| async { id }),
-    );
-    let handler = handler(router);
+    async fn echo(
+        Request((Id(id),)): Request<(Id<Text<1, 20>>,)>,
+    ) -> Result<Representation<Text<1, 20>>, Problem> {
+        Ok(Representation(id))
+    }
+    let echo = get(doc("echo", "Echo"), echo);
+    let handler = handler(Router::new("echo", ()).route("/things/{id}", echo));
     for (target, id) in [
         ("/things/a-b", "a-b"),
         ("/things/a%2Db", "a-b"),
@@ -181,7 +328,7 @@ async fn path_is_decoded_once_by_the_gateway_or_the_function() {
         let decoded = event::routed(&request, "/things/{id}");
         for event in [event::of(&request), decoded] {
             let returned = invoke(&handler, event, LIMIT).await;
-            assert_eq!(returned["body"], id, "{target}");
+            assert_eq!(returned["body"], json!(id).to_string(), "{target}");
         }
     }
 }
@@ -201,5 +348,32 @@ async fn unsupported_method_returns_405_with_allow() {
                 refused.expect_method_not_allowed(allow);
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn every_response_is_nosniff() {
+    let system = System::with_samples().await;
+    for path in routes().await.into_keys() {
+        for path in [path.replace(['{', '}'], ""), format!("{path}?%")] {
+            for method in ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "BREW"] {
+                let method: Method = method.parse().unwrap();
+                let response = system.client.send(method, &path, &[], "").await;
+                response.expect_header("x-content-type-options", "nosniff");
+            }
+        }
+    }
+    let handler = troubled();
+    let mut refused = request("/");
+    refused["rawPath"] = "/x".repeat(100_000).into();
+    for (event, limit, status) in [
+        (request("/panics"), LIMIT, 500),
+        (request("/panics"), Duration::ZERO, 503),
+        (request("/nowhere"), LIMIT, 404),
+        (refused, LIMIT, 400),
+    ] {
+        let returned = invoke(&handler, event, limit).await;
+        assert_eq!(returned["statusCode"], status);
+        assert_eq!(returned["headers"]["x-content-type-options"], "nosniff");
     }
 }

@@ -8,12 +8,11 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::any};
-use chassis::config::Role;
+use chassis::runtime::environment::Role;
 use lambda_http::{Context, LambdaEvent};
 use migrate::{Config, GRANTS, Migrate, Secret};
-use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
+use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
-use stores::mysql;
 use testbed::wire::{Fault, Protocol, Proxy};
 use tokio::{net::TcpListener, time::Instant};
 
@@ -27,7 +26,9 @@ impl Orders {
     async fn new() -> Self {
         let server = server();
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-        let url = mysql::create_database(&server, &name).await.unwrap();
+        let url = stores::mysql::create_database(&server, &name)
+            .await
+            .unwrap();
         Self { url, name }
     }
 
@@ -68,7 +69,9 @@ impl Orders {
     }
 
     async fn drop(self) {
-        mysql::drop_database(&self.url, &self.name).await.unwrap();
+        stores::mysql::drop_database(&self.url, &self.name)
+            .await
+            .unwrap();
     }
 }
 
@@ -79,7 +82,7 @@ fn server() -> String {
 
 fn function(url: &str) -> Migrate {
     Migrate::new(Config {
-        mysql: Opts::from_url(url).unwrap().into(),
+        mysql: url.parse().unwrap(),
         secret: None,
         orders_user: None,
     })
@@ -153,7 +156,9 @@ async fn a_migration_ends_well_on_a_wire_that_breaks_at_random() {
     function(&whole.url).run(later()).await.unwrap();
     let expected = whole.content().await;
     let server = address(&whole.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     let mut broken = 0;
     while broken < 5 {
         let orders = Orders::new().await;
@@ -173,7 +178,9 @@ async fn a_migration_ends_well_on_a_wire_that_breaks_at_random() {
 async fn a_database_that_is_not_there_yet_is_waited_for() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     let behind = function(&orders.url.replace(&server, &wire.address().to_string()));
     wire.set(Fault::Refused).await;
     let run = tokio::spawn(async move { behind.run(later()).await });
@@ -225,7 +232,7 @@ async fn the_orders_user_gets_its_rights_and_no_more() {
     let create = format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'");
     connection.query_drop(create).await.unwrap();
     let function = Migrate::new(Config {
-        mysql: Opts::from_url(&orders.url).unwrap().into(),
+        mysql: orders.url.parse().unwrap(),
         secret: None,
         orders_user: Some(user.parse().unwrap()),
     });
@@ -316,7 +323,9 @@ async fn cloudformation_is_told_what_became_of_it() {
 async fn cloudformation_is_told_before_the_functions_time_is_over() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql).await;
+    let wire = Proxy::start(server.clone(), Protocol::MySql)
+        .await
+        .expect("a free port");
     wire.set(Fault::BlackHole).await;
     let function = function(&orders.url.replace(&server, &wire.address().to_string()));
     let told = Listener::start(["{}"]).await;
@@ -373,11 +382,9 @@ async fn the_password_comes_from_the_secret() {
         secret_access_key: "key".to_owned(),
         session_token: None,
     };
-    let nobody = OptsBuilder::from_opts(opts)
-        .user(Some("nobody"))
-        .pass(None::<&str>);
+    let database: mysql::Config = orders.url.parse().unwrap();
     let config = Config {
-        mysql: nobody.into(),
+        mysql: database.with(|opts| opts.user(Some("nobody")).pass(None::<&str>)),
         secret: Some(Secret::new(
             "arn".to_owned(),
             role,

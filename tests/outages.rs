@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
-use testbed::{Response, System, eventually};
+use testbed::{Response, System, eventually, wire::Fault};
 use tokio::time::sleep;
 
 /// The time in which everything recovers by itself.
@@ -286,4 +286,34 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
     .await;
     assert_eq!(listed.len(), placed.len());
     assert!(placed.iter().all(|order| listed.contains(order)));
+}
+
+/// Health is public, and its deadline is the caller's choice.
+#[tokio::test]
+async fn hurried_health_checks_change_no_breaker() {
+    let system = System::with_samples().await;
+    for (function, wire) in [
+        ("mysqldata", &system.catalogue),
+        ("mysqldata", &system.mysql),
+        ("nosqldata", &system.dynamodb),
+        ("mysqldata", &system.dynamodb),
+    ] {
+        // The wire is slower than the caller waits.
+        wire.set(Fault::Latency(Duration::from_millis(50))).await;
+        let path = format!("/health/{function}");
+        for _ in 0..30 {
+            let hurry = [("x-request-deadline", "6")];
+            let health = system.client.get_with(&path, &hurry).await;
+            assert!([200, 503].contains(&health.status.as_u16()), "{health}");
+        }
+        wire.heal().await;
+        let placed = place(&system, &["espresso-cups"]).await.expect(201);
+        assert_eq!(placed.json()["pricing"], "live", "{function}");
+    }
+    for path in ["/health/mysqldata", "/health/nosqldata"] {
+        let health = system.client.get(path).await.expect(200);
+        for (name, check) in health.json()["checks"].as_object().unwrap() {
+            assert_eq!(check[0]["breaker"], "closed", "{name}");
+        }
+    }
 }

@@ -1,63 +1,45 @@
 //! `cargo xtask browser`.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use programs::Guarded;
 
 use crate::{
-    process::{self, Interrupt, step},
+    net,
+    process::{self, step},
     project::Project,
-    readiness,
     stores::Stores,
-    test::exit_code,
     tools, up,
 };
 
-/// How long the system may take to be there. It may have to be built.
-const READY: Duration = Duration::from_mins(20);
+/// The timeout until the system is ready: it may have to be built.
+const READY_TIMEOUT: Duration = Duration::from_mins(20);
 
 /// Open the documentation in a real browser, behind `cargo lambda watch`
 ///
-/// Starts throw-away stores and `cargo xtask up` on free ports, and drives
-/// Chromium through the pages: no error in the console, no failed request, none
-/// to another host.
+/// Starts throw-away stores and `cargo xtask up` on free ports and drives
+/// Chromium through the pages: no error in the console, no failed request, no
+/// request to another host.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-pub fn run(_: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run() -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd(interrupt)?;
-    tools::chromium(interrupt)?;
-    let mut build = process::cargo();
-    build
-        .args(["build", "--quiet", "--bin", "stores"])
-        .current_dir(&project.root);
-    process::succeed(build, "the build", interrupt)?;
-    let stores = Stores::throw_away(&project, &mariadbd, &[], interrupt)?;
+    tools::chromium()?;
+    project.build(["stores"])?;
+    let stores = Stores::throw_away(&project, &[])?;
 
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port();
+    let port = net::free_port("127.0.0.1")?;
     let api = format!("http://127.0.0.1:{port}");
     let mut up = Guarded::spawn(up::command(&project, port, &stores.urls)?)?;
     let health = format!("{api}/health");
-    readiness::while_running(
-        &health,
-        "the system, whose words are above,",
-        &mut up,
-        READY,
-        interrupt,
-    )?;
+    let ready = || net::get(&health);
+    process::wait_until_ready(&mut up, "cargo xtask up", READY_TIMEOUT, ready)?;
 
     step(format_args!("Browsing {api}"));
-    let mut test = process::cargo();
+    let mut test = process::cargo(&project.root);
     test.args(["test", "--quiet", "--package", "tests", "--test", "browser"])
-        .env("KEA_TEST_API_URL", &api)
-        .current_dir(&project.root);
-    Ok(exit_code(process::run(test, interrupt)?))
+        .env("KEA_TEST_API_URL", &api);
+    process::run(test)
 }

@@ -3,28 +3,23 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use programs::guard;
 
 use crate::{
-    process::{self, Interrupt, step},
+    process::{self, step},
     project::Project,
-    test::exit_code,
     tools,
 };
 
-/// The functions that have something to lose.
-const FUNCTIONS: [&str; 2] = ["mysqldata", "nosqldata"];
-
-/// Break the system in every way there is, and measure what comes of it
+/// Inject every fault under load and measure the outcome
 ///
 /// Runs the functions under the Lambda Runtime API, on throw-away stores and
-/// with a proxy on every wire; puts them under load; breaks one thing after the
-/// other, heals it, and prints a table. Ends with an error if an acknowledged
-/// write was lost, one was done twice, or an answer was neither right nor a
-/// problem. All of it takes about 25 minutes.
+/// with a fault proxy in front of every dependency; puts them under load; injects
+/// one fault after the other, heals it, and prints a table. Fails if an
+/// acknowledged write was lost, a write was executed twice, or a response was
+/// neither correct nor a problem. A full run takes about 25 minutes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How long each fault lasts, in seconds
+    /// The duration of each fault, in seconds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     seconds: u16,
 
@@ -37,42 +32,32 @@ pub struct Arguments {
     write: bool,
 }
 
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let cargo_lambda = tools::cargo_lambda(&project, interrupt)?;
-    let mariadbd = tools::mariadbd(interrupt)?;
+    let cargo_lambda = tools::cargo_lambda(&project)?;
+    let mariadbd = tools::mariadbd()?;
+    step("Building");
+    project.build(["tools", "mysqldata", "nosqldata"])?;
 
-    step(format_args!("Building"));
-    let mut build = process::cargo();
-    build
-        .args(["build", "--bin", "tools"])
-        .args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]))
-        .current_dir(&project.root);
-    process::succeed(build, "the build", interrupt)?;
-
-    let program = project.program("tools");
     let logs = project.own_folder().join("faults");
-    step(format_args!(
-        "Breaking things; the logs are in {}",
-        logs.display()
-    ));
-    let mut faults = guard::command(&program, process::GRACE);
+    let shown = logs.display();
+    step(format_args!("Injecting faults; the logs are in {shown}"));
+    let mut faults = process::command(project.program("tools"));
     faults
         .arg("faults")
         .args(["--seconds", &arguments.seconds.to_string()])
         .args(arguments.only.iter().flat_map(|only| ["--only", only]))
         .arg("--functions")
-        .arg(program.with_file_name(""))
+        .arg(project.program(""))
         .arg("--logs")
-        .arg(logs)
+        .arg(&logs)
         .arg("--cargo-lambda")
         .arg(cargo_lambda)
         .arg("--mariadbd")
         .arg(mariadbd);
     if arguments.write {
-        faults
-            .arg("--write")
-            .arg(project.root.join("docs/faults.md"));
+        let file = project.root.join("docs/faults.md");
+        faults.arg("--write").arg(file);
     }
-    Ok(exit_code(process::run(faults, interrupt)?))
+    process::run(faults)
 }

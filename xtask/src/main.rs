@@ -1,23 +1,22 @@
-//! All that a person or CI does to the project: `cargo xtask up`, `cargo xtask
-//! test` and so on.
+//! `cargo xtask`: everything a person or CI does to the project.
 
 mod browser;
 mod conformance;
 mod diagrams;
 mod docker;
+mod edit;
 mod environment;
 mod faults;
+mod mutants;
+mod net;
 mod openapi;
-mod ports;
 mod process;
 mod project;
-mod readiness;
 mod replay;
 mod sam;
 mod scratch;
 mod stores;
 mod surfaces;
-mod template;
 mod test;
 mod tools;
 mod up;
@@ -29,9 +28,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::process::{Interrupt, Interrupted};
+use crate::process::Interrupted;
 
-/// What one does to this project. Nothing needs a cloud account.
+/// The tasks of this project. None needs a cloud account.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_version_flag = true)]
 struct Arguments {
@@ -51,6 +50,7 @@ enum Task {
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
     Faults(faults::Arguments),
+    Mutants(mutants::Arguments),
     Scratch(scratch::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
@@ -62,10 +62,9 @@ fn main() -> ExitCode {
     if let Some(code) = programs::guard::run_if_asked() {
         return code;
     }
-    let arguments = Arguments::parse();
-    match perform(&arguments.task) {
+    match perform(&Arguments::parse().task) {
         Ok(code) => code,
-        // As a shell says it: ended by SIGINT.
+        // The code of a program that SIGINT ended, as a shell has it.
         Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -75,22 +74,23 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: &Task) -> Result<ExitCode> {
-    let interrupt = Interrupt::listen()?;
+    process::catch_interrupts()?;
     match task {
-        Task::Up(arguments) => up::run(arguments, &interrupt),
-        Task::Test(arguments) => test::run(arguments, &interrupt),
-        Task::Replay(arguments) => replay::run(arguments, &interrupt),
-        Task::Openapi(arguments) => openapi::document(arguments, &interrupt),
-        Task::Assets(arguments) => openapi::assets(arguments, &interrupt),
-        Task::Diagrams(arguments) => diagrams::run(arguments, &interrupt),
-        Task::Browser(arguments) => browser::run(arguments, &interrupt),
-        Task::Conformance(arguments) => conformance::run(arguments, &interrupt),
+        Task::Up(arguments) => up::run(arguments),
+        Task::Test(arguments) => test::run(arguments),
+        Task::Replay(arguments) => replay::run(arguments),
+        Task::Openapi(arguments) => openapi::document(arguments),
+        Task::Assets(arguments) => openapi::assets(arguments),
+        Task::Diagrams(arguments) => diagrams::run(arguments),
+        Task::Browser(_) => browser::run(),
+        Task::Conformance(arguments) => conformance::run(arguments),
         Task::Break(arguments) => wires::run(arguments),
-        Task::Faults(arguments) => faults::run(arguments, &interrupt),
-        Task::Scratch(arguments) => scratch::run(arguments, &interrupt),
-        Task::Surfaces(arguments) => surfaces::run(arguments, &interrupt),
-        Task::Package(arguments) => sam::package(arguments, &interrupt),
-        Task::Sam(arguments) => sam::run(arguments, &interrupt),
-        Task::Validate(arguments) => validate::run(arguments, &interrupt),
+        Task::Faults(arguments) => faults::run(arguments),
+        Task::Mutants(arguments) => mutants::run(arguments),
+        Task::Scratch(arguments) => scratch::run(arguments),
+        Task::Surfaces(arguments) => surfaces::run(arguments),
+        Task::Package(arguments) => sam::package(arguments),
+        Task::Sam(arguments) => sam::run(arguments),
+        Task::Validate(_) => validate::run(),
     }
 }

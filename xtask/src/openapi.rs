@@ -4,16 +4,11 @@ use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
 
-use crate::{
-    process::{self, Interrupt},
-    project::Project,
-    test::exit_code,
-};
+use crate::{process, project::Project};
 
-/// Write the OpenAPI document anew, from what each function says of itself
+/// Write the OpenAPI document from the descriptions of all functions
 ///
-/// `--check` writes nothing and fails with the difference. `--check-breaking
-/// <git ref>` fails where a client of the document at that commit would break.
+/// `--check` writes nothing and fails with the difference.
 #[derive(clap::Args)]
 pub struct Document {
     #[arg(allow_hyphen_values = true, num_args = 0.., hide = true)]
@@ -22,29 +17,28 @@ pub struct Document {
 
 /// Fetch Swagger UI and ReDoc at their pinned versions, and check every byte
 ///
-/// Needs npm, and nothing else does: what is fetched lies in the repository.
-/// `--check` writes nothing and fails where a file would differ.
+/// Needs npm. The files are part of the repository, so a build does not. `--check`
+/// writes nothing and fails if a file would differ.
 #[derive(clap::Args)]
 pub struct Assets {
     #[arg(allow_hyphen_values = true, num_args = 0.., hide = true)]
     arguments: Vec<OsString>,
 }
 
-pub fn document(arguments: &Document, interrupt: &Interrupt) -> Result<ExitCode> {
-    run("openapi", &arguments.arguments, interrupt)
+pub fn document(arguments: &Document) -> Result<ExitCode> {
+    run("openapi", &arguments.arguments)
 }
 
-pub fn assets(arguments: &Assets, interrupt: &Interrupt) -> Result<ExitCode> {
-    run("assets", &arguments.arguments, interrupt)
+pub fn assets(arguments: &Assets) -> Result<ExitCode> {
+    run("assets", &arguments.arguments)
 }
 
-/// Runs the program of the package, which is not linked into this one: it
+/// Runs the program of a package that is not linked into this one because it
 /// takes a while to compile.
-fn run(package: &str, arguments: &[OsString], interrupt: &Interrupt) -> Result<ExitCode> {
-    let mut command = process::cargo();
+fn run(package: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let mut command = process::cargo(&Project::read()?.root);
     command
         .args(["run", "--quiet", "--package", package, "--"])
-        .args(arguments)
-        .current_dir(Project::read()?.root);
-    Ok(exit_code(process::run(command, interrupt)?))
+        .args(arguments);
+    process::run(command)
 }

@@ -1,18 +1,17 @@
-//! Running other programs: cargo above all, and ending them when asked to.
+//! Running other programs to their end, or to Ctrl-C.
 
 use std::{
     env,
-    ffi::OsString,
-    fmt,
-    io::IsTerminal,
+    fmt::{self, Display},
+    io::{self, IsTerminal},
     path::Path,
-    process::{Command, ExitStatus},
+    process::{Command, ExitCode, ExitStatus},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -22,22 +21,21 @@ use signal_hook::{
     flag,
 };
 
-/// How often to look whether a program has ended or this one should.
-pub const LOOK: Duration = Duration::from_millis(50);
+/// The interval between checks whether a program has ended or this one should.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a program may take to end once it is asked to.
+/// How long a program may take to stop.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Whether somebody asked this process to stop.
-#[derive(Clone)]
-pub struct Interrupt(Arc<AtomicBool>);
+/// Whether this process was asked to stop.
+static IS_INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Somebody asked this process to stop while it was at something. Whatever was
-/// started has been stopped by the time this gets to `main`.
+/// This process was asked to stop. All that it started has been stopped by the
+/// time `main` gets this error.
 #[derive(Debug)]
 pub struct Interrupted;
 
-impl fmt::Display for Interrupted {
+impl Display for Interrupted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("interrupted")
     }
@@ -45,38 +43,31 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-impl Interrupt {
-    /// From here on Ctrl-C and its like no longer end the process.
-    pub fn listen() -> Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
-            flag::register(signal, Arc::clone(&asked))?;
-        }
-        Ok(Self(asked))
+/// Makes Ctrl-C and its like an [`Interrupted`] error instead of an end at once.
+pub fn catch_interrupts() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        flag::register(signal, Arc::clone(&IS_INTERRUPTED))?;
     }
-
-    pub fn happened(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Waits a moment, and fails if somebody asked to stop.
-    pub fn pause(&self) -> Result<()> {
-        thread::sleep(LOOK);
-        self.check()
-    }
-
-    /// Fails if somebody asked to stop.
-    pub fn check(&self) -> Result<()> {
-        if self.happened() {
-            bail!(Interrupted);
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
-/// Says what is done next, apart from what programs say.
-pub fn step(what: fmt::Arguments<'_>) {
-    let (bold, plain) = if std::io::stderr().is_terminal() {
+/// Fails if this process was asked to stop.
+pub fn check_interrupt() -> Result<()> {
+    if IS_INTERRUPTED.load(Ordering::Relaxed) {
+        bail!(Interrupted);
+    }
+    Ok(())
+}
+
+/// Waits a moment, and fails if this process was asked to stop.
+pub fn pause() -> Result<()> {
+    thread::sleep(INTERVAL);
+    check_interrupt()
+}
+
+/// Prints what is done next, apart from the output of programs.
+pub fn step(what: impl Display) {
+    let (bold, plain) = if io::stderr().is_terminal() {
         ("\x1b[1m", "\x1b[0m")
     } else {
         ("", "")
@@ -84,42 +75,78 @@ pub fn step(what: fmt::Arguments<'_>) {
     eprintln!("{bold}==> {what}{plain}");
 }
 
-/// A command of cargo, of the toolchain that runs this.
-pub fn cargo() -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = guard::command(Path::new(&cargo), GRACE);
-    without_cargos_variables(&mut command);
+/// A command that runs `program` and stops it when this process ends.
+pub fn command(program: impl AsRef<Path>) -> Command {
+    guard::command(program.as_ref(), GRACE)
+}
+
+/// A command of cargo, of the toolchain that runs this, in `folder`.
+pub fn cargo(folder: &Path) -> Command {
+    let mut command = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    remove_package_variables(&mut command);
+    command.current_dir(folder);
     command
 }
 
-/// Takes away what `cargo run` set for this process: build scripts that watch
+/// Removes what `cargo run` set for this process: build scripts that depend on
 /// such variables would run again, here and at the next plain `cargo build`.
-pub fn without_cargos_variables(command: &mut Command) {
-    let of_a_package = |name: &OsString| {
-        let name = name.to_string_lossy();
-        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-    };
-    for (name, _) in env::vars_os().filter(|(name, _)| of_a_package(name)) {
-        command.env_remove(name);
+pub fn remove_package_variables(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
     }
 }
 
-/// Runs a command that [`cargo`] or [`guard::command`] made to its end.
-pub fn run(command: Command, interrupt: &Interrupt) -> Result<ExitStatus> {
+/// Runs a guarded command to its end.
+pub fn status(command: Command) -> Result<ExitStatus> {
     let mut program = Guarded::spawn(command)?;
     loop {
         if let Some(status) = program.try_wait()? {
             return Ok(status);
         }
-        interrupt.pause()?;
+        pause()?;
     }
 }
 
-/// Runs a command to its end, which must be a good one.
-pub fn succeed(command: Command, what: &str, interrupt: &Interrupt) -> Result<()> {
-    let status = run(command, interrupt).with_context(|| what.to_owned())?;
+/// Runs a guarded command to its end; its exit code becomes this one's.
+pub fn run(command: Command) -> Result<ExitCode> {
+    let code = status(command)?.code();
+    let code = code.and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// Runs a guarded command that must succeed. `what` is its name in the error.
+pub fn succeed(command: Command, what: &str) -> Result<()> {
+    let status = status(command).with_context(|| what.to_owned())?;
     if !status.success() {
-        bail!("{what} failed ({status}); what it said is above");
+        bail!("{what} failed ({status}); its output is above");
     }
     Ok(())
+}
+
+/// Repeats `probe` until it succeeds, while `program` runs. `name` is that of the
+/// program in an error.
+pub fn wait_until_ready<T>(
+    program: &mut Guarded,
+    name: &str,
+    timeout: Duration,
+    mut probe: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let error = match probe() {
+            Ok(ready) => return Ok(ready),
+            Err(error) => error,
+        };
+        if let Some(status) = program.try_wait()? {
+            bail!("{name} ended ({status}) before it was ready");
+        }
+        if Instant::now() >= deadline {
+            let seconds = timeout.as_secs();
+            return Err(error.context(format!("{name} is not ready after {seconds} s")));
+        }
+        pause()?;
+    }
 }

@@ -1,4 +1,5 @@
-//! What cargo knows of the project: where it is, its functions and their routes.
+//! The workspace, as `cargo metadata` describes it: its folders, its functions
+//! and their routes.
 
 use std::{
     collections::BTreeMap,
@@ -7,49 +8,46 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::process::without_cargos_variables;
+use crate::process::{self, remove_package_variables};
 
-/// The function that asks all the others how they are.
+/// The function that checks the health of all others.
 pub const HEALTH: &str = "health";
 
 /// The workspace.
 pub struct Project {
     /// Its folder.
     pub root: PathBuf,
-    /// Where cargo builds to.
+    /// The folder that cargo builds to.
     target: PathBuf,
     /// The paths that `cargo lambda watch` routes to each function, by function.
     pub routes: BTreeMap<String, Vec<String>>,
 }
 
 impl Project {
-    /// Asks cargo.
+    /// Reads the workspace of this package.
     pub fn read() -> Result<Self> {
-        // This package is one folder below the workspace.
-        let here: PathBuf = [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect();
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        without_cargos_variables(&mut command);
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        remove_package_variables(&mut command);
         let output = command
             .args(["metadata", "--format-version=1", "--no-deps"])
-            .current_dir(here)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()?;
-        if !output.status.success() {
-            bail!("cargo cannot read the workspace; what it said is above");
-        }
+        ensure!(
+            output.status.success(),
+            "cargo cannot read the workspace: fix the error above"
+        );
         Self::from_metadata(&serde_json::from_slice(&output.stdout)?)
     }
 
     fn from_metadata(metadata: &Value) -> Result<Self> {
         let folder = |name: &str| {
             let folder = metadata.get(name).and_then(Value::as_str);
-            folder
-                .map(PathBuf::from)
-                .with_context(|| format!("cargo metadata has no {name}"))
+            let folder = folder.map(PathBuf::from);
+            folder.with_context(|| format!("cargo metadata has no {name}"))
         };
         let watched = metadata
             .pointer("/metadata/lambda/watch/router")
@@ -68,29 +66,53 @@ impl Project {
         })
     }
 
-    /// The folder of the tools and of the data that is kept.
+    /// The folder of installed tools and of data that is kept.
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(".kea")
     }
 
-    /// Where cargo builds to.
+    /// The folder that cargo builds to.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Where cargo puts the program `name`, built for development.
+    /// The program `name`, built for development.
     pub fn program(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }
 
-    /// The function names, each also the name of its binary.
+    /// Builds binaries for development.
+    pub fn build<'n>(&self, binaries: impl IntoIterator<Item = &'n str>) -> Result<()> {
+        let mut build = process::cargo(&self.root);
+        build.arg("build");
+        build.args(binaries.into_iter().flat_map(|name| ["--bin", name]));
+        process::succeed(build, "cargo build")
+    }
+
+    /// The names of the functions, which are those of their binaries.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.routes.keys().map(String::as_str)
     }
+
+    /// One path of each function: the shortest without parameters that is not its
+    /// health. That of `health`, which calls all others, is last.
+    pub fn sample_paths(&self) -> Vec<&str> {
+        let mut functions: Vec<_> = self.routes.iter().collect();
+        functions.sort_by_key(|(function, _)| *function == HEALTH);
+        functions
+            .into_iter()
+            .filter_map(|(function, paths)| {
+                let health = format!("/health/{function}");
+                let paths = paths.iter().map(String::as_str);
+                let paths = paths.filter(|path| !path.contains('{'));
+                paths.min_by_key(|path| (*path == health, path.len()))
+            })
+            .collect()
+    }
 }
 
-/// The functions of one route, which is a name, a table with a method and a
-/// name, or several such.
+/// The functions of one route: a name, a table with a method and a name, or
+/// several of them.
 fn functions(target: &Value) -> Vec<String> {
     match target {
         Value::String(name) => vec![name.clone()],
@@ -105,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_each_form_of_a_route() {
+    fn each_form_of_a_route_is_read() {
         let project = Project::from_metadata(&serde_json::json!({
             "workspace_root": "/kea",
             "target_directory": "/kea/target",
@@ -118,5 +140,6 @@ mod tests {
         .unwrap();
         assert_eq!(project.functions().collect::<Vec<_>>(), ["a", "b", "hello"]);
         assert_eq!(project.routes["a"], ["/a", "/b"]);
+        assert_eq!(project.sample_paths(), ["/a", "/b", "/"]);
     }
 }

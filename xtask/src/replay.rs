@@ -3,40 +3,27 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use programs::guard;
 
-use crate::{
-    process::{self, Interrupt},
-    project::Project,
-    stores::Stores,
-    test::exit_code,
-    tools,
-};
+use crate::{process, project::Project, stores::Stores};
 
-/// Send recorded events to their functions and print the answers
+/// Send recorded events to their functions and print the responses
 ///
-/// The events are API Gateway ones (payload v2) such as those under `events/`,
-/// where the folder says which function it is for. Each runs as in Lambda, on
-/// throw-away stores that hold the sample data.
+/// The events are API Gateway events (payload version 2.0) as those under
+/// `events/`, where the folder names the function. Each runs as in Lambda, on
+/// throw-away stores with the sample data.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Files such as events/hello/index.json
+    /// Files such as events/hello/get.json
     #[arg(required = true, value_name = "FILE")]
     events: Vec<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd(interrupt)?;
-    let mut build = process::cargo();
-    build
-        .args(["build", "--bin", "stores", "--bin", "tools"])
-        .current_dir(&project.root);
-    process::succeed(build, "the build", interrupt)?;
-
-    let stores = Stores::throw_away(&project, &mariadbd, &["--sample"], interrupt)?;
-    let mut replay = guard::command(&project.program("tools"), process::GRACE);
+    project.build(["stores", "tools"])?;
+    let stores = Stores::throw_away(&project, &[])?;
+    let mut replay = process::command(project.program("tools"));
     replay.arg("replay").args(&arguments.events);
-    stores.tell(&mut replay);
-    Ok(exit_code(process::run(replay, interrupt)?))
+    stores.set_variables(&mut replay);
+    process::run(replay)
 }

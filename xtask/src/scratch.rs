@@ -1,26 +1,21 @@
 //! `cargo xtask scratch`.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    process::{Command, ExitCode},
-};
+use std::{fs, os::unix::fs::symlink, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use programs::guard;
 
 use crate::{
-    process::{self, Interrupt, step},
+    edit::Files,
+    process::{self, step},
     project::Project,
 };
 
 /// Follow the how-tos in a scratch clone, and run every test there
 ///
-/// Removes a function as docs/removing-an-endpoint.md says, which has to leave
-/// everything else building and passing, or adds one as docs/adding-an-endpoint.md
-/// says. The diagrams have to follow by themselves. The clone, in .kea/scratch, is
-/// of what is committed; it stays to be looked at where something failed.
+/// Removes a function as docs/removing-an-endpoint.md describes, which must leave
+/// everything else building and passing, or adds one as
+/// docs/adding-an-endpoint.md describes. The clone in .kea/scratch is of what is
+/// committed; it is kept if something fails.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The function to remove
@@ -32,58 +27,49 @@ pub struct Arguments {
     add: Option<String>,
 }
 
-/// The diagrams that every function is in.
+/// The diagrams that show every function.
 const DIAGRAMS: [&str; 3] = ["component", "deployment", "package"];
 
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let done = follow(arguments, &project, interrupt);
-    // What was built of the clone knows the clone's folder, and cargo takes it for
-    // the project's own.
-    let mut clean = process::cargo();
-    clean
-        .args(["clean", "--quiet", "--workspace"])
-        .current_dir(&project.root);
-    process::succeed(clean, "cargo clean", interrupt)?;
-    done
+    let followed = follow(arguments, &project);
+    // Cargo takes what was built of the clone for the project's own.
+    let mut clean = process::cargo(&project.root);
+    clean.args(["clean", "--quiet", "--workspace"]);
+    process::succeed(clean, "cargo clean")?;
+    followed
 }
 
-fn follow(arguments: &Arguments, project: &Project, interrupt: &Interrupt) -> Result<ExitCode> {
+fn follow(arguments: &Arguments, project: &Project) -> Result<ExitCode> {
     let clone = &project.own_folder().join("scratch");
     discard(clone)?;
-    step(format_args!("Cloning what is committed"));
-    let mut git = guard::command(Path::new("git"), process::GRACE);
-    git.args(["clone", "--quiet", "--shared"])
-        .arg(&project.root)
-        .arg(clone);
-    process::succeed(git, "git clone", interrupt)?;
-    // The tools that are here already.
+    step("Cloning what is committed");
+    let mut git = process::command("git");
+    git.args(["clone", "--quiet", "--shared"]);
+    git.args([&project.root, clone]);
+    process::succeed(git, "git clone")?;
+    // The tools that are installed already.
     fs::create_dir_all(project.own_folder().join("tools"))?;
     fs::create_dir_all(clone.join(".kea"))?;
     symlink(project.own_folder().join("tools"), clone.join(".kea/tools"))?;
 
-    let scratch = Scratch {
-        clone,
-        project,
-        interrupt,
-    };
-    if let Some(function) = &arguments.add {
-        scratch.follow("add.py", function)?;
+    let scratch = Scratch { clone, project };
+    let files = Files::of(clone);
+    let function = arguments.add.as_ref().unwrap_or(&arguments.remove);
+    if arguments.add.is_some() {
+        step(format_args!("Adding {function}"));
+        files.add(function)?;
         scratch.all_passes()?;
-        scratch.are_in_the_diagrams(function, true)?;
-        scratch.follow("remove.py", function)?;
+        scratch.diagrams_have(function, true)?;
+        files.remove(function)?;
         scratch.xtask(&["diagrams"], "no")?;
-        scratch.are_in_the_diagrams(function, false)?;
-        step(format_args!(
-            "With {function} everything passes, and it is drawn"
-        ));
     } else {
-        let function = &arguments.remove;
-        scratch.follow("remove.py", function)?;
+        step(format_args!("Removing {function}"));
+        files.remove(function)?;
         scratch.all_passes()?;
-        scratch.are_in_the_diagrams(function, false)?;
-        step(format_args!("Without {function} everything passes"));
     }
+    scratch.diagrams_have(function, false)?;
+    step("Everything passes, and the diagrams are up to date");
     discard(clone)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -92,27 +78,17 @@ fn follow(arguments: &Arguments, project: &Project, interrupt: &Interrupt) -> Re
 struct Scratch<'s> {
     clone: &'s Path,
     project: &'s Project,
-    interrupt: &'s Interrupt,
 }
 
 impl Scratch<'_> {
-    /// Does what a how-to says.
-    fn follow(&self, script: &str, function: &str) -> Result<()> {
-        step(format_args!("{script} {function}"));
-        let python = programs::find("python3", &[]).context("there is no python3")?;
-        let mut command = guard::command(&python, process::GRACE);
-        command.arg(format!("tests/scratch/{script}")).arg(function);
-        command.current_dir(self.clone);
-        process::succeed(command, script, self.interrupt)
-    }
-
-    /// Makes anew what is made from the rest, and runs every test.
+    /// Regenerates what is generated, in the order of the how-to, and runs every
+    /// test.
     fn all_passes(&self) -> Result<()> {
-        // In the order of the how-to; only the last has to say that all is well.
+        let replay = ["test", "--", "replay"].as_slice();
         for (arguments, snapshots) in [
-            (["test", "--", "replay"].as_slice(), "always"),
+            (replay, "always"),
             (&["openapi"], "no"),
-            (&["test", "--", "replay"], "always"),
+            (replay, "always"),
             (&["diagrams"], "no"),
             (&["test"], "no"),
         ] {
@@ -121,23 +97,26 @@ impl Scratch<'_> {
         Ok(())
     }
 
+    /// Runs the clone's own `cargo xtask`, building to the project's folder.
     fn xtask(&self, arguments: &[&str], snapshots: &str) -> Result<()> {
         step(format_args!("cargo xtask {}", arguments.join(" ")));
-        let mut xtask = xtask(self.clone, self.project);
-        xtask.args(arguments).env("INSTA_UPDATE", snapshots);
-        process::succeed(xtask, "the clone's xtask", self.interrupt)
+        let mut xtask = process::cargo(self.clone);
+        xtask
+            .args(["run", "--quiet", "--package", "xtask", "--"])
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", self.project.target())
+            .env("INSTA_UPDATE", snapshots);
+        process::succeed(xtask, "the clone's xtask")
     }
 
-    /// Fails where the function is not in each diagram of functions, or, where it
-    /// is not to be, in any.
-    fn are_in_the_diagrams(&self, function: &str, wanted: bool) -> Result<()> {
+    /// Fails unless each diagram of functions has the function, or none has.
+    fn diagrams_have(&self, function: &str, wanted: bool) -> Result<()> {
         for diagram in DIAGRAMS {
             let file = format!("docs/diagrams/{diagram}.puml");
             let source = fs::read_to_string(self.clone.join(&file)).context(file.clone())?;
-            let words = source.split(|c: char| !c.is_ascii_alphanumeric());
-            let is_there = words.into_iter().any(|word| word == function);
+            let mut words = source.split(|c: char| !c.is_ascii_alphanumeric());
             ensure!(
-                is_there == wanted,
+                words.any(|word| word == function) == wanted,
                 "{function} is {} in {file}",
                 if wanted { "not" } else { "still" }
             );
@@ -146,20 +125,11 @@ impl Scratch<'_> {
     }
 }
 
-/// Deletes the clone of an earlier run, or of this one.
+/// Deletes the clone.
 fn discard(clone: &Path) -> Result<()> {
     if clone.exists() {
-        fs::remove_dir_all(clone).with_context(|| format!("{} stays", clone.display()))?;
+        fs::remove_dir_all(clone)
+            .with_context(|| format!("{} cannot be deleted", clone.display()))?;
     }
     Ok(())
-}
-
-/// The clone's own `cargo xtask`, building to where the project does.
-fn xtask(clone: &Path, project: &Project) -> Command {
-    let mut command = process::cargo();
-    command
-        .args(["run", "--quiet", "--package", "xtask", "--"])
-        .env("CARGO_TARGET_DIR", project.target())
-        .current_dir(clone);
-    command
 }

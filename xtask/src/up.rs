@@ -4,7 +4,6 @@ use std::{
     env,
     fs::{self, File, TryLockError},
     io::Write,
-    iter,
     path::Path,
     process::{Command, ExitCode},
     sync::mpsc,
@@ -13,29 +12,26 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use programs::{Guarded, guard};
+use programs::Guarded;
 
 use crate::{
-    environment, ports,
-    process::{self, Interrupt, step},
+    environment,
+    net::{self, http_url},
+    process::{self, pause, step},
     project::Project,
-    readiness,
     stores::{Stores, Urls},
     tools,
     wires::{Wire, Wires},
 };
 
-/// How long `cargo lambda watch` may take to stop the functions.
-const WATCH_GRACE: Duration = Duration::from_secs(5);
-
-/// What anybody may order.
-const SAMPLE_ORDER: &str = r#"{"customer":"Ada","lines":[{"productId":"moka-pot","quantity":2}]}"#;
+/// The timeout until each function has answered a request.
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Run the whole system on this machine
 ///
 /// Installs what is missing, builds, starts a DynamoDB and a MySQL with sample
-/// data, serves every function through `cargo lambda watch` and says when it is
-/// ready. What is changed in the sources is built and served anew. Ctrl-C stops
+/// data, serves every function through `cargo lambda watch` and reports when all
+/// of it is ready. Changed sources are rebuilt and served. Ctrl-C stops
 /// everything; the data is kept in .kea/data.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -63,26 +59,26 @@ pub struct Arguments {
     )]
     mysql_port: u16,
 
-    /// Use your own DynamoDB, at this endpoint
+    /// Use your own DynamoDB at this endpoint
     ///
-    /// Tables that are missing are made. Region and credentials are those of
+    /// Missing tables are created. The region and the credentials are those of
     /// your environment, if it has any.
     #[arg(long, value_name = "URL", value_parser = http_url)]
     dynamodb_url: Option<String>,
 
-    /// Use your own MySQL, at mysql://user:password@host:port/database
+    /// Use your own MySQL at mysql://user:password@host:port/database
     ///
-    /// The database is made if it is missing, and migrated.
+    /// The database is created if it is missing, and migrated.
     #[arg(long, value_name = "URL", value_parser = mysql_url)]
     mysql_url: Option<String>,
 
-    /// Drop the data that is kept in .kea/data and begin anew
+    /// Drop the data in .kea/data and start with the sample data
     ///
-    /// Stores that are given by their URL are left as they are.
+    /// Stores that are given by their URL are not changed.
     #[arg(long)]
     fresh: bool,
 
-    /// How many instances of each function may run at once
+    /// The maximum number of instances of each function
     #[arg(
         long,
         value_name = "N",
@@ -96,56 +92,42 @@ pub struct Arguments {
     release: bool,
 }
 
-/// This very command as a program of its own, on `port` and on stores that run
-/// already.
+/// The command `up` itself, on `port` and on running stores.
 pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
-    let mut up = guard::command(&env::current_exe()?, process::GRACE);
+    let mut up = process::command(env::current_exe()?);
     up.args(["up", "--port", &port.to_string()])
-        .args([
-            "--dynamodb-url",
-            &stores.dynamodb,
-            "--mysql-url",
-            &stores.mysql,
-        ])
+        .args(["--dynamodb-url", &stores.dynamodb])
+        .args(["--mysql-url", &stores.mysql])
         .current_dir(&project.root);
     Ok(up)
 }
 
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::read()?;
     let _lock = arguments.check(&project.own_folder())?;
+    let cargo_lambda = tools::cargo_lambda(&project)?;
+    let mut stores = arguments.stores(&project)?;
+    arguments.build(&project)?;
 
-    let cargo_lambda = tools::cargo_lambda(&project, interrupt)?;
-    let mut options = arguments.of_the_stores(&project);
-    if arguments.mysql_url.is_none() {
-        let mariadbd = tools::mariadbd(interrupt)?;
-        options.extend(["--mariadbd".to_owned(), mariadbd.display().to_string()]);
-    }
+    step("Starting the stores");
+    stores.current_dir(&project.root);
+    let mut stores = Stores::start(stores)?;
 
-    build(&project, arguments.release, interrupt)?;
-
-    step(format_args!("Starting the stores"));
-    let mut stores = Stores::start(&project.program("stores"), &options, interrupt)?;
-
-    step(format_args!("Starting the functions"));
+    step("Starting the functions");
     let api = format!("http://127.0.0.1:{}", arguments.port);
-    let wires = Wires::new(&project, &api)?;
+    let wires = Wires::start(&project, &api)?;
     let urls = wires.to_stores(
         &stores.urls,
         arguments.dynamodb_url.is_some(),
         arguments.mysql_url.is_some(),
     )?;
-    let behind = wires.to(Wire::Catalogue, &api)?;
-    let mut functions = arguments.watch(&cargo_lambda, &project, &behind, &urls)?;
+    let catalogue = wires.to(Wire::Catalogue, &api)?;
+    let mut functions = arguments.watch(&cargo_lambda, &project, &catalogue, &urls)?;
 
-    let paths = readiness::paths(&project);
-    let (told, ready) = mpsc::channel();
-    thread::spawn({
-        let (api, paths) = (api.clone(), paths.clone());
-        // Nobody listens any more if the wait was given up.
-        move || told.send(readiness::wait(&api, &paths))
-    });
+    let paths = project.sample_paths();
+    let pages: Vec<_> = paths.iter().map(|path| format!("{api}{path}")).collect();
+    let ready = wait_until_ready(pages.clone());
     loop {
         if let Some(status) = functions.try_wait()? {
             bail!("cargo lambda watch ended ({status}), so everything was stopped");
@@ -155,34 +137,49 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
         }
         if let Ok(outcome) = ready.try_recv() {
             outcome?;
-            step(format_args!(
-                "Ready after {:.1} s",
-                started.elapsed().as_secs_f64()
-            ));
-            arguments.announce(&api, &paths, &stores.urls);
+            let seconds = started.elapsed().as_secs_f64();
+            step(format_args!("Ready after {seconds:.1} s"));
+            arguments.announce(&api, &pages, &stores.urls);
         }
-        if interrupt.pause().is_err() {
-            step(format_args!("Stopping"));
+        if pause().is_err() {
+            step("Stopping");
             return Ok(ExitCode::SUCCESS);
         }
     }
 }
 
+/// Sends when each page has answered, one after the other: each starts the
+/// function that has it, and the last one calls all others.
+fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<()>> {
+    let (sender, receiver) = mpsc::channel();
+    let deadline = Instant::now() + READY_TIMEOUT;
+    thread::spawn(move || {
+        let ready = pages.iter().try_for_each(|page| {
+            while let Err(error) = net::get(page) {
+                if Instant::now() >= deadline {
+                    return Err(error.context("the system is not ready; its log is above"));
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+            Ok(())
+        });
+        // The receiver is gone if the wait was interrupted.
+        let _ = sender.send(ready);
+    });
+    receiver
+}
+
 impl Arguments {
-    /// Fails where this run could not succeed, before anything slow happens.
+    /// Fails before anything slow happens if this run could not succeed.
     /// Returns the lock of the data folder, if that is used.
     fn check(&self, folder: &Path) -> Result<Option<File>> {
-        let lock = if self.keeps_data() {
-            Some(lock(folder)?)
-        } else {
-            None
-        };
-        ports::require_free(self.port, "the API", "--port")?;
+        let lock = self.keeps_data().then(|| lock(folder)).transpose()?;
+        net::require_free(self.port, "the API", "--port")?;
         if self.dynamodb_url.is_none() {
-            ports::require_free(self.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
+            net::require_free(self.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
         }
         if self.mysql_url.is_none() {
-            ports::require_free(self.mysql_port, "MySQL", "--mysql-port")?;
+            net::require_free(self.mysql_port, "MySQL", "--mysql-port")?;
         }
         Ok(lock)
     }
@@ -192,30 +189,43 @@ impl Arguments {
         self.dynamodb_url.is_none() || self.mysql_url.is_none()
     }
 
-    /// The arguments of `stores`.
-    fn of_the_stores(&self, project: &Project) -> Vec<String> {
-        let mut options = vec!["--sample".to_owned()];
+    /// The command that starts the stores.
+    fn stores(&self, project: &Project) -> Result<Command> {
+        let mut stores = Command::new(project.program("stores"));
+        stores.arg("--sample");
         if self.keeps_data() {
-            let data = project.own_folder().join("data").display().to_string();
-            options.extend(["--data".to_owned(), data]);
-            if self.fresh {
-                options.push("--fresh".to_owned());
-            }
+            stores.arg("--data").arg(project.own_folder().join("data"));
+            stores.args(self.fresh.then_some("--fresh"));
         }
         match &self.dynamodb_url {
-            Some(url) => options.extend(["--dynamodb-url".to_owned(), url.clone()]),
-            None => {
-                options.extend(["--dynamodb-port".to_owned(), self.dynamodb_port.to_string()]);
-            }
-        }
+            Some(url) => stores.args(["--dynamodb-url", url]),
+            None => stores.args(["--dynamodb-port", &self.dynamodb_port.to_string()]),
+        };
         match &self.mysql_url {
-            Some(url) => options.extend(["--mysql-url".to_owned(), url.clone()]),
-            None => options.extend(["--mysql-port".to_owned(), self.mysql_port.to_string()]),
-        }
-        options
+            Some(url) => stores.args(["--mysql-url", url]),
+            None => stores
+                .args(["--mysql-port", &self.mysql_port.to_string()])
+                .arg("--mariadbd")
+                .arg(tools::mariadbd()?),
+        };
+        Ok(stores)
     }
 
-    /// Starts the server that starts the functions, as requests come.
+    /// Builds the stores and every function, by the same options as `cargo lambda
+    /// watch` does, so that it has nothing to compile.
+    fn build(&self, project: &Project) -> Result<()> {
+        step("Building; the first time this takes some minutes");
+        if !self.release {
+            return project.build(project.functions().chain(["stores"]));
+        }
+        let mut functions = process::cargo(&project.root);
+        functions.args(["build", "--release"]);
+        functions.args(project.functions().flat_map(|name| ["--bin", name]));
+        process::succeed(functions, "cargo build --release")?;
+        project.build(["stores"])
+    }
+
+    /// Starts the server that starts the functions on demand.
     fn watch(
         &self,
         cargo_lambda: &Path,
@@ -223,82 +233,69 @@ impl Arguments {
         api: &str,
         urls: &Urls,
     ) -> Result<Guarded> {
-        let mut watch = guard::command(cargo_lambda, WATCH_GRACE);
-        process::without_cargos_variables(&mut watch);
+        let own_dynamodb = self.dynamodb_url.is_some();
+        let mut watch = process::command(cargo_lambda);
+        process::remove_package_variables(&mut watch);
         watch
-            // Quiet: that every instance "runs" is no news.
             .args(["lambda", "watch", "--quiet", "--disable-cors"])
             .args(["--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &self.port.to_string()])
             .args(["--concurrency", &self.concurrency.to_string()])
+            .args(self.release.then_some("--release"))
             .current_dir(&project.root)
-            .envs(environment::of_the_functions(
-                project,
-                api,
-                urls,
-                self.dynamodb_url.is_some(),
-            ));
-        if self.release {
-            watch.arg("--release");
-        }
+            .envs(environment::of_functions(project, api, urls, own_dynamodb));
         if env::var_os("RUST_LOG").is_none() {
-            // Its warnings only. The functions read no such directive.
+            // The warnings of cargo-lambda; the functions do not read it.
             watch.env("RUST_LOG", "cargo_lambda=warn");
         }
         Guarded::spawn(watch).context("cargo lambda watch cannot be started")
     }
 
-    /// Says where everything is and what to try.
-    fn announce(&self, api: &str, paths: &[String], urls: &Urls) {
-        println!();
-        for path in paths {
-            println!("  {api}{path}");
-        }
-        println!();
-        // The URL of one's own may hold a password.
-        let shown = |own: Option<&String>, url| own.map_or(url, |_| "your own").to_owned();
+    /// Prints where everything is and what to try.
+    fn announce(&self, api: &str, pages: &[String], urls: &Urls) {
+        // The URL of one's own store may contain a password.
+        let shown = |own: &Option<String>, url: &str| match own {
+            Some(_) => "your own".to_owned(),
+            None => url.to_owned(),
+        };
         println!(
-            "  DynamoDB  {}",
-            shown(self.dynamodb_url.as_ref(), &urls.dynamodb)
+            "
+  {}
+
+  DynamoDB  {}
+  MySQL     {}
+
+Try, in another terminal:
+
+  curl {api}/
+  curl '{api}/nosqldata?category=coffee&limit=3'
+  curl {api}/mysqldata --json '{{\"customer\":\"Ada\",\"lines\":[{{\"productId\":\"moka-pot\",\"quantity\":2}}]}}'
+
+Break something: cargo xtask break catalogue (see docs/let-it-fail.md)
+Ctrl-C stops everything.",
+            pages.join("\n  "),
+            shown(&self.dynamodb_url, &urls.dynamodb),
+            shown(&self.mysql_url, &urls.mysql),
         );
-        println!(
-            "  MySQL     {}",
-            shown(self.mysql_url.as_ref(), &urls.mysql)
-        );
-        println!();
-        println!("Try, in another terminal:");
-        println!();
-        println!("  curl {api}/");
-        println!("  curl '{api}/nosqldata?category=coffee&limit=3'");
-        println!("  curl {api}/mysqldata --json '{SAMPLE_ORDER}'");
-        println!();
-        println!("Break something: cargo xtask break catalogue (see docs/let-it-fail.md)");
-        println!("Ctrl-C stops everything.");
     }
 }
 
-/// Whether it looks like one; the stores find out whether it is.
-fn http_url(text: &str) -> Result<String, String> {
-    let is_one = text.starts_with("http://") || text.starts_with("https://");
-    is_one
-        .then(|| text.to_owned())
-        .ok_or_else(|| "it must begin with http:// or https://".to_owned())
-}
-
-/// Whether it looks like one; the stores find out whether it is.
+/// Parses what looks like a URL of MySQL; the stores check whether it is one.
 fn mysql_url(text: &str) -> Result<String, String> {
-    let is_one = text.starts_with("mysql://") && text.matches('/').count() == 3;
-    is_one
-        .then(|| text.to_owned())
-        .ok_or_else(|| "its form is mysql://user:password@host:port/database".to_owned())
+    if text.starts_with("mysql://") && text.matches('/').count() == 3 {
+        Ok(text.to_owned())
+    } else {
+        Err("its form is mysql://user:password@host:port/database".to_owned())
+    }
 }
 
-/// Takes the lock of the data folder, which two runs would fight over.
+/// Locks the data folder against a second `up`.
 fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder)
-        .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        .with_context(|| format!("the folder {} cannot be created", folder.display()))?;
     let path = folder.join("up.lock");
-    let mut file = File::options()
+    let mut options = File::options();
+    let mut file = options
         .create(true)
         .truncate(false)
         .write(true)
@@ -309,45 +306,11 @@ fn lock(folder: &Path) -> Result<File> {
             write!(file, "{}", std::process::id())?;
             Ok(file)
         }
-        Err(TryLockError::WouldBlock) => {
-            let process = fs::read_to_string(&path).unwrap_or_default();
-            bail!(
-                "another `cargo xtask up` (process {process}) is using {}: stop it first",
-                folder.display()
-            )
-        }
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `cargo xtask up` (process {}) uses {}: stop it first",
+            fs::read_to_string(&path).unwrap_or_default(),
+            folder.display()
+        ),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
-}
-
-/// Builds the stores and every function in one go.
-fn build(project: &Project, release: bool, interrupt: &Interrupt) -> Result<()> {
-    step(format_args!(
-        "Building; the first time this takes some minutes"
-    ));
-    let binaries = |names: &mut dyn Iterator<Item = &str>| {
-        let mut command = process::cargo();
-        command.arg("build").current_dir(&project.root);
-        for name in names {
-            // By the same options as `cargo lambda watch` runs them, so that it
-            // finds the same features built and compiles nothing.
-            command.args(["--bin", name]);
-        }
-        command
-    };
-    if release {
-        let mut functions = binaries(&mut project.functions());
-        functions.arg("--release");
-        process::succeed(functions, "the build of the functions", interrupt)?;
-        return process::succeed(
-            binaries(&mut iter::once("stores")),
-            "the build of the stores",
-            interrupt,
-        );
-    }
-    process::succeed(
-        binaries(&mut project.functions().chain(iter::once("stores"))),
-        "the build",
-        interrupt,
-    )
 }

@@ -1,23 +1,22 @@
-//! `cargo xtask validate`: the template, before anybody deploys it.
+//! `cargo xtask validate`.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context, Result, bail};
-use programs::guard;
+use anyhow::{Context, Result, bail, ensure};
+use template::Template;
 
 use crate::{
-    process::{self, Interrupt, step},
+    process::{self, step},
     project::Project,
     tools,
 };
 
-/// What the transformed template is looked at as: what `samconfig.toml` does not
-/// turn on, all of it.
-const EVERYTHING: &[&str] = &[
+/// The parameters that turn on all that `samconfig.toml` does not.
+const EVERYTHING: [&str; 6] = [
     "AlarmEmail=somebody@example.com",
     "ApiUrl=https://api.example.com",
     "Canary=true",
@@ -26,107 +25,92 @@ const EVERYTHING: &[&str] = &[
     "DatabaseProxy=true",
 ];
 
-/// The transform of SAM's own library, as `CloudFormation` runs it.
-const TRANSFORM: &str = include_str!("transform.py");
-
-/// Validate template.yaml by every tool that knows something of it
+/// Validate template.yaml with SAM, cfn-lint and checkov
 ///
-/// By SAM, by cfn-lint before and after the SAM transform, with the parameters
-/// of each environment, and by checkov. What is suppressed says why in the
-/// template. What these tools miss is held against the code by `cargo xtask test`.
+/// cfn-lint runs with the parameters of each environment of samconfig.toml, and
+/// with everything turned on. What is suppressed is explained in the template.
+/// What these tools cannot check, such as routes and permissions, is compared with
+/// the code by `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-/// Runs every tool, and fails where one did.
-pub fn run(_: &Arguments, interrupt: &Interrupt) -> Result<ExitCode> {
+pub fn run() -> Result<ExitCode> {
     let project = Project::read()?;
-    let sam = tools::sam(&project, interrupt)?;
-    let checkov = tools::checkov(&project, interrupt)?;
+    let sam = tools::sam(&project)?.join("bin");
+    let checkov = tools::checkov(&project)?.join("bin/checkov");
     let template = project.root.join("template.yaml");
-    let mut failed = Vec::new();
-    let mut check = |name: &str, command: Command| -> Result<()> {
-        step(format_args!("{name}"));
-        if let Err(error) = process::succeed(command, name, interrupt) {
-            interrupt.check()?;
-            eprintln!("{error:#}");
-            failed.push(name.to_owned());
-        }
-        Ok(())
-    };
 
-    let mut validate = program(&sam.join("bin/sam"));
+    let mut checks = Vec::new();
+    let mut validate = command(&sam.join("sam"));
     validate.args(["validate", "--lint", "--template"]);
-    validate.arg(&template);
-    check("sam validate --lint", validate)?;
-
-    let mut lint = program(&sam.join("bin/cfn-lint"));
-    lint.arg(&template);
-    check("cfn-lint", lint)?;
-
-    let folder = project.own_folder().join("transformed");
-    fs::create_dir_all(&folder)?;
-    let script = folder.join("transform.py");
-    fs::write(&script, TRANSFORM)?;
+    checks.push(("sam validate --lint".to_owned(), validate));
     for (name, parameters) in parameters(&project.root)? {
-        let transformed = folder.join(format!("{name}.json"));
-        let mut transform = program(&sam.join("bin/python3"));
-        transform.arg(&script).arg(&template).arg(&transformed);
-        transform.args(&parameters);
-        check(&format!("the SAM transform, {name}"), transform)?;
-        let mut lint = program(&sam.join("bin/cfn-lint"));
-        // The transform puts the value of `Canary` where the parameter was.
-        lint.args(["--ignore-checks", "W2001", "--template"]);
-        lint.arg(&transformed);
-        check(
-            &format!("cfn-lint of the transformed template, {name}"),
-            lint,
-        )?;
+        let mut lint = command(&sam.join("cfn-lint"));
+        if !parameters.is_empty() {
+            lint.arg("--parameters").args(parameters);
+        }
+        lint.arg("--template");
+        checks.push((format!("cfn-lint, {name}"), lint));
     }
+    let mut scan = command(&checkov);
+    scan.args(["--framework", "cloudformation", "--compact", "--quiet"]);
+    scan.args(["--skip-download", "--file"]);
+    checks.push(("checkov".to_owned(), scan));
 
-    let mut scan = program(&checkov.join("bin/checkov"));
-    scan.args(["--framework", "cloudformation", "--compact", "--quiet"])
-        .args(["--skip-download", "--file"])
-        .arg(&template);
-    check("checkov", scan)?;
-
+    let mut failed = Vec::new();
+    for (name, mut check) in checks {
+        step(&name);
+        check.arg(&template);
+        if !process::status(check)?.success() {
+            failed.push(name);
+        }
+    }
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    bail!("the template did not pass: {}", failed.join("; "))
+    bail!(
+        "template.yaml did not pass: {}. Fix what is printed above.",
+        failed.join("; ")
+    )
 }
 
-/// A tool of AWS's, that is to know a region and to keep what it knows to itself.
-fn program(program: &Path) -> Command {
-    let mut command = guard::command(program, std::time::Duration::ZERO);
+/// A tool of AWS, with a region and without telemetry.
+fn command(program: &Path) -> Command {
+    let mut command = process::command(program);
     command
         .env("AWS_DEFAULT_REGION", "eu-north-1")
         .env("SAM_CLI_TELEMETRY", "0");
     command
 }
 
-/// The parameters of each deployment that is written down, and of one with
-/// everything in it.
+/// The parameters, as `Name=value`, of the defaults, of everything and of each
+/// environment.
 fn parameters(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
-    let path: PathBuf = root.join("samconfig.toml");
-    let config = fs::read_to_string(&path)?;
-    let config: toml::Table = config
+    let path = root.join("samconfig.toml");
+    let config: toml::Table = fs::read_to_string(&path)?
         .parse()
-        .with_context(|| format!("{}", path.display()))?;
-    let mut all = vec![(
-        "everything".to_owned(),
-        EVERYTHING.iter().map(ToString::to_string).collect(),
-    )];
+        .with_context(|| format!("in {}", path.display()))?;
+    let everything = EVERYTHING.map(str::to_owned).to_vec();
+    let mut all = vec![
+        ("defaults".to_owned(), Vec::new()),
+        ("everything".to_owned(), everything),
+    ];
     for (name, environment) in &config {
-        let Some(deploy) = environment.get("deploy") else {
-            continue;
-        };
-        let overrides = deploy
-            .get("parameters")
-            .and_then(|p| p.get("parameter_overrides"));
-        let overrides = overrides.and_then(toml::Value::as_array);
-        let overrides = overrides.into_iter().flatten();
-        let overrides = overrides.filter_map(|o| o.as_str().map(str::to_owned));
-        all.push((name.clone(), overrides.collect()));
+        let parameters = (|| environment.get("deploy")?.get("parameters"))();
+        let overrides = parameters.and_then(|it| it.get("parameter_overrides")?.as_array());
+        if let Some(overrides) = overrides {
+            let overrides = overrides.iter().filter_map(|it| it.as_str());
+            all.push((name.clone(), overrides.map(str::to_owned).collect()));
+        }
+    }
+    let template = Template::read(&root.join("template.yaml"))?;
+    for parameter in all.iter().flat_map(|(_, parameters)| parameters) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        ensure!(
+            template.parameters.contains_key(name),
+            "template.yaml has no parameter {name}: remove it from {} or xtask/src/validate.rs",
+            path.display()
+        );
     }
     Ok(all)
 }

@@ -43,7 +43,7 @@ fn assert_ends(pids: [u32; 2]) {
 }
 
 #[test]
-fn when_the_parent_lets_go() {
+fn closed_pipe_ends_the_program_and_its_descendants() {
     let (mut guard, program, forgotten) = start();
     assert!(runs(program) && runs(forgotten));
     // This is what the end of the parent does, whatever ends it.
@@ -53,7 +53,7 @@ fn when_the_parent_lets_go() {
 }
 
 #[test]
-fn when_the_program_is_killed() {
+fn killed_program_takes_its_descendants_along() {
     let (mut guard, program, forgotten) = start();
     let killed = Command::new("kill")
         .args(["-9", &program.to_string()])

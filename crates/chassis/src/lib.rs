@@ -1,43 +1,30 @@
 //! The chassis: what every service needs and no service should write again.
 //!
-//! A function's `main.rs` calls [`start`] with how to read its configuration
-//! and how to build its [`Router`]; its handlers take an [`Input`] and give an
-//! answer of [`reply`] or a [`Problem`]. Everything else is here, once: the
-//! Lambda event on its way in and out, unknown paths, wrong methods, panics,
-//! deadlines, health and the log.
+//! | module | what it has |
+//! |---|---|
+//! | [`http`] | requests and responses: typed parts, problems, preconditions, idempotency keys, cursors, health, routes |
+//! | [`outbound`] | calls to other services and to stores: deadlines, retries, circuit breakers |
+//! | [`runtime`] | the Lambda process: start, environment, events, deadlines |
+//! | [`telemetry`] | the log and traces |
+//!
+//! A function's `main.rs` calls [`runtime::start`] with how to read its
+//! configuration and how to build its [`http::Router`].
 
-pub mod call;
-#[cfg(feature = "client")]
-pub mod client;
-pub mod config;
-pub mod cursor;
-mod deadline;
-pub mod health;
-pub mod idempotency;
-mod input;
-mod lambda;
-pub mod negotiate;
-#[cfg(feature = "openapi")]
-pub mod openapi;
-pub mod preconditions;
-mod problem;
-pub mod reply;
-pub mod resilience;
-mod router;
-pub mod span;
-mod start;
-mod telemetry;
-pub mod trace;
+// The derives name this crate.
+#[cfg(test)]
+extern crate self as chassis;
 
-/// The certificate authorities of AWS's own endpoints, as PEM. Compiled in: to
-/// load those of the machine costs a cold start milliseconds.
-pub const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+pub mod http;
+pub mod outbound;
+pub mod runtime;
+pub mod telemetry;
 
-pub use call::Call;
-pub use deadline::Deadline;
-pub use input::{Input, JSON, MERGE_PATCH, Params};
-pub use lambda::{Event, Handler};
-pub use preconditions::Preconditions;
-pub use problem::Problem;
-pub use router::{Router, Service};
-pub use start::{start, start_handler};
+pub use runtime::{Deadline, RequestContext};
+
+/// An error with its causes, for the log.
+#[must_use]
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}

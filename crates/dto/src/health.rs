@@ -1,54 +1,90 @@
-//! Health, in the shape of `application/health+json`
+//! Health in the shape of `application/health+json`
 //! (draft-inadarei-api-health-check-06).
 
 use std::collections::BTreeMap;
 
+use json::StringEnum;
 use serde::{Deserialize, Serialize};
 
-/// The answer of `GET /health` and `GET /health/{function}`.
+/// The media type of a [`Health`] body.
+pub const MEDIA_TYPE: &str = "application/health+json";
+
+/// The response of `GET /health` and `GET /health/{function}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
-    /// The worst that its checks say, as far as they matter.
+    /// The worst status of its checks.
     pub status: HealthStatus,
-    /// Whose health it is: the function's name.
+    /// The function's name.
     pub service_id: String,
-    /// What it depends on, each with what was seen of it; empty without any.
+    /// The function's dependencies with the results of their checks; empty
+    /// where there are none.
     pub checks: BTreeMap<String, Vec<HealthCheck>>,
 }
 
-/// How well something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+/// A state of health, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, StringEnum)]
 pub enum HealthStatus {
-    /// All is well.
+    /// Healthy.
     Pass,
-    /// It works, and something is wrong.
+    /// It works with a restriction.
     Warn,
     /// It does not work.
     Fail,
 }
 
-/// What was seen of one thing that a function depends on.
+/// The result of checking one dependency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HealthCheck {
-    /// How well it is.
+    /// The dependency's state.
     pub status: HealthStatus,
-    /// How long it took to answer, or to be given up.
+    /// How long the check took, in `observed_unit`.
     pub observed_value: u64,
     /// `ms`.
     pub observed_unit: String,
-    /// What its circuit breaker lets through: `closed`, `open` or `half-open`;
-    /// absent where there is none.
+    /// The state of its circuit breaker: `closed`, `open` or `half-open`; absent
+    /// where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub breaker: Option<String>,
-    /// What was wrong, in a few words without internals; absent where nothing was.
+    /// What is wrong, without internals; absent where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub output: Option<String>,
+}
+
+#[cfg(feature = "openapi")]
+impl json::Schema for Health {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        components.named("Health", |components| {
+            let status = HealthStatus::schema(components);
+            json::schema::json!({
+                "type": "object",
+                "description": "The health of a function and of its dependencies.",
+                "properties": {
+                    "status": status,
+                    "serviceId": { "type": "string", "description": "The function's name." },
+                    "checks": {
+                        "type": "object",
+                        "description": "The function's dependencies with the results of their checks.",
+                        "additionalProperties": { "type": "array", "items": {
+                            "type": "object",
+                            "properties": {
+                                "status": status,
+                                "observedValue": { "type": "integer", "minimum": 0, "description": "How long the check took." },
+                                "observedUnit": { "type": "string", "const": "ms" },
+                                "breaker": {
+                                    "type": "string",
+                                    "enum": ["closed", "open", "half-open"],
+                                    "description": "The state of the dependency's circuit breaker; absent where there is none.",
+                                },
+                                "output": { "type": "string", "description": "What is wrong; absent where nothing is." },
+                            },
+                            "required": ["status", "observedValue", "observedUnit"],
+                        } },
+                    },
+                },
+                "required": ["status", "serviceId", "checks"],
+            })
+        })
+    }
 }

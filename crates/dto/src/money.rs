@@ -1,65 +1,88 @@
 //! Money: whole minor units of one currency, never a float.
 
+use json::{FromJson, Int, Schema, ToJson};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Faults, Pointer,
-    json::{Object, Value},
-    read::{Fields, integer},
-};
+/// The highest amount of a price, in minor units.
+///
+/// The total of any order (100 lines of 999) stays below 2^53, so that readers
+/// that use doubles keep it.
+pub const MAX_PRICE: i64 = 10_000_000_000;
 
-/// The most that a client may send as an amount: 10^12 minor units.
-pub const MOST_AMOUNT: i64 = 1_000_000_000_000;
+/// A currency: three capital letters, as in ISO 4217.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Currency(String);
 
-/// An amount of money: `{"amount": 1999, "currency": "DKK"}` is 19.99 kroner.
+impl Currency {
+    /// Parses a currency.
+    ///
+    /// # Errors
+    ///
+    /// The rule, if it is not three capital letters.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must be a currency of three capital letters (ISO 4217), such as DKK")
+        }
+    }
+
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+json::string_type!([] Currency);
+
+#[cfg(feature = "openapi")]
+impl json::schema::Schema for Currency {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "string", "pattern": "^[A-Z]{3}$" })
+    }
+}
+
+/// A price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromJson, ToJson, Schema)]
+#[serde(rename_all = "camelCase")]
+#[schema(request = "PriceInput", patch = "PricePatch")]
+pub struct Price {
+    /// Minor units (øre, cents): 1999 is 19.99 kroner.
+    pub amount: Int<0, MAX_PRICE>,
+    /// Three capital letters, as in ISO 4217.
+    pub currency: Currency,
+}
+
+/// A sum of prices, exact at any size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Money {
-    /// Minor units (øre, cents). What is sent is 0 to 10^12; a total may be more.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
-    pub amount: i64,
-    /// Three capitals, as in ISO 4217.
-    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Z]{3}$"))]
-    pub currency: String,
+    /// Minor units (øre, cents). It may exceed 64 bits.
+    pub amount: i128,
+    /// Three capital letters, as in ISO 4217.
+    pub currency: Currency,
 }
 
-impl Money {
-    /// Reads a price: `amount` an integer of 0 to 10^12, `currency` three capitals.
-    pub fn read(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<Self> {
-        let mut fields = Fields::of(value, at, faults)?;
-        let amount = fields.required("amount", faults, |value, at, faults| {
-            integer(value, at, faults, 0..=MOST_AMOUNT)
-        });
-        let currency = fields.required("currency", faults, currency);
-        fields.finish(&["amount", "currency"], &[], faults);
-        Some(Self {
-            amount: amount?,
-            currency: currency?,
+#[cfg(feature = "openapi")]
+impl Schema for Money {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        let currency = Currency::schema(components);
+        components.named("Money", |_| {
+            json::schema::json!({
+                "type": "object",
+                "description": "A sum of prices, exact at any size.",
+                "properties": {
+                    "amount": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "description": "Minor units (øre, cents). A sum over many orders may exceed 64 bits.",
+                    },
+                    "currency": currency,
+                },
+                "required": ["amount", "currency"],
+            })
         })
-    }
-
-    /// The price as the JSON that [`Money::read`] reads.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        Value::Object(Object::from([
-            ("amount".to_owned(), self.amount.into()),
-            ("currency".to_owned(), self.currency.as_str().into()),
-        ]))
-    }
-}
-
-fn currency(value: &Value, at: &Pointer<'_>, faults: &mut Faults) -> Option<String> {
-    match value {
-        Value::String(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) => {
-            Some(code.clone())
-        }
-        _ => {
-            faults.body(
-                at,
-                "must be a currency of three capitals (ISO 4217), for example DKK",
-            );
-            None
-        }
     }
 }

@@ -1,131 +1,150 @@
-//! Problems: every answer that is neither 2xx nor 3xx (RFC 9457).
+//! Problems: every response that is neither 2xx nor 3xx (RFC 9457).
 
+use json::FieldError;
 use serde::{Deserialize, Serialize};
-
-use crate::Fault;
 
 /// The media type of a [`ProblemDetails`] body.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A problem, as it travels.
+/// The body of a problem response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProblemDetails {
-    /// A relative reference under `/problems/`, which answers with a page that
-    /// explains it.
-    #[cfg_attr(feature = "openapi", schema(format = "uri-reference"))]
+    /// A relative reference under `/problems/` to a page that explains it.
     pub r#type: String,
-    /// The type in a few words, always the same for one type.
+    /// The type's title, always the same for one type.
     pub title: String,
-    /// The status of the answer.
-    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
+    /// The status of the response.
     pub status: u16,
-    /// What went wrong this time, in words for the person who sent the request.
+    /// What is wrong with this request, for the person who sent it.
     pub detail: String,
-    /// The path that was requested.
+    /// The path of the request.
     pub instance: String,
-    /// The request's id: the log has what happened under it.
+    /// The request's id: the log has more under it.
     pub request_id: String,
-    /// Every fault found, where the request was at fault.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::Fault>, required = false))]
+    /// Every validation error that was found; empty where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<Fault>,
+    pub errors: Vec<FieldError>,
 }
 
-/// The kinds of problems there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProblemType {
-    /// 400: the request cannot be parsed: its JSON, its cursor or a header.
-    MalformedRequest,
-    /// 404: no route has this path.
-    UnknownPath,
-    /// 404: there is nothing by this id.
-    NotFound,
-    /// 405: the path does not have this method; `Allow` has those it does.
-    MethodNotAllowed,
-    /// 409: the resource is in a state that does not allow it.
-    Conflict,
-    /// 412: a precondition of the request does not hold.
-    PreconditionFailed,
-    /// 413: the body is larger than 256 KiB.
-    ContentTooLarge,
-    /// 415: the body is not of a media type that is read here.
-    UnsupportedMediaType,
-    /// 422: the request can be parsed, and what it says cannot be done.
-    InvalidRequest,
-    /// 500: a fault of the service's own.
-    InternalError,
-    /// 503: something that is needed is away; `Retry-After` says when to try.
-    ServiceUnavailable,
+/// Declares the problem types: the one table of what is known about each.
+macro_rules! problem_types {
+    ($($name:ident = $slug:literal, $status:literal, $title:literal, $meaning:literal, $remedy:literal;)*) => {
+        /// The types of problems.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ProblemType {
+            $(#[doc = concat!($status, ": ", $meaning)] $name,)*
+        }
+
+        impl ProblemType {
+            /// Every type, by status.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The type's name under `/problems/`.
+            #[must_use]
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)* }
+            }
+
+            /// The status of its responses.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// Its title.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// What a client can do about it.
+            #[must_use]
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
 }
 
-impl ProblemType {
-    /// Every type, by status.
-    pub const ALL: [Self; 11] = [
-        Self::MalformedRequest,
-        Self::UnknownPath,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::Conflict,
-        Self::PreconditionFailed,
-        Self::ContentTooLarge,
-        Self::UnsupportedMediaType,
-        Self::InvalidRequest,
-        Self::InternalError,
-        Self::ServiceUnavailable,
-    ];
+problem_types! {
+    MalformedRequest = "malformed-request", 400, "Malformed request",
+        "The body is not JSON or nests too deep, a cursor does not belong to this list with these filters, or a header is malformed. Nothing has changed.",
+        "Fix what `errors` lists. Use a cursor only with the filters it was returned for. The same request will fail again.";
+    UnknownPath = "unknown-path", 404, "Unknown path",
+        "No route has this path.",
+        "Look the path up in the documentation: /docs. Paths are case-sensitive and do not end with a slash.";
+    NotFound = "not-found", 404, "Resource not found",
+        "No resource has this id: it never existed, or it was deleted.",
+        "Look the id up in the list. To create the resource, use the method that the documentation names.";
+    MethodNotAllowed = "method-not-allowed", 405, "Method not allowed",
+        "The path does not support this method.",
+        "Use one of the methods that the header `Allow` lists.";
+    Conflict = "conflict", 409, "Conflict",
+        "The request is valid, but the present state of the resource does not allow it. Nothing has changed.",
+        "Read the resource again and decide by its present state.";
+    PreconditionFailed = "precondition-failed", 412, "Precondition failed",
+        "`If-Match` or `If-None-Match` does not hold: the resource has changed since it was read, or it exists already. Nothing has changed.",
+        "Read the resource again, apply the change to its present state, and send it with the new `ETag`.";
+    ContentTooLarge = "content-too-large", 413, "Content too large",
+        "The body is larger than 256 KiB.",
+        "Send less, or split it into several requests.";
+    UnsupportedMediaType = "unsupported-media-type", 415, "Unsupported media type",
+        "The body has a media type that is not supported here, has none, or has a content coding.",
+        "Send it with a `Content-Type` that the header `Accept` of the response lists, in UTF-8 and without `Content-Encoding`.";
+    InvalidRequest = "invalid-request", 422, "Invalid request",
+        "The request can be parsed but is not valid: a field is missing, unknown, of the wrong type or out of bounds, a query parameter is wrong, or an order names a product that does not exist. Nothing has changed.",
+        "Fix all that `errors` lists, then send the request again.";
+    InternalError = "internal-error", 500, "Internal error",
+        "The service itself failed. Its log has the reason under the `requestId`.",
+        "Retry once. If it fails again, report the `requestId` to the operator.";
+    ServiceUnavailable = "service-unavailable", 503, "Service unavailable",
+        "A store or a service that is needed is unavailable, or the time for the request ran out.",
+        "Wait for as many seconds as the header `Retry-After` gives, then retry. A write may have been done although its response was lost: repeat it with an `Idempotency-Key` or a precondition, or read first.";
+}
 
-    /// Its name under `/problems/`.
-    #[must_use]
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "malformed-request",
-            Self::UnknownPath => "unknown-path",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::Conflict => "conflict",
-            Self::PreconditionFailed => "precondition-failed",
-            Self::ContentTooLarge => "content-too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
-            Self::InvalidRequest => "invalid-request",
-            Self::InternalError => "internal-error",
-            Self::ServiceUnavailable => "service-unavailable",
-        }
-    }
-
-    /// The status that it is answered with.
-    #[must_use]
-    pub fn status(self) -> u16 {
-        match self {
-            Self::MalformedRequest => 400,
-            Self::UnknownPath | Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::Conflict => 409,
-            Self::PreconditionFailed => 412,
-            Self::ContentTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::InvalidRequest => 422,
-            Self::InternalError => 500,
-            Self::ServiceUnavailable => 503,
-        }
-    }
-
-    /// Its title.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "The request cannot be parsed",
-            Self::UnknownPath => "There is nothing at this path",
-            Self::NotFound => "There is nothing by this id",
-            Self::MethodNotAllowed => "The path does not have this method",
-            Self::Conflict => "The state of the resource does not allow it",
-            Self::PreconditionFailed => "A precondition does not hold",
-            Self::ContentTooLarge => "The body is too large",
-            Self::UnsupportedMediaType => "The media type is not read here",
-            Self::InvalidRequest => "The request is not valid",
-            Self::InternalError => "The service failed",
-            Self::ServiceUnavailable => "Something that is needed is away",
-        }
+#[cfg(feature = "openapi")]
+impl json::Schema for ProblemDetails {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        let error = components.named("FieldError", |_| {
+            json::schema::json!({
+                "type": "object",
+                "description": "A validation error. Exactly one of `pointer`, `parameter` and `header` says where.",
+                "properties": {
+                    "pointer": { "type": "string", "description": "A place in the body, as a JSON pointer (RFC 6901); empty for the whole body." },
+                    "parameter": { "type": "string", "description": "A query parameter, by its name." },
+                    "header": { "type": "string", "description": "A header, by its name." },
+                    "detail": { "type": "string", "description": "The rule that is broken there." },
+                },
+                "required": ["detail"],
+                "oneOf": [
+                    { "required": ["pointer"] },
+                    { "required": ["parameter"] },
+                    { "required": ["header"] },
+                ],
+            })
+        });
+        components.named("ProblemDetails", |_| {
+            json::schema::json!({
+                "type": "object",
+                "description": "A problem (RFC 9457).",
+                "properties": {
+                    "type": { "type": "string", "format": "uri-reference", "description": "A reference to a page that explains the type." },
+                    "title": { "type": "string", "description": "The type's title, always the same for one type." },
+                    "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response." },
+                    "detail": { "type": "string", "description": "What is wrong with this request, for the person who sent it." },
+                    "instance": { "type": "string", "description": "The path of the request." },
+                    "requestId": { "type": "string", "description": "The request's id: the log has more under it." },
+                    "errors": { "type": "array", "items": error, "description": "Every validation error that was found." },
+                },
+                "required": ["type", "title", "status", "detail", "instance", "requestId"],
+            })
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time as they travel: RFC 3339, in UTC, to the millisecond.
+//! Points in time: RFC 3339, in UTC, to the millisecond.
 
 use std::fmt;
 
@@ -10,45 +10,57 @@ use time::{
 
 /// A point in time, in UTC, to the millisecond: `2026-11-22T21:50:40.123Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    /// Now, by this machine's clock.
+    /// The present time of this machine's clock.
     #[must_use]
     pub fn now() -> Self {
         Self::from(OffsetDateTime::now_utc())
     }
 
-    /// The point as a date and time in UTC.
+    /// The date and time in UTC.
     #[must_use]
     pub fn utc(self) -> OffsetDateTime {
         self.0
     }
 
-    /// Reads an RFC 3339 time with any offset, or a date, which is its midnight
-    /// in UTC. Nothing if it is neither, or outside the years 0 to 9999.
+    /// Parses an RFC 3339 time with any offset, or a date, which is its midnight
+    /// in UTC. Returns `None` for other text and outside the years 0 to 9999.
     ///
-    /// A time finer than a millisecond is rounded up: bounds of a range compare
-    /// then as they would against the finer time, because what they are
-    /// compared with is whole milliseconds.
+    /// `T` and `Z` are capital letters. A second of 60 is accepted where UTC may
+    /// have a leap second: at the end of a month.
+    ///
+    /// A time finer than a millisecond is rounded up: as the bound of a range of
+    /// whole milliseconds, it then compares like the finer time.
     #[must_use]
     pub fn parse_time_or_date(text: &str) -> Option<Self> {
         if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
             let plain = text.len() == "2026-11-22".len();
             return plain.then(|| Self(date.midnight().assume_utc()));
         }
+        // The crate accepts any character in place of the `T`, and `z`.
+        let (_, of_day) = text.split_at_checked("2026-11-22".len())?;
+        if !of_day.starts_with('T') || of_day.ends_with('z') {
+            return None;
+        }
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let time = time.checked_to_offset(UtcOffset::UTC)?;
         let past = i64::from(time.nanosecond() % 1_000_000);
-        let up = (1_000_000 - past) % 1_000_000;
+        // The crate drops what is finer than a nanosecond.
+        let fraction = of_day.bytes().skip("T00:00:00.".len());
+        let mut finest = fraction.take_while(u8::is_ascii_digit).skip(9);
+        let up = if past > 0 || finest.any(|digit| digit != b'0') {
+            1_000_000 - past
+        } else {
+            0
+        };
         let time = time.checked_add(Duration::nanoseconds(up))?;
         (0..=9999).contains(&time.year()).then_some(Self(time))
     }
 }
 
-/// Cuts what is finer than a millisecond.
+/// Drops what is finer than a millisecond.
 impl From<OffsetDateTime> for Timestamp {
     fn from(time: OffsetDateTime) -> Self {
         let time = time.to_offset(UtcOffset::UTC);
@@ -83,6 +95,13 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl json::schema::Schema for Timestamp {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "string", "format": "date-time" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,12 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn times_and_dates_are_read() {
+    fn times_and_dates_are_parsed() {
         for (text, utc) in [
             ("2026-11-22", "2026-11-22T00:00:00.000Z"),
             ("2026-11-22T01:30:00+02:00", "2026-11-21T23:30:00.000Z"),
             ("2026-11-22T00:00:00.123Z", "2026-11-22T00:00:00.123Z"),
             ("2026-11-22T00:00:00.1230001Z", "2026-11-22T00:00:00.124Z"),
+            (
+                "2026-11-22T00:00:00.1230000000Z",
+                "2026-11-22T00:00:00.123Z",
+            ),
+            (
+                "2026-11-22T00:00:00.123000000001+00:00",
+                "2026-11-22T00:00:00.124Z",
+            ),
+            ("2026-06-30T23:59:60Z", "2026-07-01T00:00:00.000Z"),
+            ("2026-07-01T05:44:60.5+05:45", "2026-07-01T00:00:00.000Z"),
+            ("2026-11-22T00:00:00-00:00", "2026-11-22T00:00:00.000Z"),
             ("2024-02-29", "2024-02-29T00:00:00.000Z"),
         ] {
             assert_eq!(read(text).as_deref(), Some(utc), "{text}");
@@ -105,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused() {
+    fn other_text_is_refused() {
         for text in [
             "",
             "2026",
@@ -114,6 +144,17 @@ mod tests {
             "2026-13-01",
             "2026-02-29",
             "2026-11-22T25:00:00Z",
+            "2026-11-22t00:00:00Z",
+            "2026-11-22T00:00:00z",
+            "2026-11-22 00:00:00Z",
+            "2026-11-22T00:00:00.Z",
+            "2026-11-22T00:00:00,5Z",
+            "2026-11-22T00:00:60Z",
+            "2026-11-22T23:59:60Z",
+            "2026-11-22T00:00:00+24:00",
+            "2026-11-22T00:00:00+00:60",
+            "2026-11-22T00:00:00+0100",
+            "2026-11-2é00:00:00Z",
             "2026-11-22T00:00:00",
             "2026-11-22 ",
             "+2026-11-22",

@@ -1,129 +1,224 @@
-//! What is embedded, and how it is handed out: compressed as the client takes
-//! it, with an entity tag, and not at all to a client that has it.
+//! The embedded files and how they are served: with the content coding that the
+//! client prefers and an entity tag.
 
-use std::io::Read;
+use std::{io::Read, marker::PhantomData, str::FromStr};
 
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use chassis::{Input, Problem, negotiate, reply};
-use dto::problem::ProblemType;
+use chassis::http::{
+    AnyQuery, Incoming, Part, Preconditions, Problem, RequestErrors, content_coding, vary,
+};
 use flate2::read::GzDecoder;
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, REFERRER_POLICY, VARY,
-        X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+        REFERRER_POLICY,
     },
 };
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// A file that is embedded, in each form that a client may take it in.
+/// A file that is embedded in two content codings.
 #[derive(Debug)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// Its media type.
-    pub media_type: &'static str,
+    pub(crate) media_type: &'static str,
     /// A hash of its content.
-    pub hash: &'static str,
-    /// Its content, compressed by brotli.
-    pub brotli: &'static [u8],
-    /// Its content, compressed by gzip.
-    pub gzip: &'static [u8],
+    pub(crate) hash: &'static str,
+    /// Its content, compressed with Brotli.
+    pub(crate) brotli: &'static [u8],
+    /// Its content, compressed with gzip.
+    pub(crate) gzip: &'static [u8],
 }
 
-/// How long a client may keep what it got.
+/// How long a client may keep a response.
 #[derive(Debug, Clone, Copy)]
-pub enum Cached {
-    /// For ever: its name holds its hash.
-    ForEver,
-    /// It may keep it, and asks each time whether it is still so.
-    Asked,
+pub(crate) enum Caching {
+    /// For ever: the name has a hash of the content.
+    Immutable,
+    /// Until it is requested again: the client revalidates it.
+    Revalidate,
 }
 
-/// The asset that has this name.
-pub fn named(name: &str) -> Option<&'static Asset> {
-    ASSETS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, asset)| asset)
-}
+/// An asset, by the name that it has under `/docs/`.
+#[derive(Debug)]
+pub(crate) struct AssetName(pub(crate) &'static Asset);
 
-/// The answer to a request for `asset`: 200, or 304 to a client that has it.
-///
-/// # Errors
-///
-/// A 400 problem if a precondition cannot be parsed, then the problem that there
-/// is in place of an asset, then a 412 one if `If-Match` does not hold.
-pub fn answer(
-    asset: Result<&Asset, Problem>,
-    mut input: Input,
-    cached: Cached,
-) -> Result<Response, Problem> {
-    let preconditions = input.preconditions();
-    let coding = negotiate::coding(&input.headers, &["br", "gzip"]);
-    input.finish(Some(()))?;
-    let asset = asset?;
+impl FromStr for AssetName {
+    type Err = &'static str;
 
-    // Each form has a tag of its own, because its bytes differ.
-    let tag = match coding {
-        Some(coding) => format!("{}-{coding}", asset.hash),
-        None => asset.hash.to_owned(),
-    };
-    if !preconditions.matches(Some(&tag)) {
-        let detail = "What is here is not as If-Match demands.";
-        return Err(Problem::new(ProblemType::PreconditionFailed, detail));
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let asset = ASSETS.iter().find(|(known, _)| *known == name);
+        asset
+            .map(|(_, asset)| Self(asset))
+            .ok_or("must be the name of an asset")
     }
-    let mut response = if preconditions.none_match_fails(Some(&tag)) {
-        reply::not_modified(&tag)
-    } else {
-        let mut response = reply::with_etag(asset.body(coding)?.into_response(), &tag);
+}
+
+/// What a request for an embedded file says: preconditions, accepted codings,
+/// and the base path of the links. Unknown query parameters are ignored.
+#[derive(Debug)]
+pub(crate) struct Download {
+    preconditions: Preconditions,
+    coding: Option<&'static str>,
+    base_path: String,
+}
+
+impl Part for Download {
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        AnyQuery::read(request, errors)?;
+        Some(Self {
+            preconditions: Preconditions::read(request, errors)?,
+            coding: content_coding(&request.headers, &["br", "gzip"]),
+            base_path: request.ctx.base_path.clone(),
+        })
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut chassis::http::openapi::Operation) {
+        AnyQuery::describe(operation);
+        Preconditions::describe(operation);
+    }
+}
+
+impl Download {
+    /// The response with `asset`: 200, or 304 if the client has it.
+    ///
+    /// # Errors
+    ///
+    /// A 412 problem if `If-Match` does not hold.
+    pub(crate) fn serve<K>(&self, asset: &Asset, caching: Caching) -> Result<Served<K>, Problem> {
+        // Each coding, and each base path of the links, has its own bytes.
+        let mut etag = asset.hash.to_owned();
+        for part in self
+            .coding
+            .into_iter()
+            .chain(self.base_path.split('/').skip(1))
+        {
+            etag.push('-');
+            etag.push_str(part);
+        }
+        let mut response = if self.preconditions.is_modified(&etag)? {
+            self.content(asset)?
+        } else {
+            StatusCode::NOT_MODIFIED.into_response()
+        };
+        let headers = response.headers_mut();
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
+            headers.insert(ETAG, etag);
+        }
+        headers.insert(CACHE_CONTROL, caching.header());
+        protect(headers);
+        Ok(Served {
+            response: vary(response, "Accept-Encoding"),
+            kind: PhantomData,
+        })
+    }
+
+    fn content(&self, asset: &Asset) -> Result<Response, Problem> {
+        let is_page = asset.media_type.starts_with("text/html");
+        let (body, coding) = match self.coding {
+            _ if is_page && !self.base_path.is_empty() => {
+                let links = format!("=\"{}/", self.base_path);
+                (decompress(asset)?.replace("=\"/", &links).into(), None)
+            }
+            Some("br") => (Body::from(asset.brotli), Some("br")),
+            Some(_) => (Body::from(asset.gzip), Some("gzip")),
+            // Nearly every client accepts one of the two, so no third copy is
+            // embedded.
+            None => (decompress(asset)?.into(), None),
+        };
+        let mut response = body.into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
         if let Some(coding) = coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
-        response
-    };
-    let headers = response.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    headers.insert(CACHE_CONTROL, cached.header());
-    protect(headers);
-    Ok(response)
-}
-
-impl Asset {
-    /// Its content in one form.
-    fn body(&self, coding: Option<&'static str>) -> Result<Body, Problem> {
-        match coding {
-            Some("br") => Ok(self.brotli.into()),
-            Some(_) => Ok(self.gzip.into()),
-            // Browsers and most libraries take one of the two; for the rest it
-            // is not worth carrying every file a third time.
-            None => {
-                let mut content = Vec::new();
-                let read = GzDecoder::new(self.gzip).read_to_end(&mut content);
-                read.map_err(Problem::internal)?;
-                Ok(content.into())
-            }
-        }
+        Ok(response)
     }
 }
 
-impl Cached {
+fn decompress(asset: &Asset) -> Result<String, Problem> {
+    let mut content = String::new();
+    let read = GzDecoder::new(asset.gzip).read_to_string(&mut content);
+    read.map_err(Problem::internal)?;
+    Ok(content)
+}
+
+impl Caching {
     fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::ForEver => "public, max-age=31536000, immutable",
-            Self::Asked => "no-cache",
+            Self::Immutable => "public, max-age=31536000, immutable",
+            Self::Revalidate => "no-cache",
         })
     }
 }
 
-/// Has browsers believe the media type, and tell no one where a link stood.
-pub fn protect(headers: &mut HeaderMap) {
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+/// Keeps browsers from sending other sites the address of a page.
+pub(crate) fn protect(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// A response with an embedded file. `K` is its kind in the OpenAPI document.
+pub(crate) struct Served<K> {
+    response: Response,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Served<K> {
+    /// Sets the Content-Security-Policy of a page.
+    pub(crate) fn with_policy(mut self, policy: &'static str) -> Self {
+        let policy = HeaderValue::from_static(policy);
+        self.response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+        self
+    }
+}
+
+impl<K> IntoResponse for Served<K> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+/// Declares the kinds of files: a description and the media types.
+macro_rules! kinds {
+    ($($kind:ident = $description:literal, $type:literal, [$($media_type:literal),*];)*) => {
+        $(
+            #[doc = $description]
+            pub(crate) struct $kind;
+
+            #[cfg(feature = "openapi")]
+            impl chassis::http::openapi::DescribeOutput for Served<$kind> {
+                fn describe(operation: &mut chassis::http::openapi::Operation) {
+                    let headers = ["Cache-Control", "ETag", "Vary"];
+                    let schema = json::schema::json!({ "type": $type });
+                    let content = [$(($media_type, schema.clone())),*];
+                    operation.response(200, $description, &headers, &content);
+                    operation.response(304, "The client has this state already.", &headers, &[]);
+                }
+            }
+        )*
+    };
+}
+
+kinds! {
+    Html = "The page.", "string", ["text/html"];
+    Json = "The document.", "object", ["application/json"];
+    Yaml = "The document.", "object", ["application/yaml"];
+    Icon = "The icon.", "string", ["image/svg+xml"];
+    File = "The asset.", "string", ["text/css", "text/javascript", "text/plain", "image/svg+xml"];
+}
+
+#[cfg(feature = "openapi")]
+impl json::Schema for AssetName {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "string", "description": "The name of an asset, from a page." })
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_holds_the_same_and_fits_a_response() {
+    fn every_asset_fits_a_response() {
         let pages = [&ARCHITECTURE, &DOCS, &REDOC, &OPENAPI_JSON, &OPENAPI_YAML];
         for asset in pages
             .into_iter()
@@ -151,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_names_another_host_to_fetch_from() {
+    fn no_asset_loads_from_another_host() {
         for (name, asset) in ASSETS {
             let mut content = String::new();
             GzDecoder::new(asset.gzip)

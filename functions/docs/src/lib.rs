@@ -1,28 +1,32 @@
-//! What the API is: one OpenAPI document, two ways to read it in a browser, what
-//! each problem means, and the diagrams of the architecture. Not a byte comes from another host.
+//! The documentation of the API: one OpenAPI document, two pages that show it,
+//! the problem types and the diagrams. Nothing is loaded from another host.
 
-use axum::routing::get;
-use chassis::Router;
+use chassis::http::{Router, doc, get};
 
 mod asset;
-#[cfg(feature = "openapi")]
-pub mod openapi;
 mod pages;
 mod problems;
-
-pub use problems::Meaning;
 
 /// The routes of `docs`.
 #[must_use]
 pub fn router() -> Router {
-    Router::new("docs")
-        .route("/architecture", get(pages::architecture))
-        .route("/docs", get(pages::docs))
-        .route("/docs/{asset}", get(pages::asset))
-        .route("/favicon.ico", get(pages::favicon))
-        .route("/openapi.json", get(pages::openapi_json))
-        .route("/openapi.yaml", get(pages::openapi_yaml))
-        .route("/problems", get(problems::list))
-        .route("/problems/{type}", get(problems::explain))
-        .route("/redoc", get(pages::redoc))
+    Router::new("docs", ())
+        .route("/architecture", get(doc("getArchitecture", "See the architecture")
+            .describe("A page for a browser: the system in UML, generated from the system itself."), pages::architecture))
+        .route("/docs", get(doc("getDocs", "Try the API")
+            .describe("A page for a browser: Swagger UI."), pages::docs))
+        .route("/docs/{asset}", get(doc("getAsset", "Get an asset of the pages")
+            .describe("A script, style sheet or image. Its name changes with its content."), pages::asset))
+        .route("/favicon.ico", get(doc("getIcon", "Get the icon")
+            .describe("Browsers request it here."), pages::favicon))
+        .route("/openapi.json", get(doc("getOpenApiJson", "Get this document in JSON")
+            .describe("OpenAPI 3.1."), pages::openapi_json))
+        .route("/openapi.yaml", get(doc("getOpenApiYaml", "Get this document in YAML")
+            .describe("The same as `/openapi.json`."), pages::openapi_yaml))
+        .route("/problems", get(doc("listProblems", "List the problem types")
+            .describe("Every response that is neither 2xx nor 3xx is a problem of one of these types."), problems::list))
+        .route("/problems/{type}", get(doc("getProblem", "Explain a problem type")
+            .describe("The `type` of a problem refers to this."), problems::explain))
+        .route("/redoc", get(doc("getRedoc", "Read the API")
+            .describe("A page for a browser: ReDoc."), pages::redoc))
 }

@@ -1,41 +1,31 @@
-//! What the function reads from its environment.
+//! The configuration from the environment.
 
-use chassis::{
-    client::parse_api_url,
-    config::{Environment, Variable},
-};
+use chassis::runtime::{Environment, environment::parse_url};
 use http::Uri;
-
-/// Where the other functions are.
-pub const API_URL: Variable = Variable {
-    name: "API_URL",
-    what: "the base URL of the API, such as https://api.example.com, or empty for the API that \
-           a request came in through",
-};
-
-/// Whom it asks.
-pub const FUNCTIONS: Variable = Variable {
-    name: "FUNCTIONS",
-    what: "the names of the functions to ask, separated by commas, such as hello,oscheck",
-};
-
-/// Every variable that the function reads.
-pub const VARIABLES: &[Variable] = &[API_URL, FUNCTIONS];
 
 /// The function's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The base URL of the API, where it is told.
+    /// The base URL of the API; where it is `None`, that of each request.
     pub api: Option<Uri>,
-    /// The functions to ask.
+    /// The names of the functions to check.
     pub functions: Vec<String>,
 }
 
 impl Config {
-    /// Reads it; `None` where a variable is missing or malformed.
+    /// Reads it; `None` if a variable is missing or malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let api = environment.optional(API_URL, parse_api_url);
-        let functions = environment.required(FUNCTIONS, names);
+        let api = environment.optional(
+            "API_URL",
+            "the base URL of the API, such as https://api.example.com, or empty for the API that a \
+             request came through",
+            parse_url,
+        );
+        let functions = environment.required(
+            "FUNCTIONS",
+            "the names of the functions to check, separated by commas, such as hello,oscheck",
+            parse_names,
+        );
         Some(Self {
             api: api?,
             functions: functions?,
@@ -43,14 +33,25 @@ impl Config {
     }
 }
 
-fn names(list: &str) -> Result<Vec<String>, String> {
-    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    list.split(',')
-        .map(str::trim)
-        .map(|name| match name {
-            "" => Err("a name is empty".to_owned()),
-            _ if name.bytes().all(inside) => Ok(name.to_owned()),
-            _ => Err(format!("{name} is no name of a function")),
-        })
-        .collect()
+fn parse_names(list: &str) -> Result<Vec<String>, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let names = list.split(',').map(str::trim).map(|name| {
+        if !name.is_empty() && name.bytes().all(allowed) {
+            Ok(name.to_owned())
+        } else {
+            Err(format!("\"{name}\" is not the name of a function"))
+        }
+    });
+    names.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_separated_by_commas() {
+        assert_eq!(parse_names("hello, oscheck").unwrap(), ["hello", "oscheck"]);
+        assert!(parse_names("hello,").is_err() && parse_names("a/b").is_err());
+    }
 }

@@ -1,63 +1,72 @@
-//! `GET /health`: how every function is, asked of each over HTTP at once.
+//! `GET /health`: the health of every function, checked over HTTP at once.
 
 mod config;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum::extract::State;
 use chassis::{
-    Call, Router,
-    client::Client,
-    health::{Check, Seen, report},
-    resilience::Policy,
+    RequestContext,
+    http::{
+        Router, doc, get,
+        health::{Check, CheckResult, HealthReport, check_all},
+    },
+    outbound::{Client, Policy},
 };
 use dto::health::{Health, HealthStatus};
 
-#[cfg(feature = "openapi")]
-pub mod openapi;
+pub use config::Config;
 
-pub use config::{API_URL, Config, FUNCTIONS, VARIABLES};
+/// The name of the function.
+const NAME: &str = "health";
 
-/// How long a function may take. It asks its own stores within 2 s.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a function may take. It checks its own stores within 2 s.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The routes of `health`.
 #[must_use]
-pub fn router(config: Config) -> Router {
+pub fn router(config: Config) -> Router<Arc<[Check]>> {
     let client = Client::new(config.api, Policy::default().connect);
-    let functions = config.functions.into_iter();
-    let mut router = Router::new("health").reads(VARIABLES);
-    let mut checks = Vec::new();
-    for name in functions {
-        let path = format!("/health/{name}");
-        router = router.calls(&path);
-        checks.push(check(client.clone(), name, path));
-    }
-    router.route("/health", report("health", checks))
+    let path = |function: &String| format!("/health/{function}");
+    let check = |function: &String| check_function(&client, function, path(function));
+    let checks: Vec<_> = config.functions.iter().map(check).collect();
+    let check_every = doc("getHealth", "Check the health of every function")
+        .describe("Each other function checks its own health, all at once. 503 if one fails.");
+    let router = Router::new(NAME, checks.into()).route("/health", get(check_every, health));
+    config
+        .functions
+        .iter()
+        .map(path)
+        .fold(router, Router::calls)
 }
 
-/// The function called `name`, asked at `path` for its own health.
-fn check(client: Client, name: String, path: String) -> Check {
-    Check::new(name, HealthStatus::Fail, PATIENCE, move |call| {
+async fn health(State(checks): State<Arc<[Check]>>, ctx: RequestContext) -> HealthReport {
+    check_all(NAME, &checks, &ctx).await
+}
+
+/// The check of one function: its own report at `path`.
+fn check_function(client: &Client, function: &str, path: String) -> Check {
+    let client = client.clone();
+    Check::new(function, HealthStatus::Fail, TIMEOUT, move |ctx| {
         let (client, path) = (client.clone(), path.clone());
-        async move { ask(&client, &call, &path).await }
+        async move { fetch(&client, &ctx, &path).await }
     })
 }
 
-async fn ask(client: &Client, call: &Call, path: &str) -> Seen {
-    let answer = client.get(call, path).await.map_err(|error| {
+async fn fetch(client: &Client, ctx: &RequestContext, path: &str) -> CheckResult {
+    let reply = client.get(ctx, path).await.map_err(|error| {
         tracing::warn!(
-            request_id = call.request_id,
             path,
-            error = error.to_string(),
-            "no health"
+            cause = chassis::error_chain(&error),
+            "no health report"
         );
-        "does not answer".to_owned()
+        "is unavailable".to_owned()
     })?;
-    match serde_json::from_slice::<Health>(&answer.body) {
+    match serde_json::from_slice::<Health>(&reply.body) {
         Ok(health) => Ok(health.status),
         Err(_) => Err(format!(
-            "answers {} without a health",
-            answer.status.as_u16()
+            "responds with {} and no health report",
+            reply.status.as_u16()
         )),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use health::Config;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::start(health::Config::read, async |config| health::router(config)).await
+    chassis::runtime::start(Config::read, async |config| health::router(config)).await
 }

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::start(|_| Some(()), async |()| hello::router()).await
+    chassis::runtime::start(|_| Some(()), async |()| hello::router()).await
 }

@@ -1,6 +1,6 @@
 //! The protocol between a custom resource and `CloudFormation`
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>):
-//! it waits for an answer, which is put to a URL that came with the event.
+//! it waits for a response, which is sent by `PUT` to a URL in the event.
 
 use std::time::Duration;
 
@@ -17,28 +17,28 @@ use tokio::time::timeout;
 
 use crate::{Report, error::Error};
 
-/// The name of the resource: one and the same, so that an update never becomes
-/// the deletion of another.
+/// The id of the resource. It is constant, so that an update never deletes
+/// another resource.
 const PHYSICAL_ID: &str = "orders-schema";
 
-/// How long `CloudFormation` may take to hear one attempt.
-const HEAR: Duration = Duration::from_secs(3);
+/// How long one attempt to send the response may take.
+const SEND_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often it is told until it has heard.
+/// How often the response is sent until it is accepted.
 const ATTEMPTS: u32 = 3;
 
-/// The longest reason that is given, in bytes: an answer may have 4,096.
-const REASON: usize = 2_000;
+/// The most bytes of a reason: a response may have 4,096.
+const MAX_REASON_BYTES: usize = 2_000;
 
-/// What `CloudFormation` asks.
+/// A request of `CloudFormation`.
 pub struct CustomResource {
     request: Request,
 }
 
-/// What it is told.
+/// The response.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+struct Response<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -48,31 +48,31 @@ struct Answer<'a> {
     logical_resource_id: &'a str,
 }
 
-/// Why it could not be told.
+/// Why the response was not sent.
 #[derive(Debug, thiserror::Error)]
-pub enum AnswerError {
-    /// The answer cannot be written.
-    #[error("the answer cannot be written")]
+pub enum ResponseError {
+    /// The response cannot be written as JSON.
+    #[error("the response cannot be written")]
     Json(#[from] serde_json::Error),
-    /// The URL is no URL.
-    #[error("its URL is malformed")]
+    /// The URL is malformed.
+    #[error("the URL of the response is malformed")]
     Url(#[from] http::uri::InvalidUri),
-    /// The request cannot be put together.
-    #[error("the answer cannot be put together")]
+    /// The HTTP request cannot be built.
+    #[error("the response cannot be sent")]
     Request(#[from] http::Error),
-    /// It could not be reached.
-    #[error("it could not be reached")]
+    /// There is no connection.
+    #[error("there is no connection")]
     Connection(#[from] hyper_util::client::legacy::Error),
-    /// It took too long.
-    #[error("it did not answer in time")]
+    /// There was no reply in time.
+    #[error("there was no reply in time")]
     Elapsed(#[from] tokio::time::error::Elapsed),
-    /// It did not take it.
-    #[error("it answered {0}")]
+    /// The response was refused.
+    #[error("the reply was {0}")]
     Status(StatusCode),
 }
 
 impl CustomResource {
-    /// Reads an event; `None` where it is not a custom resource's.
+    /// Reads an event; `None` if it is not that of a custom resource.
     pub fn read(event: Value) -> Result<Option<Self>, Error> {
         if event.get("ResponseURL").is_none() {
             return Ok(None);
@@ -81,18 +81,18 @@ impl CustomResource {
         Ok(Some(Self { request }))
     }
 
-    /// Whether the resource is to go.
-    pub fn goes(&self) -> bool {
+    /// Whether the request is to delete the resource.
+    pub fn is_deleted(&self) -> bool {
         matches!(self.request, Request::Delete(_))
     }
 
-    /// Tells what became of it. What failed is told with its reason, which
-    /// stands in the stack's events; the log has the same.
-    pub async fn answer(
+    /// Sends the result. The reason of a failure is in the stack's events, and in
+    /// the log.
+    pub async fn respond(
         &self,
-        done: &Result<Report, Error>,
+        result: &Result<Report, Error>,
         context: &Context,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<(), ResponseError> {
         let (url, stack, request, resource) = match &self.request {
             Request::Create(r) => (
                 &r.response_url,
@@ -114,27 +114,27 @@ impl CustomResource {
             ),
             _ => return Ok(()),
         };
-        let reason = done.as_ref().err().map(|error| {
+        let reason = result.as_ref().err().map(|error| {
             let mut reason = error.chain();
-            reason.truncate(reason.floor_char_boundary(REASON));
+            reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
             format!("{reason} (the log is in {})", context.env_config.log_group)
         });
-        let answer = Answer {
-            status: if done.is_ok() { "SUCCESS" } else { "FAILED" },
+        let response = Response {
+            status: if result.is_ok() { "SUCCESS" } else { "FAILED" },
             reason,
             physical_resource_id: PHYSICAL_ID,
             stack_id: stack,
             request_id: request,
             logical_resource_id: resource,
         };
-        let answer = serde_json::to_vec(&answer)?;
-        put(url.parse()?, answer.into()).await
+        let response = serde_json::to_vec(&response)?;
+        put(url.parse()?, response.into()).await
     }
 }
 
-/// Puts `body` to `url`, which is presigned: with no header but those that every
-/// request has.
-async fn put(url: Uri, body: Bytes) -> Result<(), AnswerError> {
+/// Sends `body` by `PUT` to `url`, which is presigned and allows no headers beyond
+/// those of every request.
+async fn put(url: Uri, body: Bytes) -> Result<(), ResponseError> {
     let connector = HttpsConnectorBuilder::new()
         .with_webpki_roots()
         .https_or_http()
@@ -148,16 +148,16 @@ async fn put(url: Uri, body: Bytes) -> Result<(), AnswerError> {
             .uri(url.clone())
             .header(CONTENT_LENGTH, body.len())
             .body(Full::new(body.clone()))?;
-        let told = async {
-            let answer = timeout(HEAR, client.request(request)).await??;
-            match answer.status() {
+        let sent = async {
+            let reply = timeout(SEND_TIMEOUT, client.request(request)).await??;
+            match reply.status() {
                 status if status.is_success() => Ok(()),
-                status => Err(AnswerError::Status(status)),
+                status => Err(ResponseError::Status(status)),
             }
         };
-        match told.await {
+        match sent.await {
             Err(error) if attempt < ATTEMPTS => {
-                tracing::warn!(%error, attempt, "CloudFormation was not told yet");
+                tracing::warn!(%error, attempt, "the response was not accepted");
                 attempt += 1;
             }
             result => return result,

@@ -1,52 +1,52 @@
-//! What can go wrong.
+//! The function's errors.
 
 use lambda_runtime::Diagnostic;
 
-use crate::{custom_resource::AnswerError, secret::SecretError};
+use crate::{custom_resource::ResponseError, secret::SecretError};
 
-/// Why the database is not up to date, or nobody knows.
+/// Why the database is not migrated, or the result is not reported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The password is not known.
-    #[error("the password of the database is not known")]
+    /// The secret cannot be read.
+    #[error("the password of the database is unknown")]
     Secret(#[from] SecretError),
-    /// There is nothing to sign in with.
-    #[error("there is nothing to sign in with")]
-    SignIn(#[from] rds::TokenError),
-    /// The database cannot be reached, or refused.
-    #[error("the database refused")]
+    /// The token to sign in with cannot be signed.
+    #[error("the function cannot sign in")]
+    SignIn(#[from] mysql::TokenError),
+    /// The database cannot be reached, or reported an error.
+    #[error("the database failed")]
     Database(#[from] mysql_async::Error),
-    /// A migration failed, or one that ran was changed since.
+    /// A migration failed, or was changed after it had been applied.
     #[error("a migration failed")]
     Migration(#[from] Box<refinery::Error>),
-    /// Another run has the lock and keeps it.
-    #[error("another deployment is migrating, and takes too long")]
+    /// Another run holds the lock.
+    #[error("another deployment is migrating and has not finished in time")]
     Locked,
-    /// The function's time is over.
-    #[error("it took longer than the function has")]
-    Time,
-    /// The event is a custom resource's, and lacks something.
+    /// The function's time ran out.
+    #[error("the migration took longer than the function has")]
+    Timeout,
+    /// The event of a custom resource is malformed.
     #[error("the event cannot be read")]
     Event(#[from] serde_json::Error),
-    /// `CloudFormation` could not be told.
-    #[error("CloudFormation could not be told")]
-    Answer(#[from] AnswerError),
+    /// The response did not reach `CloudFormation`.
+    #[error("CloudFormation did not accept the response")]
+    Response(#[from] ResponseError),
 }
 
 impl Error {
-    /// It with all that caused it, but for what an error before has said already.
+    /// The error with its causes, without those that an earlier one contains.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut told = self.to_string();
+        let mut chain = self.to_string();
         let mut error: &dyn std::error::Error = self;
         while let Some(cause) = error.source() {
             error = cause;
             let cause = cause.to_string();
-            if !told.contains(&cause) {
-                told = format!("{told}: {cause}");
+            if !chain.contains(&cause) {
+                chain = format!("{chain}: {cause}");
             }
         }
-        told
+        chain
     }
 }
 

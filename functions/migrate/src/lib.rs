@@ -1,10 +1,10 @@
-//! Brings the orders' database up to date: the schema, and the user that the
-//! orders function signs in as.
+//! Migrates the orders' database: the schema, and the user as which the orders
+//! function signs in.
 //!
 //! A deployment runs it as a custom resource of `CloudFormation`, before the
-//! orders function takes traffic. It may run twice, by two deployments at once,
-//! or after one that broke off: what was done is not done again. Invoked by
-//! hand, with any other event, it does the same and says what it did.
+//! orders function gets traffic. It may run twice, concurrently, or after a run
+//! that was interrupted: what is done already is skipped. Invoked with any other
+//! event, it does the same and returns a report.
 
 mod config;
 mod custom_resource;
@@ -17,26 +17,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::{Context, LambdaEvent};
 use mysql_async::Conn;
-use rds::Database;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub use config::{Config, VARIABLES};
+pub use config::Config;
 pub use error::Error;
 pub use secret::Secret;
 pub use user::{GRANTS, User};
 
 use custom_resource::CustomResource;
 
-/// What is left of the function's time when it gives up, to say so.
-const TO_ANSWER: Duration = Duration::from_secs(10);
+/// The part of the function's time that is reserved for reporting a timeout.
+const RESERVE: Duration = Duration::from_secs(10);
 
-/// How long a database that cannot be reached is tried again: one that is new,
-/// or that is being moved, may take so long.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to retry while the database cannot be reached: a new one, or one in a
+/// failover, may take as long to start.
+const CONNECT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The pause between two attempts to reach it.
+/// The pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The function.
@@ -45,70 +44,71 @@ pub struct Migrate {
     config: Config,
 }
 
-/// What was done.
+/// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The migrations that ran now, such as `V1__orders`; none where all had.
+    /// The migrations that were applied, such as `V1__orders`.
     pub applied: Vec<String>,
 }
 
 impl Migrate {
-    /// The function of this configuration. Nothing goes out yet.
+    /// The function with this configuration. It makes no call yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config }
     }
 
-    /// Answers an event: a custom resource's by telling `CloudFormation` whether
-    /// it was done, any other by its report.
+    /// Handles an event: reports the result to `CloudFormation` if it is a custom
+    /// resource's, and returns the report if it is another.
     ///
     /// # Errors
     ///
-    /// [`Error`] where it was not done and nobody was told; Lambda tries it
-    /// again then.
+    /// [`Error`] if the result was not reported; Lambda then retries.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let LambdaEvent { payload, context } = event;
-        let give_up = give_up(&context);
+        let deadline = deadline(&context);
         let Some(resource) = CustomResource::read(payload)? else {
-            let report = self.run(give_up).await?;
+            let report = self.run(deadline).await?;
             return Ok(serde_json::to_value(report)?);
         };
-        // What was migrated stays when the stack goes, as the data may.
-        let done = if resource.goes() {
+        // The schema stays when the stack is deleted, because the data may stay.
+        let result = if resource.is_deleted() {
             Ok(Report {
                 applied: Vec::new(),
             })
         } else {
-            self.run(give_up).await
+            self.run(deadline).await
         };
-        match &done {
+        match &result {
             Ok(report) => tracing::info!(applied = report.applied.join(" "), "migrated"),
-            Err(error) => tracing::error!(error = error.chain(), "not migrated"),
+            Err(error) => tracing::error!(error = error.chain(), "the migration failed"),
         }
-        resource.answer(&done, &context).await?;
+        resource.respond(&result, &context).await?;
         Ok(Value::Null)
     }
 
-    /// Brings the database up to date before `give_up`.
+    /// Migrates the database before `deadline`.
     ///
     /// # Errors
     ///
-    /// [`Error`] where it was not done, or not to the end; it may be run again.
-    pub async fn run(&self, give_up: Instant) -> Result<Report, Error> {
-        let work = async {
+    /// [`Error`] if it did not finish; it may be run again.
+    pub async fn run(&self, deadline: Instant) -> Result<Report, Error> {
+        let migration = async {
             let database = self.database().await?;
-            reach(&database).await?;
+            wait_for(&database).await?;
             let applied = schema::migrate(&database).await?;
             if let Some(user) = &self.config.orders_user {
                 user::create(&database, user).await?;
             }
             Ok(Report { applied })
         };
-        timeout_at(give_up, work).await.map_err(|_| Error::Time)?
+        timeout_at(deadline, migration)
+            .await
+            .map_err(|_elapsed| Error::Timeout)?
     }
 
-    /// The database, with the password of the secret where there is one.
-    async fn database(&self) -> Result<Database, Error> {
+    /// The database, with the user and the password of the secret if there is one.
+    async fn database(&self) -> Result<mysql::Config, Error> {
         let database = self.config.mysql.clone();
         let Some(secret) = &self.config.secret else {
             return Ok(database);
@@ -118,10 +118,10 @@ impl Migrate {
     }
 }
 
-/// Waits until the database can be reached. One that answers, whatever it says,
-/// is not asked twice.
-async fn reach(database: &Database) -> Result<(), Error> {
-    let last = Instant::now() + PATIENCE;
+/// Waits until the database can be reached. An error that it reports is returned
+/// at once.
+async fn wait_for(database: &mysql::Config) -> Result<(), Error> {
+    let last = Instant::now() + CONNECT_TIMEOUT;
     loop {
         match Conn::new(database.opts()?).await {
             Ok(connection) => return Ok(connection.disconnect().await?),
@@ -134,11 +134,11 @@ async fn reach(database: &Database) -> Result<(), Error> {
     }
 }
 
-/// When to give up, so that there is time left to say so. An invocation without
-/// a deadline, as a test's, has as long as Lambda gives any.
-fn give_up(context: &Context) -> Instant {
+/// The deadline of a run, which leaves time to report a timeout. An invocation
+/// without a deadline, as in a test, has the longest timeout of Lambda.
+fn deadline(context: &Context) -> Instant {
     let deadline = UNIX_EPOCH + Duration::from_millis(context.deadline);
     let left = deadline.duration_since(SystemTime::now()).ok();
     let left = left.unwrap_or(Duration::from_mins(15));
-    Instant::now() + left.saturating_sub(TO_ANSWER)
+    Instant::now() + left.saturating_sub(RESERVE)
 }

@@ -1,34 +1,32 @@
 //! The migrations in `migrations/`, which are compiled in.
 
 use mysql_async::{Conn, Pool, prelude::Queryable};
-use rds::Database;
 
 use crate::error::Error;
 
-/// How long another deployment's migrations are waited for, in seconds.
-const LOCK_S: u32 = 120;
+/// The seconds to wait for the migrations of another deployment.
+const LOCK_TIMEOUT_S: u32 = 120;
 
 #[allow(missing_docs, clippy::pedantic)]
 mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Runs what the database has not had yet, and gives the names of what ran.
+/// Applies the migrations that the database does not have, and returns their
+/// names.
 ///
-/// One at a time: a named lock of the server's keeps a second deployment
-/// waiting, and goes with its connection, whatever becomes of this function.
-/// What `MySQL` does to a schema no transaction takes back, so each statement of
-/// a migration is one that may be run again.
+/// A named lock of the server makes a second deployment wait. It ends with its
+/// connection, even if this function is ended. `MySQL` cannot roll back a change
+/// of the schema, so each statement of a migration may be run again.
 ///
-/// A migration that the database had and that is not here is none of this
-/// code's business: a deployment that is rolled back meets the schema of the
-/// one that failed.
-pub async fn migrate(database: &Database) -> Result<Vec<String>, Error> {
+/// A migration that the database has and this code does not is ignored: after a
+/// rollback, the database has the schema of the deployment that failed.
+pub async fn migrate(database: &mysql::Config) -> Result<Vec<String>, Error> {
     let opts = database.opts()?;
     let name = format!("{}.migrate", opts.db_name().unwrap_or_default());
     let mut lock = Conn::new(opts.clone()).await?;
     let locked: Option<Option<i64>> = lock
-        .exec_first("SELECT GET_LOCK(?, ?)", (name, LOCK_S))
+        .exec_first("SELECT GET_LOCK(?, ?)", (name, LOCK_TIMEOUT_S))
         .await?;
     if locked.flatten() != Some(1) {
         return Err(Error::Locked);

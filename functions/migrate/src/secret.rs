@@ -1,4 +1,4 @@
-//! The secret that RDS keeps the first user's password in, and renews.
+//! The secret in which RDS stores and rotates the password of the first user.
 
 use aws_sdk_secretsmanager::{
     Client,
@@ -7,18 +7,17 @@ use aws_sdk_secretsmanager::{
     operation::get_secret_value::GetSecretValueError,
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use chassis::{AMAZON_ROOTS, config::Role};
+use chassis::{outbound::AMAZON_ROOTS, runtime::environment::Role};
 use serde::Deserialize;
 
-/// A secret, and how to read it. The function reads it once for each event: it
-/// is renewed from time to time.
+/// A secret. It is read once per event, because RDS rotates it.
 #[derive(Clone)]
 pub struct Secret {
     client: Client,
     arn: String,
 }
 
-/// What is in it. RDS writes it so.
+/// The content of the secret, as RDS writes it.
 #[derive(Deserialize)]
 pub struct Login {
     /// The user.
@@ -27,11 +26,11 @@ pub struct Login {
     pub password: String,
 }
 
-/// Why the secret is not known.
+/// Why the secret is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Secrets Manager did not give it.
-    #[error("Secrets Manager did not give the secret")]
+    /// Secrets Manager did not return it.
+    #[error("Secrets Manager did not return the secret")]
     Get(#[from] Box<SdkError<GetSecretValueError>>),
     /// It is not the secret of a database.
     #[error("the secret is not the JSON that RDS writes")]
@@ -39,8 +38,8 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// The secret of this ARN. It is asked for over IPv6 or IPv4, as there is a
-    /// way: the function's subnets have none out but IPv6.
+    /// The secret with this ARN. The endpoint of AWS is called over IPv6 or IPv4:
+    /// the function's subnets have a route out for IPv6 only.
     #[must_use]
     pub fn new(arn: String, role: Role, endpoint: Option<String>) -> Self {
         let trusted = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
@@ -68,12 +67,12 @@ impl Secret {
         Self { client, arn }
     }
 
-    /// Reads it; the SDK tries three times.
+    /// Reads the secret. The SDK makes three attempts.
     pub(crate) async fn read(&self) -> Result<Login, SecretError> {
-        let asked = self.client.get_secret_value().secret_id(&self.arn).send();
-        let secret = asked.await.map_err(Box::new)?;
+        let secret = self.client.get_secret_value().secret_id(&self.arn);
+        let secret = secret.send().await.map_err(Box::new)?;
         let text = secret.secret_string().ok_or(SecretError::Unreadable)?;
-        // What serde would say of it might repeat it.
+        // The error of serde may contain the secret.
         serde_json::from_str(text).map_err(|_| SecretError::Unreadable)
     }
 }

@@ -1,14 +1,13 @@
-//! The user that the orders function signs in as.
+//! The user as which the orders function signs in.
 
 use std::str::FromStr;
 
 use mysql_async::{Conn, prelude::Queryable};
-use rds::Database;
 
 use crate::error::Error;
 
-/// What the orders function may do, table by table: what its statements need
-/// and no more. A test runs it with just these.
+/// The privileges of the orders function for each table: those that its
+/// statements need. A test runs it with no others.
 pub const GRANTS: &[(&str, &str)] = &[
     ("orders", "SELECT, INSERT, UPDATE"),
     ("order_lines", "SELECT, INSERT"),
@@ -16,8 +15,8 @@ pub const GRANTS: &[(&str, &str)] = &[
     ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 
-/// The name of a user of the database, 1 to 32 of `a-z`, `0-9` and `_`, so that
-/// it can stand in a statement as it is.
+/// The name of a user of the database: 1 to 32 of `a-z`, `0-9` and `_`, which need
+/// no quoting in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User(String);
 
@@ -25,8 +24,8 @@ impl FromStr for User {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let fits = |c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if (1..=32).contains(&name.len()) && name.bytes().all(fits) {
+        let allowed = |c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name.to_owned()))
         } else {
             Err("it has another length or other characters")
@@ -34,20 +33,20 @@ impl FromStr for User {
     }
 }
 
-/// Creates `user` unless it exists, and lets it do what [`GRANTS`] says. It has
-/// no password: it signs in by a token of its role's, over TLS.
-pub async fn create(database: &Database, User(user): &User) -> Result<(), Error> {
+/// Creates `user` unless it exists, and grants it [`GRANTS`]. It has no password:
+/// it signs in with a token of its role, over TLS.
+pub async fn create(database: &mysql::Config, User(user): &User) -> Result<(), Error> {
     let opts = database.opts()?;
     let schema = opts.db_name().unwrap_or_default().replace('`', "``");
     let mut connection = Conn::new(opts).await?;
-    // To ask first keeps a second run from needing the plugin's leave.
-    let there: Option<u8> = connection
+    // A second run then does not need the plugin.
+    let exists: Option<u8> = connection
         .exec_first(
             "SELECT 1 FROM mysql.user WHERE user = ? AND host = '%'",
             (user,),
         )
         .await?;
-    if there.is_none() {
+    if exists.is_none() {
         connection
             .query_drop(format!(
                 "CREATE USER IF NOT EXISTS '{user}'@'%' \
@@ -55,10 +54,10 @@ pub async fn create(database: &Database, User(user): &User) -> Result<(), Error>
             ))
             .await?;
     }
-    for (table, rights) in GRANTS {
+    for (table, privileges) in GRANTS {
         connection
             .query_drop(format!(
-                "GRANT {rights} ON `{schema}`.`{table}` TO '{user}'@'%'"
+                "GRANT {privileges} ON `{schema}`.`{table}` TO '{user}'@'%'"
             ))
             .await?;
     }
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_named_by_what_needs_no_quoting() {
+    fn a_user_name_needs_no_quoting() {
         assert!("orders_2".parse::<User>().is_ok());
         for bad in ["", "Orders", "o'rders", "o-1", &"o".repeat(33)] {
             assert!(bad.parse::<User>().is_err(), "{bad}");

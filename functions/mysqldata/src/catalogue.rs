@@ -1,140 +1,170 @@
-//! The catalogue, as the orders see it: what is sold, and for how much.
+//! The catalogue's client: the names and prices of products.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
+use ::http::StatusCode;
 use chassis::{
-    Call,
-    client::Client,
-    resilience::{CallError, Dependency, Policy},
+    RequestContext,
+    http::health::Check,
+    outbound::{CallError, Classify, Client, Dependency, Failure, GetError, Policy, Reply},
 };
 use dto::{
-    Money,
-    money::MOST_AMOUNT,
-    product::{Product, ProductBatch, ProductId},
-    read::{Lines, text_fault},
+    catalogue::{PricedProduct, ProductBatch, ProductId},
+    health::HealthStatus,
 };
-use http::StatusCode;
 
-use crate::error::CatalogueError;
-
-/// Where the catalogue tells of its products.
+/// The path of the catalogue's products.
 pub const PRODUCTS: &str = "/nosqldata";
 
-/// Where it tells of its health.
+/// The path of the catalogue's health.
 pub const HEALTH: &str = "/health/nosqldata";
 
-/// A client of the catalogue; clones share its breaker.
+/// How long a health check may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Products by id. A product that is not among them does not exist.
+pub type Products = HashMap<ProductId, PricedProduct>;
+
+/// A client of the catalogue. Clones share its circuit breaker.
 #[derive(Clone)]
 pub struct Catalogue {
     client: Client,
     dependency: Dependency,
 }
 
-/// What the catalogue offers a product for: what an order keeps of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    /// The product's name.
-    pub name: String,
-    /// What one costs.
-    pub price: Money,
+/// Why one attempt has no products.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// There was no response.
+    #[error("the catalogue did not respond")]
+    Get(#[from] GetError),
+    /// The response has another status than 200.
+    #[error("the catalogue responded with {status}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// After which time to retry, where the response says so.
+        retry_after: Option<Duration>,
+    },
+    /// The response is not a batch of products.
+    #[error("the catalogue's response cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+    /// A requested product is neither found nor missing, or both.
+    #[error("the catalogue's response contradicts the request")]
+    Contradiction,
 }
 
-/// Offers by product. A product that is not in it does not exist.
-pub type Offers = HashMap<ProductId, Offer>;
+/// A retry of a request for prices is safe.
+impl Classify for CatalogueError {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Get(error) => error.failure(),
+            Self::Status {
+                status,
+                retry_after,
+            } => match status.as_u16() {
+                // The request is invalid, or larger than a peer accepts.
+                400 | 413 | 414 | 422 | 431 => Failure::Rejected,
+                // The catalogue is passed the deadline, and these are its
+                // statuses where it cannot respond in time.
+                503 | 504 => Failure::Late(*retry_after),
+                429 | 500 | 502 => Failure::Transient(*retry_after),
+                // What responds is not the catalogue.
+                _ => Failure::Broken,
+            },
+            // The response may have been cut off.
+            Self::Unreadable(_) => Failure::Transient(None),
+            Self::Contradiction => Failure::Broken,
+        }
+    }
+}
+
+impl CatalogueError {
+    fn of(reply: &Reply) -> Self {
+        Self::Status {
+            status: reply.status,
+            retry_after: reply.retry_after(),
+        }
+    }
+}
 
 impl Catalogue {
-    /// The catalogue behind this client's API.
+    /// The catalogue behind the API of `client`.
     pub fn new(client: Client, policy: Policy) -> Self {
         let probed = client.clone();
-        let probe = move |call: Call| {
+        let probe = move |ctx: RequestContext| {
             let client = probed.clone();
             async move {
-                let answer = client.get(&call, HEALTH).await;
-                answer.is_ok_and(|answer| answer.status.is_success())
+                let reply = client.get(&ctx, HEALTH).await?;
+                if reply.status.is_success() {
+                    Ok(())
+                } else {
+                    Err(CatalogueError::of(&reply))
+                }
             }
         };
         Self {
             client,
-            dependency: Dependency::service("catalogue", policy, probe),
+            dependency: Dependency::new("catalogue", policy, probe),
         }
     }
 
-    /// What its breaker and its policy are kept in.
-    pub fn dependency(&self) -> &Dependency {
-        &self.dependency
+    /// Its health check. Without it, orders are placed at the last known prices.
+    pub fn check(&self) -> Check {
+        Check::of(self.dependency.clone(), HealthStatus::Warn, CHECK_TIMEOUT)
     }
 
-    /// What the catalogue offers these products for, in one call, as the policy
-    /// of the catalogue has it.
+    /// Gets these products in one call.
     ///
     /// # Errors
     ///
-    /// [`CallError`] if it does not say.
-    pub async fn offers<'p>(
+    /// [`CallError`] if no attempt succeeded.
+    pub async fn products<'p>(
         &self,
-        call: &Call,
-        products: impl Iterator<Item = &'p ProductId> + Clone + Send + Sync,
-    ) -> Result<Offers, CallError<CatalogueError>> {
-        let ids: Vec<_> = products.clone().map(ProductId::as_str).collect();
-        let target = format!("{PRODUCTS}?ids={}", ids.join(","));
-        let attempt = async |deadline| {
-            let answer = self.client.get(&call.by(deadline), &target).await?;
-            if answer.status != StatusCode::OK {
-                return Err(CatalogueError::Status {
-                    status: answer.status,
-                    retry_after: answer.retry_after(),
-                });
+        ctx: &RequestContext,
+        ids: impl Iterator<Item = &'p ProductId> + Clone + Send + Sync,
+    ) -> Result<Products, CallError<CatalogueError>> {
+        let list: Vec<_> = ids.clone().map(ProductId::as_str).collect();
+        let target = format!("{PRODUCTS}?ids={}", list.join(","));
+        let attempt = async |ctx: RequestContext| {
+            let reply = self.client.get(&ctx, &target).await?;
+            match reply.status {
+                StatusCode::OK => read(&reply.body, ids.clone()),
+                _ => Err(CatalogueError::of(&reply)),
             }
-            read(&answer.body, products.clone())
         };
-        self.dependency.call(call, attempt).await
+        self.dependency.call(ctx, attempt).await
     }
 }
 
-/// Reads the answer about `asked`. What is kept in an order has to be what the
-/// catalogue promises, whoever answered in its name.
+/// Reads the response to a request for the products `ids`.
 fn read<'p>(
     body: &[u8],
-    asked: impl Iterator<Item = &'p ProductId>,
-) -> Result<Offers, CatalogueError> {
-    let batch: ProductBatch = serde_json::from_slice(body)?;
-    if !batch.items.iter().all(is_sound) {
-        return Err(CatalogueError::Unsound("a product is out of bounds"));
-    }
-    let offers: Offers = batch.items.into_iter().map(offer).collect();
+    mut ids: impl Iterator<Item = &'p ProductId>,
+) -> Result<Products, CatalogueError> {
+    let batch: ProductBatch<PricedProduct> = serde_json::from_slice(body)?;
+    let products = batch.items.into_iter();
+    let products: Products = products.map(|p| (p.id.clone(), p)).collect();
     let missing: HashSet<_> = batch.missing.into_iter().collect();
-    for id in asked {
-        if offers.contains_key(id) == missing.contains(id) {
-            return Err(CatalogueError::Unsound(
-                "a product must be found or missing",
-            ));
-        }
+    if ids.all(|id| products.contains_key(id) != missing.contains(id)) {
+        Ok(products)
+    } else {
+        Err(CatalogueError::Contradiction)
     }
-    Ok(offers)
-}
-
-fn is_sound(product: &Product) -> bool {
-    let Money { amount, currency } = &product.price;
-    text_fault(&product.name, 1..=200, Lines::One).is_none()
-        && (0..=MOST_AMOUNT).contains(amount)
-        && currency.len() == 3
-        && currency.bytes().all(|b| b.is_ascii_uppercase())
-}
-
-fn offer(product: Product) -> (ProductId, Offer) {
-    let Product {
-        id, name, price, ..
-    } = product;
-    (id, Offer { name, price })
 }
 
 #[cfg(test)]
 mod tests {
+    use dto::MAX_PRICE;
+
     use super::*;
 
-    fn read_body(body: &str) -> Result<Offers, CatalogueError> {
-        let asked = ["cup", "pot"].map(|id| ProductId::parse(id).unwrap());
-        read(body.as_bytes(), asked.iter())
+    fn read_body(body: &str) -> Result<Products, CatalogueError> {
+        let ids = ["cup", "pot"].map(|id| ProductId::parse(id).unwrap());
+        read(body.as_bytes(), ids.iter())
     }
 
     fn body(amount: i64, currency: &str, missing: &str) -> String {
@@ -148,18 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_and_what_is_missing_is_read() {
-        let offers = read_body(&body(1999, "DKK", r#""pot""#)).unwrap();
-        assert_eq!(offers.len(), 1);
-        let cup = &offers[&ProductId::parse("cup").unwrap()];
-        assert_eq!((cup.name.as_str(), cup.price.amount), ("Cup", 1999));
+    fn found_and_missing_products_are_read() {
+        let products = read_body(&body(1999, "DKK", r#""pot""#)).unwrap();
+        assert_eq!(products.len(), 1);
+        let cup = &products[&ProductId::parse("cup").unwrap()];
+        assert_eq!((cup.name.as_str(), cup.price.amount.get()), ("Cup", 1999));
     }
 
     #[test]
-    fn an_answer_that_breaks_the_agreement_is_no_answer() {
+    fn an_invalid_response_is_an_error() {
         for body in [
             body(-1, "DKK", r#""pot""#),
-            body(MOST_AMOUNT + 1, "DKK", r#""pot""#),
+            body(MAX_PRICE + 1, "DKK", r#""pot""#),
             body(1, "kr.", r#""pot""#),
             body(1, "DKK", ""),
             body(1, "DKK", r#""pot","cup""#),
@@ -168,6 +198,27 @@ mod tests {
             String::new(),
         ] {
             assert!(read_body(&body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_classified_by_what_caused_it() {
+        let of = |status, retry_after| CatalogueError::Status {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after,
+        };
+        let wait = Some(Duration::from_secs(3));
+        for status in [429, 500, 502] {
+            assert_eq!(of(status, wait).failure(), Failure::Transient(wait));
+        }
+        for status in [503, 504] {
+            assert_eq!(of(status, wait).failure(), Failure::Late(wait));
+        }
+        for status in [400, 413, 414, 422, 431] {
+            assert_eq!(of(status, wait).failure(), Failure::Rejected);
+        }
+        for status in [201, 301, 403, 404, 501] {
+            assert_eq!(of(status, wait).failure(), Failure::Broken);
         }
     }
 }

@@ -1,109 +1,134 @@
 //! `/mysqldata`: the orders, in `MySQL`.
 
-use std::time::Duration;
-
-use axum::routing::get;
-use chassis::{Router, client::Client, health::Check};
-use dto::health::HealthStatus;
+use chassis::{
+    http::{Router, doc, get},
+    outbound::Client,
+};
+use dto::problem::ProblemType;
 
 mod catalogue;
-pub mod config;
-pub mod error;
-#[cfg(feature = "openapi")]
-pub mod openapi;
+mod config;
+mod error;
+mod http;
 mod order;
-mod orders;
-mod page;
 mod period;
 mod placement;
 mod pricing;
 mod store;
 mod summary;
 
-pub use config::Config;
-pub use error::Error;
+pub use config::{Config, catalogue_policy};
+pub use order::OrderStatus;
 
 use catalogue::Catalogue;
-use store::Store;
+use store::Orders;
 
-/// The routes of `mysqldata`.
+/// The routes.
 #[must_use]
-pub fn router(orders: Orders) -> Router<Orders> {
-    let mysql = orders.store.dependency().clone();
-    let catalogue = orders.catalogue.dependency().clone();
-    Router::with_state("mysqldata", orders)
-        .route("/mysqldata", get(orders::list).post(orders::place))
-        .route("/mysqldata/summary", get(summary::read))
-        .route("/mysqldata/{id}", get(order::read).patch(order::patch))
-        .reads(config::VARIABLES)
+pub fn router(app: App) -> Router<App> {
+    let (mysql, catalogue) = (app.orders.check(), app.catalogue.check());
+    Router::new("mysqldata", app)
+        .route(
+            "/mysqldata",
+            get(doc("listOrders", "List orders").describe(LIST), http::list).post(
+                doc("placeOrder", "Place an order").describe(PLACE),
+                http::place,
+            ),
+        )
+        .route(
+            "/mysqldata/summary",
+            get(
+                doc("summarizeOrders", "Summarize the orders").describe(SUMMARIZE),
+                http::summarize,
+            ),
+        )
+        .route(
+            "/mysqldata/{id}",
+            get(doc("getOrder", "Get an order").describe(GET), http::get).patch(
+                doc("patchOrder", "Change an order's status")
+                    .describe(PATCH)
+                    .problems(&[ProblemType::Conflict]),
+                http::patch,
+            ),
+        )
+        .cache_control("private, no-cache")
         .calls(catalogue::PRODUCTS)
         .calls(catalogue::HEALTH)
-        // Without its database the function can do nothing at all.
-        .check(Check::of(mysql, HealthStatus::Fail, Duration::from_secs(1)))
-        // Without the catalogue orders are still placed, read and moved on.
-        .check(Check::of(
-            catalogue,
-            HealthStatus::Warn,
-            Duration::from_secs(2),
-        ))
+        .check(mysql)
+        .check(catalogue)
 }
 
-/// What the handlers share: one of each for the process.
+/// What the handlers share.
 #[derive(Clone)]
-pub struct Orders {
-    store: Store,
+pub struct App {
+    orders: Orders,
     catalogue: Catalogue,
 }
 
-impl Orders {
-    /// Builds the clients and opens the first connection, in bounded time. It
-    /// comes up all the same when the database is away.
+impl App {
+    /// Builds the clients and opens the first connection to the database.
     pub async fn open(config: Config) -> Self {
-        let store = Store::new(config.mysql, config.mysql_policy);
-        store.warm().await;
         let client = Client::new(config.api, config.catalogue_policy.connect);
         Self {
-            store,
+            orders: Orders::open(config.mysql).await,
             catalogue: Catalogue::new(client, config.catalogue_policy),
         }
     }
 }
 
+const LIST: &str = "\
+Returns a page of the orders, newest first. To get the next page, send `nextCursor` as `cursor` with \
+the same filters, until it is `null`. A page may be shorter than its `limit` before the end. All \
+pages together have every order that existed throughout exactly once.
+
+As `text/plain` the response is `Test MySQL`, if the database responds.";
+
+const PLACE: &str = "\
+The catalogue sets the prices. An order keeps the names and prices of its products. A product that \
+the catalogue does not have is a 422 with a pointer to its line.";
+
+const SUMMARIZE: &str = "\
+One row per key and currency, ordered by key. Cancelled orders count only in `by=status`.";
+
+const GET: &str = "With `If-None-Match`, a client that has the present state gets a 304.";
+
+const PATCH: &str = "\
+A placed order can become paid or cancelled, a paid one shipped or cancelled. Any other transition \
+is a 409.";
+
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-    use http::{
+    use ::http::{
         Request,
         header::{CONTENT_TYPE, RETRY_AFTER},
     };
+    use axum::body::Body;
 
     use super::*;
 
     const ID: &str = "/mysqldata/019aacd4-3b7f-7cc1-8a53-0123456789ab";
 
-    /// What the service answers while its database refuses connections.
-    async fn answer(method: &str, target: &str, body: &'static str) -> (u16, bool) {
+    /// The status of a response while the database refuses connections, and
+    /// whether the response has `Retry-After`.
+    async fn response(method: &str, target: &str, body: &'static str) -> (u16, bool) {
         let config = Config {
-            mysql: rds::parse_mysql_url("mysql://kea:kea@127.0.0.1:1/kea")
-                .unwrap()
-                .into(),
+            mysql: "mysql://kea:kea@127.0.0.1:1/kea".parse().unwrap(),
             api: None,
-            mysql_policy: config::default_mysql_policy(),
-            catalogue_policy: config::default_catalogue_policy(),
+            catalogue_policy: catalogue_policy(),
         };
-        let service = router(Orders::open(config).await).into_service();
+        let service = router(App::open(config).await).into_service();
         let request = Request::builder()
             .method(method)
             .uri(target)
             .header(CONTENT_TYPE, "application/json")
             .body(Body::from(body));
         let response = service.call(request.unwrap()).await;
-        let says_when = response.headers().contains_key(RETRY_AFTER);
-        (response.status().as_u16(), says_when)
+        let retry_after = response.headers().contains_key(RETRY_AFTER);
+        (response.status().as_u16(), retry_after)
     }
 
     #[tokio::test]
-    async fn what_needs_the_database_is_503_while_it_is_away() {
+    async fn an_unavailable_database_is_503() {
         let order = r#"{"customer":"Ann","lines":[{"productId":"cup","quantity":1}]}"#;
         for (method, target, body) in [
             ("GET", "/mysqldata", ""),
@@ -117,14 +142,14 @@ mod tests {
             ("GET", ID, ""),
             ("PATCH", ID, r#"{"status":"paid"}"#),
         ] {
-            let answer = answer(method, target, body).await;
-            assert_eq!(answer, (503, true), "{method} {target}");
+            let response = response(method, target, body).await;
+            assert_eq!(response, (503, true), "{method} {target}");
         }
-        assert_eq!(answer("GET", "/health/mysqldata", "").await, (503, false));
+        assert_eq!(response("GET", "/health/mysqldata", "").await, (503, false));
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_told_without_the_database() {
+    async fn an_invalid_request_is_refused_without_the_database() {
         for (method, target, body, status) in [
             ("DELETE", ID, "", 405),
             ("PUT", ID, "", 405),
@@ -145,8 +170,8 @@ mod tests {
             ("PATCH", "/mysqldata/none", r#"{"status":"lost"}"#, 422),
             ("PATCH", "/mysqldata/none", r#"{"status":"paid"}"#, 404),
         ] {
-            let answer = answer(method, target, body).await;
-            assert_eq!(answer, (status, false), "{method} {target}");
+            let response = response(method, target, body).await;
+            assert_eq!(response, (status, false), "{method} {target}");
         }
     }
 }

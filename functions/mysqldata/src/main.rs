@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use mysqldata::{Config, Orders};
+use mysqldata::{App, Config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::start(Config::read, async |config| {
-        mysqldata::router(Orders::open(config).await)
+    chassis::runtime::start(Config::read, async |config| {
+        mysqldata::router(App::open(config).await)
     })
     .await
 }

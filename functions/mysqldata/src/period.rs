@@ -1,29 +1,108 @@
 //! The time that a list or a summary covers.
 
-use chassis::{Input, Params};
-use dto::{Fault, Timestamp};
+use std::str::FromStr;
 
-/// From one time, inclusive, to another, exclusive; open where there is none.
+#[cfg(feature = "openapi")]
+use chassis::http::openapi::Operation;
+use chassis::http::{FromParameter, Query};
+use dto::Timestamp;
+use json::FieldErrors;
+
+/// The rule for either end of a period.
+const RULE: &str = "must be an RFC 3339 time or a date, such as 2026-11-22";
+
+/// From one time, inclusive, to another, exclusive; unbounded where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Period {
-    /// The first time in it.
+    /// The first time in the period.
     pub from: Option<Timestamp>,
-    /// The first time after it.
+    /// The first time after the period.
     pub to: Option<Timestamp>,
 }
 
-impl Period {
-    /// Reads the query parameters `from` and `to`: RFC 3339 times or dates.
-    pub fn read(input: &mut Input, params: &Params) -> Self {
-        let rule = "must be an RFC 3339 time or a date, such as 2026-11-22";
-        let from = input.param(params, "from", rule, Timestamp::parse_time_or_date);
-        let to = input.param(params, "to", rule, Timestamp::parse_time_or_date);
-        if let (Some(from), Some(to)) = (from, to)
-            && from > to
+/// Reads the parameters `from` and `to`.
+impl FromParameter for Period {
+    fn from_parameter(_: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self> {
+        let from = query.take_parsed("from", errors);
+        let to = query.take_parsed("to", errors);
+        let time = |TimeOrDate(time)| time;
+        let (from, to) = (from?.map(time), to?.map(time));
+        if let (Some(first), Some(end)) = (from, to)
+            && first > end
         {
-            let fault = Fault::parameter("from", "must not be after to");
-            input.invalid.add(fault);
+            errors.add_parameter("from", "must not be after to");
+            return None;
         }
-        Self { from, to }
+        Some(Self { from, to })
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &str, _: &str, operation: &mut Operation) {
+        for (name, description) in [
+            ("from", "Only orders placed at this time or later."),
+            (
+                "to",
+                "Only orders placed before this time; not before `from`.",
+            ),
+        ] {
+            let schema = operation.request_schema::<TimeOrDate>();
+            operation.query_parameter(name, description, &schema);
+        }
+    }
+}
+
+/// A time or a date, which is its midnight in UTC.
+struct TimeOrDate(Timestamp);
+
+impl FromStr for TimeOrDate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Timestamp::parse_time_or_date(text).map(Self).ok_or(RULE)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl json::Schema for TimeOrDate {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        components.named("TimeOrDate", |_| {
+            json::schema::json!({
+                "type": "string",
+                "description": "An RFC 3339 time, such as `2026-11-22T12:00:00Z`, or a date, which \
+                                is its midnight in UTC.",
+                "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\
+                            (T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\\.[0-9]+)?\
+                            (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$",
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<Period, Vec<String>> {
+        let mut errors = FieldErrors::new();
+        let period = Period::from_parameter("period", &mut Query::parse(query), &mut errors);
+        period.ok_or_else(|| {
+            let errors = errors.into_vec().into_iter();
+            errors.map(|error| error.detail).collect()
+        })
+    }
+
+    #[test]
+    fn a_period_is_read_from_two_parameters() {
+        assert_eq!(read(""), Ok(Period::default()));
+        let day = Timestamp::parse_time_or_date("2026-11-22");
+        let period = Period { from: day, to: day };
+        assert_eq!(read("from=2026-11-22&to=2026-11-22T00:00:00Z"), Ok(period));
+    }
+
+    #[test]
+    fn every_error_of_a_period_is_reported() {
+        assert_eq!(read("from=yesterday&to=x"), Err(vec![RULE.to_owned(); 2]));
+        let reversed = read("from=2026-11-23&to=2026-11-22");
+        assert_eq!(reversed, Err(vec!["must not be after to".to_owned()]));
     }
 }

@@ -1,168 +1,147 @@
-//! Placing an order: what a client wants and what the catalogue offers become
-//! an order.
+//! Placing an order: a client's request at the catalogue's prices.
 
-use dto::{
-    Faults, Money, Pointer, Timestamp,
-    order::{NewOrder, Order, OrderLine, OrderStatus, Pricing},
+use dto::{Money, Timestamp};
+use json::{FieldErrors, Pointer};
+
+use crate::{
+    catalogue::Products,
+    error::Error,
+    order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Pricing, Version},
 };
-use uuid::{NoContext, Uuid};
 
-use crate::{catalogue::Offers, error::Error};
-
-/// The order that `new` becomes now, at these prices.
+/// The order that `new` becomes now, with these products.
 ///
 /// # Errors
 ///
-/// [`Error::Lines`] with every line whose product does not exist, or is priced
-/// in another currency than the first.
-pub fn order(new: NewOrder, mut offers: Offers, pricing: Pricing) -> Result<Order, Error> {
-    let (mut lines, mut faults) = (Vec::<OrderLine>::new(), Faults::new());
-    for (index, line) in new.lines.into_iter().enumerate() {
-        let Some(offer) = offers.remove(&line.product_id) else {
-            fault(&mut faults, index, "is not a product of the catalogue");
+/// [`Error::Lines`] with every line whose product does not exist or is priced in
+/// another currency than the first.
+pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<Order, Error> {
+    let NewOrder { customer, lines } = new;
+    let (mut placed, mut errors) = (Vec::<OrderLine>::new(), FieldErrors::new());
+    for (index, line) in lines.into_iter().enumerate() {
+        let Some(product) = products.remove(&line.product_id) else {
+            add(&mut errors, index, "is not a product of the catalogue");
             continue;
         };
-        if let Some(first) = lines.first()
-            && first.unit_price.currency != offer.price.currency
+        let currency = &product.price.currency;
+        if let Some(first) = placed.first().map(|line| &line.unit_price.currency)
+            && first != currency
         {
             let detail = format!(
-                "is priced in {}, but an earlier line in {}: an order has one currency",
-                offer.price.currency, first.unit_price.currency,
+                "is priced in {currency}, but an earlier line in {first}: an order has one currency"
             );
-            fault(&mut faults, index, &detail);
+            add(&mut errors, index, &detail);
         }
-        lines.push(OrderLine {
+        placed.push(OrderLine {
             product_id: line.product_id,
-            name: offer.name,
+            name: product.name,
             quantity: line.quantity,
-            unit_price: offer.price,
+            unit_price: product.price,
         });
     }
-    if !faults.is_empty() {
-        return Err(Error::Lines(faults));
-    }
+    let first = placed.first().filter(|_| errors.is_empty());
+    let Some(currency) = first.map(|line| line.unit_price.currency.clone()) else {
+        return Err(Error::Lines(errors));
+    };
+    let price = |line: &OrderLine| {
+        i128::from(line.quantity.get()) * i128::from(line.unit_price.amount.get())
+    };
     let created_at = Timestamp::now();
     Ok(Order {
-        id: id(created_at),
-        customer: new.customer,
+        id: OrderId::generate(created_at),
+        customer,
         status: OrderStatus::Placed,
-        total: total(&lines).ok_or(Error::Total)?,
-        lines,
+        total: Money {
+            amount: placed.iter().map(price).sum(),
+            currency,
+        },
+        lines: placed,
         pricing,
-        version: 1,
+        version: Version::MIN,
         created_at,
         updated_at: created_at,
     })
 }
 
-/// The sum of the lines, in the currency of the first; nothing if there are no
-/// lines or it passes 64 bits, which the bounds of a price and an order rule out.
-fn total(lines: &[OrderLine]) -> Option<Money> {
-    let amount = lines.iter().try_fold(0_i64, |sum, line| {
-        sum.checked_add(line.quantity.checked_mul(line.unit_price.amount)?)
-    });
-    Some(Money {
-        amount: amount?,
-        currency: lines.first()?.unit_price.currency.clone(),
-    })
-}
-
-/// A new id that sorts by `created_at`.
-fn id(created_at: Timestamp) -> Uuid {
-    let at = created_at.utc();
-    // A clock before 1970 still gives an id, if not one in order.
-    let seconds = u64::try_from(at.unix_timestamp()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(
-        NoContext,
-        seconds,
-        at.nanosecond(),
-    ))
-}
-
-fn fault(faults: &mut Faults, line: usize, detail: &str) {
+fn add(errors: &mut FieldErrors, line: usize, detail: &str) {
     let root = Pointer::root();
     let lines = root.member("lines");
     let line = lines.item(line);
-    faults.body(&line.member("productId"), detail);
+    errors.add(&line.member("productId"), detail);
 }
 
 #[cfg(test)]
 mod tests {
-    use dto::{money::MOST_AMOUNT, order::NewOrderLine, product::ProductId};
+    use dto::{MAX_PRICE, Price, catalogue::PricedProduct};
+    use json::{Int, Location, Value};
 
     use super::*;
-    use crate::catalogue::Offer;
 
     fn new(products: &[(&str, i64)]) -> NewOrder {
-        let line = |&(id, quantity): &(&str, i64)| NewOrderLine {
-            product_id: ProductId::parse(id).unwrap(),
-            quantity,
-        };
-        NewOrder {
-            customer: "Ann".to_owned(),
-            lines: products.iter().map(line).collect(),
-        }
+        let lines: Vec<_> = products
+            .iter()
+            .map(|(id, quantity)| format!(r#"{{"productId":"{id}","quantity":{quantity}}}"#))
+            .collect();
+        let order = format!(r#"{{"customer":"Ann","lines":[{}]}}"#, lines.join(","));
+        let mut errors = FieldErrors::new();
+        let order = Value::parse(order.as_bytes(), &mut errors).unwrap();
+        json::read(order, &mut errors).unwrap()
     }
 
-    fn offers(products: &[(&str, i64, &str)]) -> Offers {
-        let offer = |&(id, amount, currency): &(&str, i64, &str)| {
-            let price = Money {
-                amount,
-                currency: currency.to_owned(),
-            };
-            let name = id.to_uppercase();
-            (ProductId::parse(id).unwrap(), Offer { name, price })
+    fn products(products: &[(&str, i64, &str)]) -> Products {
+        let product = |&(id, amount, currency): &(&str, i64, &str)| PricedProduct {
+            id: id.parse().unwrap(),
+            name: id.to_uppercase().parse().unwrap(),
+            price: Price {
+                amount: Int::new(amount).unwrap(),
+                currency: currency.parse().unwrap(),
+            },
         };
-        products.iter().map(offer).collect()
-    }
-
-    fn pointers(refused: Result<Order, Error>) -> Vec<String> {
-        let Err(Error::Lines(faults)) = refused else {
-            panic!("{refused:?}")
-        };
-        let faults = serde_json::to_value(faults.into_vec()).unwrap();
-        let faults = faults.as_array().unwrap().iter();
-        faults
-            .map(|f| f["pointer"].as_str().unwrap().to_owned())
-            .collect()
+        let products = products.iter().map(product);
+        products.map(|p| (p.id.clone(), p)).collect()
     }
 
     #[test]
-    fn an_order_keeps_what_was_offered() {
-        let offers = offers(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
-        let order = order(new(&[("pot", 3), ("cup", 2)]), offers, Pricing::Live).unwrap();
+    fn an_order_keeps_the_names_and_prices_of_its_products() {
+        let products = products(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
+        let order = order(new(&[("pot", 3), ("cup", 2)]), products, Pricing::Live).unwrap();
         assert_eq!(order.total.amount, 3 * 5 + 2 * 1999);
-        assert_eq!(order.total.currency, "DKK");
-        assert_eq!(order.lines[0].name, "POT");
-        assert_eq!(order.lines[1].unit_price.amount, 1999);
-        assert_eq!((order.version, order.status), (1, OrderStatus::Placed));
-        assert_eq!(order.created_at, order.updated_at);
-        let (seconds, nanos) = order.id.get_timestamp().unwrap().to_unix();
-        let at = order.created_at.utc();
-        assert_eq!(i64::try_from(seconds).unwrap(), at.unix_timestamp());
-        assert_eq!(nanos, at.nanosecond());
-    }
-
-    #[test]
-    fn every_line_that_cannot_be_ordered_is_named() {
-        let offers = offers(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
-        let wanted = new(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
+        assert_eq!(order.total.currency.as_str(), "DKK");
+        assert_eq!(order.lines[0].name.as_str(), "POT");
+        assert_eq!(order.lines[1].unit_price.amount.get(), 1999);
         assert_eq!(
-            pointers(order(wanted, offers, Pricing::Live)),
-            ["0", "2", "3", "4"].map(|line| format!("/lines/{line}/productId")),
+            (order.version.get(), order.status),
+            (1, OrderStatus::Placed)
         );
+        assert_eq!(order.created_at, order.updated_at);
     }
 
     #[test]
-    fn the_largest_order_has_an_exact_total() {
+    fn every_line_that_cannot_be_ordered_is_reported() {
+        let products = products(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
+        let wanted = new(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
+        let Err(Error::Lines(errors)) = order(wanted, products, Pricing::Live) else {
+            panic!("the order was accepted")
+        };
+        let at: Vec<_> = errors
+            .into_vec()
+            .into_iter()
+            .map(|error| error.at)
+            .collect();
+        let pointer = |line| Location::Pointer(format!("/lines/{line}/productId"));
+        assert_eq!(at, [0, 2, 3, 4].map(pointer));
+    }
+
+    #[test]
+    fn the_largest_order_has_an_exact_total_that_a_double_holds() {
         let ids: Vec<_> = (0..100).map(|i| format!("p{i}")).collect();
         let wanted: Vec<_> = ids.iter().map(|id| (id.as_str(), 999)).collect();
-        let offered: Vec<_> = ids
+        let priced: Vec<_> = ids
             .iter()
-            .map(|id| (id.as_str(), MOST_AMOUNT, "DKK"))
+            .map(|id| (id.as_str(), MAX_PRICE, "DKK"))
             .collect();
-        let offers = offers(&offered);
-        let order = order(new(&wanted), offers, Pricing::Live).unwrap();
-        assert_eq!(order.total.amount, 99_900 * MOST_AMOUNT);
+        let order = order(new(&wanted), products(&priced), Pricing::Live).unwrap();
+        assert_eq!(order.total.amount, 99_900 * i128::from(MAX_PRICE));
+        assert!(order.total.amount < 1 << 53);
     }
 }

@@ -1,92 +1,86 @@
-//! What the products of a new order cost: now, or when it was last seen.
+//! The prices of a new order: the catalogue's, or the last known ones.
 
 use std::time::Duration;
 
-use chassis::{Call, Deadline};
-use dto::{
-    Timestamp,
-    order::{NewOrder, Pricing},
-    product::ProductId,
-};
+use chassis::{Deadline, RequestContext, error_chain};
+use dto::{Timestamp, catalogue::ProductId};
 
 use crate::{
-    Error, Orders,
-    catalogue::Offers,
-    error::chain,
-    store::{Forget, Known},
+    App,
+    catalogue::Products,
+    error::Error,
+    order::{Pricing, UniqueLines},
 };
 
-/// How old a price may be that an order is placed at.
-const OLDEST: Duration = Duration::from_hours(24);
+/// The age up to which an order is placed at the last known prices.
+const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// What the catalogue leaves of the request's time, for the order to be written
-/// in: one attempt at the database, by its default policy.
-const TO_WRITE: Duration = Duration::from_secs(3);
+/// The part of the request's time that is reserved for writing the order: one
+/// attempt at the database, by its default policy.
+const WRITE_RESERVE: Duration = Duration::from_secs(3);
 
 /// The prices of the products of a new order.
 pub struct Prices {
-    /// What they are offered for.
-    pub offers: Offers,
-    /// Where that comes from.
+    /// The products that exist, with their prices.
+    pub products: Products,
+    /// The source of the prices.
     pub pricing: Pricing,
-    /// When the catalogue was asked, if it answered.
+    /// When the catalogue was called, if it responded.
     pub seen_at: Option<Timestamp>,
 }
 
-/// Asks the catalogue what the products of `new` cost. While it is away, they
-/// cost what they last did, if that is known of all of them.
+/// Gets the prices from the catalogue. While that is unavailable, they are the
+/// last known ones, if there is one for every product.
 ///
 /// # Errors
 ///
-/// [`Error::Catalogue`] if it is not known, and [`Error::Away`] if the database
-/// does not say whether it is.
-pub async fn prices(orders: &Orders, call: &Call, new: &NewOrder) -> Result<Prices, Error> {
-    let products = new.lines.iter().map(|line| &line.product_id);
+/// [`Error::Catalogue`] if there are no prices, and [`Error::Database`] if the
+/// last known ones cannot be read.
+pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Result<Prices, Error> {
+    let ids = lines.products();
     let seen_at = Timestamp::now();
-    let asked = call.by(to_ask(call.deadline));
-    let away = match orders.catalogue.offers(&asked, products.clone()).await {
-        Ok(offers) => {
-            let gone = products.filter(|id| !offers.contains_key(id));
-            let gone: Vec<_> = gone.cloned().collect();
-            if !gone.is_empty() {
-                forget(orders, call, &gone, seen_at).await;
+    let limited = ctx.with_deadline(catalogue_deadline(ctx.deadline));
+    let unavailable = match app.catalogue.products(&limited, ids.clone()).await {
+        Ok(products) => {
+            let missing = ids.filter(|id| !products.contains_key(id));
+            let missing: Vec<_> = missing.cloned().collect();
+            if !missing.is_empty() {
+                forget(app, ctx, &missing, seen_at).await;
             }
             return Ok(Prices {
-                offers,
+                products,
                 pricing: Pricing::Live,
                 seen_at: Some(seen_at),
             });
         }
-        Err(away) => away,
+        Err(unavailable) => unavailable,
     };
-    let since = (seen_at.utc() - OLDEST).into();
-    let offers = orders.store.run(call, &Known { new, since }).await?;
-    if !products.clone().all(|id| offers.contains_key(id)) {
-        return Err(Error::Catalogue(Box::new(away)));
+    let since = (seen_at.utc() - MAX_AGE).into();
+    let products = app.orders.last_known(ctx, ids.clone(), since).await?;
+    if !ids.clone().all(|id| products.contains_key(id)) {
+        return Err(Error::Catalogue(unavailable));
     }
-    let cause = chain(&away);
-    tracing::warn!(request_id = call.request_id, cause, "the last known prices");
+    let cause = error_chain(&unavailable);
+    tracing::warn!(cause, "the last known prices are used");
     Ok(Prices {
-        offers,
+        products,
         pricing: Pricing::Snapshot,
         seen_at: None,
     })
 }
 
-/// Until when the catalogue may be asked.
-fn to_ask(deadline: Deadline) -> Deadline {
+/// The deadline of the call to the catalogue.
+fn catalogue_deadline(deadline: Deadline) -> Deadline {
     let left = deadline.remaining();
-    deadline.at_most(left.saturating_sub(TO_WRITE).max(left / 2))
+    deadline.at_most(left.saturating_sub(WRITE_RESERVE).max(left / 2))
 }
 
-/// The order is refused in any case, so nothing depends on whether this can be
-/// done.
-async fn forget(orders: &Orders, call: &Call, products: &[ProductId], seen_at: Timestamp) {
-    let forget = Forget { products, seen_at };
-    if let Err(error) = orders.store.run(call, &forget).await {
-        let cause = chain(&error);
-        let request_id = &call.request_id;
-        tracing::warn!(request_id, cause, "a product that is gone is still known");
+/// Forgets the prices of products that do not exist any more. The order is
+/// refused whether this succeeds or not.
+async fn forget(app: &App, ctx: &RequestContext, products: &[ProductId], seen_at: Timestamp) {
+    if let Err(error) = app.orders.forget(ctx, products, seen_at).await {
+        let cause = error_chain(&error);
+        tracing::warn!(cause, "the price of a missing product is still known");
     }
 }
 
@@ -96,12 +90,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_catalogue_leaves_time_to_write_the_order() {
-        for (left_ms, asked_ms) in [(9_750, 6_750), (6_000, 3_000), (400, 200), (0, 0)] {
+        for (left_ms, granted_ms) in [(9_750, 6_750), (6_000, 3_000), (400, 200), (0, 0)] {
             let left = Deadline::within(Duration::from_millis(left_ms));
-            let asked = to_ask(left).remaining().as_millis();
+            let granted = catalogue_deadline(left).remaining().as_millis();
             assert!(
-                (asked_ms.max(50) - 50..=asked_ms).contains(&asked),
-                "{asked}"
+                (granted_ms.max(50) - 50..=granted_ms).contains(&granted),
+                "{granted}"
             );
         }
     }

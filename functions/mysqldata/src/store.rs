@@ -1,191 +1,243 @@
-//! The orders' database.
-//!
-//! All that is asked of it is [`Work`] and goes through [`Store::run`], which
-//! is where failures are bounded: by the request's deadline, a breaker and a
-//! number of attempts.
+//! The orders in the database.
 
-mod connections;
-mod keys;
-mod orders;
-mod place;
+mod rows;
 mod snapshots;
-mod statement;
 mod summary;
 
-use std::time::Duration;
-
 use chassis::{
-    Call, Deadline,
-    resilience::{Dependency, Policy},
+    RequestContext,
+    http::{
+        FromQuery, IdempotentRequest, Limit, Outcome, Preconditions, Resource, StoredResponse,
+        health::Check,
+    },
 };
-use dto::Timestamp;
-use mysql_async::{Conn, Row, Transaction, Value, prelude::FromRow};
-use rds::Database;
-use time::{PrimitiveDateTime, macros::datetime};
+use dto::{Timestamp, catalogue::ProductId};
+use mysql::{Conditions, Database, KeyTable, Session, TransactionError, to_datetime};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    error::{Error, chain},
+    catalogue::Products,
+    error::Error,
+    order::{Customer, Order, OrderId, OrderStatus},
     period::Period,
+    summary::{SummaryKey, SummaryRow},
 };
 
-use connections::Connections;
-pub use keys::Recall;
-pub use orders::{Filter, Find, Position, Select, Update};
-pub use place::{Place, Placed};
-pub use snapshots::{Forget, Known};
-pub use summary::Summarise;
-
-/// How long opening the first connection may hold up the start.
-const WARM_UP: Duration = Duration::from_millis(1_500);
-
-/// Something that is asked of the database, on one connection.
-///
-/// It may be run again when nobody knows what became of the first time, for
-/// example because the connection broke during `COMMIT`. So it either changes
-/// nothing, or knows its own change when it finds it.
-pub trait Work: Sync {
-    /// What it gives.
-    type Done: Send;
-
-    /// Does it.
-    fn run(&self, connection: &mut Conn) -> impl Future<Output = Result<Self::Done, Error>> + Send;
-}
-
-/// Asks the database whether it is there.
-struct Ping;
-
-impl Work for Ping {
-    type Done = ();
-
-    async fn run(&self, connection: &mut Conn) -> Result<(), Error> {
-        Ok(statement::ping(connection).await?)
-    }
-}
-
-/// The orders' database; clones share its connections and its breaker.
+/// The store of the orders. Clones share its connections.
 #[derive(Clone)]
-pub struct Store {
-    dependency: Dependency,
-    connections: Connections,
+pub struct Orders {
+    database: Database,
+    keys: KeyTable,
 }
 
-impl Store {
-    /// The store in this database. It connects when it is asked something.
-    pub fn new(database: Database, policy: Policy) -> Self {
-        let connections = Connections::new(database, policy.connect);
-        let probed = connections.clone();
-        let probe = move |deadline| {
-            let connections = probed.clone();
-            async move {
-                let answered = connections.run(deadline, &Ping).await;
-                if let Err(error) = &answered {
-                    tracing::warn!(cause = chain(error), "the database is unwell");
-                }
-                answered.is_ok()
-            }
-        };
+/// Which orders a list has.
+#[derive(Debug, Clone, Default, FromQuery)]
+pub struct OrderFilter {
+    /// Only orders of this status.
+    pub status: Option<OrderStatus>,
+    /// Only orders of this customer, exactly.
+    pub customer: Option<Customer>,
+    /// When the orders were placed.
+    pub period: Period,
+}
+
+/// The position of an order in the list.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Position(Timestamp, OrderId);
+
+impl Position {
+    /// The position of an order.
+    pub fn of(order: &Order) -> Self {
+        Self(order.created_at, order.id)
+    }
+}
+
+impl Orders {
+    /// Opens the store: a function starts even if it is unavailable.
+    pub async fn open(config: mysql::Config) -> Self {
+        let database = Database::open(config).await;
         Self {
-            dependency: Dependency::new(statement::NAME, policy, probe),
-            connections,
+            keys: KeyTable::new(&database, "POST /mysqldata"),
+            database,
         }
     }
 
-    /// What its breaker and its policy are kept in.
-    pub fn dependency(&self) -> &Dependency {
-        &self.dependency
+    /// Its health check.
+    pub fn check(&self) -> Check {
+        self.database.check()
     }
 
-    /// Opens the first connection, if that can be done soon.
-    pub async fn warm(&self) {
-        if let Err(error) = self.connections.warm(Deadline::within(WARM_UP)).await {
-            tracing::warn!(cause = chain(&error), "started without the database");
-        }
+    /// Checks that the database responds.
+    pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
+        Ok(self.database.ping(ctx).await?)
     }
 
-    /// Does `work` before the call's deadline, as the policy of the database
-    /// has it.
-    ///
-    /// # Errors
-    ///
-    /// What the work gives, or [`Error::Away`].
-    pub async fn run<W: Work>(&self, call: &Call, work: &W) -> Result<W::Done, Error> {
-        let attempt = |deadline| self.connections.run(deadline, work);
-        Ok(self.dependency.call(call, attempt).await?)
+    /// The order with this id.
+    pub async fn get(&self, ctx: &RequestContext, id: OrderId) -> Result<Order, Error> {
+        let found = self
+            .database
+            .run(ctx, async |session| rows::find(&session, id).await);
+        found.await?.ok_or(Error::NotFound)
+    }
+
+    /// The orders after a position in the list, newest first: at most `limit`, and
+    /// one more if there are more.
+    pub async fn list(
+        &self,
+        ctx: &RequestContext,
+        filter: &OrderFilter,
+        after: Option<Position>,
+        limit: Limit,
+    ) -> Result<Vec<Order>, Error> {
+        let (conditions, values) = conditions(filter, after).into_parts();
+        let found = self.database.run(ctx, async |session| {
+            rows::list(&session, &conditions, values.clone(), limit.get() + 1).await
+        });
+        Ok(found.await?)
+    }
+
+    /// The stored response to a request that places an order.
+    pub async fn stored_response(
+        &self,
+        ctx: &RequestContext,
+        request: &IdempotentRequest,
+    ) -> Result<Option<StoredResponse>, Error> {
+        Ok(self.keys.stored_response(ctx, request).await?)
+    }
+
+    /// Writes a new order, and the prices that the catalogue returned at
+    /// `seen_at`: once, if the request has an idempotency key.
+    pub async fn place(
+        &self,
+        ctx: &RequestContext,
+        order: &Order,
+        seen_at: Option<Timestamp>,
+        request: Option<&IdempotentRequest>,
+        response: &StoredResponse,
+    ) -> Result<Outcome, Error> {
+        let write = async |session: Session| {
+            match rows::insert(&session, order).await {
+                // An id is generated once: an earlier attempt was committed.
+                Err(error) if error.is_duplicate() => return Ok(()),
+                inserted => inserted?,
+            }
+            if let Some(seen_at) = seen_at {
+                // Last, because other orders wait for these rows most often.
+                snapshots::write(&session, &order.lines, seen_at).await?;
+            }
+            Ok(())
+        };
+        self.keys.execute(ctx, request, response, write).await
+    }
+
+    /// Changes the status of an order. No other change can come in between.
+    pub async fn transition(
+        &self,
+        ctx: &RequestContext,
+        id: OrderId,
+        to: OrderStatus,
+        preconditions: &Preconditions,
+    ) -> Result<Order, Error> {
+        let change = Uuid::now_v7();
+        let transition = async |session: Session| {
+            let abort = TransactionError::Abort;
+            let found = rows::find_for_update(&session, id).await?;
+            let (mut order, last_change) = found.ok_or(abort(Error::NotFound))?;
+            if last_change == Some(change) {
+                // An earlier attempt was committed.
+                return Ok(order);
+            }
+            if !preconditions.hold(Some(&order.etag())) {
+                return Err(abort(Error::PreconditionFailed));
+            }
+            order
+                .transition(to, Timestamp::now())
+                .map_err(|error| abort(error.into()))?;
+            rows::update(&session, &order, change).await?;
+            Ok(order)
+        };
+        self.database.transaction(ctx, transition).await
+    }
+
+    /// The number of orders, their quantity and their revenue, for each key and
+    /// currency. Cancelled orders count by status only.
+    pub async fn summarize(
+        &self,
+        ctx: &RequestContext,
+        period: Period,
+        by: SummaryKey,
+    ) -> Result<Vec<SummaryRow>, Error> {
+        let found = self.database.run(ctx, async |session| {
+            summary::read(&session, period, by).await
+        });
+        Ok(found.await?)
+    }
+
+    /// The last known names and prices of these products that were seen after
+    /// `since`.
+    pub async fn last_known<'p>(
+        &self,
+        ctx: &RequestContext,
+        products: impl Iterator<Item = &'p ProductId> + Send + Sync,
+        since: Timestamp,
+    ) -> Result<Products, Error> {
+        let products: Vec<_> = products.collect();
+        let found = self.database.run(ctx, async |session| {
+            snapshots::read(&session, &products, since).await
+        });
+        Ok(found.await?)
+    }
+
+    /// Forgets the prices of products that the catalogue reported missing at
+    /// `seen_at`, so that no order is placed at them.
+    pub async fn forget(
+        &self,
+        ctx: &RequestContext,
+        products: &[ProductId],
+        seen_at: Timestamp,
+    ) -> Result<(), Error> {
+        let forgotten = self.database.run(ctx, async |session| {
+            snapshots::forget(&session, products, seen_at).await
+        });
+        Ok(forgotten.await?)
     }
 }
 
-/// Commits the transaction if `done` is well, else rolls it back. Either is over
-/// before anything is answered, because a function that has answered is frozen
-/// and would keep its locks.
-async fn finish<T>(transaction: Transaction<'_>, done: Result<T, Error>) -> Result<T, Error> {
-    if done.is_ok() {
-        statement::commit(transaction).await?;
-    } else {
-        // If this fails, the connection is broken, and the server does it.
-        let _ = statement::rollback(transaction).await;
+/// The conditions of the orders that match `filter` and come after a position.
+fn conditions(filter: &OrderFilter, after: Option<Position>) -> Conditions {
+    let OrderFilter {
+        status,
+        customer,
+        period,
+    } = filter;
+    let mut conditions = Conditions::new();
+    if let Some(status) = status {
+        conditions.add("status = ?", [status.as_str().into()]);
     }
-    done
-}
-
-/// The columns of a row, as a tuple.
-fn columns<T: FromRow>(row: Row) -> Result<T, Error> {
-    mysql_async::from_row_opt(row).map_err(|_| Error::Row("a column has another type"))
-}
-
-/// A time as the database holds it, which is in UTC. It knows none before the
-/// year 1000; nothing was ordered then, so it makes no difference to a bound.
-fn to_column(at: Timestamp) -> PrimitiveDateTime {
-    let at = at.utc();
-    PrimitiveDateTime::new(at.date(), at.time()).max(datetime!(1000-01-01 0:00))
-}
-
-/// A time as the database held it.
-fn from_column(at: PrimitiveDateTime) -> Timestamp {
-    at.assume_utc().into()
-}
-
-/// The conditions of a `WHERE`, and what is bound to them.
-#[derive(Default)]
-struct Conditions {
-    sql: Vec<&'static str>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Adds a condition with a `?` for each of `values`.
-    fn add(&mut self, sql: &'static str, values: impl IntoIterator<Item = Value>) {
-        self.sql.push(sql);
-        self.values.extend(values);
+    if let Some(customer) = customer {
+        conditions.add("customer = ?", [customer.as_str().into()]);
     }
-
-    /// Adds those of a period, on `created_at`.
-    fn add_period(&mut self, period: Period) {
-        if let Some(from) = period.from {
-            self.add("created_at >= ?", [to_column(from).into()]);
-        }
-        if let Some(to) = period.to {
-            self.add("created_at < ?", [to_column(to).into()]);
-        }
+    within(&mut conditions, *period);
+    if let Some(Position(created_at, OrderId(id))) = after {
+        // `(created_at, id) < (?, ?)` means the same, but the optimizer uses only
+        // the first of these to bound a range of an index.
+        let at = to_datetime(created_at);
+        conditions.add("created_at <= ?", [at.into()]);
+        conditions.add("(created_at < ? OR id < ?)", [at.into(), id.into()]);
     }
-
-    /// All of them in one, true if there are none.
-    fn all(&self) -> String {
-        match self.sql.as_slice() {
-            [] => "TRUE".to_owned(),
-            sql => sql.join(" AND "),
-        }
-    }
+    conditions
 }
 
-/// So many placeholders, for a row or a list.
-fn placeholders(count: usize) -> String {
-    vec!["?"; count].join(", ")
-}
-
-/// The `VALUES` of so many rows of so many columns.
-fn rows_of(count: usize, columns: usize) -> String {
-    let row = format!("({})", placeholders(columns));
-    format!("VALUES {}", vec![row; count].join(", "))
+/// Adds the conditions of the orders that were placed within a period.
+fn within(conditions: &mut Conditions, period: Period) {
+    let Period { from, to } = period;
+    if let Some(from) = from {
+        conditions.add("created_at >= ?", [to_datetime(from).into()]);
+    }
+    if let Some(to) = to {
+        conditions.add("created_at < ?", [to_datetime(to).into()]);
+    }
 }
 
 #[cfg(test)]
@@ -193,10 +245,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_survives_the_database_and_an_ancient_one_is_clamped() {
-        let at = Timestamp::parse_time_or_date("2026-11-22T23:59:59.999+01:00").unwrap();
-        assert_eq!(from_column(to_column(at)), at);
-        let ancient = Timestamp::parse_time_or_date("0000-01-01").unwrap();
-        assert_eq!(to_column(ancient), datetime!(1000-01-01 0:00));
+    fn a_filter_is_bound_and_never_part_of_the_statement() {
+        let filter = OrderFilter {
+            status: Some(OrderStatus::Paid),
+            customer: Some("' OR 1=1 --".parse().unwrap()),
+            period: Period {
+                from: Timestamp::parse_time_or_date("2026-11-22"),
+                to: Timestamp::parse_time_or_date("2026-11-23"),
+            },
+        };
+        let after = Position(Timestamp::now(), OrderId(Uuid::now_v7()));
+        let (sql, values) = conditions(&filter, Some(after)).into_parts();
+        assert!(!sql.contains('\''), "{sql}");
+        assert_eq!(sql.matches('?').count(), values.len());
+        assert_eq!(values.len(), 7);
+
+        let (sql, values) = conditions(&OrderFilter::default(), None).into_parts();
+        assert_eq!((sql.as_str(), values.len()), ("TRUE", 0));
     }
 }

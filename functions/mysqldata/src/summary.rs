@@ -1,35 +1,125 @@
-//! `/mysqldata/summary`: what the orders come to.
+//! The summary of the orders by day, product or status.
 
-use axum::{extract::State, response::Response};
-use chassis::{Input, Problem, reply};
-use dto::order::{OrderSummary, SummaryKey};
-use http::StatusCode;
+#[cfg(feature = "openapi")]
+use chassis::http::openapi::Operation;
+use chassis::http::{FromParameter, FromQuery, Query};
+use dto::{Money, catalogue::ProductId};
+use json::{FieldErrors, Schema, StringEnum};
+use serde::Serialize;
 
-use crate::{Orders, period::Period, store::Summarise};
+use crate::{order::OrderStatus, period::Period};
 
-/// `GET`: what the orders come to by day, product or status.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    get,
-    path = "/mysqldata/summary",
-    operation_id = "summarizeOrders",
-    summary = "Summarize the orders",
-    description = "One row per key and currency, in order of the key. Cancelled orders count in `by=status` alone.",
-    params(crate::openapi::SummaryParams),
-    responses(
-        (status = 200, description = "What the orders come to.", body = OrderSummary),
-        (status = 422, response = chassis::openapi::InvalidRequest),
-        chassis::openapi::Failures,
-    ),
-))]
-pub async fn read(State(orders): State<Orders>, mut input: Input) -> Result<Response, Problem> {
-    let params = input.params(&["from", "to", "by"]);
-    let period = Period::read(&mut input, &params);
-    let rule = "must be day, product or status";
-    let by = input.param(&params, "by", rule, SummaryKey::parse);
-    let call = input.call.clone();
-    let by = input.finish(Some(by.unwrap_or(SummaryKey::Day)))?;
+/// What a summary has a row for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, StringEnum)]
+pub enum SummaryKey {
+    /// Each day in UTC.
+    #[default]
+    Day,
+    /// Each product.
+    Product,
+    /// Each status.
+    Status,
+}
 
-    let summarise = Summarise { by, period };
-    let rows = orders.store.run(&call, &summarise).await?;
-    reply::json(StatusCode::OK, &OrderSummary { by, rows })
+/// Which orders are summarized, and how.
+#[derive(Debug, FromQuery)]
+pub struct SummaryQuery {
+    /// When the orders were placed.
+    pub period: Period,
+    /// What the summary has a row for.
+    pub by: SummaryKey,
+}
+
+/// The default is the day.
+impl FromParameter for SummaryKey {
+    fn from_parameter(name: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self> {
+        query
+            .take_parsed(name, errors)
+            .map(Option::unwrap_or_default)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(name: &str, description: &str, operation: &mut Operation) {
+        let mut schema = operation.request_schema::<Self>();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.insert("default".to_owned(), Self::default().as_str().into());
+        }
+        operation.query_parameter(name, description, &schema);
+    }
+}
+
+/// A summary of the orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderSummary {
+    /// What the rows are for.
+    pub by: SummaryKey,
+    /// One row per key and currency, ordered by key.
+    pub rows: Vec<SummaryRow>,
+}
+
+/// A row of a summary. Exactly one of `day`, `product` and `status` is present, as
+/// `by` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryRow {
+    /// The key, as a member with the name of its kind.
+    #[serde(flatten)]
+    pub key: RowKey,
+    /// The number of orders.
+    pub orders: u64,
+    /// The sum of the quantities, exactly.
+    pub quantity: u128,
+    /// The sum of the prices, exactly.
+    pub revenue: Money,
+}
+
+/// The key of a [`SummaryRow`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RowKey {
+    /// A day in UTC, such as `2026-11-22`.
+    Day(String),
+    /// A product.
+    Product(ProductId),
+    /// A status.
+    Status(OrderStatus),
+}
+
+#[cfg(feature = "openapi")]
+impl Schema for RowKey {
+    fn schema(_: &mut json::schema::Components) -> json::schema::Json {
+        json::schema::json!({ "type": "object" })
+    }
+
+    fn members(object: &mut json::schema::ObjectSchema, components: &mut json::schema::Components) {
+        let day = json::schema::json!({
+            "type": "string", "format": "date", "description": "A day in UTC.",
+        });
+        object.insert("day", day, false);
+        object.insert("product", ProductId::schema(components), false);
+        object.insert("status", OrderStatus::schema(components), false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_exact_beyond_64_bits() {
+        let row = SummaryRow {
+            key: RowKey::Status(OrderStatus::Paid),
+            orders: 1,
+            quantity: u128::from(u64::MAX) + 1,
+            revenue: Money {
+                amount: i128::from(u64::MAX) + 2,
+                currency: "DKK".parse().unwrap(),
+            },
+        };
+        assert_eq!(
+            serde_json::to_string(&row).unwrap(),
+            r#"{"status":"paid","orders":1,"quantity":18446744073709551616,"revenue":{"amount":18446744073709551617,"currency":"DKK"}}"#
+        );
+    }
 }

@@ -1,44 +1,57 @@
 //! `/nosqldata`: the catalogue of products, in `DynamoDB`.
 
-use std::time::Duration;
+use chassis::http::{Router, doc, get};
 
-use axum::routing::get;
-use chassis::{Router, health::Check};
-use dto::health::HealthStatus;
-
-mod client;
-pub mod config;
-pub mod error;
-mod expression;
-mod failure;
-pub mod item;
-mod once;
-#[cfg(feature = "openapi")]
-pub mod openapi;
-mod pauses;
+mod config;
+mod error;
+mod http;
 mod product;
-mod products;
-pub mod store;
+mod store;
 
 pub use config::Config;
-pub use error::Error;
 pub use store::Catalogue;
+
+use http::{collection, item};
 
 /// The routes of `nosqldata`.
 #[must_use]
 pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
-    // Without its tables the catalogue can do nothing at all.
-    let dynamodb = catalogue.dynamodb().clone();
-    let dynamodb = Check::of(dynamodb, HealthStatus::Fail, Duration::from_secs(1));
-    Router::with_state("nosqldata", catalogue)
-        .route("/nosqldata", get(products::list).post(products::create))
+    let check = catalogue.check();
+    Router::new("nosqldata", catalogue)
+        .route(
+            "/nosqldata",
+            get(
+                doc("listProducts", "List products").describe(collection::LIST),
+                collection::list,
+            )
+            .post(
+                doc("createProduct", "Create a product").describe(collection::CREATE),
+                collection::create,
+            ),
+        )
         .route(
             "/nosqldata/{id}",
-            get(product::read)
-                .put(product::put)
-                .patch(product::patch)
-                .delete(product::delete),
+            get(
+                doc("getProduct", "Get a product").describe(item::FETCH),
+                item::fetch,
+            )
+            .put(
+                doc(
+                    "putProduct",
+                    "Replace a product, or create it under an id of your own",
+                )
+                .describe(item::PUT),
+                item::put,
+            )
+            .patch(
+                doc("patchProduct", "Change a product").describe(item::PATCH),
+                item::patch,
+            )
+            .delete(
+                doc("deleteProduct", "Delete a product").describe(item::DELETE),
+                item::delete,
+            ),
         )
-        .reads(config::VARIABLES)
-        .check(dynamodb)
+        .cache_control("no-cache")
+        .check(check)
 }

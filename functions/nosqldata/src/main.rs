@@ -6,7 +6,7 @@ use nosqldata::{Catalogue, Config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::start(Config::read, async |config| {
+    chassis::runtime::start(Config::read, async |config| {
         nosqldata::router(Catalogue::open(config).await)
     })
     .await

@@ -1,199 +1,306 @@
-//! `/nosqldata/{id}`: one product.
+//! Products and their rules.
+//!
+//! Each field is stated once, in [`ProductContent`]: that type reads, stores,
+//! patches, returns and documents it.
 
-use axum::{extract::State, response::Response};
-use chassis::{Input, JSON, MERGE_PATCH, Problem, idempotency::Answer, reply};
-use dto::product::{ProductContent, ProductId, ProductPatch};
-use http::{
-    StatusCode,
-    header::{CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, LOCATION},
-};
+use dto::{Price, ProductId, catalogue::ProductName};
+use dynamodb::Revision;
+use json::{FieldErrors, FromJson, MultilineText, Object, Pointer, Schema, Text, ToJson, Value};
+use serde::Serialize;
 
-use crate::{Catalogue, Error, item::Stored};
+/// A product's category: 1 to 64 characters, none of them a control character.
+pub(crate) type Category = Text<1, 64>;
 
-/// `GET`: the product, 304 to a client that has it, or 404.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    get,
-    path = "/nosqldata/{id}",
-    operation_id = "getProduct",
-    summary = "Get a product",
-    description = "With `If-None-Match` it is sent only to a client that does not have it.",
-    params(crate::openapi::IdParam, chassis::openapi::Conditions),
-    responses(
-        (
-            status = 200,
-            description = "The product.",
-            body = dto::product::Product,
-            headers(("ETag")),
-        ),
-        (status = 304, description = "The client has it already.", headers(("ETag"))),
-        (status = 404, response = chassis::openapi::NotFound),
-        (status = 412, response = chassis::openapi::PreconditionFailed),
-        (status = 422, response = chassis::openapi::InvalidRequest),
-        chassis::openapi::Failures,
-    ),
-))]
-pub(crate) async fn read(
-    State(catalogue): State<Catalogue>,
-    mut input: Input,
-) -> Result<Response, Problem> {
-    input.params(&[]);
-    let id = input.id(ProductId::parse);
-    let preconditions = input.preconditions();
-    let call = input.call.clone();
-    input.finish(Some(()))?;
-    let stored = catalogue.get(&id?, &call).await?;
-    let stored = stored.ok_or(Error::NotFound)?;
-    if !preconditions.matches(Some(&stored.etag)) {
-        return Err(Error::PreconditionFailed.into());
+/// A product.
+#[derive(Debug, Clone, PartialEq, Serialize, Schema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Product {
+    /// The product's id.
+    pub(crate) id: ProductId,
+    #[serde(flatten)]
+    pub(crate) content: ProductContent,
+    #[serde(flatten)]
+    pub(crate) revision: Revision,
+}
+
+impl Product {
+    /// A product that is created now, with a generated id.
+    pub(crate) fn create(content: ProductContent) -> Self {
+        Self {
+            id: ProductId::generate(),
+            content,
+            revision: Revision::first(),
+        }
     }
-    if preconditions.none_match_fails(Some(&stored.etag)) {
-        return Ok(reply::not_modified(&stored.etag));
+}
+
+/// What a client sends of a product.
+#[derive(Debug, Clone, PartialEq, Serialize, FromJson, ToJson, Schema)]
+#[serde(rename_all = "camelCase")]
+#[json(read_only("id", "version", "createdAt", "updatedAt"))]
+#[schema(request = "ProductContent", patch = "ProductPatch")]
+pub(crate) struct ProductContent {
+    /// The product's name.
+    pub(crate) name: ProductName,
+    /// The product's category.
+    pub(crate) category: Category,
+    /// The price of one.
+    pub(crate) price: Price,
+    /// A text, in which line feeds and tabs are allowed; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<MultilineText<0, 2_000>>,
+    /// What else is known of the product: what a relational schema would not
+    /// hold.
+    pub(crate) attributes: Attributes,
+}
+
+/// Any JSON object that `DynamoDB` can hold beside the other members; `{}` where
+/// it is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Attributes(Object);
+
+impl Attributes {
+    /// The most bytes, as compact JSON.
+    const MAX_BYTES: usize = 16 * 1024;
+
+    /// The most levels: the object itself is level 1, an object or array in it is
+    /// level 2; scalars do not count.
+    const MAX_LEVELS: usize = 16;
+}
+
+impl FromJson for Attributes {
+    fn from_json(value: Value, at: &Pointer<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let mut valid = check_value(&value, at, 1, errors);
+        let Value::Object(object) = value else {
+            errors.add(at, format!("must be an object, not {}", value.kind()));
+            return None;
+        };
+        // Writing to memory cannot fail.
+        let bytes = serde_json::to_vec(&object).map_or(usize::MAX, |json| json.len());
+        if bytes > Self::MAX_BYTES {
+            let rule = format!(
+                "must have at most {} bytes of compact JSON",
+                Self::MAX_BYTES
+            );
+            errors.add(at, rule);
+            valid = false;
+        }
+        valid.then_some(Self(object))
     }
-    representation(StatusCode::OK, &stored)
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
 }
 
-/// `PUT`: replaces the product (200) or makes it (201).
-#[cfg_attr(feature = "openapi", utoipa::path(
-    put,
-    path = "/nosqldata/{id}",
-    operation_id = "putProduct",
-    summary = "Replace a product, or create it under an id of your own",
-    description = crate::openapi::PUT,
-    params(crate::openapi::IdParam, chassis::openapi::Conditions),
-    request_body = dto::openapi::ProductContent,
-    responses(
-        (
-            status = 200,
-            description = "The product, as it replaced what was there.",
-            body = dto::product::Product,
-            headers(("ETag"), ("Content-Location")),
-        ),
-        (
-            status = 201,
-            description = "The product, as it was made.",
-            body = dto::product::Product,
-            headers(("Content-Location"), ("ETag"), ("Location")),
-            links(
-                ("get" = (operation_id = "getProduct", parameters(("id" = "$response.body#/id")), description = "Get it.")),
-                ("put" = (operation_id = "putProduct", parameters(("id" = "$response.body#/id")), description = "Replace it.")),
-                ("patch" = (operation_id = "patchProduct", parameters(("id" = "$response.body#/id")), description = "Change it.")),
-                ("delete" = (operation_id = "deleteProduct", parameters(("id" = "$response.body#/id")), description = "Delete it.")),
-            ),
-        ),
-        (status = 404, response = chassis::openapi::NotFound),
-        (status = 412, response = chassis::openapi::PreconditionFailed),
-        chassis::openapi::Refusals,
-        chassis::openapi::Failures,
-    ),
-))]
-pub(crate) async fn put(
-    State(catalogue): State<Catalogue>,
-    mut input: Input,
-) -> Result<Response, Problem> {
-    input.params(&[]);
-    let id = input.id(ProductId::parse);
-    let preconditions = input.preconditions();
-    let content = input.json(JSON, ProductContent::read)?;
-    let call = input.call.clone();
-    let content = input.finish(content)?;
-    let stored = catalogue.put(&id?, content, &preconditions, &call).await?;
-    let response = if stored.product.version == 1 {
-        created(&stored)?.first()
-    } else {
-        representation(StatusCode::OK, &stored)?
-    };
-    let location = location(&stored);
-    Ok(reply::with_header(response, CONTENT_LOCATION, &location))
+impl ToJson for Attributes {
+    fn to_json(&self) -> Option<Value> {
+        Some(Value::Object(self.0.clone()))
+    }
 }
 
-/// `PATCH`: merges into the product, or 404.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    patch,
-    path = "/nosqldata/{id}",
-    operation_id = "patchProduct",
-    summary = "Change a product",
-    description = crate::openapi::PATCH,
-    params(crate::openapi::IdParam, chassis::openapi::Conditions),
-    request_body(content(
-        (dto::openapi::ProductPatch = "application/merge-patch+json"),
-        (dto::openapi::ProductPatch = "application/json"),
-    )),
-    responses(
-        (
-            status = 200,
-            description = "The product, as it is now.",
-            body = dto::product::Product,
-            headers(("ETag")),
-        ),
-        (status = 404, response = chassis::openapi::NotFound),
-        (status = 412, response = chassis::openapi::PreconditionFailed),
-        chassis::openapi::PatchRefusals,
-        chassis::openapi::Failures,
-    ),
-))]
-pub(crate) async fn patch(
-    State(catalogue): State<Catalogue>,
-    mut input: Input,
-) -> Result<Response, Problem> {
-    input.params(&[]);
-    let id = input.id(ProductId::parse);
-    let preconditions = input.preconditions();
-    let patch = input.json(MERGE_PATCH, ProductPatch::read)?;
-    let call = input.call.clone();
-    let patch = input.finish(patch)?;
-    let stored = catalogue.patch(&id?, &patch, &preconditions, &call).await?;
-    representation(StatusCode::OK, &stored)
+#[cfg(feature = "openapi")]
+impl Schema for Attributes {
+    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
+        components.named("Attributes", |_| {
+            json::schema::json!({
+                "type": "object",
+                "description": "Any JSON object of at most 16 KiB as compact JSON and 16 levels. \
+                                Numbers have at most 38 significant digits and are exact.",
+            })
+        })
+    }
 }
 
-/// `DELETE`: 204, or 404.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    delete,
-    path = "/nosqldata/{id}",
-    operation_id = "deleteProduct",
-    summary = "Delete a product",
-    description = "Orders of it keep the name and price that it had.",
-    params(crate::openapi::IdParam, chassis::openapi::Conditions),
-    responses(
-        (status = 204, description = "It is gone."),
-        (status = 404, response = chassis::openapi::NotFound),
-        (status = 412, response = chassis::openapi::PreconditionFailed),
-        (status = 422, response = chassis::openapi::InvalidRequest),
-        chassis::openapi::Failures,
-    ),
-))]
-pub(crate) async fn delete(
-    State(catalogue): State<Catalogue>,
-    mut input: Input,
-) -> Result<Response, Problem> {
-    input.params(&[]);
-    let id = input.id(ProductId::parse);
-    let preconditions = input.preconditions();
-    let call = input.call.clone();
-    input.finish(Some(()))?;
-    catalogue.delete(&id?, &preconditions, &call).await?;
-    Ok(reply::no_content())
+/// Reports what `DynamoDB` cannot hold in an attribute; whether there is nothing.
+fn check_value(value: &Value, at: &Pointer<'_>, level: usize, errors: &mut FieldErrors) -> bool {
+    let is_nested = matches!(value, Value::Object(_) | Value::Array(_));
+    if is_nested && level > Attributes::MAX_LEVELS {
+        let rule = format!("must nest at most {} levels", Attributes::MAX_LEVELS);
+        errors.add(at, rule);
+        return false;
+    }
+    match value {
+        Value::Number(number)
+            if number.significant_digits() > 38 || !(-130..=125).contains(&number.magnitude()) =>
+        {
+            let rule =
+                "must have at most 38 significant digits and a magnitude of 1e-130 to 9.99e125";
+            errors.add(at, rule);
+            false
+        }
+        Value::Object(members) => members.iter().fold(true, |valid, (name, value)| {
+            check_value(value, &at.member(name), level + 1, errors) && valid
+        }),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .fold(true, |valid, (index, value)| {
+                check_value(value, &at.item(index), level + 1, errors) && valid
+            }),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Number(_) => true,
+    }
 }
 
-/// 201: the product as it was made, and where it is.
-pub(crate) fn created(stored: &Stored) -> Result<Answer, Problem> {
-    let header = |name: HeaderName, value: String| (name.as_str().to_owned(), value);
-    Ok(Answer {
-        status: StatusCode::CREATED.as_u16(),
-        headers: vec![
-            header(CONTENT_TYPE, "application/json".to_owned()),
-            header(ETAG, format!("\"{}\"", stored.etag)),
-            header(LOCATION, location(stored)),
-        ],
-        body: serde_json::to_string(&stored.product).map_err(Problem::internal)?,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-fn representation(status: StatusCode, stored: &Stored) -> Result<Response, Problem> {
-    let response = reply::json(status, &stored.product)?;
-    Ok(reply::with_etag(response, &stored.etag))
-}
+    use super::*;
 
-/// An id has nothing in it that a path would have to escape.
-fn location(stored: &Stored) -> String {
-    format!("/nosqldata/{}", stored.product.id)
+    fn parse(text: &str) -> Value {
+        Value::parse(text.as_bytes(), &mut FieldErrors::new()).unwrap()
+    }
+
+    /// The content, or where its errors are.
+    fn read(text: &str) -> Result<ProductContent, Vec<String>> {
+        let mut errors = FieldErrors::new();
+        json::read(parse(text), &mut errors).ok_or_else(|| pointers(errors))
+    }
+
+    fn pointers(errors: FieldErrors) -> Vec<String> {
+        let errors = serde_json::to_value(errors.into_vec()).unwrap();
+        let errors = errors.as_array().unwrap().iter();
+        errors
+            .map(|error| error["pointer"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_error_is_reported() {
+        let errors = read(
+            r#"{"id":"x","name":"","category":7,"price":{"amount":-1,"currency":"dkk","vat":1},
+                "description":"a\u0000b","attributes":{"n":1e126,"deep":[0.1]},"bogus":null}"#,
+        );
+        assert_eq!(
+            errors.unwrap_err(),
+            [
+                "/name",
+                "/category",
+                "/price/amount",
+                "/price/currency",
+                "/price/vat",
+                "/description",
+                "/attributes/n",
+                "/bogus",
+                "/id"
+            ],
+        );
+        assert_eq!(read("{}").unwrap_err(), ["/name", "/category", "/price"]);
+        assert_eq!(read("[]").unwrap_err(), [""]);
+    }
+
+    fn product(name: &str, amount: i64, attributes: &str) -> Result<ProductContent, Vec<String>> {
+        read(&format!(
+            r#"{{"name":"{name}","category":"c","price":{{"amount":{amount},"currency":"DKK"}},"attributes":{attributes}}}"#,
+        ))
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        assert!(product(&"é".repeat(200), 10_000_000_000, "{}").is_ok());
+        assert!(product(&"é".repeat(201), 0, "{}").is_err());
+        assert!(product("n", 10_000_000_001, "{}").is_err());
+        let levels = |n: usize| format!("{}{}", r#"{"a":"#.repeat(n - 1) + "{}", "}".repeat(n - 1));
+        assert!(product("n", 1, &levels(16)).is_ok());
+        assert!(product("n", 1, &levels(17)).is_err());
+        let bytes = |n: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(n - 8));
+        assert!(product("n", 1, &bytes(16_384)).is_ok());
+        assert!(product("n", 1, &bytes(16_385)).is_err());
+    }
+
+    #[test]
+    fn numbers_that_dynamodb_cannot_hold_are_refused() {
+        let with = |number: &str| product("n", 1, &format!(r#"{{"a":[{number}]}}"#));
+        for good in [
+            "0",
+            "12345678901234567890123456789012345678",
+            "1e125",
+            "-9.99e125",
+            "1e-130",
+        ] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "123456789012345678901234567890123456789",
+            "1e126",
+            "1e-131",
+            "1e999",
+        ] {
+            assert_eq!(with(bad).unwrap_err(), ["/attributes/a/0"], "{bad}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_an_object() {
+        for bad in ["[]", "null", "1", "[1e126]"] {
+            assert!(product("n", 1, bad).is_err(), "{bad}");
+        }
+        let content = read(r#"{"name":"n","category":"c","price":{"amount":1,"currency":"DKK"}}"#);
+        assert_eq!(content.unwrap().attributes, Attributes::default());
+    }
+
+    #[test]
+    fn a_patch_may_name_only_what_a_client_may_set() {
+        let patch =
+            parse(r#"{"version":null,"price":{"vat":null},"colour":1,"attributes":{"x":1}}"#);
+        let mut errors = FieldErrors::new();
+        ProductContent::check_patch(&patch, &Pointer::root(), &mut errors);
+        assert_eq!(pointers(errors), ["/colour", "/version", "/price/vat"]);
+    }
+
+    #[test]
+    fn a_product_is_written_with_its_members_in_order() {
+        let content = read(
+            r#"{"name":"n","category":"c","price":{"amount":1,"currency":"DKK"},"description":"d",
+                "attributes":{"digits":12345678901234567890123456789012345678}}"#,
+        );
+        let mut product = Product::create(content.unwrap());
+        product.id = ProductId::parse("mug").unwrap();
+        product.revision.etag = "not written".to_owned();
+        let written = serde_json::to_string(&product).unwrap();
+        let now = product.revision.created_at;
+        assert_eq!(
+            written,
+            format!(
+                r#"{{"id":"mug","name":"n","category":"c","price":{{"amount":1,"currency":"DKK"}},"description":"d","attributes":{{"digits":1.2345678901234567890123456789012345678e37}},"version":1,"createdAt":"{now}","updatedAt":"{now}"}}"#
+            )
+        );
+    }
+
+    fn any_content() -> impl Strategy<Value = String> {
+        let text = |pattern: &'static str| {
+            pattern.prop_map(|text: String| serde_json::to_string(&text).unwrap())
+        };
+        let description = prop::option::of(text(r"[^\p{Cc}]{0,9}"));
+        let attributes = prop::collection::btree_map(any::<String>(), any::<i64>(), 0..4);
+        let fields = (
+            text(r"[^\p{Cc}]{1,9}"),
+            0..=10_000_000_000_i64,
+            description,
+            attributes,
+        );
+        fields.prop_map(|(name, amount, description, attributes)| {
+            let attributes = serde_json::to_string(&attributes).unwrap();
+            let description = description.map(|text| format!(r#""description":{text},"#));
+            format!(
+                r#"{{"name":{name},"category":{name},"price":{{"amount":{amount},"currency":"DKK"}},{}"attributes":{attributes}}}"#,
+                description.unwrap_or_default()
+            )
+        })
+    }
+
+    proptest! {
+        /// What is stored, merged and returned is what was sent.
+        #[test]
+        fn writing_and_reading_again_is_the_identity(text in any_content()) {
+            let content = read(&text).unwrap();
+            let json = content.to_json().unwrap();
+            prop_assert_eq!(&json, &parse(&text));
+            prop_assert_eq!(&parse(&serde_json::to_string(&content).unwrap()), &json);
+            let again = json::read::<ProductContent>(json, &mut FieldErrors::new());
+            prop_assert_eq!(again, Some(content));
+        }
+    }
 }

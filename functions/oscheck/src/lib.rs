@@ -1,65 +1,100 @@
 //! `GET /oscheck`: the operating system that the function runs on.
 
-use axum::{response::Response, routing::get};
-use chassis::{Problem, Router, negotiate, reply};
-use http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::{Accept, Representation, Router, doc, get, text, vary};
+use json::Schema;
 use serde::Serialize;
-
-#[cfg(feature = "openapi")]
-pub mod openapi;
 
 /// The routes of `oscheck`.
 #[must_use]
 pub fn router() -> Router {
-    Router::new("oscheck").route("/oscheck", get(check))
+    let check_os = doc("getOperatingSystem", "Get the operating system")
+        .describe("That of the machine on which the function runs, as JSON or as plain text.");
+    Router::new("oscheck", ()).route("/oscheck", get(check_os, check))
 }
 
-/// The operating system, as `uname` tells of it.
-#[derive(Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+async fn check(accept: Accept) -> Checked {
+    let uname = rustix::system::uname();
+    let system = uname.sysname().to_string_lossy();
+    let checked = OperatingSystem {
+        message: format!("Your operation system is: {system}"),
+        system: system.into_owned(),
+        release: uname.release().to_string_lossy().into_owned(),
+        architecture: uname.machine().to_string_lossy().into_owned(),
+    };
+    if accept.prefers_text() {
+        Checked::Text(checked.message)
+    } else {
+        Checked::Json(checked)
+    }
+}
+
+/// The operating system in the form that the client prefers.
+enum Checked {
+    Json(OperatingSystem),
+    Text(String),
+}
+
+/// The operating system, from `uname`.
+#[derive(Serialize, Schema)]
 struct OperatingSystem {
-    /// The system, in a sentence.
+    /// The system in a sentence.
     message: String,
-    /// Its name, `Linux`.
+    /// Its name: `Linux`.
     system: String,
-    /// Its kernel's release, `6.1.0`.
+    /// The release of its kernel, such as `6.1.0`.
     release: String,
-    /// The machine's hardware, `aarch64`.
+    /// The architecture of the machine, such as `aarch64`.
     architecture: String,
 }
 
-/// What it runs on: JSON or plain text.
-#[cfg_attr(feature = "openapi", utoipa::path(
-    get,
-    path = "/oscheck",
-    operation_id = "getOperatingSystem",
-    summary = "Tell the operating system",
-    description = "True of the machine that the function runs on, as JSON or as plain text.",
-    responses(
-        (
-            status = 200,
-            description = "The operating system.",
-            content((OperatingSystem = "application/json"), (String = "text/plain")),
-            headers(("Vary")),
-        ),
-        chassis::openapi::Failures,
-    ),
-))]
-async fn check(headers: HeaderMap) -> Result<Response, Problem> {
-    let uname = rustix::system::uname();
-    let system = uname.sysname().to_string_lossy();
-    let message = format!("Your operation system is: {system}");
-    let response = match negotiate::best(&headers, &["application/json", "text/plain"]) {
-        Some("text/plain") => reply::text(message),
-        _ => reply::json(
-            StatusCode::OK,
-            &OperatingSystem {
-                message,
-                system: system.into_owned(),
-                release: uname.release().to_string_lossy().into_owned(),
-                architecture: uname.machine().to_string_lossy().into_owned(),
-            },
-        )?,
+impl IntoResponse for Checked {
+    fn into_response(self) -> Response {
+        let response = match self {
+            Self::Json(checked) => Representation(checked).into_response(),
+            Self::Text(message) => text(message),
+        };
+        vary(response, "Accept")
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl chassis::http::openapi::DescribeOutput for Checked {
+    fn describe(operation: &mut chassis::http::openapi::Operation) {
+        let content = [
+            (
+                "application/json",
+                operation.response_schema::<OperatingSystem>(),
+            ),
+            ("text/plain", operation.response_schema::<String>()),
+        ];
+        operation.response(200, "The operating system.", &["Vary"], &content);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::Request,
     };
-    Ok(reply::vary_accept(response))
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_response_is_true_of_this_machine() {
+        let request = Request::get("/oscheck").body(Body::empty()).unwrap();
+        let response = router().into_service().call(request).await;
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        let architecture = std::env::consts::ARCH;
+        assert!(
+            body.contains(&format!("\"architecture\":\"{architecture}\"")),
+            "{body}"
+        );
+        assert!(
+            body.starts_with("{\"message\":\"Your operation system is: "),
+            "{body}"
+        );
+    }
 }

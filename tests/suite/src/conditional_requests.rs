@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use testbed::Response;
 
 use crate::{Api, Case};
 
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(condition_on_a_missing_product_is_checked),
         case!(stale_write_returns_412_and_changes_nothing),
         case!(write_with_a_matching_etag_succeeds),
+        case!(condition_may_list_any_number_of_tags),
         case!(malformed_condition_returns_400),
         case!(stale_write_of_an_order_returns_412),
     ]
@@ -112,6 +114,58 @@ async fn write_with_a_matching_etag_succeeds(api: Api) {
     }
     let deleted = send(Method::DELETE, patched.header("etag"), &nothing).await;
     deleted.expect(204);
+}
+
+/// More than `DynamoDB` compares at once, in number or in length.
+async fn condition_may_list_any_number_of_tags(api: Api) {
+    let product = api.product();
+    let nothing = json!({});
+    for count in [51, 101, 1_000] {
+        let path = format!("/nosqldata/{}", api.unique());
+        let others: Vec<_> = (0..count).map(|n| format!("\"{n}\"")).collect();
+        let others = others.join(",");
+        let with = |written: &Response| format!("{others},{}", written.header("etag"));
+        let send = async |method, name: &str, tags: &str, body: &Value| {
+            api.json(method, &path, &[(name, tags)], body).await
+        };
+        let refused = send(Method::PUT, "if-match", &others, &product).await;
+        refused.expect_problem(412, "precondition-failed", STALE);
+        let refused = send(Method::DELETE, "if-match", &others, &nothing).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+        let created = send(Method::PUT, "if-none-match", &others, &product).await;
+        let list = with(&created.expect(201));
+
+        for (name, tags, status) in [
+            ("if-none-match", &list, 304),
+            ("if-none-match", &others, 200),
+            ("if-match", &list, 200),
+            ("if-match", &others, 412),
+        ] {
+            api.get_with(&path, &[(name, tags)]).await.expect(status);
+        }
+        for (name, stale) in [("if-match", &others), ("if-none-match", &list)] {
+            for (method, body) in [
+                (Method::PUT, &product),
+                (Method::PATCH, &nothing),
+                (Method::DELETE, &nothing),
+            ] {
+                let refused = send(method, name, stale, body).await;
+                refused.expect_problem(412, "precondition-failed", STALE);
+            }
+        }
+        assert_eq!(api.get(&path).await.expect(200).json()["version"], 1);
+
+        let replaced = send(Method::PUT, "if-match", &list, &product).await;
+        let list = with(&replaced.expect(200));
+        let patched = send(Method::PATCH, "if-match", &list, &nothing).await;
+        let list = with(&patched.expect(200));
+        let replaced = send(Method::PUT, "if-none-match", &others, &product).await;
+        assert_eq!(replaced.expect(200).json()["version"], 4);
+        let refused = send(Method::DELETE, "if-match", &list, &nothing).await;
+        refused.expect_problem(412, "precondition-failed", STALE);
+        let deleted = send(Method::DELETE, "if-none-match", &list, &nothing).await;
+        deleted.expect(204);
+    }
 }
 
 async fn malformed_condition_returns_400(api: Api) {

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use testbed::Response;
 
-use crate::{Api, Case};
+use crate::{Api, Case, Kind};
 
 const MALFORMED: &str =
     "must be one key of 1 to 255 visible ASCII characters, in double quotes or without";
@@ -19,6 +19,11 @@ pub fn cases() -> Vec<Case> {
         case!(key_belongs_to_its_route),
         case!(key_of_a_put_means_nothing),
         case!(malformed_key_returns_400),
+        case!(repeated_key_returns_400).differs(
+            &[Kind::Watch],
+            "hands on the first of several lines of a header",
+            check!(first_of_several_keys_counts),
+        ),
         case!(refused_request_leaves_its_key_unused),
     ]
 }
@@ -139,6 +144,7 @@ async fn keys_are_compared_byte_by_byte(api: Api) {
             &format!("\" {key}\""),
             &format!("\"{key} \""),
             &format!("\"\\\"{key}\\\"\""),
+            &format!("\"{key}, {key}\""),
             &longest,
         ] {
             let created = create(&api, target, other, &body).await;
@@ -168,7 +174,19 @@ async fn key_of_a_put_means_nothing(api: Api) {
 async fn malformed_key_returns_400(api: Api) {
     let long = "k".repeat(256);
     for (target, body) in creations(&api).await {
-        for malformed in ["", "\"k", "a b", "\"\"", "\"a\"b\"", &long] {
+        // A gateway joins repeated headers with commas.
+        for malformed in [
+            "",
+            "\"k",
+            "k\"",
+            "k\"k",
+            "a b",
+            "\"\"",
+            "\"a\"b\"",
+            "k1,k2",
+            "\"k1\",\"k2\"",
+            &long,
+        ] {
             // It is reported before what is wrong with the body.
             for body in [&body, &json!({"name": ""})] {
                 let refused = api.post_once(target, malformed, body).await;
@@ -176,6 +194,23 @@ async fn malformed_key_returns_400(api: Api) {
             }
         }
     }
+}
+
+async fn repeated_key_returns_400(api: Api) {
+    let key = api.unique();
+    let twice = [("idempotency-key", &*key), ("idempotency-key", &key)];
+    let product = api.product();
+    let refused = api.json(Method::POST, "/nosqldata", &twice, &product).await;
+    refused.expect_malformed(&[("Idempotency-Key", MALFORMED)]);
+}
+
+async fn first_of_several_keys_counts(api: Api) {
+    let (key, product) = (api.unique(), api.product());
+    let other = api.unique();
+    let several = [("idempotency-key", &*key), ("idempotency-key", &other)];
+    let first = api.json(Method::POST, "/nosqldata", &several, &product);
+    let first = first.await.expect(201);
+    expect_replay(api.post_once("/nosqldata", &key, &product).await, &first);
 }
 
 async fn refused_request_leaves_its_key_unused(api: Api) {

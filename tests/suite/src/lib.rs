@@ -22,6 +22,7 @@ macro_rules! check {
 mod api;
 mod batch;
 mod bodies;
+mod caching;
 mod case;
 mod catalogue;
 mod conditional_requests;
@@ -65,6 +66,7 @@ pub fn cases() -> Vec<Case> {
         paths::cases(),
         queries::cases(),
         headers::cases(),
+        caching::cases(),
         bodies::cases(),
     ]
     .concat()

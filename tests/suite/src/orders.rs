@@ -30,7 +30,7 @@ async fn product(api: &Api, amount: i64, currency: &str) -> String {
 /// It queries the catalogue over HTTP, through the surface itself.
 async fn order_is_placed_at_the_prices_of_the_catalogue(api: Api) {
     let cup = product(&api, 1_050, "DKK").await;
-    let dear = product(&api, 1_000_000_000_000, "DKK").await;
+    let dear = product(&api, 10_000_000_000, "DKK").await;
     let customer = format!("Zoë 😀 {}", api.unique());
     let lines = json!([{"productId": dear, "quantity": 999}, {"productId": cup, "quantity": 3}]);
     let order = json!({"customer": customer, "lines": lines});
@@ -51,7 +51,7 @@ async fn order_is_placed_at_the_prices_of_the_catalogue(api: Api) {
     let name = api.get(&format!("/nosqldata/{cup}")).await.json()["name"].clone();
     let price = json!({"amount": 1_050, "currency": "DKK"});
     let line = json!({"productId": cup, "name": name, "quantity": 3, "unitPrice": price});
-    let total = json!({"amount": 999_000_000_003_150_i64, "currency": "DKK"});
+    let total = json!({"amount": 9_990_000_003_150_i64, "currency": "DKK"});
     placed
         .expect_header("content-type", "application/json")
         .expect_header("location", &path)

@@ -38,6 +38,7 @@ pub fn cases() -> Vec<Case> {
         case!(id_that_no_product_can_have_returns_404),
         case!(id_that_is_not_utf8_returns_404),
         case!(id_of_no_order_returns_404),
+        case!(id_of_an_order_is_read_in_either_case),
     ]
 }
 
@@ -184,4 +185,12 @@ async fn id_of_no_order_returns_404(api: Api) {
         let invalid = api.patch(&path, &json!({})).await;
         invalid.expect_invalid(&[("/status", "is required")]);
     }
+}
+
+async fn id_of_an_order_is_read_in_either_case(api: Api) {
+    let placed = api.place_order(1).await;
+    let path = format!("/mysqldata/{}", placed.id().to_uppercase());
+    assert_eq!(api.get(&path).await.expect(200).id(), placed.id());
+    let paid = api.patch(&path, &json!({"status": "paid"})).await;
+    assert_eq!(paid.expect(200).id(), placed.id());
 }

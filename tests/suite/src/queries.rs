@@ -24,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         case!(parameters_are_ignored_elsewhere),
         case!(empty_value_returns_422),
         case!(limit_is_not_clamped),
+        case!(malformed_time_returns_422),
         case!(period_that_ends_before_it_begins_returns_422),
         case!(empty_query_is_no_query),
         case!(blank_is_read_as_plus_and_as_percent_20),
@@ -116,6 +117,24 @@ async fn limit_is_not_clamped(api: Api) {
     ] {
         let refused = api.get(&format!("/nosqldata?limit={limit}")).await;
         refused.expect_invalid(&[("limit", LIMIT)]);
+    }
+}
+
+async fn malformed_time_returns_422(api: Api) {
+    for path in ["/mysqldata", "/mysqldata/summary"] {
+        for time in [
+            "2026-11-25t00:00:00z",
+            "2026-11-25T00:00:00z",
+            "2026-11-25+00:00:00Z",
+            "2026-11-25T00:00:60Z",
+        ] {
+            for name in ["from", "to"] {
+                let refused = api.get(&format!("{path}?{name}={time}")).await;
+                refused.expect_invalid(&[(name, TIME)]);
+            }
+        }
+        let time = "2026-11-25T00:00:00.0000000000%2B14:00";
+        api.get(&format!("{path}?from={time}")).await.expect(200);
     }
 }
 

@@ -4,18 +4,18 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     thread,
     time::{Duration, SystemTime},
 };
 
-use aws_sdk_dynamodb::{
-    Client as DynamoDb,
-    config::{Credentials, Region},
+use aws_sdk_dynamodb::Client as DynamoDb;
+use chassis::{
+    http::{Router, Service},
+    outbound::Policy,
+    runtime::{Environment, Event, Handler},
 };
-use chassis::{Event, Handler, Router, Service, resilience::Policy};
 use futures_util::{FutureExt, future::BoxFuture};
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
@@ -24,7 +24,7 @@ use crate::{
     Client, Gateway, address,
     gateway::{Function, Instance},
     store,
-    wire::{Protocol, Proxy},
+    wire::{Fault, Protocol, Proxy},
 };
 
 /// The timeout of a deployed function: `Timeout` in `template.yaml`.
@@ -45,37 +45,18 @@ pub const FUNCTIONS: [&str; 6] = [
 pub struct Setup {
     /// Instances of each function: with more than one, requests race.
     pub instances: usize,
-    /// How the orders call the catalogue.
-    pub catalogue: Policy,
-    /// How the catalogue calls `DynamoDB`.
-    pub dynamodb: Policy,
-    /// How the orders call `MySQL`.
-    pub mysql: Policy,
-    /// Where the catalogue finds `DynamoDB`, in place of the system's proxy.
-    pub dynamodb_address: Option<SocketAddr>,
+    /// How stores and services are called; as deployed where it is none.
+    pub policy: Option<Policy>,
+    /// The fault of the connection to `DynamoDB` while the functions start.
+    pub dynamodb_fault: Fault,
 }
 
-/// One instance, and the policies of the deployed functions.
 impl Default for Setup {
     fn default() -> Self {
         Self {
             instances: 1,
-            catalogue: mysqldata::config::default_catalogue_policy(),
-            dynamodb: nosqldata::config::default_policy(),
-            mysql: mysqldata::config::default_mysql_policy(),
-            dynamodb_address: None,
-        }
-    }
-}
-
-impl Setup {
-    /// The same, with this policy for every call.
-    pub fn with_policy(self, policy: &Policy) -> Self {
-        Self {
-            catalogue: policy.clone(),
-            dynamodb: policy.clone(),
-            mysql: policy.clone(),
-            ..self
+            policy: None,
+            dynamodb_fault: Fault::None,
         }
     }
 }
@@ -165,7 +146,12 @@ impl System {
             table.cloned().expect("a table of the template")
         };
         let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
-        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await;
+        let proxy = async |upstream: &str, protocol| {
+            let proxy = Proxy::start(upstream, protocol).await;
+            proxy.expect("a free port")
+        };
+        let dynamodb = proxy(&address(&dynamodb_url), Protocol::DynamoDb).await;
+        dynamodb.set(setup.dynamodb_fault).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
         let database = mysql::create_database(&mysql_url, &name).await;
@@ -173,29 +159,28 @@ impl System {
         let migrated = mysql::migrate(&database, &stores::migrations()).await;
         migrated.expect("migrations");
         grant_orders(&database).await.expect("grants");
-        let mysql = Proxy::start(address(&mysql_url), Protocol::MySql).await;
+        let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
 
         let (listener, api) = Gateway::listen().await;
-        let catalogue = Proxy::start(api.to_string(), Protocol::Http).await;
-        let behind = setup.dynamodb_address.unwrap_or(dynamodb.address());
-        let environment = Environment {
+        let catalogue = proxy(&api.to_string(), Protocol::Http).await;
+        let surroundings = Surroundings {
             api: format!("http://{api}"),
             catalogue: format!("http://{}", catalogue.address()),
             table: table.clone(),
             keys_table: keys_table.clone(),
-            dynamodb: format!("http://{behind}"),
+            dynamodb: format!("http://{}", dynamodb.address()),
             mysql: format!("mysql://{ORDERS}:{ORDERS}@{}/{name}", mysql.address()),
-            setup,
+            policy: setup.policy,
         };
         let mut functions = BTreeMap::new();
         let mut routes = BTreeMap::new();
         for name in FUNCTIONS {
             let mut instances = Vec::new();
             let mut paths = Vec::new();
-            for _ in 0..environment.setup.instances {
-                let service = environment.service(name).await;
+            for _ in 0..setup.instances {
+                let Built { service, .. } = surroundings.build(name).await;
                 paths = service.paths().to_vec();
-                instances.push(Local(Handler::new(service)));
+                instances.push(Local(Handler::new(service, String::new())));
             }
             let function = Function::new(instances);
             routes.extend(paths.into_iter().map(|path| (path, function.clone())));
@@ -271,38 +256,49 @@ pub async fn invoke(handler: &Handler, event: Value, limit: Duration) -> Value {
     context.request_id = uuid::Uuid::now_v7().to_string();
     context.deadline = u64::try_from(since.as_millis()).unwrap();
     let payload: Event = serde_json::from_value(event).expect("any JSON is an event");
-    let response = handler.handle(LambdaEvent::new(payload, context)).await;
-    serde_json::to_value(response.expect("infallible")).unwrap()
+    match handler.handle(LambdaEvent::new(payload, context)).await {
+        Ok(response) => serde_json::to_value(response),
+        Err(error) => serde_json::to_value(Diagnostic::from(error)),
+    }
+    .expect("what Lambda gets is JSON")
 }
 
 /// The handler of a router, as a function's `main` makes it.
-pub fn handler(router: Router) -> Handler {
-    Handler::new(router.into_service())
+pub fn handler<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Handler {
+    Handler::new(router.into_service(), String::new())
 }
 
-/// Every function as a service. No store is needed: a function starts without.
-pub async fn services() -> Vec<Service> {
+/// A function as it starts, and the variables that it has read.
+pub struct Built {
+    /// Its routes.
+    pub service: Service,
+    /// The names of the variables of its environment.
+    pub variables: Vec<&'static str>,
+}
+
+/// Every function. No store is needed: a function starts without.
+pub async fn functions() -> Vec<Built> {
     let closed = "http://127.0.0.1:9".to_owned();
-    let environment = Environment {
+    let surroundings = Surroundings {
         api: closed.clone(),
         catalogue: closed.clone(),
         table: "none".to_owned(),
         keys_table: "none".to_owned(),
         dynamodb: closed,
         mysql: "mysql://nobody@127.0.0.1:9/none".to_owned(),
-        setup: Setup::default(),
+        policy: None,
     };
-    let mut services = Vec::new();
+    let mut functions = Vec::new();
     for name in FUNCTIONS {
-        services.push(environment.service(name).await);
+        functions.push(surroundings.build(name).await);
     }
-    services
+    functions
 }
 
 /// Each path that a function declares, and that function.
 pub async fn routes() -> BTreeMap<String, String> {
     let mut routes = BTreeMap::new();
-    for service in services().await {
+    for Built { service, .. } in functions().await {
         let name = service.name();
         let paths = service.paths().iter();
         routes.extend(paths.map(|path| (path.clone(), name.to_owned())));
@@ -310,55 +306,68 @@ pub async fn routes() -> BTreeMap<String, String> {
     routes
 }
 
-/// What the functions read from their environment.
-struct Environment {
+/// Where a function finds what it depends on.
+struct Surroundings {
     api: String,
     catalogue: String,
     table: String,
     keys_table: String,
     dynamodb: String,
     mysql: String,
-    setup: Setup,
+    policy: Option<Policy>,
 }
 
-impl Environment {
-    async fn service(&self, name: &str) -> Service {
-        let url = |url| chassis::client::parse_api_url(url).expect("a URL");
-        match name {
+impl Surroundings {
+    /// Starts a function, configured by its environment as in Lambda.
+    async fn build(&self, name: &str) -> Built {
+        let others = FUNCTIONS.iter().filter(|&&name| name != "health");
+        let others: Vec<_> = others.copied().collect();
+        let api = if name == "mysqldata" {
+            &self.catalogue
+        } else {
+            &self.api
+        };
+        let mut environment = Environment::of([
+            ("API_URL", api.as_str()),
+            ("FUNCTIONS", &others.join(",")),
+            ("PRODUCTS_TABLE", &self.table),
+            ("IDEMPOTENCY_TABLE", &self.keys_table),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
+            ("MYSQL_URL", &self.mysql),
+            ("AWS_REGION", dynamodb::REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
+        let service = match name {
             "docs" => docs::router().into_service(),
             "hello" => hello::router().into_service(),
             "oscheck" => oscheck::router().into_service(),
             "health" => {
-                let others = FUNCTIONS.iter().filter(|&&name| name != "health");
-                let functions = others.map(|&name| name.to_owned()).collect();
-                health::router(health::Config {
-                    api: Some(url(&self.api)),
-                    functions,
-                })
-                .into_service()
+                let config = health::Config::read(&mut environment);
+                health::router(config.expect("a configuration")).into_service()
             }
             "nosqldata" => {
-                let config = nosqldata::Config {
-                    table: self.table.clone(),
-                    keys_table: self.keys_table.clone(),
-                    policy: self.setup.dynamodb.clone(),
-                    endpoint: Some(self.dynamodb.parse().expect("a URL")),
-                    region: Region::from_static(dynamodb::REGION),
-                    credentials: Credentials::new("test", "test", None, None, "tests"),
-                };
+                let config = nosqldata::Config::read(&mut environment);
+                let mut config = config.expect("a configuration");
+                if let Some(policy) = &self.policy {
+                    config.dynamodb.policy = policy.clone();
+                }
                 nosqldata::router(nosqldata::Catalogue::open(config).await).into_service()
             }
             "mysqldata" => {
-                let mysql = rds::parse_mysql_url(&self.mysql).expect("a URL").into();
-                let config = mysqldata::Config {
-                    mysql,
-                    api: Some(url(&self.catalogue)),
-                    mysql_policy: self.setup.mysql.clone(),
-                    catalogue_policy: self.setup.catalogue.clone(),
-                };
-                mysqldata::router(mysqldata::Orders::open(config).await).into_service()
+                let config = mysqldata::Config::read(&mut environment);
+                let mut config = config.expect("a configuration");
+                if let Some(policy) = &self.policy {
+                    config.mysql.policy = policy.clone();
+                    config.catalogue_policy = policy.clone();
+                }
+                mysqldata::router(mysqldata::App::open(config).await).into_service()
             }
             other => panic!("{other} is not a function"),
+        };
+        Built {
+            service,
+            variables: environment.variables().to_vec(),
         }
     }
 }

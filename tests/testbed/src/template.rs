@@ -1,14 +1,13 @@
-//! What is deployed, as `template.yaml` says it.
+//! `template.yaml` as one JSON value.
 
 use serde_json::Value;
 
-/// The template, with its intrinsic functions as what they are called with.
+/// The template, without its YAML tags.
 ///
 /// # Panics
 ///
-/// It is not there, or is no YAML.
+/// It cannot be read.
 #[must_use]
 pub fn template() -> Value {
-    let text = std::fs::read_to_string(stores::template()).expect("there is a template");
-    serde_saphyr::from_str(&text).expect("the template is YAML")
+    template::document(&template::path()).expect("template.yaml is valid")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use dto::order::OrderStatus;
+use mysqldata::OrderStatus;
 
 use crate::style::{self, Colour, Sign};
 

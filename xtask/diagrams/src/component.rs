@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use template::Template;
 
 use crate::{
     store::{self, Store},
     style::{self, Colour, Sign, alias, wrapped},
-    template::Template,
     workspace::Crate,
 };
 
@@ -100,7 +100,13 @@ fn functions<'f>(
     let mut functions = BTreeMap::new();
     let mut wrong = Vec::new();
     let called: BTreeSet<_> = routed.values().flat_map(|it| &it.calls).collect();
-    for (name, (id, resource)) in template.functions() {
+    for template::Function {
+        id,
+        binary: name,
+        resource,
+        ..
+    } in template.functions()
+    {
         let mut function = Function {
             about: about(crates.get(name)),
             stores: store::of(template, resource),

@@ -10,11 +10,12 @@ use std::{
     fmt::Write as _,
 };
 
+use template::{Resource, Template};
+
 use crate::{
     component::Routed,
     store,
     style::{self, Colour, Sign, alias, wrapped},
-    template::{Resource, Template},
 };
 
 /// The diagram.
@@ -109,7 +110,7 @@ impl<'t> Drawing<'t> {
     /// The subnets that a resource is in, itself or by a group of them.
     fn subnets(&self, resource: &'t Resource) -> BTreeSet<&'t str> {
         let mut subnets = BTreeSet::new();
-        for id in self.template.named_in(&resource.properties) {
+        for id in self.template.references(&resource.properties) {
             match self.template.resources.get(id) {
                 Some(it) if it.kind == "AWS::EC2::Subnet" => {
                     subnets.insert(id);
@@ -134,7 +135,7 @@ impl<'t> Drawing<'t> {
             for (subnets, members) in places {
                 let of_this = |subnet: &&&str| {
                     let subnet = template.resources.get(**subnet);
-                    subnet.is_some_and(|it| template.named_in(&it.properties).contains(id))
+                    subnet.is_some_and(|it| template.references(&it.properties).contains(id))
                 };
                 if !subnets.iter().any(|it| of_this(&it)) {
                     continue;
@@ -158,7 +159,7 @@ impl<'t> Drawing<'t> {
                     "AWS::EC2::VPCEndpoint" => "an endpoint of a service of AWS",
                     _ => continue,
                 };
-                if template.named_in(&resource.properties).contains(id) {
+                if template.references(&resource.properties).contains(id) {
                     let service = resource
                         .text("ServiceName")
                         .and_then(|it| it.rsplit('.').next());
@@ -205,7 +206,7 @@ impl<'t> Drawing<'t> {
             };
             let Some(what) = drawn else { continue };
             self.node(id, &[what.to_owned()], Colour::Platform);
-            let named = template.named_in(&resource.properties);
+            let named = template.references(&resource.properties);
             for (function, it) in &functions {
                 if named.contains(function) {
                     self.edge(
@@ -213,7 +214,7 @@ impl<'t> Drawing<'t> {
                         &alias("resource", function),
                         "invokes",
                     );
-                } else if template.named_in(&it.properties).contains(id.as_str()) {
+                } else if template.references(&it.properties).contains(id.as_str()) {
                     // Backwards, so that it stands beside what invokes.
                     let (there, me) = (alias("resource", id), alias("resource", function));
                     self.edges.insert(format!("{there} <-- {me}"));
@@ -293,13 +294,13 @@ impl<'t> Drawing<'t> {
             .get("MemorySize")
             .map(|it| format!("{it} MB"));
         let kinds: BTreeSet<_> = template
-            .named_in(&resource.properties)
+            .references(&resource.properties)
             .into_iter()
             .filter_map(|id| template.resources.get(id))
             .map(|it| it.kind.as_str())
             .collect();
         let watches = |alarm: &Resource| {
-            let watched = template.named_in(&alarm.properties);
+            let watched = template.references(&alarm.properties);
             // By its name, or by a metric that is made of its log.
             let metric = alarm.text("MetricName").unwrap_or_default();
             watched.contains(id) || metric.starts_with(&format!("{binary}-"))
@@ -356,10 +357,16 @@ impl<'t> Drawing<'t> {
             .of_type("AWS::Serverless::HttpApi")
             .map(|it| it.0)
             .collect();
-        for (name, (id, function)) in template.functions() {
+        for template::Function {
+            id,
+            binary: name,
+            resource: function,
+            ..
+        } in template.functions()
+        {
             let me = alias("resource", id);
             let events = function.properties.get("Events");
-            let named = events.map(|it| template.named_in(it)).unwrap_or_default();
+            let named = events.map(|it| template.references(it)).unwrap_or_default();
             for api in apis.iter().filter(|api| named.contains(**api)) {
                 // One path stands for those to all of them.
                 if outside.contains(&id) {
@@ -412,7 +419,7 @@ impl<'t> Drawing<'t> {
             };
             let named = |variable: &&&str| {
                 let value = function.environment().get(**variable).copied();
-                value.map(|it| template.named_in(it)).unwrap_or_default()
+                value.map(|it| template.references(it)).unwrap_or_default()
             };
             let named: BTreeSet<_> = variables.iter().flat_map(|it| named(&it)).collect();
             let proxies = template.of_type("AWS::RDS::DBProxy");

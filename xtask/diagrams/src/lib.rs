@@ -20,7 +20,6 @@ pub mod sequence;
 mod sources;
 pub mod store;
 pub mod style;
-pub mod template;
 pub mod workspace;
 
 pub use sources::sources;

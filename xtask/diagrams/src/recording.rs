@@ -1,5 +1,4 @@
-//! Recorded requests: what the log of a running system says of them, line by
-//! line and span by span.
+//! Recorded requests, read from the log of a running system.
 
 use std::{
     collections::BTreeMap,
@@ -12,30 +11,40 @@ use testbed::{FUNCTIONS, routes};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id},
 };
 use tracing_subscriber::{
     Layer,
     layer::{Context as LayerContext, SubscriberExt},
+    registry::LookupSpan,
 };
 
 use crate::sequence::{Asked, Peer, Request, Step};
 
-/// A line of the log: its message and its fields.
+/// A line of the log: its message, its fields and those of its spans.
 type Line = BTreeMap<String, String>;
 
 /// The log of everything in this process, from the first recording on.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let subscriber = tracing_subscriber::registry().with(log.clone());
-    tracing::subscriber::set_global_default(subscriber).expect("nobody else keeps the log");
+    tracing::subscriber::set_global_default(subscriber).expect("there is no other subscriber");
     log
 });
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<Line>>>);
 
-impl<S: Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Log {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
+        let mut fields = Line::new();
+        attributes.record(&mut Fields(&mut fields));
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
         let ours = ["chassis", "mysqldata", "nosqldata", "health"];
         let target = event
             .metadata()
@@ -47,6 +56,11 @@ impl<S: Subscriber> Layer<S> for Log {
             return;
         }
         let mut line = Line::from([("level".to_owned(), event.metadata().level().to_string())]);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<Line>() {
+                line.extend(fields.clone());
+            }
+        }
         event.record(&mut Fields(&mut line));
         self.0.lock().unwrap().push(line);
     }
@@ -116,11 +130,11 @@ impl Recording {
     /// it began; what overlaps was done at once, and is put in order by name.
     fn steps(&self, request: &Line) -> Result<Vec<Step>> {
         let starts: BTreeMap<_, _> = self
-            .said("asking")
+            .said("call started")
             .map(|(at, line)| (&line["span_id"], at))
             .collect();
         let mut steps: Vec<(usize, usize, Option<Asked>, String)> = Vec::new();
-        for (end, line) in self.said("asked") {
+        for (end, line) in self.said("call") {
             if line.get("parent_id") == request.get("span_id") {
                 let begin = *starts
                     .get(&line["span_id"])

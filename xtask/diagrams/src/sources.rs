@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::json;
-use testbed::{System, services, wire::Fault};
+use template::Template;
+use testbed::{Built, System, functions, wire::Fault};
 
 use crate::{
     activity,
     component::{self, Routed},
     deployment, package, recording,
     sequence::{self, Peer, Request, Step},
-    template::Template,
     workspace,
 };
 
@@ -23,16 +23,13 @@ use crate::{
 ///
 /// What they are made of cannot be read, or does not fit together.
 pub async fn sources() -> Result<BTreeMap<String, String>> {
-    let template = Template::read(&stores::template())?;
+    let template = Template::read(&template::path())?;
     let crates = workspace::crates(&stores::project())?;
-    let routed = services().await.into_iter().map(|service| {
+    let routed = functions().await.into_iter().map(|function| {
+        let Built { service, variables } = function;
         let routed = Routed {
             paths: service.paths().to_vec(),
-            reads: service
-                .reads()
-                .iter()
-                .map(|it| it.name.to_owned())
-                .collect(),
+            reads: variables.into_iter().map(str::to_owned).collect(),
             calls: service.calls().to_vec(),
         };
         (service.name().to_owned(), routed)

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-
-use crate::template::{Resource, Template};
+use template::{Resource, Template};
 
 /// A store, as one function sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +26,7 @@ pub fn of<'t>(
 ) -> BTreeMap<Store, BTreeSet<&'t str>> {
     let mut stores = BTreeMap::<Store, BTreeSet<&str>>::new();
     for (variable, value) in function.environment() {
-        for id in template.named_in(value) {
+        for id in template.references(value) {
             for store in behind(template, id, &mut BTreeSet::new()) {
                 stores.entry(store).or_default().insert(variable);
             }
@@ -71,14 +70,14 @@ fn behind(template: &Template, id: &str, seen: &mut BTreeSet<String>) -> BTreeSe
             store(&spelt(resource.text("Engine").unwrap_or("SQL")), true)
         }
         "AWS::RDS::DBProxy" | "AWS::RDS::DBProxyTargetGroup" | "AWS::SecretsManager::Secret" => {
-            let led_to = template.named_in(&resource.properties);
+            let led_to = template.references(&resource.properties);
             // What ties a proxy or a secret to a database names both.
             let ties = template
                 .resources
                 .values()
                 .filter(|it| it.kind.ends_with("TargetGroup") || it.kind.ends_with("Attachment"));
             let joined = ties
-                .map(|tie| template.named_in(&tie.properties))
+                .map(|tie| template.references(&tie.properties))
                 .filter(|named| named.contains(id))
                 .flatten();
             led_to

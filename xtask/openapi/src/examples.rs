@@ -1,5 +1,5 @@
-//! Examples, taken from the events that the tests replay and from what the
-//! functions answered to them: they are true, or a test fails.
+//! Examples from the events that the tests replay and from the responses to
+//! them: they are true, or a test fails.
 
 use std::{
     collections::BTreeMap,
@@ -8,21 +8,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use docs::Meaning;
 use dto::problem::{MEDIA_TYPE, ProblemType};
-use serde_json::Value;
-use utoipa::openapi::{
-    Content, OpenApi, RefOr, Response,
-    example::ExampleBuilder,
-    path::{Operation, PathItem},
-    schema::{ArrayItems, Schema},
-};
+use serde_json::{Map, Value, json};
 
 use crate::project;
 
-/// What differs from run to run is left out of the snapshots. In its place the
-/// examples have these.
-const STANDINS: [(&str, &str); 5] = [
+/// The values in place of what differs from run to run, which the snapshots
+/// leave out.
+const STAND_INS: [(&str, &str); 5] = [
     ("[uuid v7]", "01a1a14c-afba-72da-b5b1-966a1c0be80c"),
     ("[time]", "2026-11-22T21:50:40.123Z"),
     ("[ms]", "3"),
@@ -30,258 +23,201 @@ const STANDINS: [(&str, &str); 5] = [
     ("[architecture]", "aarch64"),
 ];
 
-/// An event and what was answered to it.
-struct Case {
-    /// The name of the event's file, such as `create-with-nothing`.
+/// An event and the response to it.
+pub struct Case {
+    /// The name of the event's file, such as `create-empty`.
     name: String,
     method: String,
     path: String,
     /// The request's media type and body.
     sent: Option<(String, Value)>,
     status: String,
-    /// The answer's media type and body.
-    answered: Option<(String, Value)>,
+    /// The response's media type and body.
+    received: Option<(String, Value)>,
 }
 
 /// Adds an example to each body of each operation, and to each schema.
-pub fn add(document: &mut OpenApi) -> Result<()> {
-    let problems = document
-        .components
-        .get_or_insert_default()
-        .responses
-        .clone();
-    for case in cases()? {
-        let Some(operation) = operation(document, &case) else {
+pub fn add(document: &mut Value, cases: &[Case]) {
+    let problems = document["components"]["responses"].clone();
+    for case in cases {
+        let Some(operation) = operation(document, case) else {
             continue;
         };
-        if let Some((media_type, body)) = &case.sent
-            && case.status.starts_with('2')
-            && let Some(RefOr::T(request)) = &mut operation.request_body
-            && let Some(RefOr::T(content)) = request.content.get_mut(media_type)
+        if case.status.starts_with('2')
+            && let Some((media_type, body)) = &case.sent
         {
-            show(content, &case, body);
+            add_to(
+                &mut operation["requestBody"]["content"],
+                media_type,
+                case,
+                body,
+            );
         }
-        let Some(response) = operation.responses.responses.get_mut(&case.status) else {
+        let Some(response) = operation["responses"].get_mut(&case.status) else {
             continue;
         };
-        // A problem that is shown is the operation's own.
-        if let RefOr::Ref(shared) = &*response
-            && let Some(own) = problems.get(name_of(&shared.ref_location))
-        {
-            *response = own.clone();
+        // A shared problem with an example is the operation's own.
+        if let Some(reference) = response["$ref"].as_str() {
+            *response = problems[name_of(reference)].clone();
         }
-        if let Some((media_type, body)) = &case.answered
-            && let RefOr::T(response) = response
-            && let Some(RefOr::T(content)) = response.content.get_mut(media_type)
-        {
-            show(content, &case, body);
+        if let Some((media_type, body)) = &case.received {
+            add_to(&mut response["content"], media_type, case, body);
         }
     }
-    // What both media types of a patch have, one event shows.
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
-            if let Some(RefOr::T(request)) = &mut operation.request_body {
-                let shown = request.content.values().find_map(|content| match content {
-                    RefOr::T(content) if !content.examples.is_empty() => {
-                        Some(content.examples.clone())
-                    }
-                    _ => None,
-                });
-                for content in request.content.values_mut() {
-                    if let (RefOr::T(content), Some(shown)) = (content, &shown)
-                        && content.examples.is_empty()
-                    {
-                        content.examples.clone_from(shown);
-                    }
-                }
-            }
+    for operation in operations(document) {
+        share_patch_examples(&mut operation["requestBody"]["content"]);
+    }
+    add_to_problems(document, &samples(cases));
+    add_to_schemas(document);
+}
+
+/// A sample of each problem type: the first response of that type, by slug.
+pub fn samples(cases: &[Case]) -> BTreeMap<&'static str, &Value> {
+    let mut samples = BTreeMap::new();
+    for kind in ProblemType::ALL {
+        let of_kind = |body: &&Value| body["type"] == format!("/problems/{}", kind.slug());
+        let bodies = cases
+            .iter()
+            .filter_map(|case| Some(&case.received.as_ref()?.1));
+        if let Some(body) = bodies
+            .filter(of_kind)
+            .min_by_key(|body| body.to_string().len())
+        {
+            samples.insert(kind.slug(), body);
         }
     }
-    shared_problems(document)?;
-    schemas(document);
-    Ok(())
+    samples
 }
 
-fn show(content: &mut Content, case: &Case, body: &Value) {
-    let words = case.name.replace('-', " ");
-    let example = ExampleBuilder::new()
-        .summary(words)
-        .value(Some(body.clone()));
-    content
-        .examples
-        .insert(case.name.clone(), example.build().into());
+fn add_to(content: &mut Value, media_type: &str, case: &Case, body: &Value) {
+    if let Some(content) = content.get_mut(media_type) {
+        let summary = case.name.replace('-', " ");
+        content["examples"][&case.name] = json!({ "summary": summary, "value": body });
+    }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-    ]
-    .into_iter()
-    .flatten()
+/// Both media types of a patch have the same examples.
+fn share_patch_examples(content: &mut Value) {
+    let Some(content) = content.as_object_mut() else {
+        return;
+    };
+    let examples = content
+        .values()
+        .find_map(|content| content.get("examples").cloned());
+    for content in content.values_mut() {
+        if let (Some(examples), None) = (&examples, content.get("examples")) {
+            content["examples"] = examples.clone();
+        }
+    }
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let items = document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut);
+    items
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
 }
 
 /// The operation that the case is of.
-fn operation<'d>(document: &'d mut OpenApi, case: &Case) -> Option<&'d mut Operation> {
-    let paths = &mut document.paths.paths;
-    let path = if paths.contains_key(&case.path) {
-        case.path.clone()
-    } else {
-        let fits = |path: &&String| {
-            path.split('/').count() == case.path.split('/').count()
-                && path
-                    .split('/')
-                    .zip(case.path.split('/'))
-                    .all(|(a, b)| a == b || a.starts_with('{'))
-        };
-        paths.keys().find(fits)?.clone()
+fn operation<'d>(document: &'d mut Value, case: &Case) -> Option<&'d mut Value> {
+    let paths = document["paths"].as_object_mut()?;
+    let fits = |path: &&String| {
+        let mut segments = path.split('/').zip(case.path.split('/'));
+        path.split('/').count() == case.path.split('/').count()
+            && segments.all(|(a, b)| a == b || a.starts_with('{'))
     };
-    let item = paths.get_mut(&path)?;
-    match case.method.as_str() {
-        "GET" => item.get.as_mut(),
-        "PUT" => item.put.as_mut(),
-        "POST" => item.post.as_mut(),
-        "PATCH" => item.patch.as_mut(),
-        "DELETE" => item.delete.as_mut(),
-        _ => None,
-    }
+    let path = match paths.contains_key(&case.path) {
+        true => case.path.clone(),
+        false => paths.keys().find(fits)?.clone(),
+    };
+    paths.get_mut(&path)?.get_mut(case.method.to_lowercase())
 }
 
-/// The problems that operations share have the examples of their own pages.
-fn shared_problems(document: &mut OpenApi) -> Result<()> {
-    let components = document.components.get_or_insert_default();
-    for kind in ProblemType::ALL {
-        let example = serde_json::to_value(Meaning::of(kind).example)?;
-        let words = kind.slug().replace('-', "");
-        for (name, response) in &mut components.responses {
-            let same = name.to_lowercase() == words
-                || (kind == ProblemType::UnsupportedMediaType && name == "UnsupportedPatch");
-            if let RefOr::T(Response { content, .. }) = response
-                && same
-                && let Some(RefOr::T(content)) = content.get_mut(MEDIA_TYPE)
-            {
-                content.example = Some(example.clone());
-            }
+fn add_to_problems(document: &mut Value, samples: &BTreeMap<&str, &Value>) {
+    let responses = document["components"]["responses"].as_object_mut();
+    for (name, response) in responses.into_iter().flatten() {
+        let sample = samples
+            .iter()
+            .find(|(slug, _)| slug.replace('-', "") == name.to_lowercase());
+        if let Some((_, sample)) = sample {
+            response["content"][MEDIA_TYPE]["example"] = (*sample).clone();
         }
     }
-    Ok(())
 }
 
-/// Gives each schema the fullest example of it that stands anywhere in those of
-/// the operations.
-fn schemas(document: &mut OpenApi) {
-    let Some(components) = document.components.take() else {
-        return;
-    };
+/// Gives each schema the fullest example of it in those of the operations.
+fn add_to_schemas(document: &mut Value) {
     let mut found = BTreeMap::new();
-    let mut look = |content: &Content| {
-        let examples = content
-            .examples
-            .values()
-            .filter_map(|example| match example {
-                RefOr::T(example) => example.value.as_ref(),
-                RefOr::Ref(_) => None,
-            });
-        for example in examples.chain(&content.example) {
-            if let Some(schema) = &content.schema {
-                walk(schema, example, &components.schemas, &mut found);
-            }
-        }
-    };
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
-            if let Some(RefOr::T(request)) = &operation.request_body {
-                request
-                    .content
-                    .values()
-                    .filter_map(inline)
-                    .for_each(&mut look);
-            }
-            for response in operation.responses.responses.values().filter_map(inline) {
-                response
-                    .content
-                    .values()
-                    .filter_map(inline)
-                    .for_each(&mut look);
-            }
+    let schemas = document["components"]["schemas"].clone();
+    let responses = document["components"]["responses"].clone();
+    let shared = responses
+        .as_object()
+        .into_iter()
+        .flat_map(Map::values)
+        .cloned();
+    let mut bodies: Vec<Value> = shared.collect();
+    for operation in operations(document) {
+        bodies.push(operation["requestBody"].clone());
+        bodies.extend(
+            operation["responses"]
+                .as_object()
+                .into_iter()
+                .flat_map(Map::values)
+                .cloned(),
+        );
+    }
+    let contents = bodies
+        .iter()
+        .filter_map(|body| body["content"].as_object())
+        .flat_map(Map::values);
+    for content in contents {
+        let examples = content["examples"]
+            .as_object()
+            .into_iter()
+            .flat_map(Map::values);
+        let examples = examples.filter_map(|example| example.get("value"));
+        for example in examples.chain(content.get("example")) {
+            walk(&content["schema"], example, &schemas, &mut found);
         }
     }
-    let mut components = components;
     for (name, example) in found {
-        if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(&name) {
-            schema.examples = vec![example];
-        }
-    }
-    document.components = Some(components);
-}
-
-fn inline<T>(value: &RefOr<T>) -> Option<&T> {
-    match value {
-        RefOr::T(value) => Some(value),
-        RefOr::Ref(_) => None,
+        document["components"]["schemas"][name]["examples"] = json!([example]);
     }
 }
 
-fn walk(
-    schema: &RefOr<Schema>,
-    value: &Value,
-    components: &BTreeMap<String, RefOr<Schema>>,
-    found: &mut BTreeMap<String, Value>,
-) {
-    match schema {
-        RefOr::Ref(reference) => {
-            let name = name_of(&reference.ref_location);
-            let size = |value: &Value| value.to_string().len().min(2_000);
-            if !value.is_null()
-                && found
-                    .get(name)
-                    .is_none_or(|there| size(there) < size(value))
-            {
-                found.insert(name.to_owned(), value.clone());
-            }
-            if let Some(schema) = components.get(name) {
-                walk(schema, value, components, found);
-            }
+fn walk(schema: &Value, value: &Value, schemas: &Value, found: &mut BTreeMap<String, Value>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = name_of(reference);
+        let size = |value: &Value| value.to_string().len().min(2_000);
+        if !value.is_null()
+            && found
+                .get(name)
+                .is_none_or(|other| size(other) < size(value))
+        {
+            found.insert(name.to_owned(), value.clone());
         }
-        RefOr::T(Schema::Object(object)) => {
-            for (name, schema) in &object.properties {
-                if let Some(value) = value.get(name) {
-                    walk(schema, value, components, found);
-                }
-            }
-            if let Some(further) = &object.additional_properties
-                && let utoipa::openapi::schema::AdditionalProperties::RefOr(schema) = &**further
-            {
-                for value in value
-                    .as_object()
-                    .into_iter()
-                    .flat_map(|members| members.values())
-                {
-                    walk(schema, value, components, found);
-                }
-            }
+        walk(&schemas[name], value, schemas, found);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(value) = value.get(name) {
+            walk(schema, value, schemas, found);
         }
-        RefOr::T(Schema::Array(array)) => {
-            if let ArrayItems::RefOrSchema(schema) = &array.items {
-                for value in value.as_array().into_iter().flatten() {
-                    walk(schema, value, components, found);
-                }
-            }
-        }
-        RefOr::T(Schema::OneOf(one)) => {
-            one.items
-                .iter()
-                .for_each(|schema| walk(schema, value, components, found));
-        }
-        RefOr::T(Schema::AllOf(all)) => {
-            all.items
-                .iter()
-                .for_each(|schema| walk(schema, value, components, found));
-        }
-        RefOr::T(_) => {}
+    }
+    for value in value.as_object().into_iter().flat_map(Map::values) {
+        walk(&schema["additionalProperties"], value, schemas, found);
+    }
+    for value in value.as_array().into_iter().flatten() {
+        walk(&schema["items"], value, schemas, found);
+    }
+    for schema in ["oneOf", "anyOf"]
+        .iter()
+        .filter_map(|key| schema[*key].as_array())
+        .flatten()
+    {
+        walk(schema, value, schemas, found);
     }
 }
 
@@ -289,20 +225,20 @@ fn name_of(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or(reference)
 }
 
-/// Every event that has an answer written down, in order of its file.
-fn cases() -> Result<Vec<Case>> {
+/// Every event with a snapshot of its response, in the order of the files.
+pub fn cases() -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for folder in sorted(&project().join("events"))? {
         let function = stem(&folder);
         for file in sorted(&folder)? {
             let snapshot = project().join("tests/snapshots").join(&function);
             let snapshot = snapshot.join(format!("{}.snap", stem(&file)));
-            // A new event is replayed before it is shown.
-            let Ok(answer) = fs::read_to_string(&snapshot) else {
+            // A new event has no response before it is replayed.
+            let Ok(response) = fs::read_to_string(&snapshot) else {
                 continue;
             };
             let event = fs::read_to_string(&file)?;
-            let case = Case::read(stem(&file), &event, &answer);
+            let case = Case::read(stem(&file), &event, &response);
             cases.push(case.with_context(|| file.display().to_string())?);
         }
     }
@@ -318,22 +254,22 @@ impl Case {
             Some((essence(media_type), serde_json::from_str(body).ok()?))
         });
 
-        let answer = STANDINS
+        let response = STAND_INS
             .iter()
-            .fold(snapshot.to_owned(), |text, (left_out, standin)| {
-                text.replace(left_out, standin)
+            .fold(snapshot.to_owned(), |text, (left_out, value)| {
+                text.replace(left_out, value)
             });
-        let mut parts = answer.splitn(3, "---\n");
-        let answer = parts
+        let mut parts = response.splitn(3, "---\n");
+        let response = parts
             .nth(2)
-            .context("a snapshot begins with what insta says of it")?;
-        let (head, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
-        let status = head.get(..3).context("an answer begins with its status")?;
+            .context("a snapshot starts with insta's header")?;
+        let (head, body) = response.split_once("\n\n").unwrap_or((response, ""));
+        let status = head.get(..3).context("a response starts with its status")?;
         let media_type = head
             .lines()
             .find_map(|line| line.strip_prefix("content-type: "))
             .map(essence);
-        let answered = media_type.and_then(|media_type| {
+        let received = media_type.and_then(|media_type| {
             let body = if media_type.ends_with("json") {
                 serde_json::from_str(body).ok()?
             } else if media_type == "text/plain" {
@@ -351,18 +287,14 @@ impl Case {
             path: text("/rawPath").context("an event has a path")?.to_owned(),
             sent,
             status: status.to_owned(),
-            answered,
+            received,
         })
     }
 }
 
 fn essence(media_type: &str) -> String {
-    media_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_lowercase()
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().to_lowercase()
 }
 
 fn stem(path: &Path) -> String {

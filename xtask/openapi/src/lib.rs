@@ -1,15 +1,14 @@
-//! The OpenAPI document: what each function says of itself, put together, with
-//! examples that are true.
+//! The OpenAPI document: the parts of all services, with examples that are true.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
-use serde_json::Value;
+use anyhow::{Result, bail};
+use chassis::{http::Service, runtime::Environment};
+use serde_json::{Map, Value, json};
 use similar::TextDiff;
-use utoipa::openapi::{Components, Info, License, OpenApi, Server};
 
-pub mod breaking;
 mod examples;
+mod yaml;
 
 const DESCRIPTION: &str = include_str!("description.md");
 
@@ -20,183 +19,261 @@ pub fn project() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
 }
 
+/// The services with the descriptions of their tags, in the order of the
+/// document. Their stores are not there, and need not be.
+async fn services() -> Result<Vec<(Service, &'static str)>> {
+    let mut environment = Environment::of([
+        ("AWS_REGION", "eu-north-1"),
+        ("AWS_ACCESS_KEY_ID", "none"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
+        ("PRODUCTS_TABLE", "none"),
+        ("IDEMPOTENCY_TABLE", "none"),
+        ("MYSQL_URL", "mysql://none@127.0.0.1:1/none"),
+        ("FUNCTIONS", "none"),
+    ]);
+    let nosqldata = nosqldata::Config::read(&mut environment);
+    let mysqldata = mysqldata::Config::read(&mut environment);
+    let health = health::Config::read(&mut environment);
+    let (Some(nosqldata), Some(mysqldata), Some(health)) = (nosqldata, mysqldata, health) else {
+        bail!("{}", environment.errors().join("\n"));
+    };
+    let nosqldata = nosqldata::router(nosqldata::Catalogue::open(nosqldata).await);
+    let mysqldata = mysqldata::router(mysqldata::App::open(mysqldata).await);
+    Ok(vec![
+        (
+            nosqldata.into_service(),
+            "The catalogue: products in DynamoDB.",
+        ),
+        (mysqldata.into_service(), "The orders, in MySQL."),
+        (hello::router().into_service(), "A greeting."),
+        (
+            oscheck::router().into_service(),
+            "The machine on which a function runs.",
+        ),
+        (
+            health::router(health).into_service(),
+            "The health of every function.",
+        ),
+        (
+            docs::router().into_service(),
+            "The documentation of the API and its problem types.",
+        ),
+    ])
+}
+
 /// The document of the whole API.
 ///
 /// # Errors
 ///
 /// The events or their snapshots, which the examples are, cannot be read.
-pub fn document() -> Result<OpenApi> {
-    // In the order in which a reader meets them.
-    let parts = [
-        nosqldata::openapi::document(),
-        mysqldata::openapi::document(),
-        hello::openapi::document(),
-        oscheck::openapi::document(),
-        health::openapi::document(),
-        docs::openapi::document(),
-    ];
-    let mut info = Info::new("Kea", env!("CARGO_PKG_VERSION"));
-    info.description = Some(DESCRIPTION.trim_end().to_owned());
-    let mut license = License::new("MIT or Apache-2.0");
-    license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
-    info.license = Some(license);
-
-    let mut document = OpenApi::new(info, utoipa::openapi::Paths::new());
-    let mut server = Server::new("/");
-    server.description = Some("The API that this document comes from.".to_owned());
-    document.servers = Some(vec![server]);
-    // None of its operations asks who is calling.
-    document.security = Some(Vec::new());
-    let mut components = Components::new();
-    let mut tags = Vec::new();
-    for part in parts {
-        document.paths.paths.extend(part.paths.paths);
-        tags.extend(part.tags.unwrap_or_default());
-        let theirs = part.components.unwrap_or_default();
-        components.schemas.extend(theirs.schemas);
-        components.responses.extend(theirs.responses);
+pub fn document() -> Result<Value> {
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kea",
+            "description": DESCRIPTION.trim_end(),
+            "contact": { "name": "The Kea authors" },
+            "license": { "name": "MIT or Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE") },
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        // Relative to the document, so that it is right behind any base path.
+        "servers": [{ "url": ".", "description": "The API that this document comes from." }],
+        "security": [],
+        "tags": [],
+        "paths": {},
+    });
+    let (mut schemas, mut responses) = (Map::new(), Map::new());
+    let (mut tags, mut paths) = (Vec::new(), Map::new());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    for (service, description) in runtime.block_on(services())? {
+        let part = service.document();
+        tags.push(json!({ "name": service.name(), "description": description }));
+        paths.extend(part.paths.clone());
+        schemas.extend(part.components.schemas.clone());
+        responses.extend(part.responses.clone());
     }
-    document.tags = Some(tags);
-    document.components = Some(components);
-    examples::add(&mut document)?;
-    prune(&mut document)?;
+    schemas.sort_keys();
+    responses.sort_keys();
+    link_created(&mut paths);
+    document["tags"] = tags.into();
+    document["paths"] = paths.into();
+    document["components"] = json!({ "schemas": schemas, "responses": responses });
+    examples::add(&mut document, &examples::cases()?);
     Ok(document)
 }
 
-/// The files that hold the document, from the project's folder, and what is in
-/// them.
+/// Links each created resource to the operations on it.
+fn link_created(paths: &mut Map<String, Value>) {
+    let operations = paths.clone();
+    for (path, item) in paths.iter_mut() {
+        let on_item = operations
+            .get(&format!("{path}/{{id}}"))
+            .or(operations.get(path));
+        let Some(on_item) = on_item.and_then(Value::as_object) else {
+            continue;
+        };
+        for method in ["post", "put"] {
+            if let Some(created) = item.pointer_mut(&format!("/{method}/responses/201")) {
+                for (method, operation) in on_item.iter().filter(|(method, _)| *method != "post") {
+                    created["links"][method] = json!({
+                        "operationId": operation["operationId"],
+                        "parameters": { "id": "$response.body#/id" },
+                        "description": operation["summary"],
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The files that are generated, by their path in the project, with their
+/// content.
 ///
 /// # Errors
 ///
-/// The document cannot be written, which is a bug.
-pub fn files(document: &OpenApi) -> Result<Vec<(String, String)>> {
-    let file = |extension| format!("functions/docs/assets/openapi.{extension}");
+/// As for [`document`].
+pub fn files() -> Result<Vec<(String, String)>> {
+    let document = document()?;
+    let cases = examples::cases()?;
+    let samples = examples::samples(&cases);
+    let file = |name| format!("functions/docs/assets/{name}");
     Ok(vec![
-        (file("json"), document.to_pretty_json()? + "\n"),
-        (file("yaml"), document.to_yaml()?),
+        (
+            file("openapi.json"),
+            serde_json::to_string_pretty(&document)? + "\n",
+        ),
+        (file("openapi.yaml"), yaml::write(&document)?),
+        (
+            file("problems.json"),
+            serde_json::to_string_pretty(&samples)? + "\n",
+        ),
     ])
 }
 
-/// What to say of a file that is not what the code says.
+/// The message about a committed file that differs from the generated one.
 #[must_use]
-pub fn stale(file: &str, there: &str, wanted: &str) -> String {
-    let difference = TextDiff::from_lines(there, wanted);
+pub fn stale(file: &str, committed: &str, generated: &str) -> String {
+    let difference = TextDiff::from_lines(committed, generated);
     let difference = difference
         .unified_diff()
         .context_radius(3)
-        .header("committed", "code")
+        .header("committed", "generated")
         .to_string();
-    format!("{file} is not what the code says; `cargo xtask openapi` writes it anew:\n{difference}")
-}
-
-/// Leaves out the components that nothing refers to.
-fn prune(document: &mut OpenApi) -> Result<()> {
-    loop {
-        let mut referred = BTreeSet::new();
-        refs(&serde_json::to_value(&*document)?, &mut referred);
-        let Some(components) = &mut document.components else {
-            return Ok(());
-        };
-        let before = components.schemas.len() + components.responses.len();
-        components
-            .schemas
-            .retain(|name, _| referred.contains(&format!("#/components/schemas/{name}")));
-        components
-            .responses
-            .retain(|name, _| referred.contains(&format!("#/components/responses/{name}")));
-        if components.schemas.len() + components.responses.len() == before {
-            return Ok(());
-        }
-    }
-}
-
-fn refs(value: &Value, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(members) => {
-            if let Some(Value::String(reference)) = members.get("$ref") {
-                found.insert(reference.clone());
-            }
-            members.values().for_each(|value| refs(value, found));
-        }
-        Value::Array(items) => items.iter().for_each(|value| refs(value, found)),
-        _ => {}
-    }
+    format!("{file} is stale; run `cargo xtask openapi`:\n{difference}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn the_committed_document_is_what_the_code_says() {
-        for (file, wanted) in files(&document().unwrap()).unwrap() {
-            let there = std::fs::read_to_string(project().join(&file)).unwrap();
-            assert!(there == wanted, "{}", stale(&file, &there, &wanted));
+    fn the_committed_files_are_generated_from_the_code() {
+        for (file, generated) in files().unwrap() {
+            let committed = std::fs::read_to_string(project().join(&file)).unwrap();
+            assert!(
+                committed == generated,
+                "{}",
+                stale(&file, &committed, &generated)
+            );
         }
     }
 
+    /// The places at which `value` is no text.
+    fn undescribed(value: &Value, place: String) -> Option<String> {
+        let described = value.as_str().is_some_and(|text| !text.trim().is_empty());
+        (!described).then_some(place)
+    }
+
     #[test]
-    fn everything_is_described_and_shown() {
-        let document = serde_json::to_value(document().unwrap()).unwrap();
-        let mut wrong = Vec::new();
-        let mut said = |what: &Value, place: String| {
-            if what.as_str().is_none_or(|text| text.trim().is_empty()) {
-                wrong.push(place);
-            }
-        };
-        let mut ids = BTreeSet::new();
+    fn every_operation_is_described_and_has_examples() {
+        let document = document().unwrap();
+        let (mut wrong, mut ids) = (Vec::new(), BTreeSet::new());
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 let place = format!("{method} {path}");
                 for member in ["summary", "description", "operationId"] {
-                    said(&operation[member], format!("{place}: {member}"));
+                    wrong.extend(undescribed(
+                        &operation[member],
+                        format!("{place}: {member}"),
+                    ));
                 }
                 assert!(
                     ids.insert(operation["operationId"].to_string()),
-                    "{place}: its id is another's"
+                    "{place}: same id"
                 );
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                    said(
-                        &parameter["description"],
-                        format!("{place}: {}", parameter["name"]),
-                    );
+                    let name = format!("{place}: {}", parameter["name"]);
+                    let schema = resolve(&document, &parameter["schema"]);
+                    let described = parameter["description"].is_string();
+                    let description = if described { parameter } else { schema };
+                    wrong.extend(undescribed(&description["description"], name));
                 }
                 for (status, response) in operation["responses"].as_object().unwrap() {
-                    if response.get("$ref").is_none() {
-                        said(&response["description"], format!("{place}: {status}"));
-                    }
+                    let response = resolve(&document, response);
+                    wrong.extend(undescribed(
+                        &response["description"],
+                        format!("{place}: {status}"),
+                    ));
                     for (name, header) in response["headers"].as_object().into_iter().flatten() {
-                        said(&header["description"], format!("{place}: {status}: {name}"));
+                        let name = format!("{place}: {status}: {name}");
+                        wrong.extend(undescribed(&header["description"], name));
                     }
                 }
-                for (_, body) in operation["requestBody"]["content"]
+                for body in operation["requestBody"]["content"]
                     .as_object()
                     .into_iter()
                     .flatten()
                 {
                     assert!(
-                        body["examples"].is_object(),
-                        "{place} shows no body: an event with one is missing"
+                        body.1["examples"].is_object(),
+                        "{place}: no event has a body"
                     );
                 }
             }
         }
+        assert!(wrong.is_empty(), "no description of\n{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_schema_is_described_and_has_an_example() {
+        let document = document().unwrap();
+        let mut wrong = Vec::new();
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-            said(
+            wrong.extend(undescribed(
                 &schema["description"],
-                format!("schema {name}: description"),
-            );
+                format!("schema {name}"),
+            ));
             assert!(
                 schema["examples"].is_array(),
-                "schema {name} has no example: no event shows one"
+                "schema {name}: no event shows one"
             );
             for (member, schema) in schema["properties"].as_object().into_iter().flatten() {
-                let described = schema["description"].is_string()
-                    || schema["$ref"].is_string()
-                    || schema["oneOf"].is_array();
-                assert!(described, "schema {name}: {member} is not described");
+                let schema = if schema["description"].is_string() {
+                    schema
+                } else {
+                    resolve(&document, schema)
+                };
+                wrong.extend(undescribed(
+                    &schema["description"],
+                    format!("schema {name}: {member}"),
+                ));
             }
         }
-        assert!(wrong.is_empty(), "nothing is said of\n{}", wrong.join("\n"));
+        assert!(wrong.is_empty(), "no description of\n{}", wrong.join("\n"));
+    }
+
+    /// What a reference refers to, or the value itself.
+    fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+        let reference = value["$ref"]
+            .as_str()
+            .and_then(|reference| reference.strip_prefix('#'));
+        reference
+            .and_then(|pointer| document.pointer(pointer))
+            .unwrap_or(value)
     }
 }

@@ -3,8 +3,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where package managers put servers that are not on an ordinary `PATH`:
-/// Debian's `sbin` folders, and Homebrew's on Apple and on Intel machines.
+/// The folders of servers that are not on an ordinary `PATH`: Debian's `sbin`,
+/// and Homebrew's on Apple and on Intel machines.
 const SERVER_FOLDERS: [&str; 6] = [
     "/usr/sbin",
     "/usr/local/sbin",

@@ -1,10 +1,9 @@
-//! The programs that the project's tools run: where they are, and how to run
-//! them so that nothing is left behind.
+//! The programs that the tools run: where they are, and how to run them so that
+//! nothing outlives the process that started it.
 //!
-//! A crate of its own because both `xtask` and `stores` need it, and `xtask`
-//! must not compile a database to show its help.
+//! A crate because `xtask` and `stores` need it, and `xtask` must not compile a
+//! database to show its help.
 
-mod family;
 mod find;
 pub mod guard;
 

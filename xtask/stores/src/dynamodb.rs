@@ -16,12 +16,12 @@ use aws_sdk_dynamodb::{
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::template::{self, Table};
+use crate::table::{self, Table};
 
-/// The region that local stores say they are in.
+/// The region of local stores.
 pub const REGION: &str = "eu-north-1";
 
-/// Long enough for a table of one's own to be made in the cloud.
+/// The timeout of the creation of a table, which takes seconds in the cloud.
 const TABLE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A DynamoDB-compatible server in this process.
@@ -37,7 +37,7 @@ impl Server {
     /// database `file`, or from memory.
     ///
     /// # Errors
-    /// The port is taken or the file is no database of this kind.
+    /// The port is in use, or the file is not a database of this kind.
     pub async fn start(port: u16, file: Option<&Path>) -> Result<Self> {
         Self::start_on(Ipv4Addr::LOCALHOST.into(), port, file).await
     }
@@ -45,7 +45,7 @@ impl Server {
     /// The same, on an address of this machine.
     ///
     /// # Errors
-    /// As for [`Server::start`], or the address is not this machine's.
+    /// As for [`Server::start`], or the address is not one of this machine.
     pub async fn start_on(host: IpAddr, port: u16, file: Option<&Path>) -> Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((host, port)))
             .await
@@ -76,24 +76,24 @@ impl Server {
         })
     }
 
-    /// Where it serves, such as `http://127.0.0.1:8000`.
+    /// Its URL, such as `http://127.0.0.1:8000`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Lets what runs finish, then stops.
+    /// Completes the open requests, then stops.
     ///
     /// # Errors
-    /// It had failed.
+    /// The server failed.
     pub async fn stop(self) -> Result<()> {
         let _ = self.shutdown.send(());
         self.task.await?.map_err(|error| anyhow!(error))
     }
 }
 
-/// A client of the `DynamoDB` at `url`, with the credentials and region of the
-/// environment or, where it has none, ones that every local server takes.
+/// A client of the `DynamoDB` at `url`, with the credentials and the region of the
+/// environment or else ones that every local server accepts.
 #[must_use]
 pub fn client(url: &str) -> Client {
     let from_environment = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
@@ -124,15 +124,15 @@ pub fn client(url: &str) -> Client {
     Client::from_conf(config)
 }
 
-/// Creates the tables of the template at `template` that do not exist yet,
-/// `prefix` before each name, and returns all their names once they can be used.
+/// Creates the missing tables of the template at `template`, with `prefix` before
+/// each name, and returns all names once the tables are active.
 ///
 /// # Errors
-/// The template cannot be read, the server refuses or does not answer, or a
-/// table of that name exists with other keys.
+/// The template cannot be read, the server is unavailable or rejects a table, or
+/// a table of that name exists with other keys.
 pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for table in template::tables(template)? {
+    for table in table::read(template)? {
         let name = format!("{prefix}{}", table.name);
         create_table(client, &table, &name)
             .await
@@ -166,7 +166,7 @@ async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> 
     same_keys(table, &found)
 }
 
-/// Waits until the table is active, which in the cloud takes seconds.
+/// Waits until the table is active.
 async fn active(client: &Client, name: &str) -> Result<TableDescription> {
     loop {
         let answer = client.describe_table().table_name(name).send().await?;
@@ -177,7 +177,8 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription> {
     }
 }
 
-/// A table kept from before the template changed would fail in stranger ways.
+/// Checks that a table from before a change of the template has its keys: other
+/// errors would be harder to understand.
 fn same_keys(wanted: &Table, found: &TableDescription) -> Result<()> {
     let mut wanted_keys = vec![(String::new(), keys(&wanted.key))];
     wanted_keys.extend(
@@ -192,7 +193,7 @@ fn same_keys(wanted: &Table, found: &TableDescription) -> Result<()> {
     found_keys.sort();
     if wanted_keys != found_keys {
         bail!(
-            "exists with other keys than the template's: start with --fresh to make it anew \
+            "exists with other keys than in template.yaml: start with --fresh to recreate it \
              (this drops the local data)"
         );
     }

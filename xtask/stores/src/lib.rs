@@ -1,6 +1,6 @@
-//! The stores as they run on a developer's machine and under the tests: a
-//! DynamoDB-compatible server and a private `MariaDB`, with the tables that
-//! `template.yaml` and the migrations say, and a sample catalogue and orders.
+//! The stores on a developer's machine and in the tests: a DynamoDB-compatible
+//! server and a private `MariaDB`, with the tables of `template.yaml` and of the
+//! migrations, and sample data.
 
 use std::path::PathBuf;
 
@@ -8,22 +8,22 @@ pub mod dynamodb;
 pub mod mariadb;
 pub mod mysql;
 pub mod sample;
-pub mod template;
+pub mod table;
 
-/// The folder of the project, which holds `template.yaml`.
+/// The folder of the project.
 #[must_use]
 pub fn project() -> PathBuf {
     // This package is two folders below it.
     [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
 }
 
-/// Where the SAM template is, the one source of the `DynamoDB` tables.
+/// The path of the SAM template, which declares the `DynamoDB` tables.
 #[must_use]
 pub fn template() -> PathBuf {
-    project().join("template.yaml")
+    template::path()
 }
 
-/// Where the migrations of the orders' database are.
+/// The folder of the migrations of the orders' database.
 #[must_use]
 pub fn migrations() -> PathBuf {
     project().join("functions/migrate/migrations")

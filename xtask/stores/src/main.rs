@@ -1,5 +1,5 @@
-//! Starts the two stores, makes them ready and keeps them until it is told to
-//! stop, until its standard input ends or until its parent is no more.
+//! Runs the two stores until it is stopped, or its standard input closes because
+//! its parent is gone.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -27,29 +27,29 @@ use tokio::{
 /// Starts a DynamoDB-compatible and a MySQL-compatible store with the project's
 /// tables, and prints their URLs as one line of JSON.
 ///
-/// They are there until this program gets SIGTERM or SIGINT, or until its
-/// standard input ends.
+/// They run until this program gets SIGTERM or SIGINT, or its standard input
+/// closes.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Folder that keeps the data between runs [default: none, all is thrown away]
+    /// Folder that keeps the data between runs [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Drop what the data folder holds and begin anew
+    /// Drop the data in the folder first
     #[arg(long, requires = "data")]
     fresh: bool,
 
-    /// Address of this machine to listen on, for who cannot reach the loopback
-    /// address: containers reach that of Docker's bridge
+    /// Address of this machine to listen on: containers cannot reach the
+    /// loopback address, but that of Docker's bridge
     #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     host: IpAddr,
 
-    /// Port of DynamoDB; 0 is a free one
+    /// Port of DynamoDB; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     dynamodb_port: u16,
 
-    /// Port of MySQL; 0 is a free one
+    /// Port of MySQL; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     mysql_port: u16,
 
@@ -65,11 +65,11 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     mariadbd: Option<PathBuf>,
 
-    /// The certificate that MySQL shows to who wants TLS, and the key to it, as PEM [default: no TLS]
+    /// The certificate and the key of MySQL for TLS, as PEM [default: no TLS]
     #[arg(long, value_names = ["FILE", "FILE"], num_args = 2, conflicts_with = "mysql_url")]
     mysql_tls: Option<Vec<PathBuf>>,
 
-    /// Put sample products and orders into stores that have none
+    /// Insert sample products and orders into empty stores
     #[arg(long)]
     sample: bool,
 }
@@ -95,30 +95,30 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes, without those that another repeats already.
+/// The error and its causes, without those that another contains.
 fn explained(error: &anyhow::Error) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if told.is_empty() {
-            told = cause;
-        } else if !told.contains(&cause) {
-            told = format!("{told}: {cause}");
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
     }
-    told
+    text
 }
 
-/// Runs the stores until it is told to stop. What was started is stopped by
-/// being dropped, at whatever point that is.
+/// Runs the stores until this program is asked to stop. They are stopped by being
+/// dropped.
 async fn run(arguments: &Arguments) -> Result<()> {
-    let told = told_to_stop()?;
+    let stop = stop_requested()?;
     tokio::select! {
         ended = serve(arguments) => ended,
-        () = told => Ok(()),
+        () = stop => Ok(()),
     }
 }
 
-/// Starts the stores and stays until one of them ends, which none should.
+/// Starts the stores and returns when one of them ends, which none should.
 async fn serve(arguments: &Arguments) -> Result<()> {
     let folder = Folder::open(arguments.data.as_deref(), arguments.fresh).await?;
     let (dynamodb, mut mysql) = tokio::try_join!(
@@ -151,7 +151,7 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         let port = arguments.dynamodb_port;
         let server = dynamodb::Server::start_on(arguments.host, port, file.as_deref())
             .await
-            .context("another port is set by --dynamodb-port")?;
+            .context("choose another port with --dynamodb-port")?;
         DynamoDb {
             url: server.url().to_owned(),
             _server: Some(server),
@@ -164,7 +164,7 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
     if arguments.sample && tables.iter().any(|table| table == "products") {
         let count = sample::insert_products(&client, "products").await?;
         if count > 0 {
-            eprintln!("stores: put {count} sample products into DynamoDB");
+            eprintln!("stores: inserted {count} sample products into DynamoDB");
         }
     }
     eprintln!("stores: DynamoDB is ready at {}", store.url);
@@ -196,9 +196,9 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             .clone()
             .or_else(programs::mariadbd)
             .context(
-                "no MariaDB server on this machine: install it \
-             (apt-get install mariadb-server-core; brew install mariadb) \
-             or name a MySQL database of your own by --mysql-url",
+                "there is no MariaDB server on this machine: install it \
+                 (apt-get install mariadb-server-core; brew install mariadb) \
+                 or name a MySQL database of your own with --mysql-url",
             )?;
         let server = MariaDb::start_on(
             arguments.host,
@@ -209,7 +209,7 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             tls(arguments).as_ref(),
         )
         .await
-        .context("another port is set by --mysql-port")?;
+        .context("choose another port with --mysql-port")?;
         MySql {
             url: server.url().to_owned(),
             server: Some(server),
@@ -219,7 +219,7 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
     if arguments.sample {
         let count = sample::insert_orders(&store.url).await?;
         if count > 0 {
-            eprintln!("stores: put {count} sample orders into MySQL");
+            eprintln!("stores: inserted {count} sample orders into MySQL");
         }
     }
     eprintln!(
@@ -229,7 +229,7 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
     Ok(store)
 }
 
-/// The folder of the data, for this process alone.
+/// The folder of the data, locked by this process.
 struct Folder {
     path: PathBuf,
     durability: Durability,
@@ -249,10 +249,10 @@ impl Folder {
             });
         };
         fs::create_dir_all(path)
-            .with_context(|| format!("the folder {} cannot be made", path.display()))?;
+            .with_context(|| format!("the folder {} cannot be created", path.display()))?;
         let lock = lock(path).await?;
         if fresh {
-            // By name: the folder may hold what is none of ours.
+            // By name: the folder may contain files of others.
             for part in ["dynamodb", "mysql"] {
                 match fs::remove_dir_all(path.join(part)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -273,7 +273,7 @@ impl Folder {
         })
     }
 
-    /// The file of the `DynamoDB` database, if it is to be kept.
+    /// The file of the `DynamoDB` database, if it is kept.
     fn database(&self) -> Result<Option<PathBuf>> {
         if self.durability == Durability::ThrowAway {
             return Ok(None);
@@ -284,8 +284,7 @@ impl Folder {
     }
 }
 
-/// Takes the folder's lock, waiting a little for a predecessor that is just
-/// stopping.
+/// Locks the folder, waiting a little for a predecessor that is just stopping.
 async fn lock(folder: &Path) -> Result<File> {
     let file = File::create(folder.join("lock"))?;
     for _ in 0..LOCK_TRIES {
@@ -296,7 +295,7 @@ async fn lock(folder: &Path) -> Result<File> {
         }
     }
     bail!(
-        "{} is in use by another `stores`: stop that one, or name another folder",
+        "another `stores` uses {}: stop it, or name another folder with --data",
         folder.display()
     )
 }
@@ -304,13 +303,13 @@ async fn lock(folder: &Path) -> Result<File> {
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
-/// Ends when SIGTERM or SIGINT comes, or standard input ends: whoever started
-/// this holds its other end, and cannot forget to let go of it.
-fn told_to_stop() -> Result<impl Future<Output = ()>> {
+/// Completes on SIGTERM or SIGINT, or when standard input closes: the operating
+/// system closes the parent's end of it, however the parent ends.
+fn stop_requested() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (ended, end) = oneshot::channel();
-    // A thread, because a runtime cannot give up a read that waits.
+    // A thread, because a runtime cannot cancel a blocking read.
     thread::spawn(move || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         let _ = ended.send(());

@@ -17,14 +17,14 @@ use crate::mysql;
 /// User, password and database of every private server.
 const NAME: &str = "kea";
 
-/// How long a server may take to start: after a crash it recovers first.
-const START_DEADLINE: Duration = Duration::from_mins(1);
+/// The timeout of the start: after a crash the server recovers first.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a server may take to write everything down and stop.
+/// How long a server may take to flush its data and stop.
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
-/// The sizes of a small server. The bootstrap must be run with the same as the
-/// server, or that would find files of another size.
+/// The sizes of a small server. They must be the same for the bootstrap and the
+/// server, which would find files of another size otherwise.
 const SIZES: [&str; 6] = [
     "--innodb-data-file-path=ibdata1:5M:autoextend",
     "--innodb-temp-data-file-path=ibtmp1:1M:autoextend",
@@ -41,31 +41,31 @@ pub struct MariaDb {
     url: String,
 }
 
-/// Whether what a server is given must still be there after a power cut.
+/// Whether acknowledged writes survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing acknowledged is ever lost.
+    /// They do.
     Kept,
-    /// The folder is about to be deleted anyway, so that nothing waits for a disk.
+    /// They may not: the folder is deleted in the end, so nothing waits for a disk.
     ThrowAway,
 }
 
-/// What a server that speaks TLS shows, both as PEM files.
+/// The certificate of a server for TLS, and its key, as PEM files.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// Its certificate.
+    /// The certificate.
     pub certificate: PathBuf,
-    /// The certificate's key.
+    /// Its key.
     pub key: PathBuf,
 }
 
 impl MariaDb {
     /// Starts the server `program` on `port` of the loopback address (0: a free
-    /// one) with its data in `folder`, which is made ready if it is new.
+    /// one) with its data in `folder`, which is set up if it is new.
     ///
     /// # Errors
-    /// The port is taken, or the server does not start; its last words are in
-    /// the message.
+    /// The port is in use, or the server does not start; the error has the end of
+    /// its log.
     pub async fn start(
         program: &Path,
         folder: &Path,
@@ -83,11 +83,11 @@ impl MariaDb {
         .await
     }
 
-    /// The same, on an address of this machine, and over TLS too where it has
-    /// something to show.
+    /// The same, on an address of this machine, and over TLS too with a
+    /// certificate.
     ///
     /// # Errors
-    /// As for [`MariaDb::start`], or the address is not this machine's.
+    /// As for [`MariaDb::start`], or the address is not one of this machine.
     pub async fn start_on(
         host: IpAddr,
         program: &Path,
@@ -109,23 +109,22 @@ impl MariaDb {
             process: spawn(&installation, folder, address, durability, tls)?,
             url: format!("mysql://{NAME}:{NAME}@{address}/{NAME}"),
         };
-        server
-            .answers()
-            .await
-            .with_context(|| format!("MariaDB says:\n{}", last_words(&folder.join("log"))))?;
+        server.answers().await.with_context(|| {
+            format!("MariaDB does not start:\n{}", log_end(&folder.join("log")))
+        })?;
         Ok(server)
     }
 
-    /// The URL of a database on it, whose user may do anything.
+    /// The URL of its database, with a user that has all privileges.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns when the server has ended, with how.
+    /// Returns the exit status when the server has ended.
     ///
     /// # Errors
-    /// The operating system cannot say.
+    /// The operating system reports one.
     pub async fn ended(&mut self) -> Result<String> {
         loop {
             if let Some(status) = self.process.try_wait()? {
@@ -137,15 +136,15 @@ impl MariaDb {
 
     async fn answers(&mut self) -> Result<()> {
         let options = OptsBuilder::from_opts(mysql::options(&self.url)?).db_name(None::<&str>);
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = self.process.try_wait()? {
-                bail!("MariaDB ended while it started ({status})");
+                bail!("it ended ({status})");
             }
             match mysql::connect(options.clone()).await {
                 Ok(connection) => return Ok(connection.disconnect().await?),
                 Err(error) if Instant::now() > deadline => {
-                    return Err(error.context("MariaDB does not answer"));
+                    return Err(error.context("it accepts no connection"));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(25)).await,
             }
@@ -153,24 +152,24 @@ impl MariaDb {
     }
 }
 
-/// Where the files of a `MariaDB` installation are.
+/// The files of a `MariaDB` installation.
 struct Installation {
     program: PathBuf,
     base: PathBuf,
-    /// The SQL that makes the system tables and fills them.
+    /// The SQL that creates the system tables and fills them.
     system_tables: [PathBuf; 2],
 }
 
 impl Installation {
     fn of(program: &Path) -> Result<Self> {
-        // Homebrew's program is a link to where its other files are too.
+        // Homebrew's program is a link into the folder of its other files.
         let program = program
             .canonicalize()
-            .with_context(|| format!("{} is not there", program.display()))?;
+            .with_context(|| format!("there is no {}", program.display()))?;
         let base = program
             .ancestors()
             .nth(2)
-            .context("MariaDB's program is in no bin folder")?
+            .context("the program of MariaDB is not in a bin folder")?
             .to_path_buf();
         for (folder, name) in [
             ("mysql", "mysql"),
@@ -189,12 +188,12 @@ impl Installation {
             }
         }
         bail!(
-            "{} has no system tables beside it (share/mysql/mysql_system_tables.sql)",
+            "the installation of {} has no share/mysql/mysql_system_tables.sql",
             program.display()
         )
     }
 
-    /// What the bootstrap and the server have in common.
+    /// The arguments of the bootstrap and of the server.
     fn arguments(&self, folder: &Path, data: &Path) -> Vec<String> {
         let mut arguments = vec![
             "--no-defaults".to_owned(),
@@ -205,15 +204,15 @@ impl Installation {
         ];
         arguments.extend(SIZES.map(str::to_owned));
         if rustix::process::geteuid().is_root() {
-            // It refuses to run as root unless told that this is meant.
+            // It does not run as root without this.
             arguments.push("--user=root".to_owned());
         }
         arguments
     }
 }
 
-/// Makes the system tables, the database and its user. In a folder that gets
-/// its final name at the end, so that one that was interrupted is not kept.
+/// Creates the system tables, the database and its user, in a folder that gets its
+/// final name at the end, so that an interrupted bootstrap leaves nothing.
 async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
     let new = folder.join("data.new");
     if new.exists() {
@@ -229,8 +228,8 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
                 .with_context(|| format!("{} cannot be read", file.display()))?,
         );
     }
-    // One statement a line: that is how a bootstrap reads them. From which hosts
-    // the user may come is decided by the address that the server listens on.
+    // A bootstrap reads one statement a line. The address that the server listens
+    // on decides from which hosts the user may connect.
     let own = format!(
         "\nCREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n\
          FLUSH PRIVILEGES;\n\
@@ -259,7 +258,7 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
         .status()
         .await?;
     if !status.success() {
-        bail!("its bootstrap failed ({status}):\n{}", last_words(&log));
+        bail!("its bootstrap failed ({status}):\n{}", log_end(&log));
     }
     fs::rename(new, folder.join("data"))?;
     Ok(())
@@ -276,7 +275,7 @@ fn spawn(
     let mut command = guard::command(&installation.program, STOP_GRACE);
     command
         .args(installation.arguments(folder, &folder.join("data")))
-        // Relative to the data, because the path of a socket must be short.
+        // Relative to the data: the path of a socket must be short.
         .arg("--socket=socket")
         .arg(format!("--pid-file={}", folder.join("pid").display()))
         .arg(format!("--bind-address={}", address.ip()))
@@ -310,8 +309,8 @@ fn free_port(host: IpAddr, port: u16) -> Result<SocketAddr> {
     Ok(listener.local_addr()?)
 }
 
-/// The end of a log, which is where the reason is.
-fn last_words(log: &Path) -> String {
+/// The last lines of a log, where the reason is.
+fn log_end(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();

@@ -9,7 +9,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, Pool, prelude::Queryable};
 /// returns the URL of it.
 ///
 /// # Errors
-/// `url` is no `MySQL` URL, the server does not answer, or its user may not
+/// `url` is not a `MySQL` URL, the server is unavailable, or its user may not
 /// create databases.
 pub async fn create_database(url: &str, name: &str) -> Result<String> {
     let options = options(url)?;
@@ -27,7 +27,7 @@ pub async fn create_database(url: &str, name: &str) -> Result<String> {
     with_database(url, name)
 }
 
-/// Drops the database `name` of the server of `url`, with all that it holds.
+/// Drops the database `name` on the server of `url`.
 ///
 /// # Errors
 /// As for [`create_database`].
@@ -42,12 +42,11 @@ pub async fn drop_database(url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the migrations in the folder `migrations` that the database of `url`
-/// has not had yet. They are read when this is called, so that a changed one
-/// needs no rebuild.
+/// Runs the migrations of the folder `migrations` that are new to the database of
+/// `url`. They are read here, so that a change of one needs no rebuild.
 ///
 /// # Errors
-/// A migration cannot be read or run, or one that ran before was changed.
+/// A migration cannot be read or run, or one that has run was changed.
 pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
     let migrations = refinery::load_sql_migrations(migrations)
         .with_context(|| format!("the migrations in {}", migrations.display()))?;
@@ -56,7 +55,7 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
         .run_async(&mut pool)
         .await
         .context(
-            "the MySQL database cannot be migrated; if a migration that ran before was changed, \
+            "the MySQL database cannot be migrated; if a migration that has run was changed, \
              undo that or start with --fresh (this drops the local data)",
         );
     pool.disconnect().await?;
@@ -66,7 +65,7 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
 /// The name of the database in `url`.
 ///
 /// # Errors
-/// There is none, or `url` is no `MySQL` URL.
+/// It has none, or is not a `MySQL` URL.
 pub fn database(url: &str) -> Result<String> {
     options(url)?
         .db_name()
@@ -74,7 +73,7 @@ pub fn database(url: &str) -> Result<String> {
         .with_context(|| format!("the MySQL URL names no database; {FORM}"))
 }
 
-/// `url` as it may be shown.
+/// `url` without its password.
 #[must_use]
 pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -104,7 +103,7 @@ pub(crate) fn options(url: &str) -> Result<Opts> {
 
 const FORM: &str = "its form is mysql://user:password@host:port/database";
 
-/// `url` with `name` in the place of its database; what else it says stays.
+/// `url` with `name` as its database.
 fn with_database(url: &str, name: &str) -> Result<String> {
     options(url)?;
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn puts_a_database_into_a_url() {
+    fn database_of_a_url_is_replaced() {
         for (url, expected) in [
             ("mysql://a:b@h:1/old", "mysql://a:b@h:1/new"),
             ("mysql://a:b@h:1", "mysql://a:b@h:1/new"),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_a_url_looks_like() {
+    fn error_has_the_form_of_a_url() {
         assert!(
             options("postgres://h/d")
                 .unwrap_err()

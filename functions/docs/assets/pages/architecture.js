@@ -1,7 +1,7 @@
-// Diagrams that can be made larger: by buttons, by keys and by the wheel.
+// Diagrams with zoom: by buttons, keys and the wheel.
 
-// A diagram is shown whole where its letters can still be told apart, and else
-// so large that they can be read.
+// A diagram is scaled to fit the page. If that is below the smallest scale at
+// which its text is legible, it starts at a readable scale instead.
 const LEGIBLE = 0.5;
 const READABLE = 0.7;
 const STEP = 1.25;
@@ -12,35 +12,35 @@ for (const figure of document.querySelectorAll("figure")) {
   view.className = "view";
   view.tabIndex = 0;
   view.setAttribute("role", "group");
-  view.setAttribute("aria-label", `${image.alt}; + and − zoom, 0 shows it whole`);
+  view.setAttribute("aria-label", `${image.alt}; + and − zoom, 0 fits the page`);
   image.before(view);
   view.append(image);
   image.draggable = false;
   figure.classList.add("live");
 
   let scale = 1;
-  // What fits beside the padding and the edges.
-  const whole = () => {
+  // The scale at which the image fits between its padding and borders.
+  const fit = () => {
     const room = parseFloat(getComputedStyle(image).paddingLeft) * 2 + 2;
     return Math.min(1, (view.clientWidth - room) / image.naturalWidth);
   };
   const zoom = (to, x = view.clientWidth / 2, y = view.clientHeight / 2) => {
     if (!image.naturalWidth) return;
     const before = scale;
-    scale = Math.min(4, Math.max(whole() / 2, to));
+    scale = Math.min(4, Math.max(fit() / 2, to));
     image.style.width = `${Math.round(image.naturalWidth * scale)}px`;
-    // What was under the pointer stays there.
+    // Keep the point under the pointer in place.
     view.scrollLeft = (view.scrollLeft + x) * (scale / before) - x;
     view.scrollTop = (view.scrollTop + y) * (scale / before) - y;
   };
-  const begin = () => zoom(whole() >= LEGIBLE ? whole() : READABLE, 0, 0);
+  const reset = () => zoom(fit() >= LEGIBLE ? fit() : READABLE, 0, 0);
 
   const bar = document.createElement("div");
   bar.className = "zoom";
   const actions = [
-    ["−", "Smaller", () => zoom(scale / STEP)],
-    ["Whole", "Show it whole", () => zoom(whole())],
-    ["+", "Larger", () => zoom(scale * STEP)],
+    ["−", "Zoom out", () => zoom(scale / STEP)],
+    ["Fit", "Fit the page", () => zoom(fit())],
+    ["+", "Zoom in", () => zoom(scale * STEP)],
   ];
   for (const [text, title, act] of actions) {
     const button = document.createElement("button");
@@ -57,11 +57,11 @@ for (const figure of document.querySelectorAll("figure")) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "+" || event.key === "=") zoom(scale * STEP);
     else if (event.key === "-" || event.key === "−") zoom(scale / STEP);
-    else if (event.key === "0") zoom(whole());
+    else if (event.key === "0") zoom(fit());
     else return;
     event.preventDefault();
   });
-  // A pinch on a touchpad is a wheel with Ctrl.
+  // Browsers report a pinch on a touchpad as a wheel event with Ctrl.
   view.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
@@ -78,12 +78,12 @@ for (const figure of document.querySelectorAll("figure")) {
     view.scrollTop -= event.movementY;
   });
 
-  if (image.complete) begin();
-  image.addEventListener("load", begin);
+  if (image.complete) reset();
+  image.addEventListener("load", reset);
   let width = view.clientWidth;
   new ResizeObserver(() => {
     if (view.clientWidth === width) return;
     width = view.clientWidth;
-    begin();
+    reset();
   }).observe(view);
 }

@@ -1,15 +1,15 @@
-// Swagger UI over the document of the same origin.
+// Swagger UI with the OpenAPI document of the same origin.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", follow);
-follow();
+const apply = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", apply);
+apply();
 
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: document.querySelector("link[rel=service-desc]").href,
   domNode: document.getElementById("api"),
   deepLinking: true,
   displayRequestDuration: true,
   filter: true,
-  // Another host would be asked whether the document is valid.
+  // The default validator is on another host.
   validatorUrl: null,
 });

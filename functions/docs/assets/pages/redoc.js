@@ -1,5 +1,5 @@
-// ReDoc over the document of the same origin. Its colours are set once, so the
-// page is drawn anew when the light changes.
+// ReDoc with the OpenAPI document of the same origin. ReDoc reads its theme once,
+// so the page reloads when the color scheme changes.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => location.reload());
 
@@ -28,11 +28,12 @@ const night = {
   typography: { ...fonts, links: { color: "#7fcfb2", visited: "#7fcfb2", hover: "#a6e3cc" }, code: { ...fonts.code, color: "#ffb4a2", backgroundColor: "#2c3432" } },
 };
 
+const url = document.querySelector("link[rel=service-desc]").href;
 Redoc.init(
-  "/openapi.json",
+  url,
   {
-    // Its own button fetches the document a second time, by a blob.
-    downloadUrls: [{ title: "JSON", url: "/openapi.json" }, { title: "YAML", url: "/openapi.yaml" }],
+    // The default button fetches the document a second time, into a blob.
+    downloadUrls: [{ title: "JSON", url }, { title: "YAML", url: url.replace(/json$/, "yaml") }],
     pathInMiddlePanel: true,
     schemasExpansionLevel: 1,
     theme: dark.matches ? night : light,

@@ -1,51 +1,43 @@
-//! What the orders come to, added up by the database.
+//! The summary of the orders, computed by the database.
 
-use dto::{
-    Money,
-    order::{OrderStatus, RowKey, SummaryKey, SummaryRow},
-    product::ProductId,
+use dto::Money;
+use mysql::{AttemptError, Conditions, Session};
+
+use super::within;
+use crate::{
+    order::OrderStatus,
+    period::Period,
+    summary::{RowKey, SummaryKey, SummaryRow},
 };
-use mysql_async::{Conn, Row};
 
-use super::{Conditions, Work, columns, statement};
-use crate::{error::Error, period::Period};
-
-/// Adds the orders up, one row for each key and currency, in order of both.
-/// Cancelled orders count by status alone.
-pub struct Summarise {
-    /// What there is a row for.
-    pub by: SummaryKey,
-    /// The time in which the orders were placed.
-    pub period: Period,
-}
-
-impl Work for Summarise {
-    type Done = Vec<SummaryRow>;
-
-    async fn run(&self, connection: &mut Conn) -> Result<Vec<SummaryRow>, Error> {
-        let mut conditions = Conditions::default();
-        conditions.add_period(self.period);
-        if self.by != SummaryKey::Status {
-            conditions.add("status <> ?", [OrderStatus::Cancelled.as_str().into()]);
-        }
-        let sql = select(self.by, &conditions.all());
-        let rows = statement::rows(connection, &sql, conditions.values).await?;
-        rows.into_iter()
-            .map(|row| summary_row(self.by, row))
-            .collect()
+/// Reads a row for each key and currency, ordered by both.
+pub async fn read(
+    session: &Session,
+    period: Period,
+    by: SummaryKey,
+) -> Result<Vec<SummaryRow>, AttemptError> {
+    let mut conditions = Conditions::new();
+    within(&mut conditions, period);
+    if by != SummaryKey::Status {
+        conditions.add("status <> ?", [OrderStatus::Cancelled.as_str().into()]);
     }
+    let (conditions, values) = conditions.into_parts();
+    let sql = statement(by, &conditions);
+    let rows = session.rows(&sql, values).await?;
+    rows.into_iter().map(|row| to_row(by, row)).collect()
 }
 
-fn select(by: SummaryKey, conditions: &str) -> String {
+fn statement(by: SummaryKey, conditions: &str) -> String {
     let day = "DATE_FORMAT(created_at, '%Y-%m-%d')";
     let (key, quantity, revenue, from) = match by {
         SummaryKey::Day => (day, "quantity", "total", "orders"),
         SummaryKey::Status => ("status", "quantity", "total", "orders"),
-        // A product stands in an order once, so its lines count its orders.
+        // A product is in one line of an order, so its lines count its orders.
         SummaryKey::Product => (
             "product_id",
             "order_lines.quantity",
-            "order_lines.quantity * unit_price",
+            // As integers of 64 bits, the largest of them would overflow.
+            "CAST(order_lines.quantity AS DECIMAL(20)) * unit_price",
             "orders JOIN order_lines ON order_id = id",
         ),
     };
@@ -55,19 +47,24 @@ fn select(by: SummaryKey, conditions: &str) -> String {
     )
 }
 
-/// The sums are DECIMAL, which travels as text and is read exactly.
-fn summary_row(by: SummaryKey, row: Row) -> Result<SummaryRow, Error> {
-    let (key, currency, orders, quantity, amount) =
-        columns::<(String, String, i64, i64, i64)>(row)?;
+/// The sums are `DECIMAL` of up to 65 digits, which is sent as text.
+fn to_row(
+    by: SummaryKey,
+    row: (String, String, u64, u128, i128),
+) -> Result<SummaryRow, AttemptError> {
+    let (key, currency, orders, quantity, amount) = row;
     let key = match by {
-        SummaryKey::Day => Some(RowKey::Day(key)),
-        SummaryKey::Product => ProductId::parse(&key).map(RowKey::Product),
-        SummaryKey::Status => OrderStatus::parse(&key).map(RowKey::Status),
+        SummaryKey::Day => RowKey::Day(key),
+        SummaryKey::Product => RowKey::Product(key.parse()?),
+        SummaryKey::Status => RowKey::Status(key.parse()?),
     };
     Ok(SummaryRow {
-        key: key.ok_or(Error::Row("a key of a summary is none"))?,
+        key,
         orders,
         quantity,
-        revenue: Money { amount, currency },
+        revenue: Money {
+            amount,
+            currency: currency.parse()?,
+        },
     })
 }

@@ -4,7 +4,9 @@
 //! `cargo xtask faults` builds what it needs and runs the program `faults`.
 
 mod case;
+mod histories;
 mod ledger;
+
 mod load;
 mod scenarios;
 mod table;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     Case, World,
     case::Dependency,
+    histories,
     ledger::{Ledger, fault_of_problem},
     load::{self, PRODUCTS},
     world::{CLIENTS, Victim},
@@ -40,6 +41,7 @@ enum Kind {
     OneKey,
     Kills,
     Open(Dependency),
+    Histories,
 }
 
 /// What a scenario found.
@@ -78,6 +80,10 @@ pub const ALL: &[Scenario] = &[
         name: "the breaker of MySQL is open",
         kind: Kind::Open(Dependency::MySql),
     },
+    Scenario {
+        name: "every history is linearizable",
+        kind: Kind::Histories,
+    },
 ];
 
 /// How often something is killed.
@@ -108,6 +114,7 @@ impl Scenario {
             Kind::OneKey => one_key(world).await?,
             Kind::Kills => kills(world).await?,
             Kind::Open(dependency) => open(world, dependency).await?,
+            Kind::Histories => histories::record(world).await?,
         };
         Ok(Finding {
             name: self.name,

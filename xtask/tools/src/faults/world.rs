@@ -95,16 +95,16 @@ impl World {
             table.cloned().context("the template has other tables")
         };
         sample::insert_products(&client, &table("products")?).await?;
-        let dynamodb = Proxy::start(address(store.url()), Protocol::DynamoDb).await;
+        let dynamodb = Proxy::start(address(store.url()), Protocol::DynamoDb).await?;
 
         let mariadb = start_mariadb(&arguments.mariadbd, &folder, 0).await?;
         let database = mariadb.url().to_owned();
         mysql::migrate(&database, &stores::migrations()).await?;
-        let mysql = Proxy::start(address(&database), Protocol::MySql).await;
+        let mysql = Proxy::start(address(&database), Protocol::MySql).await?;
 
         let port = free_port()?;
         let api = format!("127.0.0.1:{port}");
-        let catalogue = Proxy::start(api.clone(), Protocol::Http).await;
+        let catalogue = Proxy::start(api.clone(), Protocol::Http).await?;
         let watch = watch(arguments, port)?;
 
         let behind = database.replace(&address(&database), &mysql.address().to_string());

@@ -57,7 +57,7 @@ impl Emulator {
         fs::create_dir_all(logs)?;
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
-        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await;
+        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await?;
         let (listener, gateway) = Gateway::listen().await;
         let others = described.iter().map(|it| it.name.as_str());
         let others: Vec<_> = others.filter(|&name| name != "health").collect();

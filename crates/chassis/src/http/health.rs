@@ -1,0 +1,162 @@
+//! Health: a function and its dependencies, checked on request.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use dto::health::{Health, HealthCheck, HealthStatus, MEDIA_TYPE};
+use futures_util::future::{BoxFuture, join_all};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use tokio::time::Instant;
+
+use super::{
+    response,
+    router::{Methods, doc, get},
+};
+use crate::{RequestContext, outbound::Dependency};
+
+/// The result of a check: a status, or what is wrong, without internals: it is
+/// public.
+pub type CheckResult = Result<HealthStatus, String>;
+
+/// A check of one dependency.
+#[derive(Clone)]
+pub struct Check {
+    name: String,
+    worst: HealthStatus,
+    timeout: Duration,
+    dependency: Option<Dependency>,
+    run: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, CheckResult> + Send + Sync>,
+}
+
+impl Check {
+    /// A check called `name`.
+    ///
+    /// If it fails, or does not end within `timeout`, the function's health is
+    /// `worst`: fail if it cannot work without the dependency, warn if it can.
+    pub fn new<F>(
+        name: impl Into<String>,
+        worst: HealthStatus,
+        timeout: Duration,
+        run: impl Fn(RequestContext) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = CheckResult> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            worst,
+            timeout,
+            dependency: None,
+            run: Arc::new(move |ctx| Box::pin(run(ctx))),
+        }
+    }
+
+    /// A check of a dependency by its probe. It reports the state of the circuit
+    /// breaker; while that is open, no probe is sent.
+    #[must_use]
+    pub fn of(dependency: Dependency, worst: HealthStatus, timeout: Duration) -> Self {
+        let probed = dependency.clone();
+        let check = Self::new(dependency.name(), worst, timeout, move |ctx| {
+            let dependency = probed.clone();
+            async move {
+                if dependency.is_healthy(&ctx).await {
+                    Ok(HealthStatus::Pass)
+                } else {
+                    Err("is unavailable".to_owned())
+                }
+            }
+        });
+        Self {
+            dependency: Some(dependency),
+            ..check
+        }
+    }
+
+    async fn run(self, ctx: RequestContext) -> (String, Vec<HealthCheck>) {
+        let started = Instant::now();
+        let ctx = ctx.with_deadline(ctx.deadline.at_most(self.timeout));
+        let deadline = ctx.deadline.instant();
+        let result = tokio::time::timeout_at(deadline, (self.run)(ctx)).await;
+        let (status, output) = match result {
+            Ok(Ok(status)) => (status, None),
+            Ok(Err(wrong)) => (self.worst, Some(wrong)),
+            Err(_elapsed) => (self.worst, Some("did not respond in time".to_owned())),
+        };
+        let check = HealthCheck {
+            status,
+            observed_value: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            observed_unit: "ms".to_owned(),
+            breaker: self
+                .dependency
+                .map(|dependency| dependency.state().as_str().to_owned()),
+            output,
+        };
+        (self.name, vec![check])
+    }
+}
+
+/// The health of a function: 200 on pass or warn, 503 on fail.
+#[derive(Debug)]
+pub struct HealthReport(Health);
+
+impl IntoResponse for HealthReport {
+    fn into_response(self) -> Response {
+        let status = match self.0.status {
+            HealthStatus::Pass | HealthStatus::Warn => StatusCode::OK,
+            HealthStatus::Fail => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = response::json(status, MEDIA_TYPE, &self.0);
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
+        response
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl super::openapi::DescribeOutput for HealthReport {
+    fn describe(operation: &mut super::openapi::Operation) {
+        let health = operation.response_schema::<Health>();
+        let problem = operation.response_schema::<dto::problem::ProblemDetails>();
+        let pass = "Healthy: `pass`, or `warn` where it works with a restriction.";
+        operation.response(
+            200,
+            pass,
+            &["Cache-Control"],
+            &[(MEDIA_TYPE, health.clone())],
+        );
+        let content = [(MEDIA_TYPE, health), (dto::problem::MEDIA_TYPE, problem)];
+        let fail = "Unhealthy: `fail`; or a problem, if the time for the request ran out.";
+        operation.response(503, fail, &["Cache-Control", "Retry-After"], &content);
+    }
+}
+
+/// Runs all of `checks` at once.
+pub async fn check_all(
+    service: &'static str,
+    checks: &[Check],
+    ctx: &RequestContext,
+) -> HealthReport {
+    let running = checks.iter().map(|check| check.clone().run(ctx.clone()));
+    let checks: BTreeMap<_, _> = join_all(running).await.into_iter().collect();
+    let worst = checks.values().flatten().map(|check| check.status).max();
+    HealthReport(Health {
+        status: worst.unwrap_or(HealthStatus::Pass),
+        service_id: service.to_owned(),
+        checks,
+    })
+}
+
+/// `GET /health/{service}`: the service's own health.
+pub(super) fn report<S: Clone + Send + Sync + 'static>(
+    service: &'static str,
+    checks: Vec<Check>,
+) -> Methods<S> {
+    let (first, rest) = service.split_at(1);
+    let id = format!("get{}{rest}Health", first.to_uppercase());
+    let doc = doc(id, format!("Check the health of {service}"))
+        .describe("Checks each dependency of the function at once. 503 on `fail`.");
+    let checks: Arc<[Check]> = checks.into();
+    get(doc, async move |ctx: RequestContext| {
+        check_all(service, &checks, &ctx).await
+    })
+}

@@ -1,0 +1,63 @@
+//! Requests and responses.
+//!
+//! A handler's signature is its documentation: it takes the parts of a request
+//! that it reads ([`Request`]) and returns a typed response or a [`Problem`].
+//!
+//! ```
+//! use chassis::http::{Id, Problem, Representation, Request, Router, doc, get};
+//! use json::{Schema, Text};
+//! use serde::Serialize;
+//!
+//! /// A greeting.
+//! #[derive(Serialize, Schema)]
+//! struct Greeting {
+//!     /// Who is greeted.
+//!     name: Text<1, 20>,
+//! }
+//!
+//! async fn greet(
+//!     Request((Id(name),)): Request<(Id<Text<1, 20>>,)>,
+//! ) -> Result<Representation<Greeting>, Problem> {
+//!     Ok(Representation(Greeting { name }))
+//! }
+//!
+//! let service = Router::new("greeter", ())
+//!     .route("/greetings/{name}", get(doc("greet", "Greet someone"), greet))
+//!     .into_service();
+//! assert_eq!(service.paths(), ["/greetings/{name}", "/health/greeter"]);
+//! ```
+
+mod accept;
+mod body;
+mod cursor;
+pub mod health;
+mod idempotency;
+pub mod openapi;
+mod page;
+mod preconditions;
+mod problem;
+mod query;
+mod request;
+mod response;
+mod router;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use accept::{Accept, content_coding};
+pub use body::{Json, MAX_BODY_BYTES, MergePatch, Patch};
+pub use derive::FromQuery;
+pub use idempotency::{
+    Fingerprint, Idempotent, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse,
+};
+pub use page::{Limit, Page, Paged};
+pub use preconditions::{Preconditions, Tag, Tags};
+pub use problem::Problem;
+pub use query::{FromParameter, FromQuery, Params, Query};
+pub use request::{AnyQuery, Id, Incoming, Part, Request, RequestErrors};
+pub use response::{
+    Created, Fetched, Listing, NoContent, Replayable, Representation, Resource, Tagged, Written,
+    html, json, text, vary,
+};
+pub use router::{Doc, Methods, Router, doc, get};
+pub use service::Service;

@@ -1,0 +1,318 @@
+//! The OpenAPI document of a service, derived from its handlers' types.
+//!
+//! Without the feature `openapi` only the traits are left, and every type
+//! implements them: what runs carries no documentation.
+
+#[cfg(feature = "openapi")]
+pub use described::{DescribeHandler, DescribeInput, DescribeOutput, Document, Operation};
+#[cfg(feature = "openapi")]
+pub use json::Schema as HasSchema;
+
+/// A type that has a schema.
+#[cfg(not(feature = "openapi"))]
+pub trait HasSchema {}
+#[cfg(not(feature = "openapi"))]
+impl<T: ?Sized> HasSchema for T {}
+
+/// A handler whose operation is described by its type.
+#[cfg(not(feature = "openapi"))]
+pub trait DescribeHandler<T> {}
+#[cfg(not(feature = "openapi"))]
+impl<H, T> DescribeHandler<T> for H {}
+
+#[cfg(feature = "openapi")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the members of an object are set by name"
+)]
+mod described {
+    use axum::extract::State;
+    use dto::problem::{self, ProblemDetails, ProblemType};
+    use json::{
+        Schema,
+        schema::{Components, Direction, Json, json},
+    };
+
+    use crate::{
+        RequestContext,
+        http::{Accept, Part, Problem, Request, router::Doc},
+    };
+
+    /// The OpenAPI document of one service: its operations and their schemas.
+    #[derive(Debug, Default)]
+    pub struct Document {
+        /// The Paths Object.
+        pub paths: serde_json::Map<String, Json>,
+        /// The named schemas.
+        pub components: Components,
+        /// The named responses.
+        pub responses: serde_json::Map<String, Json>,
+    }
+
+    impl Document {
+        /// Adds an operation.
+        pub(in crate::http) fn add<T, H: DescribeHandler<T>>(
+            &mut self,
+            tag: &str,
+            path: &str,
+            method: &str,
+            doc: &Doc,
+        ) {
+            let mut operation = Operation {
+                object: json!({ "operationId": &doc.id, "summary": &doc.summary, "tags": [tag] }),
+                path: path.to_owned(),
+                components: std::mem::take(&mut self.components),
+                problem_responses: std::mem::take(&mut self.responses),
+                any_query: false,
+            };
+            if !doc.description.is_empty() {
+                operation.object["description"] = doc.description.into();
+            }
+            H::describe(&mut operation);
+            let every = [
+                ProblemType::MalformedRequest,
+                ProblemType::InternalError,
+                ProblemType::ServiceUnavailable,
+            ];
+            for problem in every.iter().chain(doc.problems) {
+                operation.problem(*problem);
+            }
+            self.components = operation.components;
+            self.responses = operation.problem_responses;
+            let item = self.paths.entry(path).or_insert_with(|| json!({}));
+            item[method] = operation.object;
+        }
+    }
+
+    /// An operation of the document (the Operation Object).
+    #[derive(Debug)]
+    pub struct Operation {
+        object: Json,
+        path: String,
+        components: Components,
+        problem_responses: serde_json::Map<String, Json>,
+        any_query: bool,
+    }
+
+    impl Operation {
+        /// Accepts unknown query parameters: they are not a problem.
+        pub fn accept_any_query(&mut self) {
+            self.any_query = true;
+        }
+
+        /// The schema of `T` in a request.
+        pub fn request_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Request)
+        }
+
+        /// The schema of a merge patch of `T`.
+        pub fn patch_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Patch)
+        }
+
+        /// The schema of `T` in a response.
+        pub fn response_schema<T: Schema>(&mut self) -> Json {
+            self.components.schema::<T>(Direction::Response)
+        }
+
+        /// Adds the path parameter, whose name is the one in the path.
+        pub fn path_parameter<T: Schema>(&mut self) {
+            let schema = self.request_schema::<T>();
+            let name = self.path.split(['{', '}']).nth(1).unwrap_or_default();
+            self.parameter(
+                json!({ "in": "path", "name": name, "required": true, "schema": schema }),
+            );
+        }
+
+        /// Adds an optional query parameter.
+        pub fn query_parameter(&mut self, name: &str, description: &str, schema: &Json) {
+            self.parameter(json!({
+                "in": "query", "name": name, "description": description, "required": false, "schema": schema,
+            }));
+        }
+
+        /// Adds an optional header parameter with a pattern.
+        pub fn header_parameter(&mut self, name: &str, description: &str, pattern: &str) {
+            self.parameter(json!({
+                "in": "header", "name": name, "description": description, "required": false,
+                "schema": { "type": "string", "pattern": pattern },
+            }));
+        }
+
+        fn parameter(&mut self, parameter: Json) {
+            match &mut self.object["parameters"] {
+                Json::Array(parameters) => parameters.push(parameter),
+                none => *none = json!([parameter]),
+            }
+        }
+
+        /// Sets the request body and adds the problems that it can cause.
+        pub fn body(&mut self, media_types: &[&str], schema: &Json) {
+            let content = media_types
+                .iter()
+                .map(|&media_type| (media_type.to_owned(), json!({ "schema": schema })));
+            let content: serde_json::Map<_, _> = content.collect();
+            self.object["requestBody"] = json!({ "required": true, "content": content });
+            self.problem(ProblemType::ContentTooLarge);
+            self.problem(ProblemType::UnsupportedMediaType);
+            self.problem(ProblemType::InvalidRequest);
+        }
+
+        /// Adds a response.
+        pub fn response(
+            &mut self,
+            status: u16,
+            description: &str,
+            headers: &[&str],
+            content: &[(&str, Json)],
+        ) {
+            let mut response = json!({ "description": description });
+            for &name in headers {
+                response["headers"][name] = header(name);
+            }
+            for (media_type, schema) in content {
+                response["content"][media_type] = json!({ "schema": schema });
+            }
+            self.object["responses"][status.to_string()] = response;
+        }
+
+        /// Adds a header to a response.
+        pub fn response_header(&mut self, status: u16, name: &str) {
+            self.object["responses"][status.to_string()]["headers"][name] = header(name);
+        }
+
+        /// Adds a problem that the operation can return.
+        pub fn problem(&mut self, kind: ProblemType) {
+            let schema = self.response_schema::<ProblemDetails>();
+            let name: String = kind.slug().split('-').map(capitalize).collect();
+            let mut response = json!({
+                "description": kind.meaning(),
+                "content": { problem::MEDIA_TYPE: { "schema": schema } },
+            });
+            for &name in headers_of(kind) {
+                response["headers"][name] = header(name);
+            }
+            self.object["responses"][kind.status().to_string()] =
+                json!({ "$ref": format!("#/components/responses/{name}") });
+            self.problem_responses.insert(name, response);
+        }
+    }
+
+    fn headers_of(kind: ProblemType) -> &'static [&'static str] {
+        match kind {
+            ProblemType::MethodNotAllowed => &["Allow"],
+            ProblemType::UnsupportedMediaType => &["Accept", "Accept-Encoding", "Accept-Patch"],
+            ProblemType::ServiceUnavailable => &["Retry-After"],
+            _ => &[],
+        }
+    }
+
+    /// The description of a header of a response.
+    fn header(name: &str) -> Json {
+        let (description, kind) = match name {
+            "Accept" => ("The supported media types.", "string"),
+            "Accept-Encoding" => ("The supported content codings.", "string"),
+            "Accept-Patch" => ("The supported media types of patches (RFC 5789).", "string"),
+            "Allow" => ("The methods that the path supports.", "string"),
+            "Cache-Control" => ("How the response may be cached.", "string"),
+            "Content-Location" => ("The path of the resource in the body.", "string"),
+            "ETag" => (
+                "The strong entity tag of this state, for preconditions.",
+                "string",
+            ),
+            "Idempotency-Replayed" => (
+                "`true` if the response is that of an earlier request with the same key.",
+                "boolean",
+            ),
+            "Location" => ("The path of the resource that was created.", "string"),
+            "Retry-After" => ("The seconds after which to retry.", "integer"),
+            "Vary" => (
+                "The request headers on which the response depends.",
+                "string",
+            ),
+            _ => ("", "string"),
+        };
+        json!({ "description": description, "schema": { "type": kind } })
+    }
+
+    fn capitalize(word: &str) -> String {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_uppercase().chain(letters).collect()
+        })
+    }
+
+    /// An argument of a handler.
+    pub trait DescribeInput {
+        /// Adds it to the operation.
+        fn describe(_operation: &mut Operation) {}
+    }
+
+    impl<S> DescribeInput for State<S> {}
+    impl DescribeInput for RequestContext {}
+    impl DescribeInput for Accept {}
+    impl DescribeInput for http::HeaderMap {}
+    impl<P: Part> DescribeInput for Request<P> {
+        fn describe(operation: &mut Operation) {
+            P::describe(operation);
+            if !operation.any_query {
+                operation.problem(ProblemType::InvalidRequest);
+            }
+        }
+    }
+
+    /// What a handler returns.
+    pub trait DescribeOutput {
+        /// Adds its responses to the operation.
+        fn describe(operation: &mut Operation);
+    }
+
+    impl<R: DescribeOutput> DescribeOutput for Result<R, Problem> {
+        fn describe(operation: &mut Operation) {
+            R::describe(operation);
+        }
+    }
+
+    /// A handler whose operation is described by its type.
+    pub trait DescribeHandler<T> {
+        /// Adds its arguments and responses to the operation.
+        fn describe(operation: &mut Operation);
+    }
+
+    /// Implements [`DescribeHandler`] for functions of these arguments, with the
+    /// type that axum gives such a handler.
+    macro_rules! describe_handler {
+        ([$($first:ident),*] $($last:ident)?) => {
+            impl<F, Fut, R, M, $($first,)* $($last)?> DescribeHandler<(M, $($first,)* $($last,)?)> for F
+            where
+                F: FnOnce($($first,)* $($last)?) -> Fut,
+                Fut: Future<Output = R>,
+                R: DescribeOutput,
+                $($first: DescribeInput,)*
+                $($last: DescribeInput,)?
+            {
+                fn describe(operation: &mut Operation) {
+                    $($first::describe(operation);)*
+                    $($last::describe(operation);)?
+                    R::describe(operation);
+                }
+            }
+        };
+    }
+
+    describe_handler!([] A);
+    describe_handler!([A] B);
+    describe_handler!([A, B] C);
+    describe_handler!([A, B, C] D);
+
+    impl<F, Fut, R> DescribeHandler<((),)> for F
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = R>,
+        R: DescribeOutput,
+    {
+        fn describe(operation: &mut Operation) {
+            R::describe(operation);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Problems: the one place where a failure becomes a response (RFC 9457).
+
+use std::{error::Error, sync::Arc};
+
+use axum::response::{IntoResponse, Response};
+use dto::problem::{MEDIA_TYPE, ProblemDetails, ProblemType};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, HeaderName, RETRY_AFTER},
+};
+use json::{FieldError, FieldErrors};
+
+/// A failure: what the client may read, and what only an operator may.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: ProblemType,
+    detail: String,
+    errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem of this type; `detail` is for the client.
+    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// 400: the request cannot be parsed.
+    #[must_use]
+    pub fn malformed(errors: FieldErrors) -> Self {
+        let detail = "The request cannot be parsed; see errors.";
+        Self::new(ProblemType::MalformedRequest, detail).with_errors(errors)
+    }
+
+    /// 404: no resource has the id in the path.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(ProblemType::NotFound, "No resource has this id.")
+    }
+
+    /// 412: a precondition does not hold.
+    #[must_use]
+    pub fn precondition_failed() -> Self {
+        let detail = "The resource is not in a state that If-Match or If-None-Match allows. \
+                      Nothing has changed.";
+        Self::new(ProblemType::PreconditionFailed, detail)
+    }
+
+    /// 422: the request is not valid.
+    #[must_use]
+    pub fn invalid(errors: FieldErrors) -> Self {
+        let detail = "The request is not valid; see errors.";
+        Self::new(ProblemType::InvalidRequest, detail).with_errors(errors)
+    }
+
+    /// 503 with `Retry-After`, in seconds.
+    pub fn unavailable(detail: impl Into<String>, retry_after_s: u64) -> Self {
+        Self::new(ProblemType::ServiceUnavailable, detail)
+            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
+    }
+
+    /// 500. The source is for the log; the client learns nothing of it.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "The service failed. Its log has the reason under the request's id.";
+        Self::new(ProblemType::InternalError, detail).with_source(source)
+    }
+
+    /// Sets the validation errors.
+    #[must_use]
+    pub fn with_errors(self, errors: FieldErrors) -> Self {
+        Self {
+            errors: errors.into_vec(),
+            ..self
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sets the source, which only the log has.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What the client reads about this request.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The validation errors.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The source with its causes, for the log.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.source
+            .as_deref()
+            .map(|source| crate::error_chain(source))
+    }
+
+    /// The response to the request at the path `instance`; `base_path` is in
+    /// front of every path of the API.
+    pub(crate) fn render(self, base_path: &str, instance: &str, request_id: &str) -> Response {
+        let status = self.status();
+        let details = ProblemDetails {
+            r#type: format!("{base_path}/problems/{}", self.kind.slug()),
+            title: self.kind.title().to_owned(),
+            status: self.kind.status(),
+            detail: self.detail,
+            instance: format!("{base_path}{instance}"),
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+        };
+        let body = serde_json::to_vec(&details).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response
+    }
+}
+
+/// The problem is in the response's extensions until the service renders it: the
+/// service knows the path and the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

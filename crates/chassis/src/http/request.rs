@@ -1,0 +1,176 @@
+//! The parts of a request, read with every error reported.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use json::FieldErrors;
+
+#[cfg(feature = "openapi")]
+use super::openapi::Operation;
+use super::{Problem, body, openapi::HasSchema, query::Query};
+use crate::RequestContext;
+
+/// The parts of a request: a tuple of types that implement [`Part`].
+///
+/// All parts are read before an error is returned, so that the problem reports
+/// every error of all of them. The first of these is reported: 413, 415, 400,
+/// 422, and 404 for an id that no resource can have. A query parameter that no
+/// part reads is a 422.
+#[derive(Debug)]
+pub struct Request<P>(pub P);
+
+impl<P: Part, S: Send + Sync> FromRequest<S> for Request<P> {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+        let mut incoming = Incoming::receive(request, state).await?;
+        let mut errors = RequestErrors::default();
+        let parts = P::read(&mut incoming, &mut errors);
+        incoming.query.finish(&mut errors.invalid);
+        errors.finish(parts).map(Self)
+    }
+}
+
+/// A part of a request that a handler reads.
+pub trait Part: Sized {
+    /// Reads the part.
+    ///
+    /// Returns `None` if and only if it has added an error to `errors`.
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self>;
+
+    /// Adds the part to an operation of the OpenAPI document, with the problems
+    /// that it can cause.
+    #[cfg(feature = "openapi")]
+    fn describe(_operation: &mut Operation) {}
+}
+
+/// A request that was received and is not read yet.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The request context.
+    pub ctx: RequestContext,
+    /// The method.
+    pub method: Method,
+    /// The path, as it is routed.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The query parameters.
+    pub query: Query,
+    pub(super) body: Bytes,
+    /// The path parameter, decoded; `None` where that is not UTF-8.
+    id: Option<String>,
+}
+
+impl Incoming {
+    async fn receive<S: Send + Sync>(
+        request: axum::extract::Request,
+        state: &S,
+    ) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(ctx) = RequestContext::from_request_parts(&mut parts, state).await;
+        let id = match RawPathParams::from_request_parts(&mut parts, state).await {
+            Ok(parameters) => parameters.iter().next().map(|(_, value)| value.to_owned()),
+            Err(_) => None,
+        };
+        Ok(Self {
+            ctx,
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            path: parts.uri.path().to_owned(),
+            method: parts.method,
+            headers: parts.headers,
+            body: body::receive(body).await?,
+            id,
+        })
+    }
+}
+
+/// The errors of a request, by the problem that they become.
+#[derive(Debug, Default)]
+pub struct RequestErrors {
+    /// 415
+    pub(super) unsupported: Option<Problem>,
+    /// 400: what cannot be parsed.
+    pub malformed: FieldErrors,
+    /// 422: what is parsed and not valid.
+    pub invalid: FieldErrors,
+}
+
+impl RequestErrors {
+    fn finish<P>(self, parts: Option<P>) -> Result<P, Problem> {
+        if let Some(problem) = self.unsupported {
+            Err(problem)
+        } else if !self.malformed.is_empty() {
+            Err(Problem::malformed(self.malformed))
+        } else if !self.invalid.is_empty() {
+            Err(Problem::invalid(self.invalid))
+        } else {
+            // The one part that fails without an error of its own is `Id`.
+            parts.ok_or_else(Problem::not_found)
+        }
+    }
+}
+
+/// The id in the path. One that no resource can have is a 404.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
+
+impl<T: FromStr + HasSchema> Part for Id<T> {
+    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        request.id.as_deref()?.parse().ok().map(Self)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        operation.path_parameter::<T>();
+        operation.problem(dto::problem::ProblemType::NotFound);
+    }
+}
+
+/// Accepts unknown query parameters.
+#[derive(Debug)]
+pub struct AnyQuery;
+
+impl Part for AnyQuery {
+    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        request.query.clear();
+        Some(Self)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        operation.accept_any_query();
+    }
+}
+
+/// Implements [`Part`] for a tuple of parts, which are read in order.
+macro_rules! tuple_part {
+    ($($part:ident),*) => {
+        impl<$($part: Part),*> Part for ($($part,)*) {
+            #[allow(non_snake_case, reason = "each variable is called as its type")]
+            fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+                $(let $part = $part::read(request, errors);)*
+                Some(($($part?,)*))
+            }
+
+            #[cfg(feature = "openapi")]
+            fn describe(operation: &mut Operation) {
+                $($part::describe(operation);)*
+            }
+        }
+    };
+}
+
+tuple_part!(A);
+tuple_part!(A, B);
+tuple_part!(A, B, C);
+tuple_part!(A, B, C, D);
+
+/// No part: a request without parameters.
+impl Part for () {
+    fn read(_: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
+        Some(())
+    }
+}

@@ -1,0 +1,228 @@
+//! A service: HTTP requests in, HTTP responses out, whatever happens inside.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use dto::problem::ProblemType;
+use futures_util::FutureExt;
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt;
+use tracing::Instrument;
+
+#[cfg(feature = "openapi")]
+use super::openapi::Document;
+use super::{
+    Problem,
+    body::{ACCEPT_PATCH, MERGE_PATCH},
+    idempotency::IDEMPOTENCY_REPLAYED,
+};
+use crate::RequestContext;
+
+/// A request with less time left is refused at once, so that the time goes to
+/// requests that can be served.
+const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
+
+/// A service that can be called.
+#[derive(Clone)]
+pub struct Service {
+    name: &'static str,
+    routes: axum::Router,
+    paths: Arc<[String]>,
+    calls: Arc<[String]>,
+    cache_control: Option<HeaderValue>,
+    #[cfg(feature = "openapi")]
+    document: Arc<Document>,
+}
+
+impl Service {
+    pub(super) fn new(
+        name: &'static str,
+        routes: axum::Router,
+        paths: Arc<[String]>,
+        calls: Arc<[String]>,
+        cache_control: Option<HeaderValue>,
+        #[cfg(feature = "openapi")] document: Document,
+    ) -> Self {
+        Self {
+            name,
+            routes,
+            paths,
+            calls,
+            cache_control,
+            #[cfg(feature = "openapi")]
+            document: Arc::new(document),
+        }
+    }
+
+    /// The service's name, which is the name of its binary.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The paths that it declares, in axum's syntax, which is API Gateway's:
+    /// `/things/{id}`.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// The paths of other services that it calls.
+    #[must_use]
+    pub fn calls(&self) -> &[String] {
+        &self.calls
+    }
+
+    /// The service's part of the OpenAPI document.
+    #[cfg(feature = "openapi")]
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Refuses a request that is malformed as an event.
+    pub(crate) fn refuse(&self, problem: Problem, request: &Request) -> Response {
+        let ctx = RequestContext::of(request);
+        let _entered = ctx.span(self.name).entered();
+        let path = request.uri().path();
+        let response = self.finish(problem.into_response(), &Method::GET, path, &ctx);
+        tracing::info!(path, status = response.status().as_u16(), "request");
+        response
+    }
+
+    /// Serves one request. A panic is a 500, and running out of time a 503.
+    pub async fn call(&self, mut request: Request) -> Response {
+        let started = Instant::now();
+        let ctx = RequestContext::of(&request);
+        request.extensions_mut().insert(ctx.clone());
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let span = ctx.span(self.name);
+
+        let routed = async {
+            if ctx.deadline.remaining() < MIN_TIME_LEFT {
+                let detail = "The request had no time left when it arrived.";
+                return Problem::unavailable(detail, 1).into_response();
+            }
+            let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+            match timeout_at(ctx.deadline.instant(), routed).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
+                Err(_elapsed) => {
+                    let detail = "The time for the request ran out.";
+                    Problem::unavailable(detail, 1).into_response()
+                }
+            }
+        };
+        let response = routed.instrument(span.clone()).await;
+        let _entered = span.enter();
+        let response = self.finish(response, &method, &path, &ctx);
+        tracing::info!(
+            span_id = ctx.trace.span_id(),
+            parent_id = ctx.trace.parent_id(),
+            method = %method,
+            path,
+            status = response.status().as_u16(),
+            replayed = response.headers().contains_key(IDEMPOTENCY_REPLAYED).then_some(true),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+        response
+    }
+
+    /// Completes a response: what every response has in common.
+    fn finish(
+        &self,
+        response: Response,
+        method: &Method,
+        path: &str,
+        ctx: &RequestContext,
+    ) -> Response {
+        let mut response = answer_options(response, method);
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            if let Some(cause) = problem.cause() {
+                tracing::error!(status = problem.status().as_u16(), cause, "problem");
+            }
+            let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
+            response = keep_headers(response, rendered);
+        }
+        let headers = response.headers_mut();
+        add_base_path(headers, &ctx.base_path);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(value) = &self.cache_control {
+            headers
+                .entry(CACHE_CONTROL)
+                .or_insert_with(|| value.clone());
+        }
+        // The gateway sets the length of what it sends; 204 and 304 have none.
+        // Only of a response to `HEAD` it cannot know the length.
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        } else {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        response
+    }
+}
+
+/// The rendered problem, with the headers that the response had already.
+fn keep_headers(mut response: Response, mut rendered: Response) -> Response {
+    let headers = std::mem::take(response.headers_mut());
+    let rendered_headers = std::mem::replace(rendered.headers_mut(), headers);
+    rendered.headers_mut().extend(rendered_headers);
+    rendered
+}
+
+/// Adds the base path, which is not part of the routes, to the paths in headers.
+fn add_base_path(headers: &mut HeaderMap, base_path: &str) {
+    if base_path.is_empty() {
+        return;
+    }
+    for name in [LOCATION, CONTENT_LOCATION] {
+        let value = headers.get(&name).and_then(|value| value.to_str().ok());
+        let value = value.map(|path| HeaderValue::from_str(&format!("{base_path}{path}")));
+        if let Some(Ok(value)) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Turns axum's 405 into the response to `OPTIONS`, which no route declares, or
+/// into a problem. `Accept-Patch` is there where `PATCH` is (RFC 5789 §3.1).
+fn answer_options(mut response: Response, method: &Method) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let Some(allowed) = response.headers().get(ALLOW) else {
+        return response;
+    };
+    let allowed = allowed.to_str().unwrap_or_default().replace(',', ", ");
+    let allowed = format!("{allowed}, OPTIONS");
+    response = if method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        let detail = format!("This path supports {allowed}.");
+        Problem::new(ProblemType::MethodNotAllowed, detail).into_response()
+    };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        headers.insert(ALLOW, value);
+    }
+    if method == Method::OPTIONS
+        && allowed.split(", ").any(|method| method == "PATCH")
+        && let Ok(patches) = HeaderValue::from_str(&MERGE_PATCH.join(", "))
+    {
+        headers.insert(ACCEPT_PATCH, patches);
+    }
+    response
+}

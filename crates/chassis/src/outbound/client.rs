@@ -1,0 +1,204 @@
+//! Calls to other services: plain HTTP and JSON.
+
+use std::{iter, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    Request, StatusCode, Uri,
+    header::{ACCEPT, RETRY_AFTER},
+    uri::{PathAndQuery, Scheme},
+};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client as Pool, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use super::{Classify, Failure};
+use crate::{
+    RequestContext,
+    runtime::{REQUEST_DEADLINE, TRACEPARENT},
+    telemetry::CallLog,
+};
+
+/// The other services' name in the log.
+const NAME: &str = "api";
+
+/// The most bytes of a response: what Lambda lets a function return.
+const MAX_BYTES: usize = 6 * 1024 * 1024;
+
+/// A client of the other services of this API. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    api: Option<Uri>,
+}
+
+/// The response of another service.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+    retry_after: Option<Duration>,
+}
+
+impl Reply {
+    /// After which time to retry, where the service said so (`Retry-After` in
+    /// seconds).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// Neither the configuration nor the event says where the API is.
+    #[error("the address of the API is unknown: set API_URL")]
+    NoApi,
+    /// The address is malformed.
+    #[error("the address is malformed")]
+    Address(#[from] http::Error),
+    /// There is no connection, or it broke.
+    #[error("the call failed")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    /// The response broke off or is too large.
+    #[error("the response cannot be read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There was no response in time.
+    #[error("no response in time")]
+    Elapsed(#[from] tokio::time::error::Elapsed),
+}
+
+/// A retry of a `GET` is safe.
+impl Classify for GetError {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::NoApi | Self::Address(_) => Failure::Unsent,
+            Self::Connection(_) | Self::Body(_) => Failure::Transient(None),
+            Self::Elapsed(_) => Failure::Late(None),
+        }
+    }
+}
+
+impl Client {
+    /// A client of the services behind `api`, or, where that is `None`, behind the
+    /// API that the request came through. Opening a connection may take
+    /// `connect`.
+    #[must_use]
+    pub fn new(api: Option<Uri>, connect: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect));
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            // The peers of a suspended function close its connections.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build(connector);
+        Self { pool, api }
+    }
+
+    /// Gets `target`, a path with its query, before the request's deadline. The
+    /// other service gets the time that is left, and the trace.
+    ///
+    /// # Errors
+    ///
+    /// [`GetError`] if there is no response; a response of any status is one.
+    pub async fn get(&self, ctx: &RequestContext, target: &str) -> Result<Reply, GetError> {
+        let call = CallLog::start(ctx, NAME, operation(target));
+        let reply = self.send(ctx, target, &call).await;
+        call.end_with_status(&reply, |reply| reply.status.as_u16());
+        reply
+    }
+
+    async fn send(
+        &self,
+        ctx: &RequestContext,
+        target: &str,
+        call: &CallLog,
+    ) -> Result<Reply, GetError> {
+        let deadline = ctx.deadline;
+        let uri = self.address(ctx, target)?;
+        let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
+        let request = Request::get(uri)
+            .header(ACCEPT, "application/json")
+            .header(REQUEST_DEADLINE, left)
+            .header(TRACEPARENT, call.trace().to_string())
+            .body(Empty::new())?;
+        tokio::time::timeout_at(deadline.instant(), async {
+            let (head, body) = self.pool.request(request).await?.into_parts();
+            let body = Limited::new(body, MAX_BYTES).collect().await;
+            let retry_after = head
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok());
+            Ok(Reply {
+                status: head.status,
+                retry_after: retry_after
+                    .and_then(|s| s.parse().ok())
+                    .map(Duration::from_secs),
+                body: body.map_err(GetError::Body)?.to_bytes(),
+            })
+        })
+        .await?
+    }
+
+    fn address(&self, ctx: &RequestContext, target: &str) -> Result<Uri, GetError> {
+        let api = self
+            .api
+            .as_ref()
+            .or(ctx.api.as_ref())
+            .ok_or(GetError::NoApi)?;
+        let authority = api.authority().ok_or(GetError::NoApi)?;
+        let prefix = api.path().trim_end_matches('/');
+        let target: PathAndQuery = format!("{prefix}{target}")
+            .parse()
+            .map_err(http::Error::from)?;
+        Ok(Uri::builder()
+            .scheme(api.scheme().cloned().unwrap_or(Scheme::HTTPS))
+            .authority(authority.clone())
+            .path_and_query(target)
+            .build()?)
+    }
+}
+
+/// The operation for the log, without the values in the query: they may be
+/// personal data.
+fn operation(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut operation = format!("GET {path}");
+    for (parameter, mark) in query
+        .split('&')
+        .zip(iter::once('?').chain(iter::repeat('&')))
+    {
+        let name = parameter.split('=').next().unwrap_or(parameter);
+        if !name.is_empty() {
+            operation.extend([mark]);
+            operation.push_str(name);
+            operation.push_str("=…");
+        }
+    }
+    operation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_no_values_of_a_query() {
+        assert_eq!(operation("/health/docs"), "GET /health/docs");
+        assert_eq!(operation("/a?ids=1,2"), "GET /a?ids=…");
+        assert_eq!(operation("/a?b=1&c"), "GET /a?b=…&c=…");
+    }
+}

@@ -1,0 +1,289 @@
+//! A dependency: something that a service calls and that may fail.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
+
+use super::{
+    Allowance, Classify, Evidence, Failure, Outcome, Policy,
+    breaker::{Breaker, Permit, State},
+    budget::RetryBudget,
+    outcome::Retry,
+};
+use crate::{Deadline, RequestContext, http::Problem};
+
+/// A call with less time left is not made: no response would arrive.
+const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
+
+/// How long a request waits for the probe of a half-open breaker. A dependency
+/// that has recovered responds in less; one that has not must not slow the
+/// request down.
+pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
+
+/// A timeout that fires this long after it was due shows that the process was
+/// suspended meanwhile, as Lambda does to a function that has responded.
+const SUSPENDED: Duration = Duration::from_millis(250);
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E> {
+    /// 503: the circuit breaker is open, and nothing was sent.
+    #[error("the circuit breaker of {name} is open")]
+    Open {
+        /// The dependency.
+        name: &'static str,
+        /// After which time the breaker lets a probe through.
+        retry_after: Duration,
+    },
+    /// 503: the request's time ran out before there was a response.
+    #[error("{name} did not respond in time")]
+    Elapsed {
+        /// The dependency.
+        name: &'static str,
+    },
+    /// The last attempt failed.
+    #[error("{name} failed")]
+    Failed {
+        /// The dependency.
+        name: &'static str,
+        /// Why.
+        #[source]
+        error: E,
+    },
+}
+
+/// Something that a service calls, with its circuit breaker and its retry budget.
+/// Clones share both.
+#[derive(Clone)]
+pub struct Dependency {
+    name: &'static str,
+    policy: Policy,
+    breaker: Breaker,
+    pub(super) budget: RetryBudget,
+    probe: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+}
+
+/// An attempt that has ended.
+struct Attempted<T, E> {
+    result: Result<T, CallError<E>>,
+    outcome: Outcome,
+    allowance: Allowance,
+    evidence: Evidence,
+}
+
+impl fmt::Debug for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dependency")
+            .field("name", &self.name)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Dependency {
+    /// The dependency called `name`. `probe` checks its health by the cheapest
+    /// request.
+    #[must_use]
+    pub fn new<F, E: Classify>(
+        name: &'static str,
+        policy: Policy,
+        probe: impl Fn(RequestContext) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Self {
+            name,
+            breaker: Breaker::new(name, policy.clone()),
+            budget: RetryBudget::new(policy.budget_percent),
+            policy,
+            probe: Arc::new(move |ctx| {
+                let probed = probe(ctx);
+                Box::pin(async { probed.await.map_err(|error| error.failure()) })
+            }),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The state of its circuit breaker.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.breaker.state()
+    }
+
+    /// Calls the dependency with an operation that is safe to repeat.
+    ///
+    /// `attempt` is made once, and again as the policy allows if its
+    /// [`Failure`] says that a retry may help. Each attempt gets a context with
+    /// a deadline of its own, and is dropped when that has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if no attempt succeeded.
+    // Not `AsyncFnMut`: its future cannot be required to be `Send`.
+    pub async fn call<T, E: Classify, F>(
+        &self,
+        ctx: &RequestContext,
+        mut attempt: impl FnMut(RequestContext) -> F,
+    ) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let name = self.name;
+        let mut tried = 0;
+        loop {
+            if ctx.deadline.remaining() < MIN_TIME_LEFT {
+                return Err(CallError::Elapsed { name });
+            }
+            let permit = self
+                .permit(ctx, PROBE_WAIT)
+                .await
+                .map_err(|retry_after| CallError::Open { name, retry_after })?;
+            let Attempted {
+                result,
+                outcome,
+                allowance,
+                evidence,
+            } = self
+                .attempt(permit, ctx, Some(ctx.deadline), &mut attempt)
+                .await;
+            if tried == 0 && evidence != Evidence::None {
+                self.budget.request();
+            }
+            if result.is_ok() || tried == self.policy.retries {
+                return result;
+            }
+            let (budgeted, not_before) = match outcome.retry(allowance) {
+                Retry::No => return result,
+                Retry::Unbudgeted => (false, Duration::ZERO),
+                Retry::Budgeted(not_before) => (true, not_before),
+            };
+            let pause = self.policy.pause(tried).max(not_before);
+            let in_time = ctx.deadline.remaining() > pause + MIN_TIME_LEFT;
+            if !in_time || (budgeted && !self.budget.retry()) {
+                return result;
+            }
+            tried += 1;
+            tracing::debug!(
+                dependency = name,
+                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                "retry"
+            );
+            sleep(pause).await;
+        }
+    }
+
+    /// Makes one attempt and records its outcome. `caller` is the deadline of
+    /// the request that it is made for; a probe of a half-open breaker has none.
+    async fn attempt<T, E: Classify, F>(
+        &self,
+        permit: Permit,
+        ctx: &RequestContext,
+        caller: Option<Deadline>,
+        attempt: impl FnOnce(RequestContext) -> F,
+    ) -> Attempted<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let name = self.name;
+        let granted = Deadline::within(self.policy.attempt);
+        let (deadline, allowance) = match caller {
+            Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
+            _ => (granted, Allowance::Full),
+        };
+        let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline))).await;
+        let overdue = Instant::now().saturating_duration_since(deadline.instant());
+        let (result, outcome) = match attempted {
+            Ok(Ok(value)) => (Ok(value), Outcome::Succeeded),
+            Ok(Err(error)) => {
+                let outcome = Outcome::Failed(error.failure());
+                (Err(CallError::Failed { name, error }), outcome)
+            }
+            Err(_) if overdue > SUSPENDED => (Err(CallError::Elapsed { name }), Outcome::Abandoned),
+            Err(_) => {
+                let outcome = Outcome::Failed(Failure::Late(None));
+                (Err(CallError::Elapsed { name }), outcome)
+            }
+        };
+        Attempted {
+            evidence: permit.end(outcome, allowance),
+            result,
+            outcome,
+            allowance,
+        }
+    }
+
+    /// Whether the dependency is healthy, by its probe: for health checks. While
+    /// the breaker is open, nothing is sent.
+    pub async fn is_healthy(&self, ctx: &RequestContext) -> bool {
+        let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
+            return false;
+        };
+        let probe = |ctx| (self.probe)(ctx);
+        let probed = self.attempt(permit, ctx, Some(ctx.deadline), probe).await;
+        probed.result.is_ok()
+    }
+
+    /// The permission to make an attempt. While the breaker is half-open, a probe
+    /// is sent first, with the policy's time and not the request's: it continues
+    /// when the request has stopped waiting for it after `wait`.
+    async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
+        let permit = self.breaker.acquire()?;
+        if !permit.is_probe() {
+            return Ok(permit);
+        }
+        let (dependency, ctx) = (self.clone(), ctx.clone());
+        let probing = async move {
+            let probe = |ctx| (dependency.probe)(ctx);
+            dependency.attempt(permit, &ctx, None, probe).await;
+        };
+        // In time or not: the breaker's state now is what counts.
+        let _ = timeout(wait, tokio::spawn(probing.in_current_span())).await;
+        let permit = self.breaker.acquire()?;
+        // The probe showed nothing, and a request is never a probe.
+        if permit.is_probe() {
+            return Err(Duration::ZERO);
+        }
+        Ok(permit)
+    }
+}
+
+impl<E> CallError<E> {
+    /// After how many seconds to retry; at least one.
+    #[must_use]
+    pub fn retry_after_s(&self) -> u64 {
+        match self {
+            Self::Open { retry_after, .. } => {
+                let fraction = u64::from(retry_after.subsec_nanos() > 0);
+                (retry_after.as_secs() + fraction).max(1)
+            }
+            Self::Elapsed { .. } | Self::Failed { .. } => 1,
+        }
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
+    /// 503 with `Retry-After`: the request cannot be served without this
+    /// dependency. `what` is its name for clients.
+    pub fn into_problem(self, what: &str) -> Problem {
+        let detail = match &self {
+            Self::Open { .. } => format!("{what} has failed recently and is not called for now."),
+            Self::Elapsed { .. } => format!("{what} did not respond in time."),
+            Self::Failed { .. } => format!("{what} is unavailable."),
+        };
+        Problem::unavailable(detail, self.retry_after_s()).with_source(self)
+    }
+}

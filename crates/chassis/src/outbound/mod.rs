@@ -1,0 +1,27 @@
+//! Calls to other services and to stores, which may fail.
+//!
+//! Each of them is a [`Dependency`]. A call goes through it and is bounded by
+//! the request's deadline, the circuit breaker, a timeout for each attempt, and
+//! a budget for retries with full jitter. What moves the breaker and the budget
+//! is stated once, in [`Outcome::evidence`].
+
+mod breaker;
+mod budget;
+#[cfg(feature = "client")]
+mod client;
+mod dependency;
+mod outcome;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+pub use breaker::State;
+#[cfg(feature = "client")]
+pub use client::{Client, GetError, Reply};
+pub use dependency::{CallError, Dependency};
+pub use outcome::{Allowance, Classify, Evidence, Failure, Outcome};
+pub use policy::Policy;
+
+/// The certificate authorities of AWS's own endpoints, as PEM. They are compiled
+/// in: loading those of the machine costs a cold start milliseconds.
+pub const AMAZON_ROOTS: &[u8] = include_bytes!("../../roots/amazon.pem");

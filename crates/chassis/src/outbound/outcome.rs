@@ -1,0 +1,128 @@
+//! What the outcome of an attempt says about a dependency.
+//!
+//! One rule moves a circuit breaker and a retry budget, for calls and for
+//! health probes alike: [`Outcome::evidence`]. Nothing that a caller controls
+//! (its deadline, a disconnect, the size or the validity of its request) is
+//! evidence, because any client could otherwise open a breaker for all others.
+
+use std::time::Duration;
+
+/// How an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The dependency did what was requested, and the result is one that the
+    /// caller handles as an error: a condition does not hold, a row is missing.
+    Answered,
+    /// Concurrent requests got in each other's way: a deadlock, a conflict of
+    /// transactions. The dependency is healthy, and a retry usually succeeds.
+    Conflict,
+    /// The dependency rejected the request as invalid or too large.
+    Rejected,
+    /// The request never left this process.
+    Unsent,
+    /// The dependency failed, whatever time it was given, and a retry is safe;
+    /// not before this time has passed, where it said so (`Retry-After`).
+    Transient(Option<Duration>),
+    /// The time may be why: no response in time, or the response of a service
+    /// that is passed the deadline and may have run out of it (503). A retry is
+    /// safe, as for [`Failure::Transient`].
+    Late(Option<Duration>),
+    /// The dependency failed, and a retry is unsafe or of no use.
+    Broken,
+}
+
+/// An error that knows how the attempt failed.
+pub trait Classify {
+    /// How the attempt failed.
+    fn failure(&self) -> Failure;
+}
+
+impl Classify for Failure {
+    fn failure(&self) -> Failure {
+        *self
+    }
+}
+
+/// Every way in which an attempt can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The dependency returned what was requested.
+    Succeeded,
+    /// It did not.
+    Failed(Failure),
+    /// The attempt was dropped before it ended: the caller disconnected, its
+    /// deadline passed, a panic, or the platform suspended the process.
+    Abandoned,
+}
+
+/// The time that an attempt was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowance {
+    /// All that the policy grants.
+    Full,
+    /// Less, because the deadline of a request came first.
+    Cut,
+}
+
+/// What an outcome says about the health of the dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// It is healthy.
+    Healthy,
+    /// It is unhealthy.
+    Unhealthy,
+    /// Nothing.
+    None,
+}
+
+/// Whether to make another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It is unsafe, of no use, or the time is up.
+    No,
+    /// Concurrent requests are the reason, so the retry budget, which bounds
+    /// what an unhealthy dependency is sent, does not apply.
+    Unbudgeted,
+    /// The dependency is the reason; not before this time has passed.
+    Budgeted(Duration),
+}
+
+impl Outcome {
+    /// The rule: what this outcome of an attempt that was given so much time
+    /// says about the dependency.
+    ///
+    /// - A response to a valid request shows that the dependency is healthy,
+    ///   whatever the response is.
+    /// - A failure of the dependency shows that it is unhealthy. Where the time
+    ///   may be the reason, it does so only if the attempt had all the time that
+    ///   the policy grants: a shorter time is the caller's doing.
+    /// - A request that was rejected, never sent or abandoned shows nothing.
+    #[must_use]
+    pub fn evidence(self, allowance: Allowance) -> Evidence {
+        match (self, allowance) {
+            (Self::Succeeded | Self::Failed(Failure::Answered | Failure::Conflict), _) => {
+                Evidence::Healthy
+            }
+            (Self::Failed(Failure::Transient(_) | Failure::Broken), _)
+            | (Self::Failed(Failure::Late(_)), Allowance::Full) => Evidence::Unhealthy,
+            (Self::Failed(Failure::Late(_)), Allowance::Cut)
+            | (Self::Failed(Failure::Rejected | Failure::Unsent) | Self::Abandoned, _) => {
+                Evidence::None
+            }
+        }
+    }
+
+    /// Whether another attempt may help. What says nothing about the dependency
+    /// is not retried, so that no caller can spend the retry budget.
+    #[must_use]
+    pub(crate) fn retry(self, allowance: Allowance) -> Retry {
+        match (self, self.evidence(allowance)) {
+            (Self::Failed(Failure::Conflict), _) => Retry::Unbudgeted,
+            (
+                Self::Failed(Failure::Transient(not_before) | Failure::Late(not_before)),
+                Evidence::Unhealthy,
+            ) => Retry::Budgeted(not_before.unwrap_or_default()),
+            _ => Retry::No,
+        }
+    }
+}

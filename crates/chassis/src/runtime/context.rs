@@ -1,0 +1,120 @@
+//! The request context: what a call on behalf of a request passes on.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::extract::FromRequestParts;
+use http::{HeaderName, Uri, request::Parts};
+use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
+
+use super::Deadline;
+use crate::telemetry::Trace;
+
+/// How much longer the caller waits, in milliseconds. It is relative, as gRPC's
+/// `grpc-timeout` is, so that no clocks need to agree.
+pub(crate) const REQUEST_DEADLINE: HeaderName = HeaderName::from_static("x-request-deadline");
+
+/// The header of W3C Trace Context.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The request that is served. Operations take it first, so that everything they
+/// do has the request's deadline, its trace and its id in the log.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// When the response must be ready.
+    pub deadline: Deadline,
+    /// The request's id, in the log and in problems.
+    pub request_id: String,
+    /// The address of the API that the request came through, base path
+    /// included, where the gateway names it.
+    pub api: Option<Uri>,
+    /// What was in front of the routes' paths, such as a named stage: `/prod`,
+    /// or nothing.
+    pub base_path: String,
+    /// The trace that the request is part of, with this service's span.
+    pub trace: Trace,
+}
+
+/// The base path of a request, which was removed from its path.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BasePath(pub(super) String);
+
+impl RequestContext {
+    /// The same request with another deadline.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Deadline) -> Self {
+        Self {
+            deadline,
+            ..self.clone()
+        }
+    }
+
+    /// The context of a request that came as a Lambda event.
+    pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
+        let context = request.lambda_context_ref();
+        let header = |name| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let BasePath(base_path) = request.extensions().get().cloned().unwrap_or_default();
+        let ours = Deadline::from_lambda(context.map_or(0, |context| context.deadline));
+        // A malformed one asks for nothing.
+        let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
+        Self {
+            deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),
+            trace: Trace::continued(header(TRACEPARENT)),
+            request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
+            api: request
+                .extensions()
+                .get()
+                .and_then(|context| api_of(context, &base_path)),
+            base_path,
+        }
+    }
+
+    /// A context without a request, for what a service does when it starts.
+    #[must_use]
+    pub fn at_start(deadline: Deadline) -> Self {
+        Self {
+            deadline,
+            request_id: String::new(),
+            api: None,
+            base_path: String::new(),
+            trace: Trace::new(),
+        }
+    }
+
+    /// The span that puts the request's ids on every line of the log.
+    pub(crate) fn span(&self, service: &'static str) -> tracing::Span {
+        tracing::error_span!(
+            "request",
+            service,
+            request_id = self.request_id,
+            trace_id = self.trace.trace_id(),
+        )
+    }
+}
+
+/// The gateway names the domain that the request was sent to; unlike the `Host`
+/// header, no client can choose it.
+fn api_of(context: &GatewayContext, base_path: &str) -> Option<Uri> {
+    let GatewayContext::ApiGatewayV2(context) = context else {
+        return None;
+    };
+    Uri::builder()
+        .scheme("https")
+        .authority(context.domain_name.as_deref()?)
+        .path_and_query(format!("{base_path}/"))
+        .build()
+        .ok()
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let ctx = parts.extensions.get::<Self>().cloned();
+        Ok(ctx.unwrap_or_else(|| Self::at_start(Deadline::from_lambda(0))))
+    }
+}

@@ -1,0 +1,16 @@
+//! The function's process: its start, its environment, its events and the time
+//! that each has.
+
+mod context;
+mod deadline;
+pub mod environment;
+mod event;
+mod start;
+
+pub use context::RequestContext;
+#[cfg(feature = "client")]
+pub(crate) use context::{REQUEST_DEADLINE, TRACEPARENT};
+pub use deadline::Deadline;
+pub use environment::Environment;
+pub use event::{Event, Handler};
+pub use start::{start, start_handler};

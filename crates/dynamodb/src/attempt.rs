@@ -1,0 +1,322 @@
+//! Why an attempt failed, and whether it may have been executed all the same.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Error as StoreError,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{CancellationReason, error::ConditionalCheckFailedException},
+};
+use chassis::outbound::{CallError, Classify, Failure};
+use http::header::RETRY_AFTER;
+
+/// The error of one attempt.
+#[derive(Debug)]
+pub struct AttemptError {
+    failure: Failure,
+    /// Whether this attempt, or an earlier one of the same call, may have been
+    /// executed: its response was lost.
+    pub(crate) lost: bool,
+    error: Box<StoreError>,
+}
+
+impl AttemptError {
+    /// The error of an attempt; `lost` is whether an earlier one of the same
+    /// call may have been executed.
+    pub(crate) fn of<E>(error: SdkError<E>, lost: bool) -> Self
+    where
+        E: ProvideErrorMetadata,
+        StoreError: From<SdkError<E>>,
+    {
+        let response = error.raw_response();
+        let status = response.map_or(0, |response| response.status().as_u16());
+        let retry_after = response
+            .and_then(|response| response.headers().get(RETRY_AFTER.as_str()))
+            .and_then(|seconds| seconds.parse().ok())
+            .map(Duration::from_secs);
+        // Only a 4xx with a code is DynamoDB's own response to the request.
+        let answered = (400..500).contains(&status) && error.code().is_some();
+        let unsent = matches!(error, SdkError::ConstructionFailure(_));
+        let late = matches!(error, SdkError::TimeoutError(_));
+        let error = Box::new(StoreError::from(error));
+        let failure = match error.code() {
+            _ if unsent => Failure::Unsent,
+            _ if late => Failure::Late(None),
+            _ if status == 413 => Failure::Rejected,
+            _ if status == 429 => Failure::Transient(retry_after),
+            _ if matches!(status, 401 | 403) => Failure::Broken,
+            Some(code) if answered => match &*error {
+                StoreError::TransactionCanceledException(cancelled) => {
+                    of_cancellation(cancelled.cancellation_reasons())
+                }
+                _ => of_code(code, retry_after),
+            },
+            _ => Failure::Transient(retry_after),
+        };
+        let not_executed = answered || unsent || status == 429;
+        Self {
+            failure,
+            lost: lost || !not_executed,
+            error,
+        }
+    }
+
+    /// The result of each write of a transaction, if a condition failed.
+    pub(crate) fn failed_conditions(&self) -> Option<&[CancellationReason]> {
+        match &*self.error {
+            StoreError::TransactionCanceledException(cancelled) => {
+                let reasons = cancelled.cancellation_reasons();
+                reasons.iter().any(is_condition).then_some(reasons)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Classify for AttemptError {
+    fn failure(&self) -> Failure {
+        self.failure
+    }
+}
+
+/// For the log alone.
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error.code() {
+            Some(code) => write!(f, "{code}: {}", self.error.message().unwrap_or_default()),
+            None => f.write_str("no valid response"),
+        }
+    }
+}
+
+impl StdError for AttemptError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The code and its message are all that DynamoDB returns.
+        self.error.source().filter(|_| self.error.code().is_none())
+    }
+}
+
+/// The error of the last attempt of a call, if there was one.
+pub(crate) fn last_attempt(error: &CallError<AttemptError>) -> Option<&AttemptError> {
+    match error {
+        CallError::Failed { error, .. } => Some(error),
+        CallError::Open { .. } | CallError::Elapsed { .. } => None,
+    }
+}
+
+/// The last attempt of a call, with its failed condition, if that is the reason.
+pub(crate) fn failed_condition(
+    error: &CallError<AttemptError>,
+) -> Option<(&AttemptError, &ConditionalCheckFailedException)> {
+    let attempt = last_attempt(error)?;
+    match &*attempt.error {
+        StoreError::ConditionalCheckFailedException(failed) => Some((attempt, failed)),
+        _ => None,
+    }
+}
+
+/// Whether a transaction was cancelled because the condition of this write
+/// failed.
+pub(crate) fn is_condition(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Classifies a 4xx by its code.
+/// Source: Amazon DynamoDB Developer Guide, "Error handling with DynamoDB".
+fn of_code(code: &str, retry_after: Option<Duration>) -> Failure {
+    match code {
+        "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "ThrottlingException" => Failure::Transient(retry_after),
+        "ReplicatedWriteConflictException"
+        | "TransactionConflictException"
+        | "TransactionInProgressException" => Failure::Conflict,
+        // A table that is being created does not exist yet, and a role that may
+        // not use it will not be allowed to within seconds.
+        "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "ResourceNotFoundException"
+        | "UnrecognizedClientException" => Failure::Broken,
+        "ConditionalCheckFailedException" => Failure::Answered,
+        _ => Failure::Rejected,
+    }
+}
+
+/// Classifies a cancelled transaction: a failed condition is a response to it,
+/// whatever else there is.
+fn of_cancellation(reasons: &[CancellationReason]) -> Failure {
+    let any = |codes: &[&str]| {
+        let mut given = reasons.iter().filter_map(CancellationReason::code);
+        given.any(|code| codes.contains(&code))
+    };
+    if reasons.iter().any(is_condition) {
+        Failure::Answered
+    } else if any(&["ProvisionedThroughputExceeded", "ThrottlingError"]) {
+        Failure::Transient(None)
+    } else if any(&["TransactionConflict"]) {
+        Failure::Conflict
+    } else {
+        Failure::Rejected
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_sdk_dynamodb::{
+        config::http::HttpResponse,
+        error::ErrorMetadata,
+        operation::{get_item::GetItemError, transact_write_items::TransactWriteItemsError},
+        types::error::TransactionCanceledException,
+    };
+
+    use super::*;
+
+    fn response(status: u16, retry_after: Option<&str>) -> HttpResponse {
+        let mut response = http::Response::builder().status(status);
+        if let Some(seconds) = retry_after {
+            response = response.header(RETRY_AFTER, seconds);
+        }
+        HttpResponse::try_from(response.body("".into()).unwrap()).unwrap()
+    }
+
+    /// The error of an attempt with this response.
+    pub(crate) fn attempt(
+        status: u16,
+        code: Option<&str>,
+        retry_after: Option<&str>,
+        lost: bool,
+    ) -> AttemptError {
+        let metadata = ErrorMetadata::builder().message("a message");
+        let metadata = match code {
+            Some(code) => metadata.code(code).build(),
+            None => metadata.build(),
+        };
+        let error = GetItemError::generic(metadata);
+        let error = SdkError::service_error(error, response(status, retry_after));
+        AttemptError::of(error, lost)
+    }
+
+    #[test]
+    fn responses_are_classified() {
+        let transient = Failure::Transient(None);
+        for (status, code, failure, lost) in [
+            (
+                400,
+                Some("ProvisionedThroughputExceededException"),
+                transient,
+                false,
+            ),
+            (400, Some("ThrottlingException"), transient, false),
+            (400, Some("RequestLimitExceeded"), transient, false),
+            (429, None, transient, false),
+            (
+                400,
+                Some("TransactionConflictException"),
+                Failure::Conflict,
+                false,
+            ),
+            (
+                400,
+                Some("TransactionInProgressException"),
+                Failure::Conflict,
+                false,
+            ),
+            (
+                400,
+                Some("ConditionalCheckFailedException"),
+                Failure::Answered,
+                false,
+            ),
+            (400, Some("ValidationException"), Failure::Rejected, false),
+            (413, None, Failure::Rejected, true),
+            (
+                400,
+                Some("ResourceNotFoundException"),
+                Failure::Broken,
+                false,
+            ),
+            (400, Some("AccessDeniedException"), Failure::Broken, false),
+            (403, None, Failure::Broken, true),
+            (500, Some("InternalServerError"), transient, true),
+            (503, None, transient, true),
+            (200, None, transient, true),
+            (404, None, transient, true),
+        ] {
+            let error = attempt(status, code, None, false);
+            assert_eq!(
+                (error.failure(), error.lost),
+                (failure, lost),
+                "{status} {code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_without_a_response_are_classified() {
+        let late: SdkError<GetItemError> = SdkError::timeout_error("late");
+        let late = AttemptError::of(late, false);
+        assert_eq!((late.failure(), late.lost), (Failure::Late(None), true));
+        let unsent: SdkError<GetItemError> = SdkError::construction_failure("no");
+        let unsent = AttemptError::of(unsent, false);
+        assert_eq!((unsent.failure(), unsent.lost), (Failure::Unsent, false));
+    }
+
+    #[test]
+    fn retry_after_is_read() {
+        let busy = attempt(503, None, Some("3"), false);
+        let wait = Duration::from_secs(3);
+        assert_eq!(busy.failure(), Failure::Transient(Some(wait)));
+    }
+
+    #[test]
+    fn a_cancelled_transaction_has_one_reason() {
+        for (codes, failure) in [
+            (["None", "ConditionalCheckFailed"], Failure::Answered),
+            (
+                ["TransactionConflict", "ConditionalCheckFailed"],
+                Failure::Answered,
+            ),
+            (["None", "TransactionConflict"], Failure::Conflict),
+            (
+                ["TransactionConflict", "ThrottlingError"],
+                Failure::Transient(None),
+            ),
+            (["ValidationError", "None"], Failure::Rejected),
+        ] {
+            let reasons = codes.map(|code| CancellationReason::builder().code(code).build());
+            let cancelled = TransactionCanceledException::builder()
+                .set_cancellation_reasons(Some(reasons.into()))
+                .meta(
+                    ErrorMetadata::builder()
+                        .code("TransactionCanceledException")
+                        .build(),
+                );
+            let error = TransactWriteItemsError::TransactionCanceledException(cancelled.build());
+            let error =
+                AttemptError::of(SdkError::service_error(error, response(400, None)), false);
+            assert_eq!(error.failure(), failure, "{codes:?}");
+            let condition = codes.contains(&"ConditionalCheckFailed");
+            assert_eq!(error.failed_conditions().is_some(), condition, "{codes:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_attempt_stays_lost() {
+        assert!(attempt(400, Some("ValidationException"), None, true).lost);
+    }
+
+    #[test]
+    fn the_log_has_the_cause() {
+        let rejected = attempt(400, Some("ValidationException"), None, false);
+        assert_eq!(
+            chassis::error_chain(&rejected),
+            "ValidationException: a message"
+        );
+        let late: SdkError<GetItemError> = SdkError::timeout_error("at 10.0.0.1");
+        let late = AttemptError::of(late, false);
+        assert!(chassis::error_chain(&late).contains("10.0.0.1"));
+    }
+}

@@ -1,0 +1,139 @@
+//! The database: every call to it goes through one dependency.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{
+    Client, Error as StoreError,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_item::builders::GetItemFluentBuilder,
+};
+use chassis::{
+    Deadline, RequestContext, error_chain,
+    http::health::Check,
+    outbound::{CallError, Dependency},
+    telemetry::CallLog,
+};
+use dto::health::HealthStatus;
+use tokio::time::timeout_at;
+
+use crate::{Config, Error, attempt::AttemptError, client::client, item::ID, value::string};
+
+/// The database's name in health and in the log.
+pub(crate) const NAME: &str = "dynamodb";
+
+/// How long a start waits for the first connection.
+const START_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long a health check may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// `DynamoDB`, as one service uses it. Clones share the connections, the circuit
+/// breaker and the retry budget.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub(crate) client: Client,
+    dependency: Dependency,
+    table: String,
+}
+
+impl Database {
+    /// Opens a connection while the service starts. Health is that of `table`,
+    /// whose items have an `id`.
+    ///
+    /// A service starts even if the database is unavailable: the first call then
+    /// opens the connection.
+    pub async fn open(config: Config, table: &str) -> Self {
+        let client = client(&config);
+        let probed = health_request(&client, table);
+        let dependency = Dependency::new(NAME, config.policy, {
+            let request = probed.clone();
+            move |ctx| probe(request.clone(), ctx)
+        });
+        let ctx = RequestContext::at_start(Deadline::within(START_TIMEOUT));
+        // The log has the reason if this fails.
+        let _ = probe(probed, ctx).await;
+        Self {
+            client,
+            dependency,
+            table: table.to_owned(),
+        }
+    }
+
+    /// Its health check. Without its store a service cannot work.
+    #[must_use]
+    pub fn check(&self) -> Check {
+        Check::of(self.dependency.clone(), HealthStatus::Fail, CHECK_TIMEOUT)
+    }
+
+    /// Requests an item that cannot exist: the cheapest proof that the table
+    /// responds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] if it does not.
+    pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
+        let get = health_request(&self.client, &self.table);
+        self.call(ctx, "GetItem", |_| get.clone().send()).await?;
+        Ok(())
+    }
+
+    /// Calls the database with an operation that is safe to repeat. `attempt`
+    /// gets whether an earlier attempt may have been executed although its
+    /// response was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if no attempt succeeded.
+    pub(crate) async fn call<T, E, F>(
+        &self,
+        ctx: &RequestContext,
+        operation: &'static str,
+        attempt: impl Fn(bool) -> F,
+    ) -> Result<T, CallError<AttemptError>>
+    where
+        E: ProvideErrorMetadata,
+        F: Future<Output = Result<T, SdkError<E>>>,
+        StoreError: From<SdkError<E>>,
+    {
+        let lost = AtomicBool::new(false);
+        let called = self.dependency.call(ctx, |ctx| {
+            // It stays set if the attempt is dropped before it ends.
+            let earlier = lost.swap(true, Relaxed);
+            let (lost, attempt) = (&lost, attempt(earlier));
+            async move {
+                let log = CallLog::start(&ctx, NAME, operation);
+                let response = attempt
+                    .await
+                    .map_err(|error| AttemptError::of(error, earlier));
+                log.end(&response);
+                lost.store(response.as_ref().is_err_and(|error| error.lost), Relaxed);
+                response
+            }
+        });
+        called.await
+    }
+}
+
+fn health_request(client: &Client, table: &str) -> GetItemFluentBuilder {
+    let get = client.get_item().table_name(table);
+    get.key(ID, string("-")).projection_expression(ID)
+}
+
+/// Checks the table's health. The log has the reason where it is unhealthy.
+async fn probe(request: GetItemFluentBuilder, ctx: RequestContext) -> Result<(), AttemptError> {
+    let log = CallLog::start(&ctx, NAME, "GetItem");
+    let result = match timeout_at(ctx.deadline.instant(), request.send()).await {
+        Ok(response) => response.map(drop),
+        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+    };
+    let result = result.map_err(|error| AttemptError::of(error, false));
+    log.end(&result);
+    if let Err(error) = &result {
+        let cause = error_chain(error);
+        tracing::warn!(dependency = NAME, cause, "the store is unhealthy");
+    }
+    result
+}

@@ -1,0 +1,341 @@
+//! The expressions of a write: its condition and what it sets.
+//!
+//! The condition is part of the write, so no other request can come between.
+//! Every item has an `etag`, so an item without one does not exist.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chassis::http::{Preconditions, Tag, Tags};
+use dto::Timestamp;
+use json::Object;
+
+use crate::{
+    item::{CREATED_AT, ETAG, UPDATED_AT, VERSION},
+    value::{integer, string, to_attribute},
+};
+
+/// The most tags that a condition compares: `IN` takes 100 operands, and an
+/// expression 4 KB.
+const MAX_TAGS: usize = 50;
+
+/// Whether a condition can compare every tag of `preconditions`.
+pub(crate) fn fits(preconditions: &Preconditions) -> bool {
+    let lists = [&preconditions.if_match, &preconditions.if_none_match];
+    lists.into_iter().flatten().all(|tags| match tags {
+        Tags::Any => true,
+        Tags::List(tags) => tags.len() <= MAX_TAGS,
+    })
+}
+
+/// `preconditions` with at most one tag in each list: the one that decides while
+/// the item's tag is `current`.
+///
+/// Whatever is written later has a tag that is new, so no other tag of the lists
+/// can become the item's.
+pub(crate) fn condensed(preconditions: &Preconditions, current: Option<&str>) -> Preconditions {
+    let is_current = |tag: &&Tag| Some(tag.opaque.as_str()) == current;
+    let one = |tag: Option<&Tag>| tag.map(|tag| Tags::List(vec![tag.clone()]));
+    Preconditions {
+        if_match: match &preconditions.if_match {
+            // Where none matches, any of them stands for all.
+            Some(Tags::List(tags)) => {
+                let strong = tags.iter().filter(|tag| !tag.weak).find(is_current);
+                one(strong.or(tags.first()))
+            }
+            other => other.clone(),
+        },
+        if_none_match: match &preconditions.if_none_match {
+            Some(Tags::List(tags)) => one(tags.iter().find(is_current)),
+            other => other.clone(),
+        },
+    }
+}
+
+/// A `ConditionExpression`.
+#[derive(Debug, Default)]
+pub(crate) struct Condition {
+    terms: Vec<String>,
+    /// The values in it, by their placeholders.
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Condition {
+    /// The condition of the write that sets this `etag`: `preconditions` hold,
+    /// and no earlier attempt has executed the write.
+    pub(crate) fn of_write(preconditions: &Preconditions, etag: &str) -> Self {
+        let mut condition = Self::of(preconditions);
+        condition.none_of("own", [etag]);
+        condition
+    }
+
+    /// The condition of a deletion: the item exists and `preconditions` hold.
+    pub(crate) fn of_deletion(preconditions: &Preconditions) -> Self {
+        let mut condition = Self::of(preconditions);
+        condition.add("attribute_exists(etag)");
+        condition
+    }
+
+    /// The expression.
+    pub(crate) fn expression(&self) -> String {
+        self.terms.join(" AND ")
+    }
+
+    /// The expression of an attempt after one whose response was lost. That one
+    /// may have been executed, so what was written since must not be touched.
+    /// `:updatedAt` is the time of this request.
+    pub(crate) fn after_lost(&self) -> String {
+        let older = "(attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)";
+        format!("{} AND {older}", self.expression())
+    }
+
+    fn of(preconditions: &Preconditions) -> Self {
+        let mut condition = Self::default();
+        match &preconditions.if_match {
+            None => {}
+            Some(Tags::Any) => condition.add("attribute_exists(etag)"),
+            Some(Tags::List(tags)) => condition.one_of("match", tags),
+        }
+        match &preconditions.if_none_match {
+            None => {}
+            Some(Tags::Any) => condition.add("attribute_not_exists(etag)"),
+            Some(Tags::List(tags)) => {
+                condition.none_of("none", tags.iter().map(|tag| tag.opaque.as_str()));
+            }
+        }
+        condition
+    }
+
+    fn add(&mut self, term: impl Into<String>) {
+        self.terms.push(term.into());
+    }
+
+    /// Compares strongly: with its prefix, a weak tag is the tag of no item.
+    fn one_of(&mut self, name: &str, tags: &[Tag]) {
+        let tags = tags.iter().map(|Tag { weak, opaque }| match weak {
+            true => format!("W/{opaque}"),
+            false => opaque.clone(),
+        });
+        let list = self.list(name, tags);
+        self.add(format!("etag IN ({list})"));
+    }
+
+    fn none_of<'t>(&mut self, name: &str, tags: impl IntoIterator<Item = &'t str>) {
+        let list = self.list(name, tags);
+        self.add(format!(
+            "(attribute_not_exists(etag) OR NOT etag IN ({list}))"
+        ));
+    }
+
+    /// Adds values and lists their placeholders.
+    fn list<T: Into<String>>(&mut self, name: &str, tags: impl IntoIterator<Item = T>) -> String {
+        let placeholders = tags.into_iter().enumerate().map(|(index, tag)| {
+            let placeholder = format!(":{name}{index}");
+            self.values.insert(placeholder.clone(), string(tag));
+            placeholder
+        });
+        placeholders.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// An `UpdateExpression` that replaces an item, or creates it.
+#[derive(Debug)]
+pub(crate) struct Update {
+    /// The expression.
+    pub(crate) expression: String,
+    /// The names in it, by their placeholders.
+    pub(crate) names: HashMap<String, String>,
+    /// The values in it, by their placeholders.
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    /// Sets the members of the content, removes those of `names` that it does
+    /// not have, and sets the next revision: the first if the item is new.
+    pub(crate) fn of(content: Object, names: &[&str], etag: &str, now: Timestamp) -> Self {
+        let absent = names.iter().filter(|&&name| !content.contains_key(name));
+        let removed: Vec<_> = absent.map(|name| format!("#{name}")).collect();
+        let mut set = vec![
+            format!("#{CREATED_AT} = if_not_exists(#{CREATED_AT}, :{UPDATED_AT})"),
+            format!("#{VERSION} = if_not_exists(#{VERSION}, :zero) + :one"),
+        ];
+        let mut values = HashMap::from([
+            (":zero".to_owned(), integer(0)),
+            (":one".to_owned(), integer(1)),
+        ]);
+        let members = content
+            .into_iter()
+            .map(|(name, value)| (name, to_attribute(value)));
+        let revision = [(ETAG, string(etag)), (UPDATED_AT, string(now.to_string()))];
+        let revision = revision.map(|(name, value)| (name.to_owned(), value));
+        for (name, value) in members.chain(revision) {
+            set.push(format!("#{name} = :{name}"));
+            values.insert(format!(":{name}"), value);
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !removed.is_empty() {
+            expression += " REMOVE ";
+            expression += &removed.join(", ");
+        }
+        let names = names.iter().chain(&[CREATED_AT, VERSION, ETAG, UPDATED_AT]);
+        let names = names.map(|&name| (format!("#{name}"), name.to_owned()));
+        Self {
+            expression,
+            names: names.collect(),
+            values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chassis::http::Tags::{Any, List};
+    use json::{FieldErrors, Value};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tag(weak: bool, opaque: &str) -> Tag {
+        let opaque = opaque.to_owned();
+        Tag { weak, opaque }
+    }
+
+    fn values(condition: &Condition) -> Vec<(&str, &str)> {
+        let values = condition.values.iter();
+        let mut values: Vec<_> = values
+            .map(|(name, value)| (name.as_str(), value.as_s().unwrap().as_str()))
+            .collect();
+        values.sort_unstable();
+        values
+    }
+
+    #[test]
+    fn a_write_is_not_executed_twice() {
+        let condition = Condition::of_write(&Preconditions::default(), "mine");
+        assert_eq!(
+            condition.expression(),
+            "(attribute_not_exists(etag) OR NOT etag IN (:own0))"
+        );
+        assert_eq!(values(&condition), [(":own0", "mine")]);
+    }
+
+    #[test]
+    fn a_lost_write_is_not_repeated_over_later_writes() {
+        let condition = Condition::of_deletion(&Preconditions::default());
+        assert_eq!(
+            condition.after_lost(),
+            "attribute_exists(etag) \
+             AND (attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)"
+        );
+    }
+
+    #[test]
+    fn lists_of_tags_are_compared_by_the_store() {
+        let preconditions = Preconditions {
+            if_match: Some(List(vec![tag(false, "a"), tag(true, "b")])),
+            if_none_match: Some(List(vec![tag(false, "c"), tag(true, "d")])),
+        };
+        let condition = Condition::of_deletion(&preconditions);
+        assert_eq!(
+            condition.expression(),
+            "etag IN (:match0, :match1) \
+             AND (attribute_not_exists(etag) OR NOT etag IN (:none0, :none1)) \
+             AND attribute_exists(etag)"
+        );
+        // A weak tag matches no item for If-Match, and its own for If-None-Match.
+        assert_eq!(
+            values(&condition),
+            [
+                (":match0", "a"),
+                (":match1", "W/b"),
+                (":none0", "c"),
+                (":none1", "d")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_asterisk_is_any_state() {
+        let preconditions = Preconditions {
+            if_match: Some(Any),
+            if_none_match: Some(Any),
+        };
+        let condition = Condition::of_deletion(&preconditions);
+        assert_eq!(
+            condition.expression(),
+            "attribute_exists(etag) AND attribute_not_exists(etag) AND attribute_exists(etag)"
+        );
+        assert!(condition.values.is_empty());
+    }
+
+    fn any_tags() -> impl Strategy<Value = Option<Tags>> {
+        let tag = (any::<bool>(), "[a-c]").prop_map(|(weak, opaque)| Tag { weak, opaque });
+        let list = prop::collection::vec(tag, 1..4).prop_map(List);
+        prop::option::of(prop_oneof![1 => Just(Any), 4 => list])
+    }
+
+    proptest! {
+        /// `d` stands for the tag of any later write.
+        #[test]
+        fn condensed_preconditions_hold_where_all_of_them_do(
+            if_match in any_tags(),
+            if_none_match in any_tags(),
+            current in prop::option::of("[a-d]"),
+        ) {
+            let whole = Preconditions { if_match, if_none_match };
+            let condensed = condensed(&whole, current.as_deref());
+            for state in [current.as_deref(), None, Some("d")] {
+                prop_assert_eq!(condensed.hold(state), whole.hold(state), "{:?}", state);
+            }
+        }
+    }
+
+    #[test]
+    fn long_lists_are_condensed() {
+        let of = |count| {
+            let tags = List(vec![tag(false, "a"); count]);
+            let if_match = Preconditions {
+                if_match: Some(tags.clone()),
+                if_none_match: Some(Any),
+            };
+            let if_none_match = Preconditions {
+                if_match: None,
+                if_none_match: Some(tags),
+            };
+            (fits(&if_match), fits(&if_none_match))
+        };
+        assert_eq!(of(MAX_TAGS), (true, true));
+        assert_eq!(of(MAX_TAGS + 1), (false, false));
+    }
+
+    #[test]
+    fn an_update_replaces_the_whole_content() {
+        let update = |content: &[u8]| {
+            let content = Value::parse(content, &mut FieldErrors::new()).unwrap();
+            let Value::Object(content) = content else {
+                panic!("content is an object");
+            };
+            Update::of(content, &["name", "description"], "mine", Timestamp::now())
+        };
+        let without = update(br#"{"name":"n"}"#);
+        assert_eq!(
+            without.expression,
+            "SET #createdAt = if_not_exists(#createdAt, :updatedAt), \
+             #version = if_not_exists(#version, :zero) + :one, \
+             #name = :name, #etag = :etag, #updatedAt = :updatedAt REMOVE #description"
+        );
+        let with = update(br#"{"name":"n","description":""}"#);
+        assert!(with.expression.contains("#description = :description"));
+        assert!(!with.expression.contains("REMOVE"));
+        for update in [without, with] {
+            // DynamoDB rejects placeholders that are unknown, and those that are unused.
+            let used: std::collections::BTreeSet<_> = update
+                .expression
+                .split(['=', ',', ' ', '(', ')', '+'])
+                .filter(|word| word.starts_with(['#', ':']))
+                .collect();
+            let known = update.names.keys().chain(update.values.keys());
+            assert_eq!(used, known.map(String::as_str).collect());
+        }
+    }
+}

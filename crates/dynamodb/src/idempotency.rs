@@ -1,0 +1,205 @@
+//! Idempotency keys: a request is executed once.
+//!
+//! The key is written in the transaction of the write it protects. Its item has
+//! `fingerprint` (binary), `response` (JSON) and `expiresAt` (seconds since the
+//! epoch).
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    primitives::Blob,
+    types::{
+        AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        builders::PutBuilder,
+    },
+};
+use chassis::{
+    RequestContext,
+    http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
+    outbound::{CallError, Classify, Failure},
+};
+use dto::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    Database, Entity, Error, Table,
+    attempt::{AttemptError, is_condition, last_attempt},
+    item::{ID, Item, MalformedItem, Reader, text},
+    pauses::Pauses,
+    value::{integer, string},
+};
+
+const FINGERPRINT: &str = "fingerprint";
+const RESPONSE: &str = "response";
+const EXPIRES_AT: &str = "expiresAt";
+
+/// The caller that a key belongs to: callers are not distinguished yet.
+const CALLER: &str = "";
+
+/// The table of the idempotency keys of one operation.
+#[derive(Debug, Clone)]
+pub struct KeyTable {
+    database: Database,
+    name: String,
+    operation: &'static str,
+}
+
+impl KeyTable {
+    /// The table called `name`. The same key may be used for another operation,
+    /// such as `POST /things`, independently.
+    #[must_use]
+    pub fn new(database: &Database, name: impl Into<String>, operation: &'static str) -> Self {
+        Self {
+            database: database.clone(),
+            name: name.into(),
+            operation,
+        }
+    }
+
+    /// Creates an entity whose id was generated for it, and stores `response`
+    /// under the request's key, both or neither; neither if the key has a
+    /// response already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the key was used with another body, or if the first
+    /// request with it is still running at the deadline.
+    pub async fn create<T: Entity>(
+        &self,
+        ctx: &RequestContext,
+        table: &Table<T>,
+        entity: &T,
+        request: &IdempotentRequest,
+        response: &StoredResponse,
+    ) -> Result<Outcome, Error> {
+        let writes = [table.creation(entity)?, self.key(request, response)?];
+        let writes: Result<_, BuildError> = writes
+            .into_iter()
+            .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
+            .collect();
+        let transaction = self
+            .database
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes.map_err(Error::bug)?))
+            // Every attempt has the same token, so DynamoDB recognizes a repeated one.
+            .client_request_token(Uuid::now_v7());
+        let mut pauses = Pauses::until(ctx.deadline);
+        loop {
+            let executed = self
+                .database
+                .call(ctx, "TransactWriteItems", |_| transaction.clone().send());
+            let Err(error) = executed.await else {
+                return Ok(Outcome::Executed);
+            };
+            if let Some(item) = stored_key(error)? {
+                let (fingerprint, stored) = from_key_item(item)?;
+                return Ok(request.outcome(fingerprint, stored, response)?);
+            }
+            if !pauses.pause().await {
+                return Err(KeyConflict::Running.into());
+            }
+        }
+    }
+
+    /// The write of the key.
+    fn key(
+        &self,
+        request: &IdempotentRequest,
+        response: &StoredResponse,
+    ) -> Result<PutBuilder, Error> {
+        let now = Timestamp::now().utc().unix_timestamp();
+        let id = key_id(self.operation, &request.key);
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(to_key_item(id, request.fingerprint, response, now)?))
+            // DynamoDB deletes expired items within days, not at once.
+            .condition_expression("attribute_not_exists(id) OR expiresAt <= :now")
+            .expression_attribute_values(":now", integer(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(put)
+    }
+}
+
+/// The item of the key that cancelled a transaction, which DynamoDB returns with
+/// the error; `None` if another request with the key is running.
+fn stored_key(error: CallError<AttemptError>) -> Result<Option<Item>, Error> {
+    let attempt = last_attempt(&error);
+    if attempt.is_some_and(|attempt| attempt.failure() == Failure::Conflict) {
+        return Ok(None);
+    }
+    // The key is the last write of the transaction.
+    match attempt
+        .and_then(AttemptError::failed_conditions)
+        .and_then(<[_]>::last)
+    {
+        Some(reason) if is_condition(reason) => Ok(reason.item.clone()),
+        _ => Err(error.into()),
+    }
+}
+
+/// The id of a key's item: JSON, so that no two are equal.
+fn key_id(operation: &str, key: &str) -> String {
+    serde_json::json!([CALLER, operation, key]).to_string()
+}
+
+fn to_key_item(
+    id: String,
+    fingerprint: Fingerprint,
+    response: &StoredResponse,
+    now: i64,
+) -> Result<Item, Error> {
+    let response = serde_json::to_string(response).map_err(Error::bug)?;
+    let lifetime = i64::try_from(KEY_LIFETIME.as_secs()).map_err(Error::bug)?;
+    let attributes = [
+        (ID, string(id)),
+        (FINGERPRINT, AttributeValue::B(Blob::new(fingerprint.0))),
+        (RESPONSE, string(response)),
+        (EXPIRES_AT, integer(now + lifetime)),
+    ];
+    Ok(attributes
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
+}
+
+fn from_key_item(item: Item) -> Result<(Fingerprint, StoredResponse), MalformedItem> {
+    let mut item = Reader::new(item);
+    let fingerprint = item.take(FINGERPRINT, |value| match value {
+        AttributeValue::B(bytes) => bytes.into_inner().try_into().ok(),
+        _ => None,
+    })?;
+    let response = item.take(RESPONSE, |value| serde_json::from_str(&text(value)?).ok())?;
+    Ok((Fingerprint(fingerprint), response))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_distinct_byte_by_byte() {
+        assert_eq!(key_id("POST /things", "a"), r#"["","POST /things","a"]"#);
+        let ids = ["a", "A", "a ", "a\"b", "a\\\"b"].map(|key| key_id("POST /things", key));
+        for (index, id) in ids.iter().enumerate() {
+            assert!(!ids[..index].contains(id), "{id}");
+        }
+        // A partition key has at most 2,048 bytes.
+        assert!(key_id("POST /nosqldata", &"\\".repeat(255)).len() <= 2_048);
+    }
+
+    #[test]
+    fn a_response_is_read_as_it_was_stored() {
+        let fingerprint = Fingerprint([7; 32]);
+        let response = StoredResponse {
+            status: 201,
+            headers: vec![("etag".to_owned(), "\"x\"".to_owned())],
+            body: "{\"name\":\"é\\u0000\"}".to_owned(),
+        };
+        let item = to_key_item("k".to_owned(), fingerprint, &response, 1_000).unwrap();
+        assert_eq!(item[EXPIRES_AT], integer(1_000 + 86_400));
+        assert_eq!(from_key_item(item.clone()), Ok((fingerprint, response)));
+
+        let mut item = item;
+        item.insert(RESPONSE.to_owned(), string("{"));
+        assert!(from_key_item(item).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! What every service with a store in `DynamoDB` needs.
+//!
+//! A service implements [`Entity`] for what it stores, and has a [`Table`] of
+//! it. The stored item is derived from the entity's content, so that a field is
+//! stated once: in the type of the content. `examples/suppliers.rs` is a whole
+//! service.
+//!
+//! | item of this crate | what it has |
+//! |---|---|
+//! | [`Config`] | the endpoint and the credentials, from the environment |
+//! | [`Database`] | the client, with its circuit breaker and its health |
+//! | [`Table`] | entities: read, listed page by page, written under preconditions |
+//! | [`KeyTable`] | idempotency keys: a request is executed once |
+//! | [`Error`] | why an operation failed, and its response |
+//!
+//! A write whose response is lost is sent again, and that is safe: every write
+//! has an entity tag of its own, by which a retry recognizes what an earlier
+//! attempt has done. One case remains: if an attempt is executed, its response
+//! lost, and the item deleted, or overwritten by a service whose clock is
+//! behind, before the retry arrives, the write is executed again. A request with
+//! an idempotency key does not have this case.
+
+mod attempt;
+mod client;
+mod config;
+mod database;
+mod entity;
+mod error;
+mod expression;
+mod idempotency;
+mod item;
+mod page;
+mod pauses;
+mod table;
+mod value;
+mod write;
+
+pub use config::{Config, default_policy};
+pub use database::Database;
+pub use entity::{Entity, Revision};
+pub use error::Error;
+pub use idempotency::KeyTable;
+pub use page::{Index, Page};
+pub use table::Table;

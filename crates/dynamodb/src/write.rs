@@ -1,0 +1,183 @@
+//! Conditional writes of the entities of a table.
+
+use std::borrow::Cow;
+
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use chassis::{RequestContext, http::Preconditions};
+use dto::Timestamp;
+use json::FromJson;
+
+use crate::{
+    Entity, Error, Table,
+    attempt::failed_condition,
+    entity::new_etag,
+    expression::{Condition, Update, condensed, fits},
+    item::{UPDATED_AT, from_item, key, members},
+    pauses::Pauses,
+    value::string,
+};
+
+impl<T: Entity> Table<T> {
+    /// Replaces the content of the entity with this id, or creates the entity, if
+    /// `preconditions` hold. It is new if its revision is the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PreconditionFailed`] or [`Error::Unknown`].
+    pub async fn put(
+        &self,
+        ctx: &RequestContext,
+        id: &T::Id,
+        content: &T::Content,
+        preconditions: &Preconditions,
+    ) -> Result<T, Error> {
+        let preconditions = self.condensed(ctx, id, preconditions).await?;
+        let written = self.write(ctx, id, content, &preconditions).await?;
+        written.ok_or(Error::PreconditionFailed)
+    }
+
+    /// Changes the content of the entity with this id, if `preconditions` hold.
+    ///
+    /// `change` returns the new content. It is called again with the present
+    /// content whenever another request has written meanwhile, so that no write
+    /// is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::PreconditionFailed`], [`Error::Unknown`], or
+    /// that of `change`.
+    pub async fn update<E: From<Error>>(
+        &self,
+        ctx: &RequestContext,
+        id: &T::Id,
+        preconditions: &Preconditions,
+        change: impl Fn(&T::Content) -> Result<T::Content, E>,
+    ) -> Result<T, E> {
+        let mut pauses = Pauses::until(ctx.deadline);
+        loop {
+            let found = self.get(ctx, id).await?.ok_or(Error::NotFound)?;
+            let etag = &found.revision().etag;
+            if !preconditions.hold(Some(etag)) {
+                return Err(Error::PreconditionFailed.into());
+            }
+            let content = change(found.content())?;
+            let unchanged = Preconditions::unchanged(etag.clone());
+            if let Some(written) = self.write(ctx, id, &content, &unchanged).await? {
+                return Ok(written);
+            }
+            if !pauses.pause().await {
+                return Err(Error::Contended.into());
+            }
+        }
+    }
+
+    /// Deletes the entity with this id, if `preconditions` hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::PreconditionFailed`] or [`Error::Unknown`].
+    pub async fn delete(
+        &self,
+        ctx: &RequestContext,
+        id: &T::Id,
+        preconditions: &Preconditions,
+    ) -> Result<(), Error> {
+        let preconditions = self.condensed(ctx, id, preconditions).await?;
+        let condition = Condition::of_deletion(&preconditions);
+        let after_lost = condition.after_lost();
+        let now = Timestamp::now();
+        let delete = self.database.client.delete_item().table_name(&self.name);
+        let delete = delete
+            .set_key(Some(key::<T>(id)))
+            .condition_expression(condition.expression())
+            // DynamoDB rejects an empty map.
+            .set_expression_attribute_values(
+                Some(condition.values).filter(|values| !values.is_empty()),
+            )
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let deleted = self.database.call(ctx, "DeleteItem", |lost| {
+            let delete = delete.clone();
+            let delete = if lost {
+                delete
+                    .condition_expression(&after_lost)
+                    .expression_attribute_values(format!(":{UPDATED_AT}"), string(now.to_string()))
+            } else {
+                delete
+            };
+            delete.send()
+        });
+        let Err(error) = deleted.await else {
+            return Ok(());
+        };
+        let Some((attempt, failed)) = failed_condition(&error) else {
+            return Err(error.into());
+        };
+        match (&failed.item, attempt.lost) {
+            // The attempt whose response was lost has deleted it.
+            (None, true) => Ok(()),
+            (None, false) => Err(Error::NotFound),
+            (Some(_), false) => Err(Error::PreconditionFailed),
+            (Some(_), true) => Err(Error::Unknown),
+        }
+    }
+
+    /// Writes the content of an entity; `None` if `preconditions` do not hold.
+    async fn write(
+        &self,
+        ctx: &RequestContext,
+        id: &T::Id,
+        content: &T::Content,
+        preconditions: &Preconditions,
+    ) -> Result<Option<T>, Error> {
+        let etag = new_etag();
+        let condition = Condition::of_write(preconditions, &etag);
+        let (expression, after_lost) = (condition.expression(), condition.after_lost());
+        let names = T::Content::MEMBERS;
+        let mut update = Update::of(members(content)?, names, &etag, Timestamp::now());
+        update.values.extend(condition.values);
+        let write = self.database.client.update_item().table_name(&self.name);
+        let write = write
+            .set_key(Some(key::<T>(id)))
+            .update_expression(update.expression)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let written = self.database.call(ctx, "UpdateItem", |lost| {
+            let condition = if lost { &after_lost } else { &expression };
+            write.clone().condition_expression(condition).send()
+        });
+        let error = match written.await {
+            Ok(response) => {
+                return Ok(Some(from_item(response.attributes.unwrap_or_default())?));
+            }
+            Err(error) => error,
+        };
+        let Some((attempt, failed)) = failed_condition(&error) else {
+            return Err(error.into());
+        };
+        let found = failed.item.clone().map(from_item::<T>).transpose()?;
+        match found {
+            // With this etag the write was executed, and its response was lost.
+            Some(found) if found.revision().etag == etag => Ok(Some(found)),
+            _ if attempt.lost => Err(Error::Unknown),
+            _ => Ok(None),
+        }
+    }
+
+    /// `preconditions` as a condition can hold them: lists that are too long are
+    /// reduced to the tag that decides, by the item's present state.
+    async fn condensed<'p>(
+        &self,
+        ctx: &RequestContext,
+        id: &T::Id,
+        preconditions: &'p Preconditions,
+    ) -> Result<Cow<'p, Preconditions>, Error> {
+        if fits(preconditions) {
+            return Ok(Cow::Borrowed(preconditions));
+        }
+        let found = self.get(ctx, id).await?;
+        let current = found.as_ref().map(|found| found.revision().etag.as_str());
+        Ok(Cow::Owned(condensed(preconditions, current)))
+    }
+}

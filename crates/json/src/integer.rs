@@ -1,0 +1,76 @@
+//! Integers within bounds.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldErrors, FromJson, Pointer, ToJson, Value};
+
+/// An integer from `MIN` to `MAX`, both inclusive.
+///
+/// `1999.0` and `1e3` are integers: JSON has only numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Int<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
+    /// The lowest of them.
+    pub const MIN: Self = Self(MIN);
+
+    /// The integer, if it is within the bounds.
+    #[must_use]
+    pub fn new(value: i64) -> Option<Self> {
+        (MIN..=MAX).contains(&value).then_some(Self(value))
+    }
+
+    /// The integer.
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// What a value must be, for the person who sent another.
+    #[must_use]
+    pub fn rule() -> String {
+        format!("must be an integer between {MIN} and {MAX}")
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> TryFrom<i64> for Int<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(value: i64) -> Result<Self, String> {
+        Self::new(value).ok_or_else(Self::rule)
+    }
+}
+
+/// In decimal digits, such as a query parameter has.
+impl<const MIN: i64, const MAX: i64> FromStr for Int<MIN, MAX> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let digits = digits.bytes().all(|b| b.is_ascii_digit());
+        let value = text.parse().ok().filter(|_| digits);
+        value.and_then(Self::new).ok_or_else(Self::rule)
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> FromJson for Int<MIN, MAX> {
+    fn from_json(value: Value, at: &Pointer<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let integer = match value {
+            Value::Number(number) => number.as_i64().and_then(Self::new),
+            _ => None,
+        };
+        if integer.is_none() {
+            errors.add(at, Self::rule());
+        }
+        integer
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> ToJson for Int<MIN, MAX> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.into())
+    }
+}

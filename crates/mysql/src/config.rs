@@ -1,0 +1,249 @@
+//! The configuration of a database: where it is, whom to trust, how to sign in.
+
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
+
+use aws_credential_types::Credentials;
+use chassis::{
+    outbound::Policy,
+    runtime::{Environment, environment::Role},
+};
+use mysql_async::{Opts, OptsBuilder, SslOpts};
+
+use crate::{
+    roots,
+    token::{self, TokenError},
+};
+
+/// Where a database is, how to sign in to it and how it is called. It holds
+/// secrets, so it has no `Debug`.
+#[derive(Clone)]
+pub struct Config {
+    /// How it is called.
+    pub policy: Policy,
+    opts: Opts,
+    role: Option<SignIn>,
+}
+
+/// What tokens are signed with.
+#[derive(Clone)]
+struct SignIn {
+    region: String,
+    credentials: Credentials,
+}
+
+/// Whom to trust.
+enum Tls {
+    /// The certificate authorities of RDS in the function's region.
+    Rds,
+    /// These certificate authorities, as PEM.
+    Pem(Vec<u8>),
+}
+
+impl Config {
+    /// Reads `MYSQL_URL`, `MYSQL_TLS` and `MYSQL_SIGN_IN`; `None` if
+    /// `environment` has recorded an error.
+    pub fn read(environment: &mut Environment) -> Option<Self> {
+        let config = Self::read_with_password(environment);
+        let sign_in = environment.optional(
+            "MYSQL_SIGN_IN",
+            "iam to sign in with the function's role, which takes TLS, or empty for the password \
+             in the URL",
+            |sign_in| match sign_in {
+                "iam" => Ok(()),
+                _ => Err("it is neither"),
+            },
+        );
+        let Some(()) = sign_in? else {
+            return config;
+        };
+        let role = Role::read(environment);
+        let config = config?;
+        if config.opts.ssl_opts().is_none() {
+            environment.reject(
+                "MYSQL_TLS is not set: signing in with the function's role sends a token in clear \
+                 text, which takes TLS",
+            );
+            return None;
+        }
+        Some(config.with_role(role?))
+    }
+
+    /// Reads `MYSQL_URL` and `MYSQL_TLS` only: the database with the user and the
+    /// password of the URL.
+    pub fn read_with_password(environment: &mut Environment) -> Option<Self> {
+        let config = environment.required(
+            "MYSQL_URL",
+            "the URL of the database: mysql://user:password@host:port/database",
+            str::parse::<Self>,
+        );
+        let tls = environment.optional(
+            "MYSQL_TLS",
+            "rds for TLS with the certificate authorities of RDS in the function's region, the \
+             path of a PEM file for TLS with those in it, or empty for what the URL says",
+            |tls| match tls {
+                "rds" => Ok(Tls::Rds),
+                path => roots::read(path).map(Tls::Pem),
+            },
+        );
+        let roots = match tls? {
+            None => return config,
+            Some(Tls::Pem(roots)) => roots,
+            Some(Tls::Rds) => match roots::of_region(&environment.region()?) {
+                Ok(roots) => roots,
+                Err(error) => {
+                    environment.reject(format!("MYSQL_TLS is rds, but {error}"));
+                    return None;
+                }
+            },
+        };
+        Some(config?.trusting(roots))
+    }
+
+    /// The same database over TLS: one of the certificate authorities `roots`,
+    /// as PEM, must have issued the certificate of its host.
+    #[must_use]
+    pub fn trusting(self, roots: Vec<u8>) -> Self {
+        let tls = SslOpts::default()
+            .with_disable_built_in_roots(true)
+            .with_root_certs(vec![roots.into()]);
+        self.with(|opts| opts.ssl_opts(tls))
+    }
+
+    /// The same database, signing in with tokens of `role`.
+    fn with_role(self, role: Role) -> Self {
+        let credentials = Credentials::new(
+            role.access_key_id,
+            role.secret_access_key,
+            role.session_token,
+            None,
+            "environment",
+        );
+        let role = SignIn {
+            region: role.region,
+            credentials,
+        };
+        let config = self.with(|opts| opts.enable_cleartext_plugin(true));
+        Self {
+            role: Some(role),
+            ..config
+        }
+    }
+
+    /// The same database with other settings of its connections.
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(OptsBuilder) -> OptsBuilder) -> Self {
+        Self {
+            opts: change(OptsBuilder::from_opts(self.opts)).into(),
+            ..self
+        }
+    }
+
+    /// The settings of a connection that is opened now. A token is valid for
+    /// 15 minutes, so each connection gets a new one; no call is made for it.
+    ///
+    /// # Errors
+    ///
+    /// If the token cannot be signed.
+    pub fn opts(&self) -> Result<Opts, TokenError> {
+        let Some(role) = &self.role else {
+            return Ok(self.opts.clone());
+        };
+        let token = token::sign(
+            self.opts.ip_or_hostname(),
+            self.opts.tcp_port(),
+            self.opts.user().unwrap_or_default(),
+            &role.region,
+            &role.credentials,
+            SystemTime::now(),
+        )?;
+        let opts = OptsBuilder::from_opts(self.opts.clone());
+        Ok(opts.pass(Some(token)).into())
+    }
+}
+
+/// How a database is called.
+///
+/// A statement waits 2 s for a lock, which says nothing about the database, so an
+/// attempt must last longer. Three attempts of 3 s fit into a function's 10 s.
+#[must_use]
+pub fn default_policy() -> Policy {
+    Policy {
+        attempt: Duration::from_secs(3),
+        ..Policy::default()
+    }
+}
+
+/// Parses a `mysql://` URL that names a database.
+impl FromStr for Config {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let opts = Opts::from_url(url).map_err(|error| error.to_string())?;
+        match opts.db_name() {
+            Some(_) => Ok(Self {
+                policy: default_policy(),
+                opts,
+                role: None,
+            }),
+            None => Err("it names no database".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: (&str, &str) = ("MYSQL_URL", "mysql://kea:secret@127.0.0.1:3306/orders");
+
+    fn errors_of(variables: &[(&str, &str)]) -> Vec<String> {
+        let mut environment = Environment::of(variables.iter().copied());
+        let config = Config::read(&mut environment);
+        assert_eq!(config.is_none(), !environment.errors().is_empty());
+        environment.errors().to_vec()
+    }
+
+    #[test]
+    fn a_url_names_its_database() {
+        assert!(URL.1.parse::<Config>().is_ok());
+        for bad in [
+            "",
+            "orders",
+            "http://127.0.0.1/orders",
+            "mysql://kea:secret@127.0.0.1:3306",
+            "mysql://kea:secret@127.0.0.1:port/orders",
+        ] {
+            let error = bad.parse::<Config>().err().unwrap();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_role_signs_in_over_tls_only() {
+        let role = [
+            ("AWS_REGION", "eu-north-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("MYSQL_SIGN_IN", "iam"),
+            URL,
+        ];
+        assert!(errors_of(&role)[0].starts_with("MYSQL_TLS is not set"));
+        let over_tls = [&role[..], &[("MYSQL_TLS", "rds")]].concat();
+        assert!(errors_of(&over_tls).is_empty());
+        let config = Config::read(&mut Environment::of(over_tls)).unwrap();
+        let token = config.opts().unwrap().pass().map(str::to_owned);
+        assert!(token.unwrap().contains("X-Amz-Signature="));
+    }
+
+    #[test]
+    fn the_authorities_of_rds_depend_on_the_region() {
+        assert!(errors_of(&[URL]).is_empty());
+        let tls = [URL, ("MYSQL_TLS", "rds")];
+        assert_eq!(errors_of(&tls), ["AWS_REGION is not set: Lambda sets it"]);
+        let unknown = [&tls[..], &[("AWS_REGION", "mars-north-1")]].concat();
+        assert!(errors_of(&unknown)[0].contains("mars-north-1"));
+    }
+}

@@ -1,0 +1,179 @@
+//! The connections of a process, and the time that opening one may take.
+//!
+//! A function serves one request at a time, so the connections that are not in
+//! use are kept in a stack. A kept connection may have died meanwhile, unnoticed
+//! while the function was suspended. That is no failure of the database: the
+//! attempt is made on the next connection, and at last on a new one.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use chassis::{Deadline, RequestContext};
+use mysql_async::{Conn, DriverError};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{AttemptError, Config, Session, TransactionError};
+
+/// The most connections that are kept. The second is for a request that arrives
+/// while the first is still being abandoned.
+const MAX_KEPT: usize = 2;
+
+/// The seconds after which the server ends an idle session.
+///
+/// A function that is suspended or cut off within a transaction cannot release
+/// its locks itself, so this is how long others may have to wait for them. The
+/// server's default is 8 hours; a new connection costs a few milliseconds.
+const WAIT_TIMEOUT_S: usize = 60;
+
+/// The seconds that a statement waits for a lock. The server's default is 50.
+const INNODB_LOCK_WAIT_TIMEOUT_S: usize = 2;
+
+/// A connection that was idle for longer is not used again.
+const MAX_IDLE: Duration = Duration::from_secs(WAIT_TIMEOUT_S as u64 / 2);
+
+/// A connection that is older is not used again, so that all of them follow a
+/// failover in the end.
+const MAX_AGE: Duration = Duration::from_mins(30);
+
+/// The connections of a process. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    config: Config,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// A connection that is not in use.
+struct Kept {
+    connection: Connection,
+    since: Instant,
+}
+
+/// A connection. When it is dropped, such as in the middle of a statement of an
+/// abandoned request, it is closed at once. The driver alone would first wait for
+/// the rest of the response, which may never arrive.
+pub(crate) struct Connection {
+    conn: Option<Conn>,
+    opened: Instant,
+}
+
+impl Connections {
+    pub(crate) fn new(config: Config) -> Self {
+        // READ COMMITTED: no operation reads the same row twice, and fewer gaps
+        // between rows are locked.
+        let setup = format!(
+            "SET wait_timeout = {WAIT_TIMEOUT_S}, \
+             innodb_lock_wait_timeout = {INNODB_LOCK_WAIT_TIMEOUT_S}; \
+             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        );
+        let config = config.with(|opts| {
+            opts.init(vec![setup])
+                // The driver queries these two unless they are set.
+                .max_allowed_packet(Some(16 * 1024 * 1024))
+                .wait_timeout(Some(WAIT_TIMEOUT_S))
+                // An upsert that changes nothing then affects no rows.
+                .client_found_rows(false)
+                .prefer_socket(false)
+        });
+        Self {
+            config,
+            kept: Arc::default(),
+        }
+    }
+
+    /// Runs `operation` in a session on a connection.
+    pub(crate) async fn run<T, E, F>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
+        while let Some(kept) = self.take() {
+            match self.run_on(kept, ctx, &operation).await {
+                Err(error) if error.is_lost() => {}
+                result => return result,
+            }
+        }
+        let opened = self.open(ctx.deadline).await?;
+        self.run_on(opened, ctx, &operation).await
+    }
+
+    async fn run_on<F: Future>(
+        &self,
+        connection: Connection,
+        ctx: &RequestContext,
+        operation: impl Fn(Session) -> F,
+    ) -> F::Output {
+        let session = Session::new(connection, ctx.clone());
+        let result = operation(session.clone()).await;
+        if let Some(connection) = session.take() {
+            self.keep(connection);
+        }
+        result
+    }
+
+    /// Opens a connection and keeps it.
+    pub(crate) async fn warm(&self, deadline: Deadline) -> Result<(), AttemptError> {
+        let opened = self.open(deadline).await?;
+        self.keep(opened);
+        Ok(())
+    }
+
+    async fn open(&self, deadline: Deadline) -> Result<Connection, AttemptError> {
+        let deadline = deadline.at_most(self.config.policy.connect);
+        let opts = self.config.opts()?;
+        let conn = timeout_at(deadline.instant(), Conn::new(opts)).await??;
+        Ok(Connection {
+            conn: Some(conn),
+            opened: Instant::now(),
+        })
+    }
+
+    fn take(&self) -> Option<Connection> {
+        let mut kept = self.lock();
+        while let Some(Kept { connection, since }) = kept.pop() {
+            if since.elapsed() < MAX_IDLE && connection.opened.elapsed() < MAX_AGE {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut kept = self.lock();
+        if kept.len() < MAX_KEPT {
+            let since = Instant::now();
+            kept.push(Kept { connection, since });
+        }
+    }
+
+    /// The stack is consistent between any two statements, so a panic elsewhere
+    /// does not affect it.
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// The driver's connection.
+    pub(crate) fn conn(&mut self) -> Result<&mut Conn, mysql_async::Error> {
+        let conn = self.conn.as_mut();
+        conn.ok_or_else(|| DriverError::ConnectionClosed.into())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            // One poll sends COM_QUIT if that is possible without waiting.
+            let disconnect = pin!(conn.disconnect());
+            let _ = disconnect.poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}

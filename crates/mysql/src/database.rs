@@ -1,0 +1,138 @@
+//! The database: every operation goes through one dependency.
+
+use std::{convert::Infallible, time::Duration};
+
+use chassis::{
+    Deadline, RequestContext, error_chain,
+    http::health::Check,
+    outbound::{CallError, Dependency},
+};
+use dto::health::HealthStatus;
+
+use crate::{
+    AttemptError, Config, Error, Session, TransactionError, connections::Connections, session::NAME,
+};
+
+/// How long a start waits for the first connection.
+const START_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long a health check may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A database, as one service uses it. Clones share the connections, the circuit
+/// breaker and the retry budget.
+#[derive(Clone)]
+pub struct Database {
+    dependency: Dependency,
+    connections: Connections,
+}
+
+impl Database {
+    /// Opens a connection while the service starts.
+    ///
+    /// A service starts even if the database is unavailable: the first operation
+    /// then opens the connection.
+    pub async fn open(config: Config) -> Self {
+        let policy = config.policy.clone();
+        let connections = Connections::new(config);
+        if let Err(error) = connections.warm(Deadline::within(START_TIMEOUT)).await {
+            let cause = error_chain(&error);
+            tracing::warn!(cause, "started without a connection to the database");
+        }
+        let probed = connections.clone();
+        let probe = move |ctx: RequestContext| {
+            let connections = probed.clone();
+            async move {
+                let ping = async |session: Session| Ok(session.ping().await?);
+                let pinged = connections.run::<_, Infallible, _>(&ctx, ping).await;
+                if let Err(error) = &pinged {
+                    tracing::warn!(cause = error_chain(error), "the database is unhealthy");
+                }
+                pinged
+            }
+        };
+        Self {
+            dependency: Dependency::new(NAME, policy, probe),
+            connections,
+        }
+    }
+
+    /// Its health check. Without its store a service cannot work.
+    #[must_use]
+    pub fn check(&self) -> Check {
+        Check::of(self.dependency.clone(), HealthStatus::Fail, CHECK_TIMEOUT)
+    }
+
+    /// Checks that the database responds.
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
+        self.run(ctx, async |session| session.ping().await).await
+    }
+
+    /// Runs an operation that needs no transaction.
+    ///
+    /// # Errors
+    ///
+    /// If no attempt succeeded.
+    pub async fn run<T, F>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, AttemptError>>,
+    {
+        let operation = &operation;
+        let attempt = |session| async move { Ok(operation(session).await?) };
+        self.attempt(ctx, attempt).await
+    }
+
+    /// Runs an operation in a transaction, which is over before this returns.
+    ///
+    /// # Errors
+    ///
+    /// What the operation aborts with, or [`Error`] if no attempt succeeded.
+    pub async fn transaction<T, E, F>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
+        let operation = &operation;
+        let attempt = |session: Session| async move { session.transaction(operation).await };
+        self.attempt(ctx, attempt).await
+    }
+
+    /// Makes attempts at an operation, as the policy allows.
+    pub(crate) async fn attempt<T, E, F>(
+        &self,
+        ctx: &RequestContext,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
+        let (connections, operation) = (&self.connections, &operation);
+        let attempt = |ctx| async move { connections.run(&ctx, operation).await };
+        let result = self.dependency.call(ctx, attempt).await;
+        result.map_err(|error| match error {
+            CallError::Failed { name, error } => match error {
+                TransactionError::Abort(error) => error,
+                TransactionError::Attempt(error) => {
+                    Error::from(CallError::Failed { name, error }).into()
+                }
+            },
+            CallError::Open { name, retry_after } => {
+                Error::Unavailable(CallError::Open { name, retry_after }).into()
+            }
+            CallError::Elapsed { name } => Error::Unavailable(CallError::Elapsed { name }).into(),
+        })
+    }
+}

@@ -1,0 +1,290 @@
+//! The errors of one attempt and of an operation.
+
+use chassis::{
+    http::{KeyConflict, Problem},
+    outbound::{CallError, Classify, Failure},
+};
+use mysql_async::DriverError;
+use tokio::time::error::Elapsed;
+
+use crate::TokenError;
+
+/// Why one attempt at an operation has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// There was no connection in time.
+    #[error("no connection in time")]
+    Unconnected(#[from] Elapsed),
+    /// The token to sign in with cannot be signed.
+    #[error("the function cannot sign in")]
+    SignIn(#[from] TokenError),
+    /// The database or the connection to it failed.
+    #[error("the database failed")]
+    Database(#[from] mysql_async::Error),
+    /// A row does not hold what its columns must hold.
+    #[error("a row is not valid: {0}")]
+    Row(String),
+}
+
+/// Why one attempt at a transaction has no result. The transaction is rolled
+/// back.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactionError<E> {
+    /// The service decided against the transaction.
+    #[error("the transaction was aborted")]
+    Abort(E),
+    /// The attempt failed.
+    #[error(transparent)]
+    Attempt(#[from] AttemptError),
+}
+
+/// Why an operation has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 409 or 422: the idempotency key is in use, or was used with another body.
+    #[error(transparent)]
+    Key(#[from] KeyConflict),
+    /// 500: the database or a row is not what this code expects.
+    #[error("the database responded unexpectedly")]
+    Unexpected(#[source] AttemptError),
+    /// 503: the database is unavailable, or concurrent transactions were in the
+    /// way at every attempt.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] CallError<AttemptError>),
+}
+
+/// What makes an error of the database or of the driver.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// There is no connection, or it broke.
+    Lost,
+    /// The server cannot execute statements at present.
+    Unavailable,
+    /// Concurrent transactions.
+    Contention,
+    /// The statement: too large, or with a value that no column holds.
+    Statement,
+    /// Anything else.
+    Other,
+}
+
+/// Every operation is safe to repeat: see the crate's documentation.
+impl Classify for AttemptError {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Unconnected(_) => Failure::Late(None),
+            Self::SignIn(_) => Failure::Unsent,
+            Self::Database(error) => match cause(error) {
+                Cause::Lost | Cause::Unavailable => Failure::Transient(None),
+                Cause::Contention => Failure::Conflict,
+                Cause::Statement => Failure::Rejected,
+                Cause::Other => Failure::Answered,
+            },
+            Self::Row(_) => Failure::Answered,
+        }
+    }
+}
+
+impl<E> Classify for TransactionError<E> {
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Abort(_) => Failure::Answered,
+            Self::Attempt(error) => error.failure(),
+        }
+    }
+}
+
+/// The rule that a column breaks.
+impl From<String> for AttemptError {
+    fn from(rule: String) -> Self {
+        Self::Row(rule)
+    }
+}
+
+impl<E> From<mysql_async::Error> for TransactionError<E> {
+    fn from(error: mysql_async::Error) -> Self {
+        Self::Attempt(error.into())
+    }
+}
+
+impl AttemptError {
+    /// Whether a row with the same key exists.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.has_code(1062)
+    }
+
+    /// Whether another transaction held a lock for as long as a statement waits.
+    #[must_use]
+    pub fn is_lock_timeout(&self) -> bool {
+        self.has_code(1205)
+    }
+
+    /// Whether the connection broke, or was broken before.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Database(error) if cause(error) == Cause::Lost)
+    }
+
+    fn has_code(&self, code: u16) -> bool {
+        matches!(self, Self::Database(mysql_async::Error::Server(error)) if error.code == code)
+    }
+}
+
+impl<E> TransactionError<E> {
+    /// Whether the connection broke, or was broken before.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Attempt(error) if error.is_lost())
+    }
+}
+
+/// What the database or this code reported about the operation is unexpected;
+/// otherwise the database is unavailable.
+impl From<CallError<AttemptError>> for Error {
+    fn from(error: CallError<AttemptError>) -> Self {
+        match error {
+            CallError::Failed { error, .. }
+                if matches!(
+                    error.failure(),
+                    Failure::Answered | Failure::Rejected | Failure::Unsent
+                ) =>
+            {
+                Self::Unexpected(error)
+            }
+            error => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Key(conflict) => conflict.into(),
+            Error::Unexpected(_) => Self::internal(error),
+            Error::Unavailable(CallError::Failed {
+                error: AttemptError::Database(source),
+                ..
+            }) if cause(&source) == Cause::Contention => {
+                let detail = "Too many concurrent requests change the same data.";
+                Self::unavailable(detail, 1).with_source(source)
+            }
+            Error::Unavailable(error) => error.into_problem("The database"),
+        }
+    }
+}
+
+/// Classifies the errors of the driver and the error codes of the server, those
+/// of `MySQL` 8 and `MariaDB` 10.11.
+fn cause(error: &mysql_async::Error) -> Cause {
+    match error {
+        // No connection, a broken one, or a peer with another protocol.
+        mysql_async::Error::Io(_)
+        | mysql_async::Error::Driver(
+            DriverError::ConnectionClosed
+            | DriverError::PacketOutOfOrder
+            | DriverError::PacketTooLarge
+            | DriverError::UnexpectedPacket { .. }
+            | DriverError::UnknownAuthPlugin { .. }
+            | DriverError::CantParseServerVersion { .. },
+        ) => Cause::Lost,
+        mysql_async::Error::Server(error) => match error.code {
+            // A record changed since it was read, lock wait timeout, deadlock.
+            1020 | 1205 | 1213 => Cause::Contention,
+            // The connection was killed or idle for too long.
+            1927 | 4031 => Cause::Lost,
+            // Too many connections (of the server, the host or the user; reported
+            // before there is an SQLSTATE); disk full; out of memory or threads;
+            // read-only, as during a failover; a query was killed.
+            1040 | 1129 | 1203 | 1226 | 1021 | 1114 | 1037 | 1038 | 1041 | 1135 | 1290 | 1792
+            | 1836 | 1317 | 1969 | 3024 => Cause::Unavailable,
+            // The statement is larger than the server accepts.
+            1153 => Cause::Statement,
+            // SQLSTATE class 22: a value does not fit its column.
+            _ if error.state.starts_with("22") => Cause::Statement,
+            // SQLSTATE class 08: shutdown, and all else that ends a connection.
+            _ if error.state.starts_with("08") => Cause::Lost,
+            _ => Cause::Other,
+        },
+        _ => Cause::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use mysql_async::ServerError;
+
+    use super::*;
+
+    fn server(code: u16, state: &str) -> AttemptError {
+        let error = ServerError {
+            code,
+            message: "secret".to_owned(),
+            state: state.to_owned(),
+        };
+        mysql_async::Error::Server(error).into()
+    }
+
+    fn broken() -> AttemptError {
+        mysql_async::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).into()
+    }
+
+    /// The problem after the last attempt failed like this.
+    fn problem(error: AttemptError) -> Problem {
+        let name = "mysql";
+        Error::from(CallError::Failed { name, error }).into()
+    }
+
+    #[test]
+    fn an_unavailable_database_is_503_and_an_unexpected_response_500() {
+        let closed = mysql_async::Error::from(DriverError::ConnectionClosed);
+        assert_eq!(problem(broken()).status(), 503);
+        assert_eq!(problem(closed.into()).status(), 503);
+        for (code, state) in [
+            (1040, "HY000"),
+            (1053, "08S01"),
+            (1205, "HY000"),
+            (1213, "40001"),
+            (1290, "HY000"),
+        ] {
+            assert_eq!(problem(server(code, state)).status(), 503, "{code}");
+        }
+        for (code, state) in [
+            (1045, "28000"),
+            (1064, "42000"),
+            (1146, "42S02"),
+            (1406, "22001"),
+        ] {
+            let problem = problem(server(code, state));
+            assert_eq!(problem.status(), 500, "{code}");
+            assert!(!problem.detail().contains("secret"));
+        }
+        assert_eq!(problem("a rule".to_owned().into()).status(), 500);
+    }
+
+    #[test]
+    fn contention_is_reported_as_such() {
+        let problem = problem(server(1213, "40001"));
+        assert_eq!(
+            problem.detail(),
+            "Too many concurrent requests change the same data."
+        );
+    }
+
+    #[test]
+    fn only_failures_of_the_database_count_against_it() {
+        assert_eq!(broken().failure(), Failure::Transient(None));
+        assert_eq!(server(1040, "08004").failure(), Failure::Transient(None));
+        assert_eq!(server(1213, "40001").failure(), Failure::Conflict);
+        assert_eq!(server(1064, "42000").failure(), Failure::Answered);
+        assert_eq!(server(1153, "08S01").failure(), Failure::Rejected);
+        assert_eq!(server(1406, "22001").failure(), Failure::Rejected);
+        assert_eq!(TransactionError::Abort(()).failure(), Failure::Answered);
+    }
+
+    #[test]
+    fn a_lost_connection_is_recognized() {
+        assert!(broken().is_lost() && server(1927, "70100").is_lost());
+        assert!(!server(1040, "08004").is_lost() && !server(1213, "40001").is_lost());
+    }
+}

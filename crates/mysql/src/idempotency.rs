@@ -1,0 +1,211 @@
+//! Writes that are executed once per `Idempotency-Key`.
+//!
+//! The table `idempotency_keys` holds each key with the response to its request:
+//!
+//! ```sql
+//! CREATE TABLE idempotency_keys (
+//!     caller          VARBINARY(255) NOT NULL,
+//!     route           VARBINARY(64)  NOT NULL,
+//!     idempotency_key VARBINARY(255) NOT NULL,
+//!     fingerprint     BINARY(32)     NOT NULL,
+//!     answer          MEDIUMBLOB     NOT NULL,
+//!     created_at      DATETIME(3)    NOT NULL,
+//!     expires_at      DATETIME(3)    NOT NULL,
+//!     PRIMARY KEY (caller, route, idempotency_key),
+//!     KEY idempotency_keys_by_expiry (expires_at)
+//! );
+//! ```
+
+use chassis::{
+    RequestContext,
+    http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
+};
+use dto::Timestamp;
+
+use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
+
+/// The caller that a key belongs to: callers are not distinguished.
+const CALLER: &[u8] = b"";
+
+/// How many expired keys are deleted for each key that is written: more than
+/// one, so that they do not accumulate, and few, so that no request waits.
+const PURGED: u32 = 10;
+
+/// The idempotency keys of one operation.
+#[derive(Clone)]
+pub struct KeyTable {
+    database: Database,
+    operation: &'static str,
+}
+
+impl KeyTable {
+    /// The keys in the table `idempotency_keys`. The same key may be used for
+    /// another operation, such as `POST /things`, independently.
+    #[must_use]
+    pub fn new(database: &Database, operation: &'static str) -> Self {
+        Self {
+            database: database.clone(),
+            operation,
+        }
+    }
+
+    /// Looks up the stored response to a request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the key was used with another body.
+    pub async fn stored_response(
+        &self,
+        ctx: &RequestContext,
+        request: &IdempotentRequest,
+    ) -> Result<Option<StoredResponse>, Error> {
+        let operation = self.operation;
+        let found = self
+            .database
+            .run(ctx, async |session| {
+                find(&session, operation, request).await
+            })
+            .await?;
+        match found {
+            Some((fingerprint, _)) if fingerprint != request.fingerprint => {
+                Err(KeyConflict::Reused.into())
+            }
+            found => Ok(found.map(|(_, response)| response)),
+        }
+    }
+
+    /// Executes `write` in a transaction. If the request has a key, it is executed
+    /// once: `response` is stored under the key in the same transaction, or the
+    /// response that is stored there is returned.
+    ///
+    /// While another request with the key is running, this waits for its end.
+    /// Every response must be unique, as one with a generated id is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the key was used with another body or its first request
+    /// is still running, and what `write` aborts with.
+    pub async fn execute<E, F>(
+        &self,
+        ctx: &RequestContext,
+        request: Option<&IdempotentRequest>,
+        response: &StoredResponse,
+        write: impl Fn(Session) -> F,
+    ) -> Result<Outcome, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<(), TransactionError<E>>>,
+    {
+        let operation = self.operation;
+        let write = &write;
+        let transaction = |session: Session| async move {
+            // The key comes first: who waits for it holds no other lock.
+            if let Some(request) = request
+                && let Some(outcome) = write_key(&session, operation, request, response).await?
+            {
+                return Ok(outcome);
+            }
+            write(session).await?;
+            Ok(Outcome::Executed)
+        };
+        let transaction = &transaction;
+        let attempt = |session: Session| async move {
+            let outcome = session.transaction(transaction).await?;
+            if request.is_some() && outcome == Outcome::Executed {
+                purge(&session).await;
+            }
+            Ok(outcome)
+        };
+        self.database.attempt(ctx, attempt).await
+    }
+}
+
+/// Writes the key with the response. A key that has expired is taken over.
+///
+/// Returns the outcome of the request if the key was written before: by another
+/// request, or by an earlier attempt of this one.
+async fn write_key<E: From<Error>>(
+    session: &Session,
+    operation: &'static str,
+    request: &IdempotentRequest,
+    response: &StoredResponse,
+) -> Result<Option<Outcome>, TransactionError<E>> {
+    let abort = |conflict: KeyConflict| TransactionError::Abort(Error::Key(conflict).into());
+    let now = Timestamp::now();
+    let answer = serde_json::to_vec(response).map_err(|error| error.to_string());
+    let (sql, values) = insert(
+        "idempotency_keys",
+        [
+            "caller",
+            "route",
+            "idempotency_key",
+            "fingerprint",
+            "answer",
+            "created_at",
+            "expires_at",
+        ],
+        [[
+            CALLER.into(),
+            operation.into(),
+            request.key.as_str().into(),
+            request.fingerprint.0.as_slice().into(),
+            answer.map_err(AttemptError::from)?.into(),
+            to_datetime(now).into(),
+            to_datetime((now.utc() + KEY_LIFETIME).into()).into(),
+        ]],
+    );
+    // An upsert takes an exclusive lock at once. Of two plain INSERTs that wait
+    // for a third, which rolls back, one ends in a deadlock. `expires_at` comes
+    // last, because each assignment sees the ones before it.
+    let sql = format!(
+        "{sql} ON DUPLICATE KEY UPDATE \
+         fingerprint = IF(expires_at <= VALUES(created_at), VALUES(fingerprint), fingerprint), \
+         answer = IF(expires_at <= VALUES(created_at), VALUES(answer), answer), \
+         created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
+         expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
+    );
+    match session.execute(&sql, values).await {
+        Ok(0) => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.is_lock_timeout() => return Err(abort(KeyConflict::Running)),
+        Err(error) => return Err(error.into()),
+    }
+    let found = find(session, operation, request).await?;
+    let (fingerprint, stored) = found.ok_or_else(|| {
+        AttemptError::from("an idempotency key is neither new nor stored".to_owned())
+    })?;
+    let outcome = request.outcome(fingerprint, stored, response);
+    outcome.map(Some).map_err(abort)
+}
+
+/// The stored response to a request with the key, and that request's
+/// fingerprint.
+async fn find(
+    session: &Session,
+    operation: &'static str,
+    request: &IdempotentRequest,
+) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
+    let sql = "SELECT fingerprint, answer FROM idempotency_keys \
+               WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?";
+    let now = to_datetime(Timestamp::now());
+    let key = (CALLER, operation, request.key.as_str(), now);
+    let row = session.row::<(Vec<u8>, Vec<u8>)>(sql, key).await?;
+    let Some((fingerprint, answer)) = row else {
+        return Ok(None);
+    };
+    let fingerprint = fingerprint.try_into().map(Fingerprint);
+    let fingerprint = fingerprint.map_err(|_| "a fingerprint must have 32 bytes".to_owned())?;
+    let response = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+    Ok(Some((fingerprint, response)))
+}
+
+/// Deletes some keys that expired so long ago that no request takes them over.
+/// The request has been executed; a failure here does not affect it.
+async fn purge(session: &Session) {
+    let sql = "DELETE FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
+    let until = Timestamp::now().utc() - KEY_LIFETIME;
+    let values = (to_datetime(until.into()), PURGED);
+    if let Err(error) = session.execute(sql, values).await {
+        tracing::debug!(error = error.to_string(), "expired keys were not deleted");
+    }
+}

@@ -1,0 +1,33 @@
+//! What a service with a `MySQL` store needs.
+//!
+//! | item | what it has |
+//! |---|---|
+//! | [`Config`] | where the database is, whom to trust and how to sign in, from the environment |
+//! | [`Database`] | operations and transactions, with a circuit breaker and health |
+//! | [`Session`] | the statements of one attempt, each with its line in the log |
+//! | [`KeyTable`] | idempotency keys: a request is executed once |
+//! | [`Conditions`], [`insert`], [`placeholders`] | SQL whose values are bound, never part of the text |
+//! | [`Error`] | why an operation failed, and its response |
+//!
+//! An operation may be attempted again when the outcome of an attempt is
+//! unknown, for example because the connection broke during `COMMIT`. It must
+//! change nothing, or recognize its own change.
+
+mod config;
+mod connections;
+mod database;
+mod error;
+mod idempotency;
+mod roots;
+mod session;
+mod sql;
+mod token;
+
+pub use config::{Config, default_policy};
+pub use database::Database;
+pub use error::{AttemptError, Error, TransactionError};
+pub use idempotency::KeyTable;
+pub use mysql_async::Value;
+pub use session::Session;
+pub use sql::{Conditions, from_datetime, insert, placeholders, to_datetime};
+pub use token::TokenError;

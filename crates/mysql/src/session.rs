@@ -1,0 +1,199 @@
+//! The statements of one attempt, each with a line in the log.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chassis::{
+    RequestContext,
+    outbound::{Classify, Failure},
+    telemetry::CallLog,
+};
+use mysql_async::{
+    DriverError, Params, Row,
+    prelude::{FromRow, Queryable},
+};
+
+use crate::{AttemptError, TransactionError, connections::Connection};
+
+/// The database's name in health and in the log.
+pub(crate) const NAME: &str = "mysql";
+
+/// The connection of one attempt at an operation. Clones share it.
+///
+/// A statement takes the connection and returns it when it has ended. If the
+/// attempt is abandoned in the middle of a statement, or the statement breaks the
+/// connection, that is dropped, which closes it.
+#[derive(Clone)]
+pub struct Session {
+    connection: Arc<Mutex<Option<Connection>>>,
+    ctx: Arc<RequestContext>,
+}
+
+impl Session {
+    pub(crate) fn new(connection: Connection, ctx: RequestContext) -> Self {
+        Self {
+            connection: Arc::new(Mutex::new(Some(connection))),
+            ctx: Arc::new(ctx),
+        }
+    }
+
+    /// Executes a statement and returns its rows: each a tuple of its columns.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails, or a column has another type.
+    pub async fn rows<T: FromRow>(
+        &self,
+        sql: &str,
+        values: impl Into<Params> + Send,
+    ) -> Result<Vec<T>, AttemptError> {
+        let (mut connection, call) = self.start(summary(sql))?;
+        let result = connection.conn()?.exec(sql, values).await;
+        let rows: Vec<Row> = self.end(connection, call, result)?;
+        let rows = rows.into_iter().map(mysql_async::from_row_opt);
+        rows.collect::<Result<_, _>>()
+            .map_err(|_| AttemptError::Row("a column has another type".to_owned()))
+    }
+
+    /// Executes a statement and returns its only row, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::rows`].
+    pub async fn row<T: FromRow>(
+        &self,
+        sql: &str,
+        values: impl Into<Params> + Send,
+    ) -> Result<Option<T>, AttemptError> {
+        Ok(self.rows(sql, values).await?.pop())
+    }
+
+    /// Executes a statement without rows and returns how many it affected.
+    ///
+    /// # Errors
+    ///
+    /// If the database fails.
+    pub async fn execute(
+        &self,
+        sql: &str,
+        values: impl Into<Params> + Send,
+    ) -> Result<u64, AttemptError> {
+        let (mut connection, call) = self.start(summary(sql))?;
+        let conn = connection.conn()?;
+        let result = conn.exec_drop(sql, values).await;
+        let affected = conn.affected_rows();
+        self.end(connection, call, result)?;
+        Ok(affected)
+    }
+
+    /// Runs `operation` in a transaction: commits if it succeeds, and rolls back
+    /// if it does not. Either has ended before this returns, because a function
+    /// that has responded is suspended and would keep its locks.
+    pub(crate) async fn transaction<T, E, F>(
+        &self,
+        operation: impl Fn(Self) -> F,
+    ) -> Result<T, TransactionError<E>>
+    where
+        F: Future<Output = Result<T, TransactionError<E>>>,
+    {
+        self.control("START TRANSACTION").await?;
+        let result = operation(self.clone()).await;
+        if result.is_ok() {
+            self.control("COMMIT").await?;
+        } else {
+            // If this fails, the connection is broken and the server rolls back.
+            let _ = self.control("ROLLBACK").await;
+        }
+        result
+    }
+
+    /// Checks that the database responds.
+    pub(crate) async fn ping(&self) -> Result<(), AttemptError> {
+        self.control("SELECT 1").await
+    }
+
+    /// Takes the connection; `None` if a statement has broken it.
+    pub(crate) fn take(&self) -> Option<Connection> {
+        self.slot().take()
+    }
+
+    /// Executes a statement without parameters.
+    async fn control(&self, sql: &'static str) -> Result<(), AttemptError> {
+        let (mut connection, call) = self.start(sql)?;
+        let result = connection.conn()?.query_drop(sql).await;
+        self.end(connection, call, result)
+    }
+
+    /// Takes the connection for a statement.
+    fn start(&self, operation: impl Into<String>) -> Result<(Connection, CallLog), AttemptError> {
+        let connection = self.take();
+        let connection =
+            connection.ok_or(mysql_async::Error::from(DriverError::ConnectionClosed))?;
+        Ok((connection, CallLog::start(&self.ctx, NAME, operation)))
+    }
+
+    /// Returns the connection after a statement, unless it is broken.
+    fn end<T>(
+        &self,
+        connection: Connection,
+        call: CallLog,
+        result: Result<T, mysql_async::Error>,
+    ) -> Result<T, AttemptError> {
+        call.end(&result);
+        let result = result.map_err(AttemptError::from);
+        let usable = match &result {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.failure(),
+                Failure::Answered | Failure::Conflict | Failure::Rejected
+            ),
+        };
+        if usable {
+            *self.slot() = Some(connection);
+        }
+        result
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The verb and the table of a statement, without its values: `INSERT orders`
+/// (`db.query.summary` of `OpenTelemetry`).
+fn summary(sql: &str) -> String {
+    let mut words = sql.split_whitespace();
+    let verb = words.next().unwrap_or_default();
+    let table = match verb {
+        "UPDATE" => words.next(),
+        _ => words
+            .skip_while(|word| !matches!(*word, "FROM" | "INTO"))
+            .nth(1),
+    };
+    match table {
+        Some(table) => format!("{verb} {table}"),
+        None => verb.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_has_the_verb_and_the_table() {
+        for (sql, expected) in [
+            ("SELECT a, b FROM orders WHERE id = ?", "SELECT orders"),
+            ("INSERT INTO orders (id) VALUES (?)", "INSERT orders"),
+            ("UPDATE orders SET status = ?", "UPDATE orders"),
+            (
+                "DELETE FROM idempotency_keys LIMIT ?",
+                "DELETE idempotency_keys",
+            ),
+            ("SELECT 1", "SELECT"),
+        ] {
+            assert_eq!(summary(sql), expected);
+        }
+    }
+}

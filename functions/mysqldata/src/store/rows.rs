@@ -1,0 +1,289 @@
+//! Orders as rows: the columns of each field are stated here only.
+
+use std::collections::HashMap;
+
+use dto::{Money, Price};
+use mysql::{
+    AttemptError, Session, Value, from_datetime, insert as insert_into, placeholders, to_datetime,
+};
+use time::PrimitiveDateTime;
+use uuid::Uuid;
+
+use crate::order::{Order, OrderId, OrderLine};
+
+/// The columns that an order is read from.
+const COLUMNS: &str =
+    "id, customer, status, currency, total, pricing, version, created_at, updated_at, change_id";
+
+/// A row of [`COLUMNS`].
+type OrderRow = (
+    Uuid,
+    String,
+    String,
+    String,
+    i128,
+    String,
+    i64,
+    PrimitiveDateTime,
+    PrimitiveDateTime,
+    Option<Uuid>,
+);
+
+/// A row of a line: `order_id, product_id, name, quantity, unit_price`.
+type LineRow = (Uuid, String, String, i64, i64);
+
+/// An order and the id of its last change.
+type Found = (Order, Option<Uuid>);
+
+/// Inserts an order in two statements, however many lines it has.
+pub async fn insert(session: &Session, order: &Order) -> Result<(), AttemptError> {
+    let Order {
+        id: OrderId(id),
+        customer,
+        status,
+        lines,
+        total: Money { amount, currency },
+        pricing,
+        version,
+        created_at,
+        updated_at,
+    } = order;
+    let quantity: i64 = lines.iter().map(|line| line.quantity.get()).sum();
+    let (sql, values) = insert_into(
+        "orders",
+        [
+            "id",
+            "customer",
+            "status",
+            "currency",
+            "quantity",
+            "total",
+            "pricing",
+            "version",
+            "created_at",
+            "updated_at",
+        ],
+        [[
+            id.into(),
+            customer.as_str().into(),
+            status.as_str().into(),
+            currency.as_str().into(),
+            quantity.into(),
+            Value::from(*amount),
+            pricing.as_str().into(),
+            version.get().into(),
+            to_datetime(*created_at).into(),
+            to_datetime(*updated_at).into(),
+        ]],
+    );
+    session.execute(&sql, values).await?;
+
+    let rows = lines.iter().zip(0_i64..).map(|(line, position)| {
+        let OrderLine {
+            product_id,
+            name,
+            quantity,
+            unit_price:
+                Price {
+                    amount,
+                    currency: _, // that of the order
+                },
+        } = line;
+        [
+            id.into(),
+            position.into(),
+            product_id.as_str().into(),
+            name.as_str().into(),
+            quantity.get().into(),
+            amount.get().into(),
+        ]
+    });
+    let columns = [
+        "order_id",
+        "position",
+        "product_id",
+        "name",
+        "quantity",
+        "unit_price",
+    ];
+    let (sql, values) = insert_into("order_lines", columns, rows);
+    session.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Updates what can change of an order, with the id of the change.
+pub async fn update(session: &Session, order: &Order, change: Uuid) -> Result<(), AttemptError> {
+    let Order {
+        id: OrderId(id),
+        customer: _,
+        status,
+        lines: _,
+        total: _,
+        pricing: _,
+        version,
+        created_at: _,
+        updated_at,
+    } = order;
+    let sql = "UPDATE orders SET status = ?, version = ?, updated_at = ?, change_id = ? \
+               WHERE id = ?";
+    let values = (
+        status.as_str(),
+        version.get(),
+        to_datetime(*updated_at),
+        change,
+        id,
+    );
+    session.execute(sql, values).await?;
+    Ok(())
+}
+
+/// Reads the order with this id.
+pub async fn find(session: &Session, id: OrderId) -> Result<Option<Order>, AttemptError> {
+    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?");
+    let found = select(session, &sql, vec![id.0.into()]).await?;
+    Ok(found.into_iter().map(|(order, _)| order).next())
+}
+
+/// Reads the order with this id and locks it until the transaction ends.
+pub async fn find_for_update(
+    session: &Session,
+    id: OrderId,
+) -> Result<Option<Found>, AttemptError> {
+    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ? FOR UPDATE");
+    let found = select(session, &sql, vec![id.0.into()]).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Reads the orders that meet the conditions, newest first.
+pub async fn list(
+    session: &Session,
+    conditions: &str,
+    mut values: Vec<Value>,
+    count: u32,
+) -> Result<Vec<Order>, AttemptError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM orders WHERE {conditions} ORDER BY created_at DESC, id DESC LIMIT ?"
+    );
+    values.push(count.into());
+    let found = select(session, &sql, values).await?;
+    Ok(found.into_iter().map(|(order, _)| order).collect())
+}
+
+/// Reads the orders that `sql` selects, and the lines of all of them in one
+/// statement.
+async fn select(
+    session: &Session,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Found>, AttemptError> {
+    let orders: Vec<OrderRow> = session.rows(sql, values).await?;
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT order_id, product_id, name, quantity, unit_price FROM order_lines \
+         WHERE order_id IN ({}) ORDER BY order_id, position",
+        placeholders(orders.len()),
+    );
+    let ids: Vec<Value> = orders.iter().map(|(id, ..)| id.into()).collect();
+    let mut lines = HashMap::<Uuid, Vec<LineRow>>::new();
+    for line in session.rows::<LineRow>(&sql, ids).await? {
+        lines.entry(line.0).or_default().push(line);
+    }
+    let found = orders.into_iter().map(|order| {
+        let lines = lines.remove(&order.0).unwrap_or_default();
+        to_order(order, lines)
+    });
+    found.collect()
+}
+
+/// The order in a row and the rows of its lines.
+fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
+    let (
+        id,
+        customer,
+        status,
+        currency,
+        amount,
+        pricing,
+        version,
+        created_at,
+        updated_at,
+        last_change,
+    ) = row;
+    let total = Money {
+        amount,
+        currency: currency.parse()?,
+    };
+    let lines = lines.into_iter().map(|line| {
+        let (_, product_id, name, quantity, amount) = line;
+        Ok::<_, AttemptError>(OrderLine {
+            product_id: product_id.parse()?,
+            name: name.parse()?,
+            quantity: quantity.try_into()?,
+            unit_price: Price {
+                amount: amount.try_into()?,
+                currency: total.currency.clone(),
+            },
+        })
+    });
+    let order = Order {
+        id: OrderId(id),
+        customer: customer.parse()?,
+        status: status.parse()?,
+        lines: lines.collect::<Result<_, _>>()?,
+        total,
+        pricing: pricing.parse()?,
+        version: version.try_into()?,
+        created_at: from_datetime(created_at),
+        updated_at: from_datetime(updated_at),
+    };
+    Ok((order, last_change))
+}
+
+#[cfg(test)]
+mod tests {
+    use dto::MAX_PRICE;
+
+    use super::*;
+
+    fn row(status: &str, total: i128) -> OrderRow {
+        let at = to_datetime(dto::Timestamp::now());
+        let (customer, currency) = ("Ann".to_owned(), "DKK".to_owned());
+        let (status, pricing) = (status.to_owned(), "snapshot".to_owned());
+        let id = Uuid::now_v7();
+        (
+            id,
+            customer,
+            status,
+            currency,
+            total,
+            pricing,
+            i64::MAX,
+            at,
+            at,
+            Some(id),
+        )
+    }
+
+    fn line(quantity: i64, amount: i64) -> LineRow {
+        let (product, name) = ("p".repeat(64), "\u{1f63a}".repeat(200));
+        (Uuid::nil(), product, name, quantity, amount)
+    }
+
+    #[test]
+    fn the_largest_values_are_read() {
+        let total = i128::from(i64::MAX);
+        let (order, change) = to_order(row("paid", total), vec![line(999, MAX_PRICE)]).unwrap();
+        assert_eq!(order.total.amount, total);
+        assert_eq!(order.lines[0].unit_price.amount.get(), MAX_PRICE);
+        assert_eq!(change, Some(order.id.0));
+    }
+
+    #[test]
+    fn a_row_that_breaks_a_rule_is_an_error() {
+        assert!(to_order(row("lost", 1), Vec::new()).is_err());
+        assert!(to_order(row("paid", 1), vec![line(0, 1)]).is_err());
+        assert!(to_order(row("paid", 1), vec![line(1, -1)]).is_err());
+    }
+}

@@ -3,18 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    time::Duration,
 };
 
-use chassis::{
-    config::Variable,
-    idempotency::{IDEMPOTENCY_KEY, Key},
-};
-use dto::{Faults, Timestamp};
-use http::HeaderMap;
+use bytes::Bytes;
+use chassis::runtime::{Environment, Handler};
+use dto::Timestamp;
 use proptest::prelude::*;
 use regex::Regex;
 use serde_json::Value;
-use tests::{FUNCTIONS, routes, services, template};
+use testbed::{FUNCTIONS, event, routes, template};
 
 /// Each path and the function that it goes to.
 type Routes = BTreeMap<String, String>;
@@ -132,7 +130,7 @@ fn every_function_is_in_the_workspace_the_template_and_the_tests() {
         answering,
         FUNCTIONS.into(),
         "left: the functions of template.yaml with events, right: FUNCTIONS of \
-         tests/support/system.rs"
+         tests/testbed/src/system.rs"
     );
 }
 
@@ -152,13 +150,23 @@ fn health_asks_every_function_but_itself() {
     );
 }
 
+/// The names of the variables in an environment of the template.
+fn variables(properties: &Value) -> BTreeSet<&str> {
+    let variables = properties["Environment"]["Variables"].as_object();
+    let variables = variables.into_iter().flatten();
+    variables.map(|(name, _)| name.as_str()).collect()
+}
+
 #[tokio::test]
-async fn the_template_sets_what_the_functions_read() {
-    let services = services().await;
-    let mut read: BTreeMap<&str, &[Variable]> =
-        services.iter().map(|it| (it.name(), it.reads())).collect();
-    // It answers no requests, so it is no service.
-    read.insert("migrate", migrate::VARIABLES);
+async fn template_sets_what_the_functions_read() {
+    let mut read = BTreeMap::new();
+    for function in testbed::functions().await {
+        read.insert(function.service.name(), function.variables);
+    }
+    // It serves no HTTP, so the testbed does not build it.
+    let mut environment = Environment::of([("MYSQL_URL", "mysql://kea@localhost/kea")]);
+    migrate::Config::read(&mut environment).expect("a configuration");
+    read.insert("migrate", environment.variables().to_vec());
     let template = template();
     let functions = deployed(&template);
     assert_eq!(
@@ -166,19 +174,24 @@ async fn the_template_sets_what_the_functions_read() {
         read.keys().collect::<Vec<_>>(),
         "left: the functions of template.yaml, right: those whose variables are known here"
     );
-    for (function, variables) in read {
-        let read: BTreeSet<_> = variables.iter().map(|variable| variable.name).collect();
-        let set = functions[function]["Properties"]["Environment"]["Variables"].as_object();
-        let set: BTreeSet<_> = set
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.as_str())
-            .collect();
+    for (function, read) in read {
         assert_eq!(
-            read, set,
+            read.into_iter().collect::<BTreeSet<_>>(),
+            variables(&functions[function]["Properties"]),
             "left: what {function} reads, right: what template.yaml sets"
         );
     }
+    let mut environment = Environment::of([("", "")]);
+    Handler::base_path(&mut environment);
+    assert_eq!(
+        environment
+            .variables()
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>(),
+        variables(&template["Globals"]["Function"]),
+        "left: what every function reads, right: what template.yaml sets for all"
+    );
 }
 
 #[tokio::test]
@@ -272,10 +285,10 @@ async fn arrows_run_one_way_and_small_functions_stay_small() {
         );
         String::from_utf8(cargo.stdout).unwrap()
     };
-    // What is configured by nothing calls nobody.
-    let services = services().await;
-    let small = services.iter().filter(|service| service.reads().is_empty());
-    for function in small.map(chassis::Service::name) {
+    // What is configured by nothing calls nothing.
+    let functions = testbed::functions().await;
+    let small = functions.iter().filter(|it| it.variables.is_empty());
+    for function in small.map(|it| it.service.name()) {
         let tree = tree(function);
         for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
             assert!(
@@ -349,16 +362,30 @@ proptest! {
             Ok(())
         })?;
     }
+}
 
-    #[test]
-    fn the_document_and_the_reader_agree_what_a_key_is(
-        key in r#"[!-~]([ -~]{0,8}[!-~])?|"[ !a\\,-]{0,6}"|[a,"\\]{250,260}"#,
-    ) {
-        thread_local! {
-            static PATTERN: Regex = pattern("/nosqldata", "post", "Idempotency-Key");
-        }
-        let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, key.parse().unwrap())]);
-        let read = Key::of(&headers, &mut Faults::new()).is_some();
-        prop_assert_eq!(read, PATTERN.with(|pattern| pattern.is_match(&key)));
-    }
+/// A key that the document forbids is a 400, which precedes the 422 of the body.
+#[test]
+fn document_and_reader_agree_on_idempotency_keys() {
+    let pattern = pattern("/nosqldata", "post", "Idempotency-Key");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let functions = runtime.block_on(testbed::functions());
+    let mut functions = functions.into_iter().map(|function| function.service);
+    let catalogue = functions.find(|service| service.name() == "nosqldata");
+    let handler = Handler::new(catalogue.unwrap(), String::new());
+    let keys = r#"[!-~]([ -~]{0,8}[!-~])?|"[ !a\\,-]{0,6}"|[a,"\\]{250,260}"#;
+    proptest!(ProptestConfig::with_cases(2_000), |(key in keys)| {
+        let request = http::Request::post("/nosqldata")
+            .header("content-type", "application/json")
+            .header("idempotency-key", &key)
+            .body(Bytes::from("{}"))
+            .unwrap();
+        let invoked = testbed::invoke(&handler, event::of(&request), Duration::from_secs(10));
+        let status = runtime.block_on(invoked)["statusCode"].clone();
+        let expected = if pattern.is_match(&key) { 422 } else { 400 };
+        prop_assert_eq!(status, expected, "{}", key);
+    });
 }

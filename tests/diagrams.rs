@@ -22,7 +22,7 @@ const RENEW: &str = "run `cargo xtask diagrams`, look at what it draws, and comm
 
 #[tokio::test]
 async fn every_diagram_is_what_the_system_gives_now() {
-    let (committed, drawn) = (committed("puml"), tests::diagrams::sources().await.unwrap());
+    let (committed, drawn) = (committed("puml"), diagrams::sources().await.unwrap());
     let names = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(
         names(&committed),

@@ -11,7 +11,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
-use tests::{System, event};
+use testbed::{System, event};
 
 /// How many requests each function gets.
 const REQUESTS: u32 = 4_000;
@@ -261,7 +261,6 @@ fn bombard(function: &'static str) {
         .unwrap();
     let answer = runtime.block_on(system.invoke(function, &event::of(&health)));
     assert_eq!(answer["statusCode"], 200, "{answer}");
-    runtime.block_on(system.stop());
 }
 
 #[test]

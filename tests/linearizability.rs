@@ -15,11 +15,12 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use chassis::outbound::Policy;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use tests::{
-    Client, Policies, System,
-    faults::linearizability::{Recording, Report},
+use testbed::{
+    Client, Setup, System,
+    linearizability::{Recording, Report},
     wire::Fault,
 };
 use tokio::{net::TcpListener, time::sleep};
@@ -32,8 +33,15 @@ const LASTS: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_are_linearizable_while_wires_are_cut() {
-    let policy = "open=100ms".parse().unwrap();
-    let system = System::with_policies(CLIENTS, Policies::all(&policy)).await;
+    let system = System::with(Setup {
+        instances: CLIENTS,
+        policy: Some(Policy {
+            open: Duration::from_millis(100),
+            ..Policy::default()
+        }),
+        ..Setup::default()
+    })
+    .await;
     let cups = json!({"name": "Cups", "category": "c", "price": {"amount": 7, "currency": "DKK"}});
     let product = "/nosqldata/espresso-cups";
     system.client.put(product, &cups).await.expect(201);
@@ -61,7 +69,6 @@ async fn histories_are_linearizable_while_wires_are_cut() {
         report.violations.join("\n")
     );
     assert!(report.operations > 100 && report.unknown > 0, "{report:?}");
-    system.stop().await;
 }
 
 /// What is wrong with a store.

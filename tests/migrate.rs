@@ -8,13 +8,12 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::any};
-use chassis::config::Role;
+use chassis::runtime::environment::Role;
 use lambda_http::{Context, LambdaEvent};
 use migrate::{Config, GRANTS, Migrate, Secret};
-use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
+use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
-use stores::mysql;
-use tests::wire::{Fault, Protocol, Proxy};
+use testbed::wire::{Fault, Protocol, Proxy};
 use tokio::{net::TcpListener, time::Instant};
 
 /// A database of the test's own, dropped at its end.
@@ -27,7 +26,9 @@ impl Orders {
     async fn new() -> Self {
         let server = server();
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-        let url = mysql::create_database(&server, &name).await.unwrap();
+        let url = stores::mysql::create_database(&server, &name)
+            .await
+            .unwrap();
         Self { url, name }
     }
 
@@ -68,7 +69,9 @@ impl Orders {
     }
 
     async fn drop(self) {
-        mysql::drop_database(&self.url, &self.name).await.unwrap();
+        stores::mysql::drop_database(&self.url, &self.name)
+            .await
+            .unwrap();
     }
 }
 
@@ -79,7 +82,7 @@ fn server() -> String {
 
 fn function(url: &str) -> Migrate {
     Migrate::new(Config {
-        mysql: Opts::from_url(url).unwrap().into(),
+        mysql: url.parse().unwrap(),
         secret: None,
         orders_user: None,
     })
@@ -229,7 +232,7 @@ async fn the_orders_user_gets_its_rights_and_no_more() {
     let create = format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'");
     connection.query_drop(create).await.unwrap();
     let function = Migrate::new(Config {
-        mysql: Opts::from_url(&orders.url).unwrap().into(),
+        mysql: orders.url.parse().unwrap(),
         secret: None,
         orders_user: Some(user.parse().unwrap()),
     });
@@ -379,11 +382,9 @@ async fn the_password_comes_from_the_secret() {
         secret_access_key: "key".to_owned(),
         session_token: None,
     };
-    let nobody = OptsBuilder::from_opts(opts)
-        .user(Some("nobody"))
-        .pass(None::<&str>);
+    let database: mysql::Config = orders.url.parse().unwrap();
     let config = Config {
-        mysql: nobody.into(),
+        mysql: database.with(|opts| opts.user(Some("nobody")).pass(None::<&str>)),
         secret: Some(Secret::new(
             "arn".to_owned(),
             role,

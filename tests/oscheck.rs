@@ -1,33 +1,30 @@
-//! What `oscheck` says is true of this machine.
+//! What `oscheck` reports is true of this machine.
 
 use serde_json::json;
-use tests::System;
+use testbed::System;
 
 #[tokio::test]
-async fn the_operating_system_is_this_ones() {
+async fn oscheck_reports_what_uname_does() {
     let system = System::start().await;
-    let client = &system.client;
     let uname = |flag: &str| {
-        let output = std::process::Command::new("uname")
-            .arg(flag)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        let output = std::process::Command::new("uname").arg(flag).output();
+        String::from_utf8(output.unwrap().stdout)
+            .unwrap()
+            .trim()
+            .to_owned()
     };
     let name = uname("-s");
-    let message = format!("Your operation system is: {name}");
-    let told = client.get("/oscheck").await.expect(200).json();
+    let expected = json!({
+        "message": format!("Your operation system is: {name}"),
+        "system": name,
+        "release": uname("-r"),
+        "architecture": uname("-m"),
+    });
     assert_eq!(
-        told,
-        json!({
-            "message": message,
-            "system": name,
-            "release": uname("-r"),
-            "architecture": uname("-m"),
-        })
+        system.client.get("/oscheck").await.expect(200).json(),
+        expected
     );
     let text = [("accept", "text/plain")];
-    let told = client.get_with("/oscheck", &text).await.expect(200);
-    assert_eq!(told.text(), message);
-    system.stop().await;
+    let text = system.client.get_with("/oscheck", &text).await.expect(200);
+    assert_eq!(text.text(), expected["message"]);
 }

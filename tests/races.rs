@@ -2,144 +2,150 @@
 
 use futures_util::future::join_all;
 use http::Method;
+use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
-use tests::System;
+use testbed::{Response, System};
 
 const CLIENTS: usize = 32;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_successful_put_is_counted_once() {
+/// The system with more than one instance of each function, and a product.
+async fn start(path: &str) -> System {
     let system = System::with_instances(8).await;
-    let client = &system.client;
-    let path = "/nosqldata/contested";
-    let product = |name: &str| json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}});
-    client.put(path, &product("first")).await.expect(201);
+    system.client.put(path, &product("first")).await.expect(201);
+    system
+}
 
-    let writers = (0..CLIENTS).map(async |n| {
-        loop {
-            let etag = client.get(path).await.expect(200).header("etag").to_owned();
-            let put = client
-                .json(
-                    Method::PUT,
-                    path,
-                    &[("if-match", &etag)],
-                    &product(&format!("by {n}")),
-                )
-                .await;
-            match put.status.as_u16() {
-                200 => return put.json()["version"].as_i64().unwrap(),
-                412 => {}
-                status => panic!("{status}: {}", put.text()),
-            }
-        }
-    });
-    let mut versions = join_all(writers).await;
-    versions.sort_unstable();
-    let expected: Vec<_> = (2..=i64::try_from(CLIENTS).unwrap() + 1).collect();
-    assert_eq!(versions, expected);
-    assert_eq!(
-        client.get(path).await.json()["version"],
-        *versions.last().unwrap()
-    );
-    system.stop().await;
+fn product(name: &str) -> Value {
+    json!({"name": name, "category": "c", "price": {"amount": 3, "currency": "DKK"}})
+}
+
+/// How many responses have this status.
+fn count(responses: &[Response], status: u16) -> usize {
+    responses.iter().filter(|it| it.status == status).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_merge_is_lost() {
-    let system = System::with_instances(8).await;
-    let client = &system.client;
+async fn every_successful_put_has_its_own_version() {
     let path = "/nosqldata/contested";
-    let product = json!({"name": "n", "category": "c", "price": {"amount": 1, "currency": "DKK"}});
-    client.put(path, &product).await.expect(201);
-    let patches = (0..CLIENTS).map(async |n| {
+    let system = start(path).await;
+    let client = &system.client;
+    let write = async |n: usize| {
+        // Whoever fails does so because another has succeeded.
+        for _ in 0..CLIENTS {
+            let current = client.get(path).await.expect(200);
+            let condition = [("if-match", current.header("etag"))];
+            let product = product(&format!("by {n}"));
+            let put = client.json(Method::PUT, path, &condition, &product).await;
+            match put.status.as_u16() {
+                200 => return put.json()["version"].as_u64().unwrap(),
+                412 => {}
+                _ => panic!("{put}"),
+            }
+        }
+        panic!("client {n} never succeeds");
+    };
+    let mut versions = join_all((0..CLIENTS).map(write)).await;
+    versions.sort_unstable();
+    let last = u64::try_from(CLIENTS).unwrap() + 1;
+    assert_eq!(versions, (2..=last).collect::<Vec<_>>());
+    assert_eq!(client.get(path).await.json()["version"], last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_merge_patch_is_lost() {
+    let path = "/nosqldata/contested";
+    let system = start(path).await;
+    let client = &system.client;
+    let write = async |n: usize| {
         let patch = json!({"attributes": {format!("by{n}"): n}});
-        loop {
+        for _ in 0..10 * CLIENTS {
             let patched = client.patch(path, &patch).await;
             match patched.status.as_u16() {
                 200 => return,
                 503 => {}
-                status => panic!("{status}: {}", patched.text()),
+                _ => panic!("{patched}"),
             }
         }
-    });
-    join_all(patches).await;
+        panic!("client {n} never succeeds");
+    };
+    join_all((0..CLIENTS).map(write)).await;
     let merged = client.get(path).await.json();
     assert_eq!(merged["attributes"].as_object().unwrap().len(), CLIENTS);
     assert_eq!(merged["version"], CLIENTS + 1);
-    system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exactly_one_creates_and_exactly_one_wins_each_step() {
+async fn exactly_one_conditional_put_creates() {
     let system = System::with_instances(8).await;
-    let client = &system.client;
-    let product = json!({"name": "n", "category": "c", "price": {"amount": 1, "currency": "DKK"}});
-    let creators = (0..CLIENTS).map(|_| {
-        client.json(
-            Method::PUT,
-            "/nosqldata/new",
-            &[("if-none-match", "*")],
-            &product,
-        )
-    });
-    let statuses: Vec<_> = join_all(creators)
-        .await
-        .iter()
-        .map(|put| put.status.as_u16())
-        .collect();
-    assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1);
-    assert_eq!(
-        statuses.iter().filter(|&&status| status == 412).count(),
-        CLIENTS - 1
-    );
+    let (new, product) = ([("if-none-match", "*")], product("n"));
+    let put = |_| {
+        system
+            .client
+            .json(Method::PUT, "/nosqldata/new", &new, &product)
+    };
+    let responses = join_all((0..CLIENTS).map(put)).await;
+    assert_eq!(count(&responses, 201), 1);
+    assert_eq!(count(&responses, 412), CLIENTS - 1);
+}
 
-    let order = json!({"customer": "c", "lines": [{"productId": "new", "quantity": 1}]});
-    let order: Value = client.post("/mysqldata", &order).await.expect(201).json();
-    let path = format!("/mysqldata/{}", order["id"].as_str().unwrap());
+#[tokio::test(flavor = "multi_thread")]
+async fn exactly_one_client_makes_each_transition_of_an_order() {
+    let system = start("/nosqldata/p").await;
+    let client = &system.client;
+    let order = json!({"customer": "c", "lines": [{"productId": "p", "quantity": 1}]});
+    let placed = client.post("/mysqldata", &order).await.expect(201);
+    let path = placed.header("location");
     for step in ["paid", "shipped"] {
-        let body = json!({"status": step});
-        let movers = (0..CLIENTS).map(|_| client.patch(&path, &body));
-        let statuses: Vec<_> = join_all(movers)
-            .await
-            .iter()
-            .map(|moved| moved.status.as_u16())
-            .collect();
-        assert_eq!(
-            statuses.iter().filter(|&&status| status == 200).count(),
-            1,
-            "{statuses:?}"
-        );
-        assert_eq!(
-            statuses.iter().filter(|&&status| status == 409).count(),
-            CLIENTS - 1,
-            "{statuses:?}"
-        );
+        let patch = json!({"status": step});
+        let responses = join_all((0..CLIENTS).map(|_| client.patch(path, &patch))).await;
+        assert_eq!(count(&responses, 200), 1, "{step}");
+        assert_eq!(count(&responses, 409), CLIENTS - 1, "{step}");
     }
-    let end = client.get(&path).await.json();
-    assert_eq!(
-        (&end["status"], &end["version"]),
-        (&json!("shipped"), &json!(3))
-    );
-    system.stop().await;
+    let order = client.get(path).await.expect(200);
+    order.expect_members(&[("/status", json!("shipped")), ("/version", json!(3))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_placed_at_once_are_all_there() {
-    let system = System::with_instances(8).await;
+async fn concurrent_orders_are_all_stored() {
+    let system = start("/nosqldata/p").await;
     let client = &system.client;
-    let product = json!({"name": "n", "category": "c", "price": {"amount": 3, "currency": "DKK"}});
-    client.put("/nosqldata/p", &product).await.expect(201);
-    let placed = (0..CLIENTS).map(async |n| {
-        let order =
-            json!({"customer": format!("c{n}"), "lines": [{"productId": "p", "quantity": 2}]});
+    let place = async |n: usize| {
+        let lines = json!([{"productId": "p", "quantity": 2}]);
+        let order = json!({"customer": format!("c{n}"), "lines": lines});
         client.post("/mysqldata", &order).await.expect(201).json()
-    });
-    let placed = join_all(placed).await;
-    let listed = client.get("/mysqldata?limit=100").await.json();
-    let listed = listed["items"].as_array().unwrap();
+    };
+    let placed = join_all((0..CLIENTS).map(place)).await;
+    let listed = client.get("/mysqldata?limit=100").await.items();
     assert_eq!(listed.len(), CLIENTS);
     assert!(placed.iter().all(|order| listed.contains(order)));
     let summary = client.get("/mysqldata/summary").await.json();
     assert_eq!(summary["rows"][0]["revenue"]["amount"], CLIENTS * 6);
-    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_the_same_products_do_not_block_each_other() {
+    let system = System::with_instances(8).await;
+    let ids: Vec<_> = (0..10).map(|n| format!("p{n}")).collect();
+    for id in &ids {
+        let path = format!("/nosqldata/{id}");
+        system.client.put(&path, &product(id)).await.expect(201);
+    }
+    let place = async |n: usize| {
+        let mut products = ids.clone();
+        products.rotate_left(n % 10);
+        if n.is_multiple_of(2) {
+            products.reverse();
+        }
+        let line = |id: &String| json!({"productId": id, "quantity": 2});
+        let lines: Vec<_> = products.iter().map(line).collect();
+        let order = json!({"customer": format!("c{n}"), "lines": lines});
+        system.client.post("/mysqldata", &order).await.expect(201);
+    };
+    let clients = 2 * CLIENTS;
+    join_all((0..clients).map(place)).await;
+    let listed = system.client.get("/mysqldata?limit=100").await.items();
+    assert_eq!(listed.len(), clients);
+    let snapshots = "SELECT COUNT(*) FROM product_snapshots";
+    let snapshots: Option<u64> = system.connect().await.query_first(snapshots).await.unwrap();
+    assert_eq!(snapshots, Some(10));
 }

@@ -6,15 +6,15 @@
 
 use std::path::Path;
 
-use tests::redact;
+use testbed::redact;
 
 fn replay(path: &Path) -> datatest_stable::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let replayed = tests::replay::replay(path).await?;
-        let known = [std::fs::read_to_string(path)?, tests::replay::samples()?].concat();
+        let replayed = testbed::replay::replay(path).await?;
+        let known = [std::fs::read_to_string(path)?, testbed::replay::samples()?].concat();
         let function = replayed.function.clone();
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(format!(

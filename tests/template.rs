@@ -8,7 +8,7 @@ use std::{
 
 use http::Method;
 use serde_json::{Value, json};
-use tests::{FUNCTIONS, System, template, wire::Action};
+use testbed::{FUNCTIONS, System, template, wire::Action};
 
 fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     let resources = template["Resources"].as_object().unwrap();
@@ -129,7 +129,6 @@ async fn the_catalogue_may_do_what_it_does_and_no_more() {
         asked, allowed,
         "left: what the suite made nosqldata ask of DynamoDB, right: what NosqldataRole allows"
     );
-    system.stop().await;
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     process::succeed(compile, "the generated client")?;
 
     step("Building");
-    project.build(["stores", "serve"])?;
+    project.build(["stores", "tools"])?;
     let stores = Stores::throw_away(&project, &[])?;
     let (_system, api) = serve(&project, &stores, &folder)?;
 
@@ -114,8 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn serve(project: &Project, stores: &Stores, folder: &Path) -> Result<(Guarded, String)> {
     let file = folder.join("url");
     let _ = fs::remove_file(&file);
-    let mut system = process::command(project.program("serve"));
-    system.arg(&file);
+    let mut system = process::command(project.program("tools"));
+    system.arg("serve").arg(&file);
     stores.set_variables(&mut system);
     let mut system = Guarded::spawn(system)?;
     let url = process::wait_until_ready(&mut system, "the system", READY_TIMEOUT, || {

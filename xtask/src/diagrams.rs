@@ -29,12 +29,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let java = tools::java()?;
     let plantuml = tools::plantuml(&project)?;
     step("Building");
-    project.build(["stores", "diagrams"])?;
+    project.build(["stores", "tools"])?;
 
     let stores = Stores::throw_away(&project, &[])?;
     step("Recording and drawing");
-    let mut diagrams = process::command(project.program("diagrams"));
-    diagrams.arg("--java").arg(java);
+    let mut diagrams = process::command(project.program("tools"));
+    diagrams.arg("diagrams").arg("--java").arg(java);
     diagrams.arg("--plantuml").arg(plantuml);
     diagrams.args(arguments.check.then_some("--check"));
     stores.set_variables(&mut diagrams);

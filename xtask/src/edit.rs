@@ -17,8 +17,8 @@ const HOW_TO: &str = "docs/adding-an-endpoint.md";
 /// The files in which each function has lines of its own, and how those begin.
 const REGISTRATIONS: [(&str, &[&str]); 5] = [
     ("Cargo.toml", &["NAME = {", "\"/NAME\"", "\"/health/NAME\""]),
-    ("tests/Cargo.toml", &["NAME.workspace"]),
-    ("tests/support/system.rs", &["\"NAME\""]),
+    ("tests/testbed/Cargo.toml", &["NAME.workspace"]),
+    ("tests/testbed/src/system.rs", &["\"NAME\""]),
     ("xtask/openapi/Cargo.toml", &["NAME = {"]),
     ("xtask/openapi/src/lib.rs", &["NAME::"]),
 ];
@@ -30,10 +30,7 @@ const MENTIONS: [(&str, &[&str]); 3] = [
         &["| `GET /NAME`", "http://127.0.0.1:9000/NAME"],
     ),
     ("functions/hello/src/index.html", &["<li><a href=\"/NAME\""]),
-    (
-        "tests/support/surfaces/suite/mod.rs",
-        &["mod NAME;", "NAME::cases()"],
-    ),
+    ("tests/suite/src/lib.rs", &["mod NAME;", "NAME::cases()"]),
 ];
 
 /// The files of a project.
@@ -156,7 +153,7 @@ impl Files {
 
     /// Removes the tests of a function, and its rows in the tests of all.
     fn remove_tests(&self, name: &str) -> Result<()> {
-        let case = self.path(&format!("tests/support/surfaces/suite/{name}.rs"));
+        let case = self.path(&format!("tests/suite/src/{name}.rs"));
         if case.exists() {
             fs::remove_file(case)?;
         }
@@ -175,7 +172,7 @@ impl Files {
             self.write("tests/hostile.rs", &format!("{before}{after}"))?;
         }
         let rows = ["\"/NAME\"", "(\"/NAME\"", "\"/NAME?"];
-        for folder in ["tests", "tests/support/surfaces/suite"] {
+        for folder in ["tests", "tests/suite/src"] {
             for entry in fs::read_dir(self.path(folder))? {
                 let path = entry?.path();
                 if path.extension().is_some_and(|it| it == "rs") {
@@ -191,7 +188,7 @@ impl Files {
 
     /// Changes the number of functions in the tests.
     fn count_functions(&self, change: isize) -> Result<()> {
-        self.edit("tests/support/system.rs", |text| {
+        self.edit("tests/testbed/src/system.rs", |text| {
             let (before, rest) = text.split_once("FUNCTIONS: [&str; ")?;
             let (count, after) = rest.split_once(']')?;
             let count = count.parse::<usize>().ok()?.checked_add_signed(change)?;

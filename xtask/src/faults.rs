@@ -37,13 +37,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let cargo_lambda = tools::cargo_lambda(&project)?;
     let mariadbd = tools::mariadbd()?;
     step("Building");
-    project.build(["faults", "mysqldata", "nosqldata"])?;
+    project.build(["tools", "mysqldata", "nosqldata"])?;
 
     let logs = project.own_folder().join("faults");
     let shown = logs.display();
     step(format_args!("Injecting faults; the logs are in {shown}"));
-    let mut faults = process::command(project.program("faults"));
+    let mut faults = process::command(project.program("tools"));
     faults
+        .arg("faults")
         .args(["--seconds", &arguments.seconds.to_string()])
         .args(arguments.only.iter().flat_map(|only| ["--only", only]))
         .arg("--functions")

@@ -20,10 +20,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    project.build(["stores", "replay"])?;
+    project.build(["stores", "tools"])?;
     let stores = Stores::throw_away(&project, &[])?;
-    let mut replay = process::command(project.program("replay"));
-    replay.args(&arguments.events);
+    let mut replay = process::command(project.program("tools"));
+    replay.arg("replay").args(&arguments.events);
     stores.set_variables(&mut replay);
     process::run(replay)
 }

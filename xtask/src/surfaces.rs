@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let uses = |surface| surfaces.contains(&surface);
     step("Building the suite");
-    let mut binaries = vec!["surfaces"];
+    let mut binaries = vec!["tools"];
     binaries.extend((!surfaces.is_empty()).then_some("stores"));
     if uses(Surface::Watch) {
         // As `up` does, which then has nothing to build.
@@ -164,8 +164,8 @@ impl Arguments {
 
     /// The program of the suite, with the options that depend on no surface.
     fn suite(&self, project: &Project, logs: &Path) -> Command {
-        let mut suite = process::command(project.program("surfaces"));
-        suite.arg("--logs").arg(logs);
+        let mut suite = process::command(project.program("tools"));
+        suite.arg("surfaces").arg("--logs").arg(logs);
         suite.args(self.url.iter().flat_map(|url| ["--url", url]));
         suite.args(self.only.iter().flat_map(|only| ["--only", only]));
         if self.write {

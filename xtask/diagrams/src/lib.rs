@@ -8,11 +8,21 @@ pub mod activity;
 pub mod component;
 pub mod deployment;
 pub mod package;
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a log that lacks what every line has ends the tool"
+)]
+mod recording;
 pub mod render;
 pub mod sequence;
+mod sources;
 pub mod store;
 pub mod style;
 pub mod workspace;
+
+pub use sources::sources;
 
 /// The differences between two sources, line by line.
 #[must_use]

@@ -246,8 +246,10 @@ impl Handler {
             }
         });
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(*request), context);
-        // A service made of a function is always ready, and cannot fail.
-        match Adapter::from(respond).call(event).await {
+        // A service made of a function is always ready, and cannot fail. The adapter
+        // does not live until the response, because it is not `Send`.
+        let response = Adapter::from(respond).call(event);
+        match response.await {
             Ok(response) => Ok(response),
             Err(never) => match never {},
         }

@@ -1,0 +1,167 @@
+//! What a request costs: calls between services, and round trips to the stores.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Value, json};
+use testbed::System;
+
+fn product() -> Value {
+    json!({"name": "Cup", "category": "c", "price": {"amount": 100, "currency": "DKK"}})
+}
+
+/// Creates so many products; their ids.
+async fn create_products(system: &System, count: usize) -> Vec<String> {
+    let ids: Vec<_> = (0..count).map(|n| format!("p{n:03}")).collect();
+    for id in &ids {
+        let path = format!("/nosqldata/{id}");
+        system.client.put(&path, &product()).await.expect(201);
+    }
+    ids
+}
+
+fn order(products: &[String]) -> Value {
+    let line = |id: &String| json!({"productId": id, "quantity": 2});
+    json!({"customer": "c", "lines": products.iter().map(line).collect::<Vec<_>>()})
+}
+
+/// Checks what was asked of `DynamoDB` since this was last checked.
+#[track_caller]
+fn expect_asked(system: &System, operations: &[(&str, usize)]) {
+    let operations = operations.iter();
+    let operations = operations.map(|(name, count)| ((*name).to_owned(), *count));
+    assert_eq!(
+        system.dynamodb.take(),
+        operations.collect::<BTreeMap<_, _>>()
+    );
+}
+
+#[tokio::test]
+async fn request_to_the_catalogue_costs_one_round_trip() {
+    let system = System::start().await;
+    let ids = create_products(&system, 100).await;
+    let client = &system.client;
+    system.dynamodb.take();
+
+    let list = client.get("/nosqldata?limit=100").await.expect(200);
+    assert_eq!(list.items().len(), 100);
+    expect_asked(&system, &[("Scan", 1)]);
+    let list = client.get("/nosqldata?limit=100&category=c").await;
+    assert_eq!(list.expect(200).items().len(), 100);
+    expect_asked(&system, &[("Query", 1)]);
+    let batch = format!("/nosqldata?ids={}", ids.join(","));
+    let batch = client.get(&batch).await.expect(200);
+    assert_eq!(batch.items().len(), 100);
+    expect_asked(&system, &[("BatchGetItem", 1)]);
+
+    let path = "/nosqldata/p000";
+    client.post("/nosqldata", &product()).await.expect(201);
+    expect_asked(&system, &[("PutItem", 1)]);
+    client.get(path).await.expect(200);
+    expect_asked(&system, &[("GetItem", 1)]);
+    client.put(path, &product()).await.expect(200);
+    expect_asked(&system, &[("UpdateItem", 1)]);
+    let stale = [("if-match", "\"x\"")];
+    let refused = client.json(Method::PUT, path, &stale, &product()).await;
+    refused.expect(412);
+    expect_asked(&system, &[("UpdateItem", 1)]);
+    client.patch(path, &json!({"name": "x"})).await.expect(200);
+    expect_asked(&system, &[("GetItem", 1), ("UpdateItem", 1)]);
+    client.delete(path).await.expect(204);
+    expect_asked(&system, &[("DeleteItem", 1)]);
+    client
+        .send(Method::DELETE, path, &stale, "")
+        .await
+        .expect(404);
+    expect_asked(&system, &[("DeleteItem", 1)]);
+}
+
+#[tokio::test]
+async fn idempotency_key_costs_the_catalogue_no_round_trip() {
+    let system = System::start().await;
+    system.dynamodb.take();
+    let mut other = product();
+    other["name"] = "Other".into();
+    for (product, status) in [(&product(), 201), (&product(), 201), (&other, 422)] {
+        let response = system.client.post_once("/nosqldata", "k", product).await;
+        response.expect(status);
+        expect_asked(&system, &[("TransactWriteItems", 1)]);
+    }
+}
+
+#[tokio::test]
+async fn invalid_request_reaches_no_store() {
+    let system = System::start().await;
+    let client = &system.client;
+    system.dynamodb.take();
+    client.post("/nosqldata", &json!({})).await.expect(422);
+    client.get("/nosqldata/-").await.expect(404);
+    client.post("/mysqldata", &json!({})).await.expect(422);
+    client
+        .post("/mysqldata?x=1", &order(&["p".to_owned()]))
+        .await
+        .expect(422);
+    expect_asked(&system, &[]);
+    let calls = system.gateway.calls();
+    assert!(
+        !calls.iter().any(|call| call.contains("ids=")),
+        "{}",
+        calls.join(" ")
+    );
+    // What only the catalogue knows takes one call.
+    client
+        .post("/mysqldata", &order(&["p".to_owned()]))
+        .await
+        .expect(422);
+    expect_asked(&system, &[("BatchGetItem", 1)]);
+}
+
+/// What an order costs: calls of the catalogue, requests to `DynamoDB`, and commands
+/// to `MySQL`, but for the preparation of statements, which connections keep.
+async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize, usize, usize) {
+    let before = system.gateway.calls().len();
+    system.mysql.take();
+    system.dynamodb.take();
+    let order = order(products);
+    let placed = match key {
+        Some(key) => system.client.post_once("/mysqldata", key, &order).await,
+        None => system.client.post("/mysqldata", &order).await,
+    };
+    placed.expect(201);
+    let calls = system.gateway.calls().split_off(before);
+    let calls = calls.iter().filter(|call| call.contains("/nosqldata"));
+    let commands = system.mysql.take().into_iter();
+    let commands =
+        commands.filter(|(name, _)| !name.contains("STMT_PREPARE") && !name.contains("STMT_CLOSE"));
+    (
+        calls.count(),
+        system.dynamodb.take().values().sum(),
+        commands.map(|(_, count)| count).sum(),
+    )
+}
+
+#[tokio::test]
+async fn order_costs_the_same_for_any_number_of_lines() {
+    let system = System::start().await;
+    let products = create_products(&system, 20).await;
+    cost(&system, None, &products[..1]).await;
+    let one = cost(&system, None, &products[..1]).await;
+    let twenty = cost(&system, None, &products).await;
+    assert_eq!((twenty.0, twenty.1), (1, 1));
+    assert_eq!(one, twenty);
+}
+
+#[tokio::test]
+async fn order_with_a_key_costs_the_same_for_any_number_of_lines() {
+    let system = System::start().await;
+    let products = create_products(&system, 20).await;
+    cost(&system, Some("first"), &products[..1]).await;
+    let (_, _, one) = cost(&system, Some("one"), &products[..1]).await;
+    let (_, _, twenty) = cost(&system, Some("twenty"), &products).await;
+    assert_eq!(one, twenty);
+    // The key is looked up; then come the transaction's begin, the key, the order,
+    // its lines, the snapshots and the commit; and a few expired keys are deleted.
+    assert_eq!(one, 8);
+    let replayed = cost(&system, Some("one"), &products[..1]).await;
+    assert_eq!(replayed, (0, 0, 1));
+}

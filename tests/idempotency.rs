@@ -1,0 +1,236 @@
+//! Idempotency keys in the stores: what is kept, for how long, and who waits.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+use testbed::{Response, System, eventually};
+
+/// How many send the same request at once.
+const CLIENTS: usize = 64;
+
+/// The lists of both data services.
+const TARGETS: [&str; 2] = ["/nosqldata", "/mysqldata"];
+
+/// A product or an order, of this name or customer.
+fn body(target: &str, name: &str) -> Value {
+    match target {
+        "/mysqldata" => json!({"customer": name, "lines": [{"productId": "cup", "quantity": 2}]}),
+        _ => json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}}),
+    }
+}
+
+/// The system with the one product that is ordered.
+async fn start(instances: usize) -> System {
+    let system = System::with_instances(instances).await;
+    let cup = body("/nosqldata", "Cup");
+    system.client.put("/nosqldata/cup", &cup).await.expect(201);
+    system
+}
+
+/// What was created beside the product that is ordered.
+async fn created(system: &System, target: &str) -> Vec<Value> {
+    let list = system.client.get(&format!("{target}?limit=100")).await;
+    let mut items = list.expect(200).items();
+    items.retain(|item| item["id"] != "cup");
+    items
+}
+
+/// Checks that a response is another one, replayed byte for byte.
+#[track_caller]
+fn expect_replay(response: Response, first: &Response) {
+    assert!(response.is_replay(), "{response}");
+    assert_eq!(response.body, first.body);
+    let mut response = response.expect(first.status.as_u16());
+    for header in ["etag", "location", "content-type"] {
+        response = response.expect_header(header, first.header(header));
+    }
+}
+
+/// The keys that `DynamoDB` has.
+async fn dynamodb_keys(system: &System) -> Vec<std::collections::HashMap<String, AttributeValue>> {
+    let keys = system.store().scan().table_name(&system.keys_table).send();
+    keys.await.unwrap().items().to_vec()
+}
+
+/// Runs a statement in `MySQL`; the number that it returns, if it does.
+async fn sql(system: &System, statement: &str) -> Option<u64> {
+    system.connect().await.query_first(statement).await.unwrap()
+}
+
+async fn mysql_keys(system: &System) -> Option<u64> {
+    sql(system, "SELECT COUNT(*) FROM idempotency_keys").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_requests_with_one_key_have_one_effect() {
+    let system = start(8).await;
+    for target in TARGETS {
+        let body = body(target, "one");
+        let post = |_| system.client.post_once(target, "one", &body);
+        let responses = join_all((0..CLIENTS).map(post)).await;
+        let created = created(&system, target).await;
+        let [created] = &created[..] else {
+            panic!("{} were created", created.len());
+        };
+        let (done, refused): (Vec<_>, Vec<_>) =
+            responses.into_iter().partition(|it| it.status == 201);
+        let (replays, first): (Vec<_>, Vec<_>) = done.into_iter().partition(Response::is_replay);
+        let [first] = &first[..] else {
+            panic!("{} were no replay", first.len());
+        };
+        assert_eq!(first.json(), *created);
+        for replay in replays {
+            expect_replay(replay, first);
+        }
+        for response in refused {
+            let detail = "The first request with this Idempotency-Key is still running.";
+            response
+                .expect_problem(409, "conflict", detail)
+                .expect_header("retry-after", "1");
+        }
+        expect_replay(system.client.post_once(target, "one", &body).await, first);
+    }
+}
+
+#[tokio::test]
+async fn refused_request_stores_no_key() {
+    let system = start(1).await;
+    for target in TARGETS {
+        let refused = system.client.post_once(target, "k", &json!({})).await;
+        refused.expect(422);
+    }
+    let mut unknown = body("/mysqldata", "ann");
+    unknown["lines"][0]["productId"] = "unknown".into();
+    let refused = system.client.post_once("/mysqldata", "k", &unknown).await;
+    refused.expect_invalid(&[("/lines/0/productId", "is not a product of the catalogue")]);
+    assert_eq!(dynamodb_keys(&system).await.len(), 0);
+    assert_eq!(mysql_keys(&system).await, Some(0));
+    for target in TARGETS {
+        let body = body(target, "ann");
+        let done = system.client.post_once(target, "k", &body).await;
+        assert!(!done.expect(201).is_replay());
+    }
+    assert_eq!(dynamodb_keys(&system).await.len(), 1);
+    assert_eq!(mysql_keys(&system).await, Some(1));
+}
+
+#[tokio::test]
+async fn key_is_stored_for_24_hours() {
+    let system = start(1).await;
+    let cup = body("/nosqldata", "Cup");
+    let first = system.client.post_once("/nosqldata", "k", &cup).await;
+    let created = first.expect(201).json()["createdAt"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let created = dto::Timestamp::parse_time_or_date(&created).unwrap().utc();
+    let keys = dynamodb_keys(&system).await;
+    let expires_at: i64 = keys[0]["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert!((expires_at - created.unix_timestamp() - 86_400).abs() <= 1);
+
+    let ann = body("/mysqldata", "ann");
+    system
+        .client
+        .post_once("/mysqldata", "k", &ann)
+        .await
+        .expect(201);
+    let hours = "SELECT TIMESTAMPDIFF(HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, expires_at) \
+                 FROM idempotency_keys";
+    assert_eq!(sql(&system, hours).await, Some(24));
+}
+
+#[tokio::test]
+async fn expired_key_can_be_used_again() {
+    let system = start(1).await;
+    for target in TARGETS {
+        let first = system
+            .client
+            .post_once(target, "k", &body(target, "first"))
+            .await;
+        let first = first.expect(201);
+        // The store has not deleted it yet.
+        if target == "/mysqldata" {
+            let expire =
+                "UPDATE idempotency_keys SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND";
+            sql(&system, expire).await;
+        } else {
+            let mut expired = dynamodb_keys(&system).await.remove(0);
+            expired.insert("expiresAt".to_owned(), AttributeValue::N("1000".to_owned()));
+            let put = system.store().put_item().table_name(&system.keys_table);
+            put.set_item(Some(expired)).send().await.unwrap();
+        }
+        let second = body(target, "second");
+        let done = system
+            .client
+            .post_once(target, "k", &second)
+            .await
+            .expect(201);
+        assert!(!done.is_replay());
+        assert_ne!(done.id(), first.id());
+        expect_replay(system.client.post_once(target, "k", &second).await, &done);
+        assert_eq!(created(&system, target).await.len(), 2);
+    }
+    assert_eq!(dynamodb_keys(&system).await.len(), 1);
+    assert_eq!(mysql_keys(&system).await, Some(1));
+}
+
+/// `DynamoDB` deletes them by itself.
+#[tokio::test]
+async fn long_expired_keys_of_mysql_are_deleted_with_new_ones() {
+    let system = start(1).await;
+    let order = body("/mysqldata", "ann");
+    let place = async |prefix: &str, count: usize| {
+        for n in 0..count {
+            let key = format!("{prefix}-{n}");
+            system
+                .client
+                .post_once("/mysqldata", &key, &order)
+                .await
+                .expect(201);
+        }
+    };
+    place("old", 26).await;
+    let age = "UPDATE idempotency_keys SET expires_at = expires_at - INTERVAL 3 DAY";
+    sql(&system, age).await;
+    place("new", 3).await;
+    assert_eq!(mysql_keys(&system).await, Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_waits_for_the_first_with_its_key() {
+    let system = start(2).await;
+    let order = body("/mysqldata", "ann");
+    let mut first = system.connect().await;
+    let insert = "INSERT INTO idempotency_keys VALUES ('', 'POST /mysqldata', 'key', '', '', \
+                  UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY)";
+    first.query_drop("START TRANSACTION").await.unwrap();
+    first.query_drop(insert).await.unwrap();
+
+    let started = Instant::now();
+    let refused = system.client.post_once("/mysqldata", "key", &order).await;
+    let detail = "The first request with this Idempotency-Key is still running.";
+    refused
+        .expect_problem(409, "conflict", detail)
+        .expect_header("retry-after", "1");
+    assert!(started.elapsed() < Duration::from_secs(4));
+
+    // When the first comes to nothing, the one that waits takes its place.
+    let (placed, ()) = tokio::join!(
+        system.client.post_once("/mysqldata", "key", &order),
+        async {
+            eventually(Duration::from_secs(5), async || {
+                let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                               WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+                               AND info LIKE '%idempotency_keys%'";
+                (sql(&system, waiting).await? > 0).then_some(())
+            })
+            .await;
+            first.query_drop("ROLLBACK").await.unwrap();
+        }
+    );
+    assert!(!placed.expect(201).is_replay());
+    assert_eq!(created(&system, "/mysqldata").await.len(), 1);
+}

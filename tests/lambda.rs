@@ -1,0 +1,379 @@
+//! What a function makes of an event, whatever the event is: what every function
+//! has from the chassis.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chassis::{
+    http::{Id, NoContent, Problem, Representation, Request, Router, doc, get},
+    runtime::Handler,
+};
+use http::Method;
+use json::Text;
+use serde_json::{Value, json};
+use suite::{Api, Kind};
+use testbed::{System, event, handler, invoke, routes};
+
+/// The time that a request has.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A service that panics and hangs.
+fn troubled() -> Handler {
+    async fn panics() -> Result<NoContent, Problem> {
+        panic!("the secret is 42")
+    }
+    async fn hangs() -> Result<NoContent, Problem> {
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        Ok(NoContent)
+    }
+    let router = Router::new("troubled", ())
+        .route("/panics", get(doc("panic", "Panic"), panics))
+        .route("/hangs", get(doc("hang", "Hang"), hangs));
+    handler(router)
+}
+
+fn request(path: &str) -> Value {
+    event::of(&http::Request::get(path).body(Bytes::new()).unwrap())
+}
+
+const MALFORMED: &str = "The request cannot be parsed: see errors.";
+
+/// Checks that what a function returned is this problem.
+#[track_caller]
+fn expect_problem(returned: &Value, status: u64, kind: &str, detail: &str) -> Value {
+    assert_eq!(returned["statusCode"], status, "{returned}");
+    let content_type = &returned["headers"]["content-type"];
+    assert_eq!(content_type, "application/problem+json");
+    let problem: Value = serde_json::from_str(returned["body"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+    assert_eq!(problem["detail"], detail, "{problem}");
+    problem
+}
+
+#[tokio::test]
+async fn panic_returns_500_and_the_next_request_works() {
+    let handler = troubled();
+    let returned = invoke(&handler, request("/panics"), LIMIT).await;
+    let detail =
+        "The service failed at this request. Its log has the reason under the request's id.";
+    let problem = expect_problem(&returned, 500, "internal-error", detail);
+    assert_eq!(problem["instance"], "/panics");
+    let id: uuid::Uuid = problem["requestId"].as_str().unwrap().parse().unwrap();
+    assert_eq!(id.get_version_num(), 7);
+    // The reason is in the log alone.
+    assert!(!problem.to_string().contains("secret"), "{problem}");
+    let next = invoke(&handler, request("/health/troubled"), LIMIT).await;
+    assert_eq!(next["statusCode"], 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn function_responds_before_lambda_ends_it() {
+    let started = tokio::time::Instant::now();
+    let returned = invoke(&troubled(), request("/hangs"), Duration::from_secs(5)).await;
+    assert!(started.elapsed() < Duration::from_millis(4_900));
+    let detail = "The request could not be answered in the time it had.";
+    expect_problem(&returned, 503, "service-unavailable", detail);
+    assert_eq!(returned["headers"]["retry-after"], "1");
+}
+
+/// The event of `GET /`, changed.
+fn changed(change: impl FnOnce(&mut Value)) -> Value {
+    let mut event = request("/");
+    change(&mut event);
+    event
+}
+
+/// The lines that a future logs at `INFO` and above, each a JSON object.
+async fn logged<T>(future: impl Future<Output = T>) -> (T, Vec<Value>) {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let done = future.await;
+    drop(guard);
+    let text = log.0.lock().unwrap().clone();
+    let lines = text.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    let lines = lines.map(|line| serde_json::from_slice(line).unwrap());
+    (done, lines.collect())
+}
+
+/// The one line of a log.
+#[track_caller]
+fn one(lines: &[Value]) -> &Value {
+    assert_eq!(lines.len(), 1, "{}", json!(lines));
+    &lines[0]
+}
+
+#[tokio::test]
+async fn event_of_another_kind_fails_the_invocation_with_one_line() {
+    let handler = handler(hello::router());
+    let record = |source: &str| json!({"Records": [{"eventSource": source}]});
+    for (event, kind) in [
+        (
+            json!({"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/"}),
+            "an Application Load Balancer event",
+        ),
+        (
+            json!({"version": "1.0", "path": "/", "httpMethod": "GET", "requestContext": {}}),
+            "an API Gateway event of payload version 1.0",
+        ),
+        (
+            json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+            "a scheduled event",
+        ),
+        (record("aws:sqs"), "an SQS event"),
+        (record("aws:s3"), "an S3 event"),
+        (
+            json!({"requestContext": {"connectionId": "c", "eventType": "CONNECT"}}),
+            "an API Gateway WebSocket event",
+        ),
+        (
+            json!({"warmer": true}),
+            "an object that is not an event of API Gateway, such as a warm-up",
+        ),
+        (json!({}), "an empty object"),
+        (json!(null), "null"),
+        (json!([1]), "an array"),
+        (json!("x"), "a string"),
+    ] {
+        let (returned, lines) = logged(invoke(&handler, event, LIMIT)).await;
+        let message = format!(
+            "received {kind}, expected an API Gateway HTTP API event of payload version 2.0"
+        );
+        assert_eq!(returned["errorType"], "UnsupportedEvent");
+        assert_eq!(returned["errorMessage"], message);
+        let line = one(&lines);
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["message"], message);
+        assert_eq!(line["service"], "hello");
+        assert!(!line["request_id"].as_str().unwrap_or_default().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn malformed_http_event_returns_400_without_the_parsers_text() {
+    let handler = handler(hello::router());
+    for (pointer, value, path) in [
+        ("/requestContext", json!({}), "/oscheck"),
+        ("/requestContext", json!(null), "/oscheck"),
+        ("/requestContext/http/method", json!("B AD"), "/oscheck"),
+        ("/requestContext/http/method", json!(7), "/oscheck"),
+        ("/headers", json!({"a b": "c"}), "/oscheck"),
+        ("/headers", json!("x"), "/oscheck"),
+        ("/rawPath", json!({}), "/"),
+        ("/isBase64Encoded", json!("yes"), "/oscheck"),
+        ("/rawQueryString", json!("q".repeat(100_000)), "/"),
+        ("/body", json!("%%%"), "/oscheck"),
+    ] {
+        let mut event = request("/oscheck");
+        event["isBase64Encoded"] = (pointer == "/body").into();
+        *event.pointer_mut(pointer).unwrap() = value;
+        let (returned, lines) = logged(invoke(&handler, event, LIMIT)).await;
+        let problem = expect_problem(&returned, 400, "malformed-request", MALFORMED);
+        assert_eq!(problem["instance"], path, "{pointer}");
+        for parser in [
+            "line 1",
+            "column",
+            "expected",
+            "invalid type",
+            "missing field",
+        ] {
+            assert!(
+                !problem.to_string().contains(parser),
+                "{pointer}: {problem}"
+            );
+        }
+        let line = one(&lines);
+        assert_eq!(line["message"], "request");
+        assert_eq!(line["status"], 400);
+        assert_eq!(line["path"], path, "{pointer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_has_one_line_in_the_log() {
+    let handler = troubled();
+    let hurried = |path| {
+        let mut event = request(path);
+        event["headers"]["x-request-deadline"] = "4".into();
+        event
+    };
+    for (event, status) in [
+        (request("/health/troubled"), 200),
+        (request("/nowhere"), 404),
+        (request("/panics"), 500),
+        (request("/hangs"), 503),
+        (hurried("/health/troubled"), 503),
+    ] {
+        let path = event["rawPath"].clone();
+        let (_, mut lines) = logged(invoke(&handler, event, LIMIT)).await;
+        lines.retain(|line| line["message"] == "request");
+        let line = one(&lines);
+        assert_eq!((&line["status"], &line["path"]), (&json!(status), &path));
+        for field in [
+            "service",
+            "request_id",
+            "trace_id",
+            "span_id",
+            "method",
+            "duration_ms",
+        ] {
+            let is_there = !line[field].is_null() || !line["span"][field].is_null();
+            assert!(is_there, "{field} in {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn strange_host_scheme_or_query_changes_nothing() {
+    let handler = handler(hello::router());
+    let hosts = [
+        "",
+        "a b",
+        "[::1",
+        "1.2.3",
+        "user@host",
+        "xn--a",
+        "host:99999",
+        "höst",
+        "999.1.1.1",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a..b",
+        "0x7f.1",
+    ];
+    let mut events = vec![changed(|event| {
+        event["headers"]["x-forwarded-proto"] = "not a scheme".into();
+    })];
+    for host in hosts {
+        events.push(changed(|event| event["headers"]["host"] = host.into()));
+        events.push(changed(|event| {
+            event["requestContext"]["domainName"] = host.into()
+        }));
+    }
+    for query in ["a b", "ü=ü", "%", "%zz=1", "a=<\">", "&&&=", "\u{1f600}"] {
+        events.push(changed(|event| event["rawQueryString"] = query.into()));
+    }
+    for event in events {
+        let returned = invoke(&handler, event.clone(), LIMIT).await;
+        assert_eq!(returned["statusCode"], 200, "{event}");
+    }
+}
+
+/// A gateway may decode the path; whatever it has then is still a path.
+#[tokio::test]
+async fn strange_path_returns_404() {
+    let handler = handler(hello::router());
+    for path in [
+        "/a b",
+        "/ü",
+        "/a?b#c",
+        "/%",
+        "/%zz",
+        "/a\\b",
+        "/\u{0}",
+        "relative",
+        "//",
+        "/../x",
+        "/{id}",
+        "/%2e%2e/x",
+    ] {
+        let event = changed(|event| event["rawPath"] = path.into());
+        let returned = invoke(&handler, event, LIMIT).await;
+        expect_problem(&returned, 404, "unknown-path", "No route has this path.");
+    }
+}
+
+#[tokio::test]
+async fn path_is_decoded_once_by_the_gateway_or_the_function() {
+    async fn echo(
+        Request((Id(id),)): Request<(Id<Text<1, 20>>,)>,
+    ) -> Result<Representation<Text<1, 20>>, Problem> {
+        Ok(Representation(id))
+    }
+    let echo = get(doc("echo", "Echo"), echo);
+    let handler = handler(Router::new("echo", ()).route("/things/{id}", echo));
+    for (target, id) in [
+        ("/things/a-b", "a-b"),
+        ("/things/a%2Db", "a-b"),
+        ("/things/%2541", "%41"),
+        ("/things/%25", "%"),
+        ("/things/%25zz", "%zz"),
+        ("/things/a%20b+c", "a b+c"),
+        ("/things/caf%C3%A9", "café"),
+        ("/things/a%3Fb%23c", "a?b#c"),
+    ] {
+        let request = http::Request::get(target).body(Bytes::new()).unwrap();
+        let decoded = event::routed(&request, "/things/{id}");
+        for event in [event::of(&request), decoded] {
+            let returned = invoke(&handler, event, LIMIT).await;
+            assert_eq!(returned["body"], json!(id).to_string(), "{target}");
+        }
+    }
+}
+
+/// Of any method, also one that HTTP does not define, and with anything else wrong
+/// that a request can have.
+#[tokio::test]
+async fn unsupported_method_returns_405_with_allow() {
+    let system = System::start().await;
+    let api = Api::new(Kind::Replay, &system.gateway.url());
+    for (path, allow) in suite::paths(&api).await {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+            if !allow.contains(method) {
+                let method: Method = method.parse().unwrap();
+                let body = vec![b'{'; 300_000];
+                let refused = api.send(method, &path, &[("if-match", "?")], body).await;
+                refused.expect_method_not_allowed(allow);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_response_is_nosniff() {
+    let system = System::with_samples().await;
+    for path in routes().await.into_keys() {
+        for path in [path.replace(['{', '}'], ""), format!("{path}?%")] {
+            for method in ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "BREW"] {
+                let method: Method = method.parse().unwrap();
+                let response = system.client.send(method, &path, &[], "").await;
+                response.expect_header("x-content-type-options", "nosniff");
+            }
+        }
+    }
+    let handler = troubled();
+    let mut refused = request("/");
+    refused["rawPath"] = "/x".repeat(100_000).into();
+    for (event, limit, status) in [
+        (request("/panics"), LIMIT, 500),
+        (request("/panics"), Duration::ZERO, 503),
+        (request("/nowhere"), LIMIT, 404),
+        (refused, LIMIT, 400),
+    ] {
+        let returned = invoke(&handler, event, limit).await;
+        assert_eq!(returned["statusCode"], status);
+        assert_eq!(returned["headers"]["x-content-type-options"], "nosniff");
+    }
+}

@@ -1,0 +1,319 @@
+//! Orders while the catalogue or connections to the database are lost.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use mysql_async::{Conn, prelude::Queryable};
+use serde_json::{Value, json};
+use testbed::{Response, System, eventually, wire::Fault};
+use tokio::time::sleep;
+
+/// The time in which everything recovers by itself.
+const RECOVERY: Duration = Duration::from_secs(8);
+
+/// Why an order without known prices is refused.
+const CATALOGUE: &[&str] = &[
+    "The catalogue is away.",
+    "The catalogue has failed lately and is given time to recover.",
+];
+
+/// Creates or replaces a product.
+async fn put_product(system: &System, id: &str, amount: i64, currency: &str) {
+    let price = json!({"amount": amount, "currency": currency});
+    let product = json!({"name": format!("The {id}"), "category": "c", "price": price});
+    let path = format!("/nosqldata/{id}");
+    let put = system.client.put(&path, &product).await;
+    assert!(put.status.is_success(), "{put}");
+}
+
+fn order(customer: &str, products: &[&str]) -> Value {
+    let line = |id: &&str| json!({"productId": id, "quantity": 2});
+    json!({"customer": customer, "lines": products.iter().map(line).collect::<Vec<_>>()})
+}
+
+async fn place(system: &System, products: &[&str]) -> Response {
+    system
+        .client
+        .post("/mysqldata", &order("ann", products))
+        .await
+}
+
+async fn orders(system: &System) -> Vec<Value> {
+    let list = system.client.get("/mysqldata?limit=100").await;
+    list.expect(200).items()
+}
+
+/// Deletes the catalogue's table.
+async fn lose_the_catalogue(system: &System) {
+    let deleted = system.store().delete_table().table_name(&system.table);
+    deleted.send().await.unwrap();
+}
+
+/// Recreates the catalogue's table, empty, and waits until it can be read.
+async fn restore_the_catalogue(system: &System) {
+    let prefix = system.table.strip_suffix("products").unwrap();
+    let template = stores::template();
+    let tables = stores::dynamodb::create_tables(&system.store(), &template, prefix).await;
+    assert!(tables.unwrap().contains(&system.table));
+    eventually(RECOVERY, async || {
+        let list = system.client.get("/nosqldata").await;
+        (list.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// The state of the orders' circuit breaker for the catalogue.
+async fn breaker(system: &System) -> String {
+    let health = system.client.get("/health/mysqldata").await.expect(200);
+    let breaker = &health.json()["checks"]["catalogue"][0]["breaker"];
+    breaker.as_str().unwrap().to_owned()
+}
+
+/// Ends every other connection to the test's database.
+async fn kill_connections(connection: &mut Conn) {
+    let sql = "SELECT id FROM information_schema.processlist \
+               WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let ids: Vec<u64> = connection.query(sql).await.unwrap();
+    for id in ids {
+        // It may have ended by itself.
+        let _ = connection.query_drop(format!("KILL {id}")).await;
+    }
+}
+
+#[tokio::test]
+async fn health_reports_an_unavailable_store() {
+    let system = System::start().await;
+    lose_the_catalogue(&system).await;
+    let catalogue = system.client.get("/health/nosqldata").await.expect(503);
+    catalogue
+        .expect_header("content-type", "application/health+json")
+        .expect_members(&[("/status", json!("fail"))]);
+    // The orders continue without.
+    let orders = system.client.get("/health/mysqldata").await.expect(200);
+    orders.expect_members(&[
+        ("/status", json!("warn")),
+        ("/checks/mysql/0/status", json!("pass")),
+        ("/checks/catalogue/0/status", json!("warn")),
+    ]);
+    let all = system.client.get("/health").await.expect(503);
+    all.expect_members(&[
+        ("/status", json!("fail")),
+        ("/checks/nosqldata/0/status", json!("fail")),
+        ("/checks/mysqldata/0/status", json!("warn")),
+        ("/checks/hello/0/status", json!("pass")),
+    ]);
+}
+
+#[tokio::test]
+async fn order_without_known_prices_returns_503_and_is_not_stored() {
+    let system = System::start().await;
+    put_product(&system, "cup", 100, "DKK").await;
+    lose_the_catalogue(&system).await;
+    place(&system, &["cup"]).await.expect_unavailable(CATALOGUE);
+    assert_eq!(orders(&system).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn failed_order_stores_no_key_and_can_be_repeated() {
+    let system = System::start().await;
+    put_product(&system, "cup", 100, "DKK").await;
+    lose_the_catalogue(&system).await;
+    let cup = order("ann", &["cup"]);
+    let failed = system.client.post_once("/mysqldata", "key", &cup).await;
+    failed.expect_unavailable(CATALOGUE);
+    let keys = "SELECT COUNT(*) FROM idempotency_keys";
+    let keys: Option<u64> = system.connect().await.query_first(keys).await.unwrap();
+    assert_eq!(keys, Some(0));
+
+    restore_the_catalogue(&system).await;
+    put_product(&system, "cup", 200, "DKK").await;
+    let placed = eventually(RECOVERY, async || {
+        let response = system.client.post_once("/mysqldata", "key", &cup).await;
+        if response.status == 201 {
+            return Some(response);
+        }
+        response.expect_unavailable(CATALOGUE);
+        None
+    })
+    .await;
+    assert!(!placed.is_replay());
+    assert_eq!(placed.json()["pricing"], "live");
+    assert_eq!(orders(&system).await.len(), 1);
+}
+
+#[tokio::test]
+async fn order_is_priced_from_snapshots_while_the_catalogue_is_unavailable() {
+    let system = System::start().await;
+    for (id, amount, currency) in [
+        ("cup", 100, "DKK"),
+        ("pot", 200, "DKK"),
+        ("gone", 300, "DKK"),
+        ("euro", 400, "EUR"),
+        ("old", 500, "DKK"),
+        ("unseen", 600, "DKK"),
+    ] {
+        put_product(&system, id, amount, currency).await;
+    }
+    for products in [&["cup", "pot", "gone", "old"][..], &["euro"]] {
+        let placed = place(&system, products).await.expect(201);
+        assert_eq!(placed.json()["pricing"], "live");
+    }
+    put_product(&system, "cup", 150, "DKK").await;
+    place(&system, &["cup"]).await.expect(201);
+    system.client.delete("/nosqldata/gone").await.expect(204);
+    let refused = place(&system, &["cup", "gone"]).await;
+    let detail = "is not a product of the catalogue";
+    refused.expect_invalid(&[("/lines/1/productId", detail)]);
+    let age = "UPDATE product_snapshots SET seen_at = UTC_TIMESTAMP(3) - INTERVAL 1441 MINUTE \
+               WHERE product_id = 'old'";
+    system.connect().await.query_drop(age).await.unwrap();
+
+    lose_the_catalogue(&system).await;
+    let placed = place(&system, &["pot", "cup"]).await.expect(201);
+    let read = system.client.get(placed.header("location")).await;
+    assert_eq!(read.body, placed.body);
+    placed.expect_members(&[
+        ("/pricing", json!("snapshot")),
+        ("/total", json!({"amount": 700, "currency": "DKK"})),
+        ("/lines/1/name", json!("The cup")),
+    ]);
+    for product in ["gone", "old", "unseen"] {
+        let refused = place(&system, &["cup", product]).await;
+        refused.expect_unavailable(CATALOGUE);
+    }
+    let refused = place(&system, &["cup", "euro"]).await;
+    let detail = "is priced in EUR, but an earlier line in DKK: an order has one currency";
+    refused.expect_invalid(&[("/lines/1/productId", detail)]);
+}
+
+#[tokio::test]
+async fn open_breaker_sends_no_call_and_closes_by_itself() {
+    let system = System::start().await;
+    put_product(&system, "cup", 100, "DKK").await;
+    place(&system, &["cup"]).await.expect(201);
+    lose_the_catalogue(&system).await;
+    eventually(Duration::from_secs(20), async || {
+        place(&system, &["cup"]).await.expect(201);
+        (breaker(&system).await == "open").then_some(())
+    })
+    .await;
+    let calls = system.gateway.calls().len();
+    for _ in 0..5 {
+        place(&system, &["cup"]).await.expect(201);
+    }
+    let calls = system.gateway.calls().split_off(calls);
+    let sent: Vec<_> = calls
+        .iter()
+        .filter(|it| it.contains("/nosqldata"))
+        .collect();
+    assert_eq!(sent, [] as [&str; 0]);
+
+    restore_the_catalogue(&system).await;
+    put_product(&system, "cup", 1, "DKK").await;
+    eventually(RECOVERY, async || {
+        let placed = place(&system, &["cup"]).await.expect(201);
+        (placed.json()["pricing"] == "live").then_some(())
+    })
+    .await;
+    assert_eq!(breaker(&system).await, "closed");
+}
+
+#[tokio::test]
+async fn lost_connection_is_replaced_without_an_error() {
+    let system = System::start().await;
+    let client = &system.client;
+    put_product(&system, "cup", 100, "DKK").await;
+    let mut killer = system.connect().await;
+    let cup = order("ann", &["cup"]);
+    for n in 0..5 {
+        kill_connections(&mut killer).await;
+        let placed = client
+            .post_once("/mysqldata", &format!("key-{n}"), &cup)
+            .await;
+        let placed = placed.expect(201);
+        let path = placed.header("location");
+        kill_connections(&mut killer).await;
+        client
+            .patch(path, &json!({"status": "paid"}))
+            .await
+            .expect(200);
+        kill_connections(&mut killer).await;
+        assert_eq!(client.get(path).await.expect(200).json()["version"], 2);
+    }
+    assert_eq!(orders(&system).await.len(), 5);
+    let health = client.get("/health/mysqldata").await.expect(200);
+    health.expect_members(&[("/checks/mysql/0/breaker", json!("closed"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_order_is_stored_once_while_connections_are_killed() {
+    let system = System::with_instances(4).await;
+    put_product(&system, "cup", 100, "DKK").await;
+    let done = AtomicBool::new(false);
+    let kill = async {
+        let mut killer = system.connect().await;
+        while !done.load(Ordering::Relaxed) {
+            kill_connections(&mut killer).await;
+            sleep(Duration::from_millis(15)).await;
+        }
+    };
+    let place = async |n: usize| {
+        let order = order(&format!("c{n}"), &["cup"]);
+        eventually(Duration::from_secs(60), async || {
+            let key = format!("key-{n}");
+            let response = system.client.post_once("/mysqldata", &key, &order).await;
+            match response.status.as_u16() {
+                201 => Some(response.json()),
+                409 | 503 => None,
+                _ => panic!("{response}"),
+            }
+        })
+        .await
+    };
+    let clients = async {
+        let placed = join_all((0..40).map(place)).await;
+        done.store(true, Ordering::Relaxed);
+        placed
+    };
+    let (placed, ()) = tokio::join!(clients, kill);
+    let listed = eventually(RECOVERY, async || {
+        let list = system.client.get("/mysqldata?limit=100").await;
+        (list.status == 200).then(|| list.items())
+    })
+    .await;
+    assert_eq!(listed.len(), placed.len());
+    assert!(placed.iter().all(|order| listed.contains(order)));
+}
+
+/// Health is public, and its deadline is the caller's choice.
+#[tokio::test]
+async fn hurried_health_checks_change_no_breaker() {
+    let system = System::with_samples().await;
+    for (function, wire) in [
+        ("mysqldata", &system.catalogue),
+        ("mysqldata", &system.mysql),
+        ("nosqldata", &system.dynamodb),
+        ("mysqldata", &system.dynamodb),
+    ] {
+        // The wire is slower than the caller waits.
+        wire.set(Fault::Latency(Duration::from_millis(50))).await;
+        let path = format!("/health/{function}");
+        for _ in 0..30 {
+            let hurry = [("x-request-deadline", "6")];
+            let health = system.client.get_with(&path, &hurry).await;
+            assert!([200, 503].contains(&health.status.as_u16()), "{health}");
+        }
+        wire.heal().await;
+        let placed = place(&system, &["espresso-cups"]).await.expect(201);
+        assert_eq!(placed.json()["pricing"], "live", "{function}");
+    }
+    for path in ["/health/mysqldata", "/health/nosqldata"] {
+        let health = system.client.get(path).await.expect(200);
+        for (name, check) in health.json()["checks"].as_object().unwrap() {
+            assert_eq!(check[0]["breaker"], "closed", "{name}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A surface as a client sees it.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+use testbed::{Client, Response};
+
+use crate::Kind;
+
+/// A surface. Nothing else on it has the names that this makes, so that the suite
+/// can run against a system that others use.
+#[derive(Clone)]
+pub struct Api {
+    kind: Kind,
+    client: Client,
+    run: Arc<str>,
+    names: Arc<AtomicUsize>,
+}
+
+impl Api {
+    /// The surface at `url`.
+    pub fn new(kind: Kind, url: &str) -> Self {
+        Self {
+            kind,
+            client: Client::new(url.trim_end_matches('/').to_owned()),
+            run: uuid::Uuid::now_v7().simple().to_string().into(),
+            names: Arc::default(),
+        }
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A name that nothing has, and that can be an id, a category or a key.
+    pub fn unique(&self) -> String {
+        let count = self.names.fetch_add(1, Ordering::Relaxed);
+        format!("s-{}-{count}", self.run)
+    }
+
+    /// A product like no other, in a category of its own.
+    pub fn product(&self) -> Value {
+        let name = self.unique();
+        json!({"name": name, "category": name, "price": {"amount": 12_345, "currency": "DKK"}})
+    }
+
+    /// Creates [such a product](Self::product).
+    pub async fn create_product(&self) -> Response {
+        self.post("/nosqldata", &self.product()).await.expect(201)
+    }
+
+    /// An order by a new customer for `quantity` of a new product.
+    pub async fn order(&self, quantity: u32) -> Value {
+        let product = self.create_product().await.id();
+        json!({"customer": self.unique(), "lines": [{"productId": product, "quantity": quantity}]})
+    }
+
+    /// Places [such an order](Self::order).
+    pub async fn place_order(&self, quantity: u32) -> Response {
+        let order = self.order(quantity).await;
+        self.post("/mysqldata", &order).await.expect(201)
+    }
+
+    /// Deletes the products that the suite created. Orders cannot be deleted.
+    pub async fn clean_up(&self) {
+        for path in self.take_created() {
+            if path.starts_with("/nosqldata/") {
+                // Where a case deleted it, this is a 404.
+                self.delete(&path).await;
+            }
+        }
+    }
+}
+
+/// The requests are the client's.
+impl Deref for Api {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}

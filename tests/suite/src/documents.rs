@@ -1,0 +1,168 @@
+//! The documentation: its pages, its assets and their compressed forms.
+
+use std::{collections::BTreeSet, io::Read};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use brotli_decompressor::Decompressor;
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+use testbed::Response;
+
+use crate::{Api, Case};
+
+/// The most bytes that may be transferred before `/docs` is drawn.
+const MOST_BYTES: usize = 1_000_000;
+
+const HTML: [(&str, &str); 1] = [("accept", "text/html")];
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(document_is_openapi_3_1),
+        case!(pages_are_html),
+        case!(pages_load_nothing_from_other_hosts),
+        case!(every_form_of_an_asset_is_the_same_content),
+        case!(forms_of_an_asset_have_their_own_etags),
+        case!(page_of_the_api_loads_within_its_budget),
+        case!(large_asset_arrives_whole),
+    ]
+}
+
+async fn document_is_openapi_3_1(api: Api) {
+    let document = api.get("/openapi.json").await.expect(200).json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let yaml = api.get("/openapi.yaml").await.expect(200);
+    assert!(yaml.text().starts_with("openapi: "), "{yaml}");
+}
+
+/// What a page loads from the documentation.
+#[track_caller]
+fn assets(page: &Response) -> Vec<String> {
+    let quoted = page.text().split('"').filter(|it| it.starts_with("/docs/"));
+    let assets: Vec<_> = quoted.map(str::to_owned).collect();
+    assert!(!assets.is_empty(), "it loads no asset: {page}");
+    assets
+}
+
+async fn pages_are_html(api: Api) {
+    for path in ["/docs", "/redoc"] {
+        let page = api.get(path).await.expect(200);
+        assets(&page);
+        page.expect_header("content-type", "text/html; charset=utf-8")
+            .expect_header("x-content-type-options", "nosniff");
+    }
+    let icon = api.get("/favicon.ico").await.expect(200);
+    icon.expect_header("content-type", "image/svg+xml");
+}
+
+async fn pages_load_nothing_from_other_hosts(api: Api) {
+    for path in [
+        "/",
+        "/architecture",
+        "/docs",
+        "/redoc",
+        "/problems",
+        "/problems/not-found",
+    ] {
+        let page = api.get_with(path, &HTML).await.expect(200);
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        for loose in ["unsafe", "http"] {
+            assert!(!policy.contains(loose), "{path}: {policy}");
+        }
+        for foreign in ["src=\"http", "href=\"http", "//", "style="] {
+            assert!(!page.text().contains(foreign), "{path} has {foreign}");
+        }
+        // The policy allows a style in the page by its hash.
+        for style in page.text().split("<style>").skip(1) {
+            let style = style.split("</style>").next().unwrap_or_default();
+            let hash = STANDARD.encode(Sha256::digest(style));
+            assert!(
+                policy.contains(&format!("'sha256-{hash}'")),
+                "{path}: {policy}"
+            );
+        }
+        page.expect_header("content-type", "text/html; charset=utf-8");
+    }
+}
+
+/// What a browser loads before it draws `/docs`.
+async fn loaded(api: &Api) -> Vec<String> {
+    let page = api.get("/docs").await.expect(200);
+    let mut paths = assets(&page);
+    paths.extend(["/docs".to_owned(), "/openapi.json".to_owned()]);
+    assert!(paths.len() >= 6, "{}", paths.join(" "));
+    paths
+}
+
+async fn every_form_of_an_asset_is_the_same_content(api: Api) {
+    for path in loaded(&api).await {
+        let plain = api.get(&path).await.expect(200);
+        let plain = plain.expect_header("content-encoding", "");
+        for coding in ["br", "gzip"] {
+            let coded = api.get_with(&path, &[("accept-encoding", coding)]).await;
+            let coded = coded.expect(200).expect_header("content-encoding", coding);
+            let mut whole = Vec::new();
+            let body = &coded.body[..];
+            let decoded = match coding {
+                "br" => Decompressor::new(body, 4096).read_to_end(&mut whole),
+                _ => GzDecoder::new(body).read_to_end(&mut whole),
+            };
+            assert!(decoded.is_ok() && whole == plain.body, "{path}: {coding}");
+            coded.expect_header("content-type", plain.header("content-type"));
+        }
+        // The former name of gzip.
+        let former = api.get_with(&path, &[("accept-encoding", "X-Gzip")]).await;
+        former.expect(200).expect_header("content-encoding", "gzip");
+    }
+}
+
+async fn forms_of_an_asset_have_their_own_etags(api: Api) {
+    for path in loaded(&api).await {
+        let cached = if path.starts_with("/docs/") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        let mut etags = BTreeSet::new();
+        let mut brotli = String::new();
+        let codings = ["identity", "gzip", "gzip, deflate, br"];
+        for accepted in codings.map(|it| ("accept-encoding", it)) {
+            let form = api.get_with(&path, &[accepted]).await.expect(200);
+            let form = form
+                .expect_header("vary", "Accept-Encoding")
+                .expect_header("x-content-type-options", "nosniff")
+                .expect_header("cache-control", cached);
+            let etag = form.header("etag");
+            let known = [accepted, ("if-none-match", etag)];
+            let known = api.get_with(&path, &known).await.expect(304);
+            known
+                .expect_header("etag", etag)
+                .expect_header("cache-control", cached)
+                .expect_empty();
+            etag.clone_into(&mut brotli);
+            etags.insert(brotli.clone());
+        }
+        assert_eq!(etags.len(), codings.len(), "{path}");
+        let brotli = [("if-none-match", brotli.as_str())];
+        api.get_with(&path, &brotli).await.expect(200);
+    }
+}
+
+async fn page_of_the_api_loads_within_its_budget(api: Api) {
+    let mut transferred = 0;
+    for path in loaded(&api).await {
+        let headers = [("accept-encoding", "gzip, deflate, br")];
+        let form = api.get_with(&path, &headers).await.expect(200);
+        transferred += form.body.len();
+    }
+    assert!(transferred <= MOST_BYTES, "{transferred} bytes");
+}
+
+async fn large_asset_arrives_whole(api: Api) {
+    let page = api.get("/redoc").await.expect(200);
+    let mut largest = 0;
+    for path in assets(&page) {
+        largest = largest.max(api.get(&path).await.expect(200).body.len());
+    }
+    assert!(largest > 500_000, "{largest} bytes");
+}

@@ -1,0 +1,100 @@
+//! Headers, as gateways join, split and add them.
+
+use http::Method;
+
+use crate::{Api, Case, Kind};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(cookies_change_nothing),
+        case!(repeated_header_is_one_list).differs(
+            &[Kind::Watch],
+            "hands on the first of several lines of a header",
+            check!(first_line_of_a_header_counts),
+        ),
+        case!(long_header_is_accepted),
+        case!(traceparent_changes_nothing_even_if_malformed),
+        case!(caller_cannot_extend_the_deadline),
+        case!(body_after_expect_100_continue_is_read),
+    ]
+}
+
+async fn cookies_change_nothing(api: Api) {
+    for cookies in [
+        &[("cookie", "session=abc")][..],
+        &[("cookie", "a=1; b=\"two words\"; c=%C3%A9; d=; =; e")],
+        &[("cookie", "a=1"), ("cookie", "b=2; c=3"), ("cookie", "a=4")],
+    ] {
+        for path in ["/", "/nosqldata?limit=1", "/mysqldata?limit=1"] {
+            let response = api.get_with(path, cookies).await.expect(200);
+            response.expect_header("set-cookie", "");
+        }
+    }
+}
+
+async fn repeated_header_is_one_list(api: Api) {
+    let accept = [
+        ("accept", "application/json;q=0.1"),
+        ("accept", "text/plain"),
+    ];
+    let text = api.get_with("/", &accept).await.expect(200);
+    assert_eq!(text.text(), "Hello KEA!");
+    let created = api.create_product().await;
+    let known = [
+        ("if-none-match", "\"a\""),
+        ("if-none-match", created.header("etag")),
+    ];
+    api.get_with(created.header("location"), &known)
+        .await
+        .expect(304);
+}
+
+async fn first_line_of_a_header_counts(api: Api) {
+    let (json, text) = ("application/json", "text/plain");
+    for (first, second, body) in [
+        (json, text, r#"{"message":"Hello Kea"}"#),
+        (text, json, "Hello KEA!"),
+    ] {
+        let accept = [("accept", first), ("accept", second)];
+        let response = api.get_with("/", &accept).await.expect(200);
+        assert_eq!(response.text(), body);
+    }
+}
+
+/// API Gateway takes 10,240 bytes of request line and headers.
+async fn long_header_is_accepted(api: Api) {
+    let cookie = format!("session={}", "x".repeat(7_000));
+    api.get_with("/", &[("cookie", &cookie)]).await.expect(200);
+}
+
+async fn traceparent_changes_nothing_even_if_malformed(api: Api) {
+    for value in [
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-0000000000000000-00",
+        "nonsense",
+    ] {
+        let headers = [("traceparent", value), ("tracestate", "a=1,b=2")];
+        api.get_with("/health/mysqldata", &headers)
+            .await
+            .expect(200);
+    }
+}
+
+async fn caller_cannot_extend_the_deadline(api: Api) {
+    for value in ["3600000", "-1", "soon"] {
+        let headers = [("x-request-deadline", value)];
+        api.get_with("/nosqldata?limit=1", &headers)
+            .await
+            .expect(200);
+    }
+    let none = [("x-request-deadline", "0")];
+    let refused = api.get_with("/nosqldata", &none).await;
+    refused.expect_unavailable(&["The request had no time left when it came."]);
+}
+
+async fn body_after_expect_100_continue_is_read(api: Api) {
+    let headers = [("expect", "100-continue")];
+    let product = api.product();
+    let created = api.json(Method::POST, "/nosqldata", &headers, &product);
+    created.await.expect(201);
+}

@@ -1,0 +1,122 @@
+//! The black-box suite: what the contract says, checked over HTTP.
+//!
+//! Each case is a test with a name. `cargo xtask test` runs them on the system in
+//! process, `cargo xtask surfaces` on every way of using the bundle. A case creates
+//! what it needs under names of its own, so that the suite can also run against a
+//! deployment that others use.
+
+/// The case that this function checks, named after it and its file.
+macro_rules! case {
+    ($check:ident) => {
+        $crate::Case::new(module_path!(), stringify!($check), check!($check))
+    };
+}
+
+/// A function of a surface as a [`Check`].
+macro_rules! check {
+    ($check:ident) => {
+        std::sync::Arc::new(|api| Box::pin($check(api)))
+    };
+}
+
+mod api;
+mod batch;
+mod bodies;
+mod caching;
+mod case;
+mod catalogue;
+mod conditional_requests;
+mod cursors;
+mod documents;
+mod greetings;
+mod headers;
+mod health;
+mod idempotency;
+mod methods;
+mod orders;
+mod oscheck;
+mod paths;
+mod problems;
+mod queries;
+mod summary;
+
+use libtest_mimic::Trial;
+use tokio::runtime::Handle;
+
+pub use api::Api;
+pub use case::{Case, Check, Kind, Verdict};
+pub use methods::paths;
+
+/// Every case, topic by topic.
+pub fn cases() -> Vec<Case> {
+    [
+        greetings::cases(),
+        health::cases(),
+        oscheck::cases(),
+        catalogue::cases(),
+        batch::cases(),
+        orders::cases(),
+        summary::cases(),
+        conditional_requests::cases(),
+        idempotency::cases(),
+        cursors::cases(),
+        documents::cases(),
+        problems::cases(),
+        methods::cases(),
+        paths::cases(),
+        queries::cases(),
+        headers::cases(),
+        caching::cases(),
+        bodies::cases(),
+    ]
+    .concat()
+}
+
+/// The test of a case on a surface. It reports its verdict to `record`.
+pub fn trial(
+    case: Case,
+    runtime: Handle,
+    api: impl FnOnce() -> Api + Send + 'static,
+    record: impl FnOnce(&Verdict) + Send + 'static,
+) -> Trial {
+    Trial::test(format!("{}::{}", case.topic, case.name), move || {
+        let api = api();
+        let verdict = runtime.block_on(case.judge(&api));
+        record(&verdict);
+        match verdict {
+            Verdict::Pass | Verdict::Differs(_) => Ok(()),
+            Verdict::Fail(failure) => Err(failure.into()),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use axum::{Router, http::StatusCode};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_case_fails_where_every_response_is_wrong() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
+        tokio::spawn(async move { axum::serve(listener, teapot).await });
+        for kind in [Kind::Replay, Kind::Watch, Kind::StartApi, Kind::Deployed] {
+            let api = Api::new(kind, &url);
+            for case in cases() {
+                let verdict = case.judge(&api).await;
+                assert!(matches!(verdict, Verdict::Fail(_)), "{}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_has_its_own_name() {
+        let names: HashSet<_> = cases().iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), cases().len());
+    }
+}

@@ -1,0 +1,154 @@
+//! `HEAD`, `OPTIONS`, and methods that a path does not have.
+
+use http::Method;
+
+use crate::{Api, Case, Kind};
+
+/// The methods of the paths that can only be read.
+const READ: &str = "GET, HEAD, OPTIONS";
+
+const READ_ONLY: &[&str] = &[
+    "/",
+    "/oscheck",
+    "/health",
+    "/health/docs",
+    "/health/mysqldata",
+    "/mysqldata/summary",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/problems",
+    "/problems/not-found",
+    "/favicon.ico",
+    "/health/hello",
+];
+
+const START_API: &str =
+    "answers OPTIONS with a 200 of its own where the template has a CorsConfiguration";
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(head_is_get_without_a_body),
+        case!(head_reports_the_length_of_get),
+        case!(head_of_a_missing_product_returns_404),
+        case!(options_returns_204_with_allow).may_differ(
+            &[Kind::StartApi],
+            START_API,
+            check!(start_api_answers_options),
+        ),
+        case!(cors_preflight_returns_204).may_differ(
+            &[Kind::StartApi],
+            START_API,
+            check!(start_api_answers_options),
+        ),
+        case!(unsupported_method_returns_405_with_allow),
+        case!(unsupported_method_is_reported_before_anything_else),
+    ]
+}
+
+/// Every kind of path that exists, and its methods.
+pub async fn paths(api: &Api) -> Vec<(String, &'static str)> {
+    let product = api.create_product().await;
+    let order = api.place_order(1).await;
+    let mut paths = vec![
+        ("/nosqldata", "GET, HEAD, POST, OPTIONS"),
+        ("/mysqldata", "GET, HEAD, POST, OPTIONS"),
+        (
+            product.header("location"),
+            "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
+        ),
+        (order.header("location"), "GET, HEAD, PATCH, OPTIONS"),
+    ];
+    paths.extend(READ_ONLY.iter().map(|path| (*path, READ)));
+    let owned = paths
+        .into_iter()
+        .map(|(path, allow)| (path.to_owned(), allow));
+    owned.collect()
+}
+
+async fn head_is_get_without_a_body(api: Api) {
+    for (path, _) in paths(&api).await {
+        let got = api.get(&path).await.expect(200);
+        let mut head = api.send(Method::HEAD, &path, &[], "").await.expect(200);
+        for name in ["content-type", "etag", "vary", "cache-control"] {
+            head = head.expect_header(name, got.header(name));
+        }
+        head.expect_empty();
+    }
+}
+
+async fn head_reports_the_length_of_get(api: Api) {
+    let product = api.create_product().await;
+    let product = product.header("location");
+    for path in ["/", "/oscheck", "/problems", "/openapi.yaml", product] {
+        let length = api.get(path).await.expect(200).body.len().to_string();
+        let head = api.send(Method::HEAD, path, &[], "").await;
+        head.expect(200).expect_header("content-length", &length);
+    }
+}
+
+async fn head_of_a_missing_product_returns_404(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    let head = api.send(Method::HEAD, &path, &[], "").await;
+    head.expect(404)
+        .expect_header("content-type", "application/problem+json")
+        .expect_empty();
+}
+
+async fn options_returns_204_with_allow(api: Api) {
+    for (path, allow) in paths(&api).await {
+        let options = api.send(Method::OPTIONS, &path, &[], "").await;
+        let patches = if allow.contains("PATCH") {
+            "application/merge-patch+json, application/json"
+        } else {
+            ""
+        };
+        options
+            .expect(204)
+            .expect_allow(allow)
+            .expect_header("accept-patch", patches)
+            .expect_empty();
+    }
+}
+
+async fn start_api_answers_options(api: Api) {
+    for (path, _) in paths(&api).await {
+        let options = api.send(Method::OPTIONS, &path, &[], "").await;
+        options
+            .expect(200)
+            .expect_header("allow", "")
+            .expect_empty();
+    }
+}
+
+/// Which origins may call is the gateway's decision, by the deployment's
+/// parameters. No function allows another origin anything.
+async fn cors_preflight_returns_204(api: Api) {
+    let headers = [
+        ("origin", "https://shop.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type"),
+    ];
+    let options = api.send(Method::OPTIONS, "/nosqldata", &headers, "").await;
+    options.expect(204).expect_empty();
+}
+
+async fn unsupported_method_returns_405_with_allow(api: Api) {
+    for (path, allow) in paths(&api).await {
+        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        for method in methods {
+            if !allow.contains(method.as_str()) {
+                let refused = api.send(method, &path, &[], "").await;
+                refused.expect_method_not_allowed(allow);
+            }
+        }
+    }
+}
+
+async fn unsupported_method_is_reported_before_anything_else(api: Api) {
+    let headers = [("if-match", "?"), ("content-type", "application/json")];
+    let body = vec![b'{'; 300_000];
+    let refused = api.send(Method::PUT, "/nosqldata", &headers, body).await;
+    refused.expect_method_not_allowed("GET, HEAD, POST, OPTIONS");
+}

@@ -1,0 +1,196 @@
+//! Paths that nothing has, and ids with escapes.
+
+use http::Method;
+use serde_json::json;
+
+use crate::{Api, Case, Kind};
+
+const NOT_FOUND: &str = "There is nothing by this id.";
+const NO_ORDER: &str = "There is no order by this id.";
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(path_that_no_function_declares_returns_404)
+            .differs(
+                &[Kind::Watch],
+                "answers a path that it does not route with a 404 of its own",
+                check!(watch_refuses_the_path),
+            )
+            .differs(
+                &[Kind::StartApi],
+                "answers a path that it does not route with a 403 of its own",
+                check!(start_api_refuses_the_path),
+            ),
+        case!(missing_name_under_a_function_returns_404),
+        case!(escaped_characters_of_an_id_are_decoded),
+        case!(escaped_slash_in_an_id_is_a_path_separator)
+            .differs(
+                &[Kind::Watch],
+                "does not decode the path, so that an escaped slash is part of the id",
+                check!(escaped_slash_is_part_of_the_id),
+            )
+            .differs(
+                &[Kind::StartApi],
+                "decodes the path before it routes it, so that no function gets an escaped slash",
+                check!(escaped_slash_reaches_no_function),
+            ),
+        case!(id_is_decoded_once),
+        case!(id_that_no_product_can_have_returns_404),
+        case!(id_that_is_not_utf8_returns_404),
+        case!(id_of_no_order_returns_404),
+        case!(id_of_an_order_is_read_in_either_case),
+    ]
+}
+
+const UNDECLARED: [&str; 3] = ["/nowhere", "/hello", "/nosqldata/a/b"];
+
+/// The gateway's own response.
+async fn path_that_no_function_declares_returns_404(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(404);
+        refused.expect_members(&[("/message", json!("Not Found"))]);
+    }
+}
+
+async fn watch_refuses_the_path(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(404);
+        refused.expect_members(&[("/title", json!("Default function disabled"))]);
+    }
+}
+
+async fn start_api_refuses_the_path(api: Api) {
+    for path in UNDECLARED {
+        let refused = api.get(path).await.expect(403);
+        refused.expect_members(&[("/message", json!("Missing Authentication Token"))]);
+    }
+}
+
+async fn missing_name_under_a_function_returns_404(api: Api) {
+    for path in ["/problems/teapot", "/docs/nothing.js"] {
+        let refused = api.get(path).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
+}
+
+async fn escaped_characters_of_an_id_are_decoded(api: Api) {
+    let product = api.create_product().await;
+    let order = api.place_order(1).await;
+    for created in [product, order] {
+        let path = created.header("location");
+        for hyphen in ["%2D", "%2d"] {
+            let read = api.get(&path.replace('-', hyphen)).await.expect(200);
+            read.expect_members(&[("/id", json!(created.id()))]);
+        }
+    }
+    let id = format!("{}.v1_.", api.unique());
+    let escaped = format!("/nosqldata/{}%2E", &id[..id.len() - 1]);
+    let put = api.put(&escaped, &api.product()).await.expect(201);
+    assert_eq!(put.id(), id);
+    api.get(&format!("/nosqldata/{id}")).await.expect(200);
+}
+
+/// The gateway decodes the path, so the function gets one that it does not have.
+async fn escaped_slash_in_an_id_is_a_path_separator(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        refused.expect_problem(404, "unknown-path", "No route has this path.");
+    }
+}
+
+async fn escaped_slash_is_part_of_the_id(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
+}
+
+async fn escaped_slash_reaches_no_function(api: Api) {
+    let path = format!("/nosqldata/{}%2Fb", api.unique());
+    for refused in [api.get(&path).await, api.put(&path, &api.product()).await] {
+        let message = json!("Missing Authentication Token");
+        refused.expect(403).expect_members(&[("/message", message)]);
+    }
+}
+
+/// `%2541` is `%41`, which is no id, and not the letter A.
+async fn id_is_decoded_once(api: Api) {
+    let id = format!("A{}", api.unique());
+    let path = format!("/nosqldata/{id}");
+    api.put(&path, &api.product()).await.expect(201);
+    for escaped in [
+        path.replacen('A', "%2541", 1),
+        format!("{path}%25"),
+        format!("{path}%2525"),
+    ] {
+        let refused = api.get(&escaped).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
+}
+
+async fn id_that_no_product_can_have_returns_404(api: Api) {
+    let long = "x".repeat(65);
+    for id in [
+        "caf%C3%A9",
+        "%E6%97%A5%E6%9C%AC",
+        "%F0%9F%AB%96",
+        "a%20b",
+        "a+b",
+        "%20",
+        "-mug",
+        "a%23b",
+        "a%00b",
+        "a%0Ab",
+        "a%22b",
+        "%5C",
+        "a;b",
+        "a%7Bb%7D",
+        &long,
+    ] {
+        let refused = api.get(&format!("/nosqldata/{id}")).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
+    let refused = api.put("/nosqldata/-x", &api.product()).await;
+    refused.expect_problem(404, "not-found", NOT_FOUND);
+}
+
+async fn id_that_is_not_utf8_returns_404(api: Api) {
+    for id in ["%FF", "%ff", "a%C3", "%ED%A0%80"] {
+        let refused = api.get(&format!("/nosqldata/{id}")).await;
+        refused.expect_problem(404, "not-found", NOT_FOUND);
+    }
+}
+
+async fn id_of_no_order_returns_404(api: Api) {
+    let paid = json!({"status": "paid"});
+    for (id, detail) in [
+        ("42", NOT_FOUND),
+        ("x", NOT_FOUND),
+        ("01A1A14C", NOT_FOUND),
+        ("%00", NOT_FOUND),
+        ("%ff", NOT_FOUND),
+        ("%C3%A9", NOT_FOUND),
+        ("01a1a14c-afba-72da-b5b1-00000000000g", NOT_FOUND),
+        ("00000000-0000-7000-8000-000000000000", NO_ORDER),
+        ("01a1a14c-afba-72da-b5b1-000000000000", NO_ORDER),
+    ] {
+        let path = format!("/mysqldata/{id}");
+        let read = api.get(&path).await;
+        read.expect_problem(404, "not-found", detail);
+        for condition in [&[][..], &[("if-match", "*")]] {
+            let write = api.json(Method::PATCH, &path, condition, &paid).await;
+            write.expect_problem(404, "not-found", detail);
+        }
+        // What is wrong with the patch is reported first.
+        let invalid = api.patch(&path, &json!({})).await;
+        invalid.expect_invalid(&[("/status", "is required")]);
+    }
+}
+
+async fn id_of_an_order_is_read_in_either_case(api: Api) {
+    let placed = api.place_order(1).await;
+    let path = format!("/mysqldata/{}", placed.id().to_uppercase());
+    assert_eq!(api.get(&path).await.expect(200).id(), placed.id());
+    let paid = api.patch(&path, &json!({"status": "paid"})).await;
+    assert_eq!(paid.expect(200).id(), placed.id());
+}

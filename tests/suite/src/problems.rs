@@ -1,0 +1,45 @@
+//! The problem types and their pages.
+
+use serde_json::json;
+
+use crate::{Api, Case};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(type_of_a_problem_leads_to_its_page),
+        case!(every_problem_type_has_a_page),
+        case!(every_problem_has_the_id_of_its_request),
+    ]
+}
+
+async fn type_of_a_problem_leads_to_its_page(api: Api) {
+    let problem = api.get("/nosqldata?limit=0").await.expect(422).json();
+    let page = api.get(problem["type"].as_str().unwrap()).await.expect(200);
+    page.expect_members(&[("/title", problem["title"].clone())]);
+}
+
+async fn every_problem_type_has_a_page(api: Api) {
+    let types = api.get("/problems").await.expect(200).items();
+    assert_eq!(types.len(), dto::problem::ProblemType::ALL.len());
+    for meaning in types {
+        let path = meaning["type"].as_str().unwrap();
+        assert_eq!(api.get(path).await.expect(200).json(), meaning);
+        let page = api.get_with(path, &[("accept", "text/html")]).await;
+        page.expect(200)
+            .expect_header("content-type", "text/html; charset=utf-8");
+    }
+    let not_found = api.get("/problems/not-found").await.expect(200);
+    not_found.expect_members(&[("/status", json!(404))]);
+}
+
+async fn every_problem_has_the_id_of_its_request(api: Api) {
+    let path = format!("/nosqldata/{}", api.unique());
+    let [first, second] = [api.get(&path).await, api.get(&path).await];
+    let detail = "There is nothing by this id.";
+    let [first, second] = [first, second].map(|problem| {
+        let problem = problem.expect_problem(404, "not-found", detail);
+        let problem = problem.expect_members(&[("/instance", json!(path))]);
+        problem.json()["requestId"].clone()
+    });
+    assert_ne!(first, second);
+}

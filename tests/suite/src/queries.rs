@@ -1,0 +1,193 @@
+//! Query strings.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{Api, Case};
+
+/// The two functions that have parameters.
+const LISTS: [&str; 2] = ["/nosqldata", "/mysqldata"];
+
+const LIMIT: &str = "must be an integer between 1 and 100";
+const UNKNOWN: &str = "is not a known parameter";
+const REPEATED: &str = "must be given once";
+const NOT_UTF8: &str = "must be UTF-8";
+const CATEGORY: &str = "must have 1 to 64 characters, and no control characters";
+const CUSTOMER: &str = "must be 1 to 200 characters, none of them a control character";
+const STATUS: &str = "must be placed, paid, shipped or cancelled";
+const TIME: &str = "must be an RFC 3339 time or a date, such as 2026-11-22";
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(repeated_parameter_returns_422),
+        case!(unknown_parameter_returns_422),
+        case!(every_error_of_a_query_is_reported),
+        case!(parameters_are_ignored_elsewhere),
+        case!(empty_value_returns_422),
+        case!(limit_is_not_clamped),
+        case!(malformed_time_returns_422),
+        case!(period_that_ends_before_it_begins_returns_422),
+        case!(empty_query_is_no_query),
+        case!(blank_is_read_as_plus_and_as_percent_20),
+        case!(escaped_value_is_decoded),
+        case!(value_that_is_not_utf8_returns_422),
+        case!(control_character_returns_422),
+    ]
+}
+
+async fn repeated_parameter_returns_422(api: Api) {
+    for list in LISTS {
+        for query in ["limit=1&limit=2", "limit=1&limit=1", "limit=1&l%69mit=1"] {
+            let refused = api.get(&format!("{list}?{query}")).await;
+            refused.expect_invalid(&[("limit", REPEATED)]);
+        }
+    }
+}
+
+async fn unknown_parameter_returns_422(api: Api) {
+    for list in LISTS {
+        let refused = api.get(&format!("{list}?colour=blue&limit=0")).await;
+        refused.expect_invalid(&[("colour", UNKNOWN), ("limit", LIMIT)]);
+    }
+    let order = "/mysqldata/01a1a14c-afba-72da-b5b1-000000000000?x=1";
+    api.get(order).await.expect_invalid(&[("x", UNKNOWN)]);
+}
+
+async fn every_error_of_a_query_is_reported(api: Api) {
+    let refused = api.get("/nosqldata?limit=0&limit=2&colour=red&category=&%ff=1");
+    refused.await.expect_invalid(&[
+        ("limit", REPEATED),
+        ("colour", UNKNOWN),
+        ("%ff", NOT_UTF8),
+        ("category", CATEGORY),
+        ("limit", LIMIT),
+    ]);
+    let query = "status=lost&customer=&from=x&to=2026-02-30&limit=101&page=2&status=paid";
+    let refused = api.get(&format!("/mysqldata?{query}")).await;
+    refused.expect_invalid(&[
+        ("page", UNKNOWN),
+        ("status", REPEATED),
+        ("status", STATUS),
+        ("customer", CUSTOMER),
+        ("from", TIME),
+        ("to", TIME),
+        ("limit", LIMIT),
+    ]);
+    let refused = api.get("/mysqldata/summary?by=week&limit=1&from=2026-13-01");
+    refused.await.expect_invalid(&[
+        ("limit", UNKNOWN),
+        ("from", TIME),
+        ("by", "must be day, product or status"),
+    ]);
+}
+
+async fn parameters_are_ignored_elsewhere(api: Api) {
+    for target in [
+        "/?a=1&a=2&b",
+        "/oscheck?a=%F0%9F%AB%96&a=&=",
+        "/health/docs?a=%zz&a=%FF",
+    ] {
+        api.get(target).await.expect(200);
+    }
+}
+
+async fn empty_value_returns_422(api: Api) {
+    for (target, parameter, detail) in [
+        ("/nosqldata?limit=", "limit", LIMIT),
+        ("/nosqldata?category", "category", CATEGORY),
+        ("/mysqldata?customer=", "customer", CUSTOMER),
+        ("/mysqldata?status", "status", STATUS),
+        ("/mysqldata?from=", "from", TIME),
+    ] {
+        let refused = api.get(target).await;
+        refused.expect_invalid(&[(parameter, detail)]);
+    }
+}
+
+async fn limit_is_not_clamped(api: Api) {
+    for limit in [
+        "0",
+        "101",
+        "-1",
+        "1.0",
+        "ten",
+        "",
+        "+5",
+        "%205",
+        "99999999999999999999",
+    ] {
+        let refused = api.get(&format!("/nosqldata?limit={limit}")).await;
+        refused.expect_invalid(&[("limit", LIMIT)]);
+    }
+}
+
+async fn malformed_time_returns_422(api: Api) {
+    for path in ["/mysqldata", "/mysqldata/summary"] {
+        for time in [
+            "2026-11-25t00:00:00z",
+            "2026-11-25T00:00:00z",
+            "2026-11-25+00:00:00Z",
+            "2026-11-25T00:00:60Z",
+        ] {
+            for name in ["from", "to"] {
+                let refused = api.get(&format!("{path}?{name}={time}")).await;
+                refused.expect_invalid(&[(name, TIME)]);
+            }
+        }
+        let time = "2026-11-25T00:00:00.0000000000%2B14:00";
+        api.get(&format!("{path}?from={time}")).await.expect(200);
+    }
+}
+
+async fn period_that_ends_before_it_begins_returns_422(api: Api) {
+    for path in ["/mysqldata", "/mysqldata/summary"] {
+        let refused = api
+            .get(&format!("{path}?from=2026-01-02&to=2026-01-01"))
+            .await;
+        refused.expect_invalid(&[("from", "must not be after to")]);
+    }
+}
+
+async fn empty_query_is_no_query(api: Api) {
+    for list in LISTS {
+        for query in ["?", "?&", "?&&limit=1&"] {
+            api.get(&format!("{list}{query}")).await.expect(200);
+        }
+    }
+}
+
+/// Checks that a list by `category`, escaped in each of these ways, has the one
+/// product of it.
+async fn expect_found(api: &Api, category: &str, escaped: [String; 2]) {
+    let mut product = api.product();
+    product["category"] = category.into();
+    let created = api.post("/nosqldata", &product).await.expect(201);
+    for escaped in escaped {
+        let list = api.get(&format!("/nosqldata?category={escaped}")).await;
+        assert_eq!(list.expect(200).items(), [created.json()], "{escaped}");
+    }
+}
+
+async fn blank_is_read_as_plus_and_as_percent_20(api: Api) {
+    let category = format!("tea pots {}", api.unique());
+    let escaped = ["+", "%20"].map(|blank| category.replace(' ', blank));
+    expect_found(&api, &category, escaped).await;
+}
+
+async fn escaped_value_is_decoded(api: Api) {
+    let category = format!("é&=+%/?#🫖{}", api.unique());
+    let upper = utf8_percent_encode(&category, NON_ALPHANUMERIC).to_string();
+    let lower = upper.replace("%C3%A9", "%c3%a9").replace("%2F", "%2f");
+    expect_found(&api, &category, [upper, lower]).await;
+}
+
+async fn value_that_is_not_utf8_returns_422(api: Api) {
+    for value in ["%FF", "a%C3", "%ED%A0%80"] {
+        let refused = api.get(&format!("/nosqldata?category={value}")).await;
+        refused.expect_invalid(&[("category", NOT_UTF8)]);
+    }
+}
+
+async fn control_character_returns_422(api: Api) {
+    let refused = api.get("/nosqldata?category=a%00b").await;
+    refused.expect_invalid(&[("category", CATEGORY)]);
+}

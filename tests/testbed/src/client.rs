@@ -1,0 +1,356 @@
+//! An HTTP client that hides nothing: no redirects, no retries, no defaults.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
+};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+/// Longer than any function may take, with its cold start.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How much of a body a failure shows.
+const SHOWN_BYTES: usize = 400;
+
+/// A client of the API at one base URL.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    /// The paths of what was created through it.
+    created: Arc<Mutex<Vec<String>>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// A response, with the checks of it; a failed one shows the request too.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The request's method and target: `GET /nosqldata?limit=1`.
+    pub request: String,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Client {
+    /// A client of the API at `base`.
+    pub fn new(base: String) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Self {
+            base,
+            created: Arc::default(),
+            pool: Pool::builder(TokioExecutor::new()).build(connector),
+        }
+    }
+
+    /// Sends a request with these headers and this body.
+    pub async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response {
+        let request = format!("{method} {target}");
+        let response = self.try_send(method, target, headers, body, TIMEOUT).await;
+        response.unwrap_or_else(|| panic!("{request}: no response in {} s", TIMEOUT.as_secs()))
+    }
+
+    /// The same; none where no whole response arrives before the timeout.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+        limit: Duration,
+    ) -> Option<Response> {
+        let name = format!("{method} {target}");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{target}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Full::new(body.into()))
+            .expect("a well-formed request");
+        let response = timeout(limit, async {
+            let (head, body) = self.pool.request(request).await.ok()?.into_parts();
+            let body = body.collect().await.ok()?.to_bytes();
+            Some(Response {
+                request: name,
+                status: head.status,
+                headers: head.headers,
+                body,
+            })
+        });
+        let response = response.await.ok()??;
+        if response.status == StatusCode::CREATED {
+            let names = ["location", "content-location"].map(|name| response.header(name));
+            let path = names.into_iter().find(|path| !path.is_empty());
+            let path = path.unwrap_or_default().to_owned();
+            self.created.lock().unwrap().push(path);
+        }
+        Some(response)
+    }
+
+    /// The paths of what was created through this client and its clones.
+    pub fn take_created(&self) -> Vec<String> {
+        std::mem::take(&mut *self.created.lock().unwrap())
+    }
+
+    /// `GET`.
+    pub async fn get(&self, target: &str) -> Response {
+        self.get_with(target, &[]).await
+    }
+
+    /// `GET` with headers.
+    pub async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Response {
+        self.send(Method::GET, target, headers, Bytes::new()).await
+    }
+
+    /// `GET`; none where no whole response arrives before the timeout.
+    pub async fn try_get(&self, target: &str, limit: Duration) -> Option<Response> {
+        self.try_send(Method::GET, target, &[], Bytes::new(), limit)
+            .await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, target: &str) -> Response {
+        self.send(Method::DELETE, target, &[], "").await
+    }
+
+    /// `POST` of JSON.
+    pub async fn post(&self, target: &str, body: &Value) -> Response {
+        self.json(Method::POST, target, &[], body).await
+    }
+
+    /// `POST` of JSON under an idempotency key.
+    pub async fn post_once(&self, target: &str, key: &str, body: &Value) -> Response {
+        let headers = [("idempotency-key", key)];
+        self.json(Method::POST, target, &headers, body).await
+    }
+
+    /// `PUT` of JSON.
+    pub async fn put(&self, target: &str, body: &Value) -> Response {
+        self.json(Method::PUT, target, &[], body).await
+    }
+
+    /// `PATCH` of a merge patch.
+    pub async fn patch(&self, target: &str, body: &Value) -> Response {
+        let headers = [("content-type", "application/merge-patch+json")];
+        self.send(Method::PATCH, target, &headers, body.to_string())
+            .await
+    }
+
+    /// Any method with JSON and further headers.
+    pub async fn json(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Response {
+        let all = [&[("content-type", "application/json")], headers].concat();
+        self.send(method, target, &all, body.to_string()).await
+    }
+}
+
+impl Response {
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let json = serde_json::from_slice(&self.body);
+        json.unwrap_or_else(|_| panic!("not JSON: {self}"))
+    }
+
+    /// The items of a page.
+    #[track_caller]
+    pub fn items(&self) -> Vec<Value> {
+        let items = self.json()["items"].as_array().cloned();
+        items.unwrap_or_else(|| panic!("no items: {self}"))
+    }
+
+    /// The id of a product or an order.
+    #[track_caller]
+    pub fn id(&self) -> String {
+        let id = self.json()["id"].as_str().map(str::to_owned);
+        id.unwrap_or_else(|| panic!("no id: {self}"))
+    }
+
+    /// The body as text.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    /// A header's value; empty where it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().expect("ASCII"))
+    }
+
+    /// Whether it is a stored response, replayed for its idempotency key.
+    #[track_caller]
+    pub fn is_replay(&self) -> bool {
+        match self.header("idempotency-replayed") {
+            "" => false,
+            "true" => true,
+            _ => panic!("neither true nor absent: {self}"),
+        }
+    }
+
+    /// Checks the status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    /// Checks a header.
+    #[track_caller]
+    pub fn expect_header(self, name: &str, value: &str) -> Self {
+        assert_eq!(self.header(name), value, "{name}: {self}");
+        self
+    }
+
+    /// Checks that `Allow` lists these methods, in any order.
+    #[track_caller]
+    pub fn expect_allow(self, methods: &str) -> Self {
+        let sorted = |list: &str| {
+            let mut methods: Vec<_> = list.split(", ").map(str::to_owned).collect();
+            methods.sort();
+            methods
+        };
+        assert_eq!(sorted(self.header("allow")), sorted(methods), "{self}");
+        self
+    }
+
+    /// Checks that there is no body.
+    #[track_caller]
+    pub fn expect_empty(self) -> Self {
+        assert!(self.body.is_empty(), "{self}");
+        self
+    }
+
+    /// Checks members of the JSON body, each named by its pointer.
+    #[track_caller]
+    pub fn expect_members(self, members: &[(&str, Value)]) -> Self {
+        let json = self.json();
+        for (pointer, value) in members {
+            assert_eq!(json.pointer(pointer), Some(value), "{pointer}: {self}");
+        }
+        self
+    }
+
+    /// Checks that it is this problem, and a well-formed one (RFC 9457).
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, kind: &str, detail: &str) -> Self {
+        let this = self.expect(status);
+        assert_eq!(this.header("content-type"), "application/problem+json");
+        let problem = this.json();
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{this}");
+        assert_eq!(problem["detail"], detail, "{this}");
+        assert_eq!(problem["status"], status, "{this}");
+        for member in ["title", "instance", "requestId"] {
+            let text = problem[member].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{member} is missing: {this}");
+        }
+        this
+    }
+
+    /// Checks that it is a 405 problem that lists these methods.
+    #[track_caller]
+    pub fn expect_method_not_allowed(self, allow: &str) -> Self {
+        let detail = format!("This path has {allow}.");
+        self.expect_problem(405, "method-not-allowed", &detail)
+            .expect_allow(allow)
+    }
+
+    /// Checks that it is a 503 problem, for one of these reasons, that says when to
+    /// try again.
+    #[track_caller]
+    pub fn expect_unavailable(self, details: &[&str]) -> Self {
+        let found = self.json()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(details.contains(&&*found), "{self}");
+        let this = self.expect_problem(503, "service-unavailable", &found);
+        let seconds = this.header("retry-after").parse::<u32>();
+        assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{this}");
+        this
+    }
+
+    /// Checks that it is a 400 problem with these errors: place and detail.
+    #[track_caller]
+    pub fn expect_malformed(self, errors: &[(&str, &str)]) -> Self {
+        let detail = "The request cannot be parsed: see errors.";
+        self.expect_problem(400, "malformed-request", detail)
+            .expect_errors(errors)
+    }
+
+    /// Checks that it is a 422 problem with these errors: place and detail.
+    #[track_caller]
+    pub fn expect_invalid(self, errors: &[(&str, &str)]) -> Self {
+        let detail = "The request is not valid: see errors.";
+        self.expect_problem(422, "invalid-request", detail)
+            .expect_errors(errors)
+    }
+
+    /// Checks the errors of a problem, in their order.
+    #[track_caller]
+    fn expect_errors(self, errors: &[(&str, &str)]) -> Self {
+        let problem = self.json();
+        let found: Vec<_> = (problem["errors"].as_array().into_iter().flatten())
+            .map(|error| {
+                let names = ["pointer", "parameter", "header"];
+                let place = names.into_iter().find_map(|name| error[name].as_str());
+                let detail = error["detail"].as_str();
+                (place.unwrap_or_default(), detail.unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(found, errors, "{self}");
+        self
+    }
+}
+
+/// For a failure: the request, the status, the headers and the start of the body.
+impl std::fmt::Display for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} → {}", self.request, self.status)?;
+        for (name, value) in &self.headers {
+            writeln!(f, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+        }
+        let shown = self.body.get(..SHOWN_BYTES).unwrap_or(&self.body);
+        write!(f, "\n{}", String::from_utf8_lossy(shown))
+    }
+}
+
+/// Polls until there is a value, and fails after `limit`.
+pub async fn eventually<T>(limit: Duration, poll: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = poll().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not within {limit:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}

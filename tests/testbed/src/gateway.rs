@@ -1,0 +1,144 @@
+//! The gateway: HTTP on one side, events for the functions on the other.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    extract::{MatchedPath, Request},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+
+use crate::event;
+
+/// An instance of a function: it handles one event at a time.
+pub trait Instance: Send + Sync + 'static {
+    /// The response to an event, or what the platform reports instead.
+    fn invoke(&self, event: Value) -> BoxFuture<'_, Value>;
+}
+
+/// The instances of one function. As in Lambda, each has at most one request
+/// at a time.
+#[derive(Clone)]
+pub struct Function {
+    idle: Arc<Mutex<Vec<Box<dyn Instance>>>>,
+    free: Arc<Semaphore>,
+}
+
+impl Function {
+    /// The function that has these instances.
+    pub fn new(instances: impl IntoIterator<Item = impl Instance>) -> Self {
+        let instances = instances.into_iter().map(|it| Box::new(it) as Box<_>);
+        let instances: Vec<Box<dyn Instance>> = instances.collect();
+        Self {
+            free: Arc::new(Semaphore::new(instances.len())),
+            idle: Arc::new(Mutex::new(instances)),
+        }
+    }
+
+    /// Invokes an instance with an event; waits for one to be free.
+    pub async fn invoke(&self, event: &Value) -> Value {
+        let permit = self.free.clone().acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
+        let instance = self.idle.lock().unwrap().pop().expect("as many as permits");
+        let event = event.clone();
+        // In a task of its own, so that a client that disconnects leaves the
+        // function running, as a gateway does: the instance is free when it has
+        // responded, and not before.
+        let idle = self.idle.clone();
+        let running = tokio::spawn(async move {
+            let response = instance.invoke(event).await;
+            idle.lock().unwrap().push(instance);
+            drop(permit);
+            response
+        });
+        running.await.expect("a handler that never panics")
+    }
+}
+
+/// An HTTP server that routes by path, with any method, as the API does.
+pub struct Gateway {
+    address: SocketAddr,
+    calls: Arc<Mutex<Vec<String>>>,
+    server: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Binds a port, so that its address is known before there are functions.
+    pub async fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a free port");
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// Serves `routes`, each a path and the function that it goes to.
+    pub fn serve(listener: TcpListener, routes: BTreeMap<String, Function>) -> Self {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let mut api = Router::new();
+        for (path, function) in routes {
+            let calls = calls.clone();
+            let handler = any(async move |route: MatchedPath, request: Request| {
+                let target = request.uri().path_and_query();
+                let target = target.map_or("", |target| target.as_str());
+                let call = format!("{} {target}", request.method());
+                calls.lock().unwrap().push(call);
+                let (parts, body) = request.into_parts();
+                let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
+                let request = http::Request::from_parts(parts, body);
+                let event = event::routed(&request, route.as_str());
+                response(&function.invoke(&event).await)
+            });
+            api = api.route(&path, handler);
+        }
+        let api =
+            api.fallback(async || (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"}))));
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let served = axum::serve(listener, api).await;
+            served.expect("serves until it is stopped");
+        });
+        Self {
+            address,
+            calls,
+            server,
+        }
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The requests that went through it so far: `GET /nosqldata?ids=a`.
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The HTTP response that an HTTP API makes of what an instance returned. What is
+/// no response, such as the report of a timeout, is not the client's business.
+fn response(returned: &Value) -> Response {
+    if returned["statusCode"].is_u64() {
+        let response = event::response(returned);
+        return response.map(axum::body::Body::from).into_response();
+    }
+    let body = Json(json!({"message": "Internal Server Error"}));
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+}

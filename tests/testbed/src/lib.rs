@@ -1,0 +1,23 @@
+//! The whole system in one process, for tests: every function behind a gateway
+//! that speaks HTTP, on real stores that are the test's own.
+//!
+//! Nothing in it replaces a part of Kea. Each request becomes an API Gateway event
+//! that goes through the handler that Lambda calls; the functions reach each other
+//! over HTTP and their stores over their protocols.
+
+mod client;
+mod environment;
+pub mod event;
+mod gateway;
+pub mod linearizability;
+pub mod redact;
+pub mod replay;
+mod system;
+mod template;
+pub mod wire;
+
+pub use client::{Client, Response, eventually};
+pub use environment::{address, store};
+pub use gateway::{Function, Gateway, Instance};
+pub use system::{Built, FUNCTIONS, Setup, System, functions, handler, invoke, routes};
+pub use template::template;

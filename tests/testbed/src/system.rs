@@ -1,0 +1,373 @@
+//! The system: every function behind one gateway, on stores of the test's own.
+//!
+//! Nothing else in the tests knows how a function is built.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use chassis::{
+    http::{Router, Service},
+    outbound::Policy,
+    runtime::{Environment, Event, Handler},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
+use mysql_async::{Conn, Opts, prelude::Queryable};
+use serde_json::Value;
+use stores::{dynamodb, mysql, sample};
+
+use crate::{
+    Client, Gateway, address,
+    gateway::{Function, Instance},
+    store,
+    wire::{Fault, Protocol, Proxy},
+};
+
+/// The timeout of a deployed function: `Timeout` in `template.yaml`.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The names of the functions that respond to HTTP requests.
+pub const FUNCTIONS: [&str; 6] = [
+    "docs",
+    "health",
+    "hello",
+    "mysqldata",
+    "nosqldata",
+    "oscheck",
+];
+
+/// How a system is set up, where a test needs more than the usual.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Instances of each function: with more than one, requests race.
+    pub instances: usize,
+    /// How stores and services are called; as deployed where it is none.
+    pub policy: Option<Policy>,
+    /// The fault of the connection to `DynamoDB` while the functions start.
+    pub dynamodb_fault: Fault,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            instances: 1,
+            policy: None,
+            dynamodb_fault: Fault::None,
+        }
+    }
+}
+
+/// The whole system.
+pub struct System {
+    /// The gateway that the functions are behind.
+    pub gateway: Gateway,
+    /// A client of it.
+    pub client: Client,
+    /// The wire to `DynamoDB`.
+    pub dynamodb: Proxy,
+    /// The wire to `MySQL`.
+    pub mysql: Proxy,
+    /// The wire from the orders to the catalogue.
+    pub catalogue: Proxy,
+    /// The test's own `DynamoDB` table of products.
+    pub table: String,
+    /// The test's own `DynamoDB` table of idempotency keys.
+    pub keys_table: String,
+    /// The test's own `MySQL` database.
+    pub database: String,
+    functions: BTreeMap<&'static str, Function>,
+}
+
+/// The user, and its password, that the orders function signs in as here: one
+/// that may do just what the deployed one may.
+const ORDERS: &str = "orders";
+
+async fn grant_orders(database: &str) -> mysql_async::Result<()> {
+    let opts = Opts::from_url(database)?;
+    let name = opts.db_name().unwrap_or_default().to_owned();
+    let mut connection = Conn::new(opts).await?;
+    connection
+        .query_drop(format!(
+            "CREATE USER IF NOT EXISTS '{ORDERS}'@'%' IDENTIFIED BY '{ORDERS}'"
+        ))
+        .await?;
+    for (table, rights) in migrate::GRANTS {
+        connection
+            .query_drop(format!(
+                "GRANT {rights} ON `{name}`.`{table}` TO '{ORDERS}'@'%'"
+            ))
+            .await?;
+    }
+    connection.disconnect().await
+}
+
+impl System {
+    /// Starts it with empty stores and one instance of each function.
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// Starts it with empty stores and this many instances of each function: with
+    /// more than one, requests race.
+    pub async fn with_instances(instances: usize) -> Self {
+        Self::with(Setup {
+            instances,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// Starts it with the sample catalogue and orders in its stores, and one
+    /// instance of each function.
+    pub async fn with_samples() -> Self {
+        let system = Self::start().await;
+        let products = sample::insert_products(&system.store(), &system.table).await;
+        products.expect("sample products");
+        let orders = sample::insert_orders(&system.database).await;
+        orders.expect("sample orders");
+        system
+    }
+
+    /// Starts it with empty stores, set up in this way.
+    pub async fn with(setup: Setup) -> Self {
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+
+        let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
+        let client = dynamodb::client(&dynamodb_url);
+        let prefix = format!("{name}-");
+        let tables = dynamodb::create_tables(&client, &stores::template(), &prefix).await;
+        let tables = tables.expect("tables");
+        let named = |name: &str| {
+            let table = tables.iter().find(|table| table.ends_with(name));
+            table.cloned().expect("a table of the template")
+        };
+        let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
+        let proxy = async |upstream: &str, protocol| {
+            let proxy = Proxy::start(upstream, protocol).await;
+            proxy.expect("a free port")
+        };
+        let dynamodb = proxy(&address(&dynamodb_url), Protocol::DynamoDb).await;
+        dynamodb.set(setup.dynamodb_fault).await;
+
+        let mysql_url = store("KEA_TEST_MYSQL_URL");
+        let database = mysql::create_database(&mysql_url, &name).await;
+        let database = database.expect("a database");
+        let migrated = mysql::migrate(&database, &stores::migrations()).await;
+        migrated.expect("migrations");
+        grant_orders(&database).await.expect("grants");
+        let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
+
+        let (listener, api) = Gateway::listen().await;
+        let catalogue = proxy(&api.to_string(), Protocol::Http).await;
+        let surroundings = Surroundings {
+            api: format!("http://{api}"),
+            catalogue: format!("http://{}", catalogue.address()),
+            table: table.clone(),
+            keys_table: keys_table.clone(),
+            dynamodb: format!("http://{}", dynamodb.address()),
+            mysql: format!("mysql://{ORDERS}:{ORDERS}@{}/{name}", mysql.address()),
+            policy: setup.policy,
+        };
+        let mut functions = BTreeMap::new();
+        let mut routes = BTreeMap::new();
+        for name in FUNCTIONS {
+            let mut instances = Vec::new();
+            let mut paths = Vec::new();
+            for _ in 0..setup.instances {
+                let Built { service, .. } = surroundings.build(name).await;
+                paths = service.paths().to_vec();
+                instances.push(Local(Handler::new(service, String::new())));
+            }
+            let function = Function::new(instances);
+            routes.extend(paths.into_iter().map(|path| (path, function.clone())));
+            functions.insert(name, function);
+        }
+        let gateway = Gateway::serve(listener, routes);
+        let client = Client::new(gateway.url());
+        Self {
+            gateway,
+            client,
+            dynamodb,
+            mysql,
+            catalogue,
+            table,
+            keys_table,
+            database,
+            functions,
+        }
+    }
+
+    /// A client of the test's `DynamoDB`, past the proxy.
+    pub fn store(&self) -> DynamoDb {
+        dynamodb::client(&store("KEA_TEST_DYNAMODB_URL"))
+    }
+
+    /// A connection to the test's `MySQL` database, past the proxy.
+    pub async fn connect(&self) -> Conn {
+        let opts = Opts::from_url(&self.database).expect("a URL");
+        Conn::new(opts).await.expect("a connection")
+    }
+
+    /// Invokes a function with an event, as Lambda does, and returns its response.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let function = self.functions.get(function);
+        let function = function.expect("there is a function of this name");
+        function.invoke(event).await
+    }
+}
+
+/// Drops the test's database: a server slows down with thousands of them.
+impl Drop for System {
+    fn drop(&mut self) {
+        let url = self.database.clone();
+        // Its own thread, because a destructor cannot wait in the test's runtime.
+        let dropping = thread::spawn(move || -> anyhow::Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let name = mysql::database(&url)?;
+            runtime.block_on(mysql::drop_database(&url, &name))
+        });
+        let dropped = dropping.join().expect("the thread does not panic");
+        if !thread::panicking() {
+            dropped.expect("the database is dropped");
+        }
+    }
+}
+
+/// An instance of a function in this process.
+struct Local(Handler);
+
+impl Instance for Local {
+    fn invoke(&self, event: Value) -> BoxFuture<'_, Value> {
+        invoke(&self.0, event, TIMEOUT).boxed()
+    }
+}
+
+/// Invokes a handler with an event that has to be handled within `limit`.
+pub async fn invoke(handler: &Handler, event: Value, limit: Duration) -> Value {
+    let deadline = SystemTime::now() + limit;
+    let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut context = Context::default();
+    context.request_id = uuid::Uuid::now_v7().to_string();
+    context.deadline = u64::try_from(since.as_millis()).unwrap();
+    let payload: Event = serde_json::from_value(event).expect("any JSON is an event");
+    match handler.handle(LambdaEvent::new(payload, context)).await {
+        Ok(response) => serde_json::to_value(response),
+        Err(error) => serde_json::to_value(Diagnostic::from(error)),
+    }
+    .expect("what Lambda gets is JSON")
+}
+
+/// The handler of a router, as a function's `main` makes it.
+pub fn handler<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Handler {
+    Handler::new(router.into_service(), String::new())
+}
+
+/// A function as it starts, and the variables that it has read.
+pub struct Built {
+    /// Its routes.
+    pub service: Service,
+    /// The names of the variables of its environment.
+    pub variables: Vec<&'static str>,
+}
+
+/// Every function. No store is needed: a function starts without.
+pub async fn functions() -> Vec<Built> {
+    let closed = "http://127.0.0.1:9".to_owned();
+    let surroundings = Surroundings {
+        api: closed.clone(),
+        catalogue: closed.clone(),
+        table: "none".to_owned(),
+        keys_table: "none".to_owned(),
+        dynamodb: closed,
+        mysql: "mysql://nobody@127.0.0.1:9/none".to_owned(),
+        policy: None,
+    };
+    let mut functions = Vec::new();
+    for name in FUNCTIONS {
+        functions.push(surroundings.build(name).await);
+    }
+    functions
+}
+
+/// Each path that a function declares, and that function.
+pub async fn routes() -> BTreeMap<String, String> {
+    let mut routes = BTreeMap::new();
+    for Built { service, .. } in functions().await {
+        let name = service.name();
+        let paths = service.paths().iter();
+        routes.extend(paths.map(|path| (path.clone(), name.to_owned())));
+    }
+    routes
+}
+
+/// Where a function finds what it depends on.
+struct Surroundings {
+    api: String,
+    catalogue: String,
+    table: String,
+    keys_table: String,
+    dynamodb: String,
+    mysql: String,
+    policy: Option<Policy>,
+}
+
+impl Surroundings {
+    /// Starts a function, configured by its environment as in Lambda.
+    async fn build(&self, name: &str) -> Built {
+        let others = FUNCTIONS.iter().filter(|&&name| name != "health");
+        let others: Vec<_> = others.copied().collect();
+        let api = if name == "mysqldata" {
+            &self.catalogue
+        } else {
+            &self.api
+        };
+        let mut environment = Environment::of([
+            ("API_URL", api.as_str()),
+            ("FUNCTIONS", &others.join(",")),
+            ("PRODUCTS_TABLE", &self.table),
+            ("IDEMPOTENCY_TABLE", &self.keys_table),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
+            ("MYSQL_URL", &self.mysql),
+            ("AWS_REGION", dynamodb::REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
+        let service = match name {
+            "docs" => docs::router().into_service(),
+            "hello" => hello::router().into_service(),
+            "oscheck" => oscheck::router().into_service(),
+            "health" => {
+                let config = health::Config::read(&mut environment);
+                health::router(config.expect("a configuration")).into_service()
+            }
+            "nosqldata" => {
+                let config = nosqldata::Config::read(&mut environment);
+                let mut config = config.expect("a configuration");
+                if let Some(policy) = &self.policy {
+                    config.dynamodb.policy = policy.clone();
+                }
+                nosqldata::router(nosqldata::Catalogue::open(config).await).into_service()
+            }
+            "mysqldata" => {
+                let config = mysqldata::Config::read(&mut environment);
+                let mut config = config.expect("a configuration");
+                if let Some(policy) = &self.policy {
+                    config.mysql.policy = policy.clone();
+                    config.catalogue_policy = policy.clone();
+                }
+                mysqldata::router(mysqldata::App::open(config).await).into_service()
+            }
+            other => panic!("{other} is not a function"),
+        };
+        Built {
+            service,
+            variables: environment.variables().to_vec(),
+        }
+    }
+}

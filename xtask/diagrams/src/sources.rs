@@ -1,0 +1,123 @@
+//! The sources of every diagram of this project.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use http::Method;
+use serde_json::json;
+use template::Template;
+use testbed::{Built, System, functions, wire::Fault};
+
+use crate::{
+    activity,
+    component::{self, Routed},
+    deployment, package, recording,
+    sequence::{self, Peer, Request, Step},
+    workspace,
+};
+
+/// The source of every diagram, by the diagram's name. It takes a DynamoDB and
+/// a MySQL: for the sequences the whole system runs on them.
+///
+/// # Errors
+///
+/// What they are made of cannot be read, or does not fit together.
+pub async fn sources() -> Result<BTreeMap<String, String>> {
+    let template = Template::read(&template::path())?;
+    let crates = workspace::crates(&stores::project())?;
+    let routed = functions().await.into_iter().map(|function| {
+        let Built { service, variables } = function;
+        let routed = Routed {
+            paths: service.paths().to_vec(),
+            reads: variables.into_iter().map(str::to_owned).collect(),
+            calls: service.calls().to_vec(),
+        };
+        (service.name().to_owned(), routed)
+    });
+    let routed = routed.collect();
+    let mut sources = BTreeMap::from([
+        (
+            "deployment".to_owned(),
+            deployment::draw(&template, &routed),
+        ),
+        (
+            "component".to_owned(),
+            component::draw(&template, &routed, &crates)?,
+        ),
+        ("package".to_owned(), package::draw(&crates)),
+        ("activity".to_owned(), activity::draw()),
+    ]);
+    sources.extend(sequences(&routed).await?);
+    Ok(sources)
+}
+
+/// Real requests to the running system, each recorded.
+async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String, String>> {
+    let system = System::with_samples().await;
+    let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
+    let place = async |key: &str| {
+        recording::begin();
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        let placed = system
+            .client
+            .send(Method::POST, "/mysqldata", &headers, order.to_string())
+            .await;
+        placed.expect(201);
+        recording::end().await
+    };
+    let mut recorded = vec![
+        ("sequence-order", "Placing an order", place("first").await?),
+        (
+            "sequence-replay",
+            "The same request again, with the same Idempotency-Key",
+            place("first").await?,
+        ),
+    ];
+    recording::begin();
+    system.client.get("/health").await.expect(200);
+    recorded.push((
+        "sequence-health",
+        "Asking how everything is",
+        recording::end().await?,
+    ));
+
+    system.catalogue.set(Fault::Refused).await;
+    let away = "Placing an order while the catalogue is away";
+    recorded.push(("sequence-fallback", away, place("second").await?));
+
+    for (_, _, request) in &recorded {
+        check(request, routed)?;
+    }
+    let drawn = recorded.iter().map(|(name, title, request)| {
+        Ok(((*name).to_owned(), sequence::draw(name, title, request)?))
+    });
+    drawn.collect()
+}
+
+/// Whether each call in it is one that its caller's router declares.
+fn check(request: &Request, routed: &BTreeMap<String, Routed>) -> Result<()> {
+    let service = &request.service;
+    let asked = request.steps.iter().flat_map(|step| match step {
+        Step::Asked(asked) => std::slice::from_ref(asked),
+        Step::AtOnce(asked) => asked,
+        Step::Warned(_) => &[],
+    });
+    for asked in asked {
+        let path = asked.operation.split([' ', '?']).nth(1).unwrap_or_default();
+        let declared = routed
+            .get(service)
+            .is_some_and(|it| it.calls.iter().any(|it| it == path));
+        ensure!(
+            declared || matches!(asked.peer, Peer::Store(_)),
+            "{service} was seen to ask {}, and its router does not say that it calls {path}",
+            asked.operation
+        );
+        if let Some(request) = &asked.request {
+            check(request, routed)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! The system that is broken: the binaries that are deployed, under the Lambda
+//! Runtime API that `cargo lambda watch` serves, on stores of their own, with a
+//! proxy on every wire.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use mysql_async::{Conn, Opts};
+use programs::{Guarded, guard};
+use rustix::process::{Pid, Signal, kill_process};
+use stores::{
+    dynamodb,
+    mariadb::{Durability, MariaDb},
+    mysql, sample,
+};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
+
+use super::Arguments;
+use testbed::{
+    Client, address,
+    wire::{Protocol, Proxy},
+};
+
+/// The clients that put the system under load, each with one request at a time.
+pub const CLIENTS: usize = 6;
+
+/// The instances of each function: as many as there can be requests at a time,
+/// since Lambda would not let any wait. An order asks the catalogue, too.
+const INSTANCES: [(&str, usize); 2] = [("mysqldata", CLIENTS), ("nosqldata", 2 * CLIENTS)];
+
+/// How long `cargo lambda watch` may take to stop.
+const WATCH_GRACE: Duration = Duration::from_secs(5);
+
+/// The system, in so many processes.
+pub struct World {
+    /// A client of it.
+    pub client: Client,
+    /// The wire from the orders to the catalogue.
+    pub catalogue: Proxy,
+    /// The wire from the catalogue to its store.
+    pub dynamodb: Proxy,
+    /// The wire from the orders to their store.
+    pub mysql: Proxy,
+    instances: Vec<Instance>,
+    mariadb: Option<MariaDb>,
+    mariadbd: PathBuf,
+    folder: TempDir,
+    /// The orders' database, past the proxy.
+    database: String,
+    _watch: Guarded,
+    _store: dynamodb::Server,
+}
+
+/// One process of a function.
+struct Instance {
+    function: &'static str,
+    command: Command,
+    process: Child,
+}
+
+/// Where a process can be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victim {
+    /// An instance of this function.
+    Function(&'static str),
+    /// The orders' database.
+    MySql,
+}
+
+impl World {
+    /// Starts it with the sample catalogue, and asks every instance once.
+    ///
+    /// # Errors
+    /// A part of it does not start.
+    pub async fn start(arguments: &Arguments) -> Result<Self> {
+        eprintln!("faults: starting the stores, the Runtime API and the functions");
+        let folder = tempfile::Builder::new().prefix("faults-").tempdir()?;
+        fs::create_dir_all(&arguments.logs)?;
+
+        let store = dynamodb::Server::start(0, None).await?;
+        let client = dynamodb::client(store.url());
+        let tables = dynamodb::create_tables(&client, &stores::template(), "").await?;
+        let table = |name: &str| {
+            let table = tables.iter().find(|table| *table == name);
+            table.cloned().context("the template has other tables")
+        };
+        sample::insert_products(&client, &table("products")?).await?;
+        let dynamodb = Proxy::start(address(store.url()), Protocol::DynamoDb).await?;
+
+        let mariadb = start_mariadb(&arguments.mariadbd, &folder, 0).await?;
+        let database = mariadb.url().to_owned();
+        mysql::migrate(&database, &stores::migrations()).await?;
+        let mysql = Proxy::start(address(&database), Protocol::MySql).await?;
+
+        let port = free_port()?;
+        let api = format!("127.0.0.1:{port}");
+        let catalogue = Proxy::start(api.clone(), Protocol::Http).await?;
+        let watch = watch(arguments, port)?;
+
+        let behind = database.replace(&address(&database), &mysql.address().to_string());
+        let environment = [
+            ("API_URL", format!("http://{}", catalogue.address())),
+            ("PRODUCTS_TABLE", table("products")?),
+            ("IDEMPOTENCY_TABLE", table("idempotency-keys")?),
+            ("MYSQL_URL", behind),
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                format!("http://{}", dynamodb.address()),
+            ),
+            ("AWS_REGION", dynamodb::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+        ];
+        listens(&api).await?;
+        let mut instances = Vec::new();
+        for (function, count) in INSTANCES {
+            for n in 0..count {
+                let mut command = Command::new(arguments.functions.join(function));
+                let log = File::create(arguments.logs.join(format!("{function}-{n}.log")))?;
+                command
+                    .envs(environment.iter().map(|(name, value)| (*name, value)))
+                    .env("AWS_LAMBDA_FUNCTION_NAME", function)
+                    .env(
+                        "AWS_LAMBDA_RUNTIME_API",
+                        format!("http://{api}/.rt/{function}"),
+                    )
+                    .stdin(Stdio::null())
+                    .stdout(log.try_clone()?)
+                    .stderr(log)
+                    .kill_on_drop(true);
+                let process = command
+                    .spawn()
+                    .with_context(|| format!("{function} cannot be started"))?;
+                instances.push(Instance {
+                    function,
+                    command,
+                    process,
+                });
+            }
+        }
+        let world = Self {
+            client: Client::new(format!("http://{api}")),
+            catalogue,
+            dynamodb,
+            mysql,
+            instances,
+            mariadb: Some(mariadb),
+            mariadbd: arguments.mariadbd.clone(),
+            folder,
+            database,
+            _watch: watch,
+            _store: store,
+        };
+        world.is_ready().await?;
+        Ok(world)
+    }
+
+    /// A connection of the suite's own to the orders' database.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn connect(&self) -> Result<Conn> {
+        Ok(Conn::new(Opts::from_url(&self.database)?).await?)
+    }
+
+    /// Kills it as `kill -9` does. A function is started anew at once, as
+    /// Lambda does; the database is not.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn kill(&mut self, victim: Victim) -> Result<()> {
+        match victim {
+            Victim::Function(function) => {
+                let mut candidates: Vec<_> = (self.instances.iter_mut())
+                    .filter(|instance| instance.function == function)
+                    .collect();
+                let chosen = fastrand::usize(..candidates.len());
+                let instance = &mut *candidates[chosen];
+                instance.process.kill().await?;
+                instance.process = instance.command.spawn()?;
+            }
+            Victim::MySql => {
+                let file = self.folder.path().join("mysql/pid");
+                let pid = fs::read_to_string(file)?.trim().parse().ok();
+                let pid = pid.and_then(Pid::from_raw).context("a pid file without")?;
+                kill_process(pid, Signal::KILL)?;
+                if let Some(mut mariadb) = self.mariadb.take() {
+                    mariadb.ended().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the orders' database again, if it was killed. It recovers first.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn restart_mysql(&mut self) -> Result<()> {
+        if self.mariadb.is_none() {
+            let port = Opts::from_url(&self.database)?.tcp_port();
+            self.mariadb = Some(start_mariadb(&self.mariadbd, &self.folder, port).await?);
+        }
+        Ok(())
+    }
+
+    /// Makes every wire whole again.
+    pub async fn heal(&self) {
+        for proxy in [&self.catalogue, &self.dynamodb, &self.mysql] {
+            proxy.heal().await;
+        }
+    }
+
+    /// Waits until both functions say that they are well.
+    async fn is_ready(&self) -> Result<()> {
+        for _ in 0..600 {
+            let mut well = true;
+            for (function, _) in INSTANCES {
+                let health = format!("/health/{function}");
+                let answer = self.client.try_get(&health, Duration::from_secs(15)).await;
+                well &= answer.is_some_and(|it| it.status.is_success());
+            }
+            if well {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        bail!("the functions do not get ready")
+    }
+
+    /// Stops all of it.
+    pub async fn stop(mut self) {
+        for instance in &mut self.instances {
+            let _ = instance.process.kill().await;
+        }
+    }
+}
+
+/// With settings that keep what is acknowledged whatever happens.
+async fn start_mariadb(program: &std::path::Path, folder: &TempDir, port: u16) -> Result<MariaDb> {
+    let folder = folder.path().join("mysql");
+    MariaDb::start(program, &folder, port, Durability::Kept).await
+}
+
+/// The Runtime API of Lambda, and the routes to the functions. It does not
+/// start them: what kills them has to know them, and to start them anew as
+/// Lambda does, which `cargo lambda watch` leaves to a change of the sources.
+fn watch(arguments: &Arguments, port: u16) -> Result<Guarded> {
+    let log = File::create(arguments.logs.join("cargo-lambda.log"))?;
+    let mut watch = guard::command(&arguments.cargo_lambda, WATCH_GRACE);
+    watch
+        .args(["lambda", "watch", "--quiet", "--only-lambda-apis"])
+        .args(["--invoke-address", "127.0.0.1"])
+        .args(["--invoke-port", &port.to_string()])
+        .current_dir(stores::project())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    Guarded::spawn(watch).context("cargo lambda watch cannot be started")
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+async fn listens(address: &str) -> Result<()> {
+    for _ in 0..600 {
+        if tokio::net::TcpStream::connect(address).await.is_ok() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    bail!("cargo lambda watch does not listen on {address}")
+}

@@ -1,0 +1,79 @@
+//! What `cargo xtask` runs on the built system. It builds and starts what these
+//! need.
+
+mod diagrams;
+mod faults;
+mod surfaces;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Parser;
+use testbed::System;
+use tokio::runtime::Builder;
+
+/// The commands, each of which `cargo xtask` has too.
+#[derive(Parser)]
+enum Command {
+    Diagrams(diagrams::Arguments),
+    Faults(faults::Arguments),
+    Replay(Replay),
+    Serve(Serve),
+    Surfaces(surfaces::Arguments),
+}
+
+/// Replay events and print the responses
+#[derive(clap::Args)]
+struct Replay {
+    /// Files of events
+    files: Vec<PathBuf>,
+}
+
+/// Serve the whole system with the sample data until it is stopped
+#[derive(clap::Args)]
+struct Serve {
+    /// The file to write the base URL to
+    file: PathBuf,
+}
+
+fn main() -> ExitCode {
+    // This program is also the guard of the processes that it starts.
+    if let Some(code) = programs::guard::run_if_asked() {
+        return code;
+    }
+    match run(&Command::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command; whether everything held.
+fn run(command: &Command) -> Result<bool> {
+    let runtime = match command {
+        // On one thread, as a function runs: calls that begin together are then
+        // recorded together, however busy the machine is.
+        Command::Diagrams(_) => Builder::new_current_thread().enable_all().build()?,
+        _ => Builder::new_multi_thread().enable_all().build()?,
+    };
+    match command {
+        Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
+        Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
+        Command::Replay(Replay { files }) => runtime.block_on(async {
+            for file in files {
+                let replayed = testbed::replay::replay(file).await?;
+                println!("{}\n{replayed}", file.display());
+            }
+            Ok(true)
+        }),
+        Command::Serve(Serve { file }) => runtime.block_on(async {
+            let system = System::with_samples().await;
+            std::fs::write(file, system.gateway.url())?;
+            std::future::pending().await
+        }),
+        Command::Surfaces(arguments) => surfaces::run(arguments, &runtime),
+    }
+}

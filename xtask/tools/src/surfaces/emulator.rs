@@ -1,0 +1,233 @@
+//! The functions as they are deployed, each under a Runtime Interface Emulator,
+//! behind the gateway of the testbed.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use futures_util::{FutureExt, future::BoxFuture};
+use http::Method;
+use programs::{Guarded, guard};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use stores::dynamodb;
+use tempfile::TempDir;
+use testbed::{
+    Client, Function, Gateway, Instance, address, store,
+    wire::{Protocol, Proxy},
+};
+use tokio::{net::TcpStream, time::sleep};
+
+use super::template::{self, Function as Described};
+
+/// Longer than the timeout of any function.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// How long an emulator may take to stop its function.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The last response of an emulator.
+type LastResponse = Arc<Mutex<String>>;
+
+/// The emulators, and the gateway in front of them. Stopped when dropped.
+pub struct Emulator {
+    gateway: Gateway,
+    /// The wire from the catalogue to its store.
+    pub dynamodb: Proxy,
+    folder: TempDir,
+    timeouts: BTreeMap<String, u64>,
+    responses: BTreeMap<String, LastResponse>,
+    _processes: Vec<Guarded>,
+}
+
+impl Emulator {
+    /// Runs each function of the folder that `sam build` built to.
+    ///
+    /// # Errors
+    /// There is none, or an emulator does not start.
+    pub async fn start(program: &Path, build: &Path, logs: &Path) -> Result<Self> {
+        let described = template::functions(build)?;
+        let folder = tempfile::Builder::new().prefix("emulator-").tempdir()?;
+        fs::create_dir_all(logs)?;
+
+        let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
+        let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await?;
+        let (listener, gateway) = Gateway::listen().await;
+        let others = described.iter().map(|it| it.name.as_str());
+        let others: Vec<_> = others.filter(|&name| name != "health").collect();
+        let known = BTreeMap::from([
+            ("API_URL", format!("http://{gateway}")),
+            ("FUNCTIONS", others.join(",")),
+            ("PRODUCTS_TABLE", "products".to_owned()),
+            ("IDEMPOTENCY_TABLE", "idempotency-keys".to_owned()),
+            ("MYSQL_URL", store("KEA_TEST_MYSQL_URL")),
+            // The template sets these two for RDS.
+            ("MYSQL_TLS", String::new()),
+            ("MYSQL_SIGN_IN", String::new()),
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                format!("http://{}", dynamodb.address()),
+            ),
+        ]);
+
+        let mut routes = BTreeMap::new();
+        let mut timeouts = BTreeMap::new();
+        let mut responses = BTreeMap::new();
+        let mut processes = Vec::new();
+        for function in &described {
+            let own = folder.path().join(&function.name);
+            fs::create_dir(&own)?;
+            // A copy, so that its processes are known by their program.
+            let bootstrap = own.join("bootstrap");
+            fs::copy(&function.bootstrap, &bootstrap).with_context(|| {
+                format!("{} is not there: sam build", function.bootstrap.display())
+            })?;
+            let log = File::create(logs.join(format!("{}.log", function.name)))?;
+            let [here, runtime] = [free_address()?, free_address()?];
+            let mut command = guard::command(program, GRACE);
+            command
+                .args(["--runtime-interface-emulator-address", &here])
+                .args(["--runtime-api-address", &runtime])
+                .arg(&bootstrap)
+                .current_dir(&own)
+                .env_clear()
+                .envs(environment(function, &known))
+                .stdout(log.try_clone()?)
+                .stderr(log);
+            processes.push(Guarded::spawn(command)?);
+            listens(&here).await?;
+            let emulated = Emulated::at(&here);
+            responses.insert(function.name.clone(), emulated.response.clone());
+            let emulated = Function::new([emulated]);
+            for path in &function.paths {
+                routes.insert(path.clone(), emulated.clone());
+            }
+            timeouts.insert(function.name.clone(), function.timeout);
+        }
+        Ok(Self {
+            gateway: Gateway::serve(listener, routes),
+            dynamodb,
+            folder,
+            timeouts,
+            responses,
+            _processes: processes,
+        })
+    }
+
+    /// The base URL of the gateway.
+    pub fn url(&self) -> String {
+        self.gateway.url()
+    }
+
+    /// The timeout of this function in the template.
+    pub fn timeout(&self, function: &str) -> Duration {
+        Duration::from_secs(self.timeouts.get(function).copied().unwrap_or_default())
+    }
+
+    /// The last response of this function's emulator, word for word.
+    pub fn last(&self, function: &str) -> String {
+        let response = self.responses.get(function);
+        response.map_or_else(String::new, |it| it.lock().unwrap().clone())
+    }
+
+    /// Halts the processes of a function, so that it does nothing any more; returns
+    /// how many there were.
+    pub fn halt(&self, function: &str) -> usize {
+        let bootstrap = self.folder.path().join(function).join("bootstrap");
+        let processes = running(&bootstrap);
+        let halted = processes
+            .iter()
+            .filter(|&&process| kill_process(process, Signal::STOP).is_ok());
+        halted.count()
+    }
+}
+
+/// The environment of a function, and nothing else of this machine's: what the
+/// template declares, and what Lambda sets.
+fn environment(function: &Described, known: &BTreeMap<&str, String>) -> Vec<(String, String)> {
+    let declared = function.variables.iter().map(|(name, value)| {
+        let value = known.get(name.as_str()).unwrap_or(value);
+        (name.clone(), value.clone())
+    });
+    let mut environment: Vec<_> = declared.collect();
+    let lambda = [
+        ("AWS_REGION", dynamodb::REGION),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_LAMBDA_FUNCTION_NAME", &function.name),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ];
+    environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let limits = [
+        ("AWS_LAMBDA_FUNCTION_TIMEOUT", function.timeout),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory),
+    ];
+    environment.extend(limits.map(|(name, value)| (name.to_owned(), value.to_string())));
+    environment
+}
+
+/// A function under an emulator.
+pub struct Emulated {
+    client: Client,
+    response: LastResponse,
+}
+
+impl Emulated {
+    fn at(address: &str) -> Self {
+        Self {
+            client: Client::new(format!("http://{address}")),
+            response: LastResponse::default(),
+        }
+    }
+
+    /// The response to an event. The emulator's status is 200 whatever happens; its
+    /// body says that a function failed.
+    async fn invoke(&self, event: &Value) -> Value {
+        let path = "/2015-03-31/functions/function/invocations";
+        let invocation = self
+            .client
+            .try_send(Method::POST, path, &[], event.to_string(), LIMIT);
+        let response = invocation.await.map(|response| response.body);
+        let text = String::from_utf8_lossy(&response.unwrap_or_default()).into_owned();
+        self.response.lock().unwrap().clone_from(&text);
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+impl Instance for Emulated {
+    fn invoke(&self, event: Value) -> BoxFuture<'_, Value> {
+        async move { self.invoke(&event).await }.boxed()
+    }
+}
+
+/// The processes that run this very file.
+fn running(program: &PathBuf) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let runs = entries
+        .filter(|entry| fs::read_link(entry.path().join("exe")).is_ok_and(|it| it == *program));
+    runs.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
+}
+
+fn free_address() -> Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    Ok(listener.local_addr()?.to_string())
+}
+
+async fn listens(address: &str) -> Result<()> {
+    for _ in 0..200 {
+        if TcpStream::connect(address).await.is_ok() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the emulator does not listen on {address}")
+}

@@ -1,0 +1,152 @@
+//! The table: surfaces across, cases down.
+
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use suite::{Kind, Verdict};
+
+/// The marks in a file between which the table goes.
+const BEGIN: &str = "<!-- made by `cargo xtask surfaces --write` -->";
+const END: &str = "<!-- end -->";
+
+/// The results of one surface.
+pub struct Column {
+    /// The surface.
+    pub kind: Kind,
+    /// Whether no case failed.
+    pub held: bool,
+    /// Each case and its verdict.
+    pub verdicts: Vec<(&'static str, Verdict)>,
+    /// How long it took.
+    pub lasted: Duration,
+}
+
+impl Column {
+    fn cell(&self, case: &str) -> String {
+        let verdict = self.verdicts.iter().find(|(name, _)| *name == case);
+        verdict.map_or("–", |(_, verdict)| word(verdict)).to_owned()
+    }
+
+    /// How many cases have each verdict: `70 pass, 4 differs`.
+    fn total(&self) -> String {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for (_, verdict) in &self.verdicts {
+            *counts.entry(word(verdict)).or_default() += 1;
+        }
+        let counts = counts.iter().rev();
+        let counts = counts.map(|(word, count)| format!("{count} {word}"));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Differs(_) => "differs",
+        Verdict::Fail(_) => "FAIL",
+    }
+}
+
+/// The table in Markdown, and the reasons of the differences.
+pub fn markdown(columns: &[Column]) -> String {
+    let row = |name: &str, cell: &dyn Fn(&Column) -> String| {
+        let cells: Vec<_> = columns.iter().map(cell).collect();
+        format!("| {name} | {} |\n", cells.join(" | "))
+    };
+    let mut lines = vec![
+        row("case", &|column| column.kind.name().to_owned()),
+        row("---", &|_| "---".to_owned()),
+    ];
+    let mut names = Vec::new();
+    let mut reasons = BTreeMap::<_, Vec<_>>::new();
+    for column in columns {
+        for (name, verdict) in &column.verdicts {
+            if !names.contains(name) {
+                names.push(*name);
+            }
+            if let Verdict::Differs(reason) = verdict {
+                let cases = reasons.entry((column.kind.name(), *reason)).or_default();
+                cases.push(words(name));
+            }
+        }
+    }
+    for name in names {
+        lines.push(row(&words(name), &|column| column.cell(name)));
+    }
+    lines.push(row("total", &Column::total));
+    lines.push(row("time", &|it| {
+        format!("{:.0} s", it.lasted.as_secs_f64())
+    }));
+    for (n, ((surface, reason), cases)) in reasons.iter().enumerate() {
+        let blank = if n == 0 { "\n" } else { "" };
+        let cases = cases.join("; ");
+        lines.push(format!("{blank}- **{surface}** {reason} ({cases}).\n"));
+    }
+    lines.concat()
+}
+
+/// The name of a case as a sentence.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// Replaces the table in a file.
+///
+/// # Errors
+/// The file has no marks, or cannot be written.
+pub fn write(file: &Path, columns: &[Column]) -> Result<()> {
+    let before = fs::read_to_string(file)?;
+    let (head, rest) = before.split_once(BEGIN).context("no mark for the table")?;
+    let (_, tail) = rest.split_once(END).context("no mark of its end")?;
+    let table = markdown(columns);
+    fs::write(file, format!("{head}{BEGIN}\n{table}{END}{tail}"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_replaced_between_its_marks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("surfaces.md");
+        fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n")).unwrap();
+        let column = |kind, held, verdicts: &[(&'static str, Verdict)]| Column {
+            kind,
+            held,
+            verdicts: verdicts.to_vec(),
+            lasted: Duration::from_secs(7),
+        };
+        let columns = [
+            column(Kind::Replay, true, &[("first_case", Verdict::Pass)]),
+            column(
+                Kind::Watch,
+                false,
+                &[
+                    ("first_case", Verdict::Differs("is slow")),
+                    ("second_case", Verdict::Fail("500".to_owned())),
+                ],
+            ),
+        ];
+        for _ in 0..2 {
+            write(&file, &columns).unwrap();
+        }
+        let expected = "before\n\
+            <!-- made by `cargo xtask surfaces --write` -->\n\
+            | case | replay | watch |\n\
+            | --- | --- | --- |\n\
+            | first case | pass | differs |\n\
+            | second case | – | FAIL |\n\
+            | total | 1 pass | 1 differs, 1 FAIL |\n\
+            | time | 7 s | 7 s |\n\
+            \n\
+            - **watch** is slow (first case).\n\
+            <!-- end -->\n\
+            after\n";
+        assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+
+        fs::write(&file, "no marks").unwrap();
+        assert!(write(&file, &columns).is_err());
+    }
+}

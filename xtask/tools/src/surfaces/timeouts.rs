@@ -1,0 +1,67 @@
+//! Timeouts: the function's own, and the platform's. Only the emulator shows both.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use serde_json::json;
+use suite::{Api, Case};
+use testbed::{eventually, wire::Fault};
+
+use super::Emulator;
+
+/// The time in which a function recovers.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+pub fn cases(emulator: &Arc<Emulator>) -> Vec<Case> {
+    let case = |name, check: fn(Api, Arc<Emulator>) -> LocalBoxFuture<'static, ()>| {
+        let emulator = emulator.clone();
+        let check = Arc::new(move |api| check(api, emulator.clone()));
+        Case::new(module_path!(), name, check)
+    };
+    vec![
+        case("silent_store_returns_503_before_the_timeout", |api, it| {
+            silent_store_returns_503_before_the_timeout(api, it).boxed_local()
+        }),
+        case(
+            "function_that_overruns_is_ended_and_restarted",
+            |api, it| function_that_overruns_is_ended_and_restarted(api, it).boxed_local(),
+        ),
+    ]
+}
+
+async fn silent_store_returns_503_before_the_timeout(api: Api, emulator: Arc<Emulator>) {
+    emulator.dynamodb.set(Fault::BlackHole).await;
+    let path = format!("/nosqldata/{}", api.unique());
+    let refused = api.get(&path).await;
+    emulator.dynamodb.heal().await;
+    // The platform's would be a 500 without any of this.
+    refused.expect_unavailable(&["The catalogue's store is away."]);
+    expect_recovery(&api, &path, 404).await;
+}
+
+async fn function_that_overruns_is_ended_and_restarted(api: Api, emulator: Arc<Emulator>) {
+    let timeout = emulator.timeout("hello");
+    api.get("/").await.expect(200);
+    assert_eq!(emulator.halt("hello"), 1, "processes of hello");
+    let started = Instant::now();
+    let ended = api.get("/").await.expect(500);
+    ended.expect_members(&[("/message", json!("Internal Server Error"))]);
+    // It is halted, so nothing but the emulator can end it.
+    assert!(started.elapsed() >= timeout, "{:?}", started.elapsed());
+    let expected = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+    let last = emulator.last("hello");
+    assert!(last.contains(&expected), "{last}");
+    expect_recovery(&api, "/", 200).await;
+}
+
+/// Checks that a path returns `status` again before long.
+async fn expect_recovery(api: &Api, path: &str, status: u16) {
+    eventually(RECOVERY, async || {
+        let response = api.get(path).await;
+        (response.status == status).then_some(())
+    })
+    .await;
+}

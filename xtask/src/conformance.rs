@@ -62,13 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     step("Generating a client");
     let mut generate = process::command(bin.join("openapi-python-client"));
     generate
-        .args([
-            "generate",
-            "--meta",
-            "none",
-            "--overwrite",
-            "--fail-on-warning",
-        ])
+        .args(["generate", "--meta", "none", "--overwrite"])
         .arg("--path")
         .arg(assets.join("openapi.json"))
         .arg("--output-path")

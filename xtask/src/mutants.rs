@@ -11,19 +11,24 @@ use crate::{
     tools,
 };
 
+/// The packages whose tests are run against every mutant: they are fast, and those
+/// of `chassis` use `dto`.
+const TESTS: [&str; 2] = ["chassis", "dto"];
+
 /// Change the code of a package in small ways, and check that a test fails
 ///
-/// Installs cargo-mutants into .kea/tools if it is missing. Each mutant is tested
-/// with the tests of its own package, on throw-away stores. Prints every mutant
-/// that no test catches, and a summary; the full report is in .kea/mutants.out.
-/// docs/testing.md has the score.
+/// Installs cargo-mutants into .kea/tools if it is missing. Runs the tests of the
+/// package, of chassis and of dto against each mutant, on throw-away stores. Prints
+/// every mutant that no test catches, and a summary; the full report is in
+/// .kea/mutants.out. docs/testing.md has the score.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The package to change; may be repeated [default: dto and chassis]
+    /// The package to change; may be repeated [default: chassis and dto]
     #[arg(long, value_name = "NAME")]
     package: Vec<String>,
 
-    /// Further arguments of cargo-mutants, such as --file 'crates/dto/src/number.rs'
+    /// Further arguments of cargo-mutants: `--file crates/dto/src/money.rs` for some
+    /// of the mutants, `--test-package tests` for the tests that cross services
     #[arg(last = true)]
     mutants: Vec<OsString>,
 }
@@ -32,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let cargo_mutants = tools::cargo_mutants(&project)?;
     let packages = match &arguments.package[..] {
-        [] => vec!["dto".to_owned(), "chassis".to_owned()],
+        [] => TESTS.map(str::to_owned).to_vec(),
         packages => packages.to_vec(),
     };
     project.build(["stores"])?;
@@ -42,9 +47,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut mutants = process::command(cargo_mutants);
     process::remove_package_variables(&mut mutants);
     mutants
-        .args(["mutants", "--colors", "auto", "--caught=false", "--output"])
+        .args(["mutants", "--output"])
         .arg(project.own_folder())
         .args(packages.iter().flat_map(|name| ["--package", name]))
+        .args(packages.iter().flat_map(|name| ["--test-package", name]))
+        .args(TESTS.iter().flat_map(|name| ["--test-package", name]))
         .args(&arguments.mutants)
         .current_dir(&project.root);
     stores.set_variables(&mut mutants);

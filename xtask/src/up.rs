@@ -2,8 +2,6 @@
 
 use std::{
     env,
-    fs::{self, File, TryLockError},
-    io::Write,
     path::Path,
     process::{Command, ExitCode},
     sync::mpsc,
@@ -105,7 +103,7 @@ pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::read()?;
-    let _lock = arguments.check(&project.own_folder())?;
+    arguments.check_ports()?;
     let cargo_lambda = tools::cargo_lambda(&project)?;
     let mut stores = arguments.stores(&project)?;
     arguments.build(&project)?;
@@ -170,10 +168,8 @@ fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<()>> {
 }
 
 impl Arguments {
-    /// Fails before anything slow happens if this run could not succeed.
-    /// Returns the lock of the data folder, if that is used.
-    fn check(&self, folder: &Path) -> Result<Option<File>> {
-        let lock = self.keeps_data().then(|| lock(folder)).transpose()?;
+    /// Fails before anything slow happens if a port is in use.
+    fn check_ports(&self) -> Result<()> {
         net::require_free(self.port, "the API", "--port")?;
         if self.dynamodb_url.is_none() {
             net::require_free(self.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
@@ -181,19 +177,14 @@ impl Arguments {
         if self.mysql_url.is_none() {
             net::require_free(self.mysql_port, "MySQL", "--mysql-port")?;
         }
-        Ok(lock)
-    }
-
-    /// Whether a store is started here, rather than all given by their URLs.
-    fn keeps_data(&self) -> bool {
-        self.dynamodb_url.is_none() || self.mysql_url.is_none()
+        Ok(())
     }
 
     /// The command that starts the stores.
     fn stores(&self, project: &Project) -> Result<Command> {
         let mut stores = Command::new(project.program("stores"));
         stores.arg("--sample");
-        if self.keeps_data() {
+        if self.dynamodb_url.is_none() || self.mysql_url.is_none() {
             stores.arg("--data").arg(project.own_folder().join("data"));
             stores.args(self.fresh.then_some("--fresh"));
         }
@@ -286,31 +277,5 @@ fn mysql_url(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("its form is mysql://user:password@host:port/database".to_owned())
-    }
-}
-
-/// Locks the data folder against a second `up`.
-fn lock(folder: &Path) -> Result<File> {
-    fs::create_dir_all(folder)
-        .with_context(|| format!("the folder {} cannot be created", folder.display()))?;
-    let path = folder.join("up.lock");
-    let mut options = File::options();
-    let mut file = options
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)?;
-    match file.try_lock() {
-        Ok(()) => {
-            file.set_len(0)?;
-            write!(file, "{}", std::process::id())?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => bail!(
-            "another `cargo xtask up` (process {}) uses {}: stop it first",
-            fs::read_to_string(&path).unwrap_or_default(),
-            folder.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }

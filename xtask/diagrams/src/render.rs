@@ -117,7 +117,7 @@ fn finish(picture: &str, source: &str) -> Result<String> {
     }
     for colour in painted(&picture) {
         ensure!(
-            Colour::ALL.iter().any(|it| it.light() == colour),
+            Colour::all().any(|it| it.light() == colour),
             "{colour} is not in the palette of style.rs, so it has no dark variant: add it"
         );
     }
@@ -163,7 +163,7 @@ fn rules() -> String {
     rules.push_str("@media (prefers-color-scheme:dark){");
     // Writing to a string cannot fail.
     let _ = write!(rules, "svg{{background:{}}}", Colour::Sheet.dark());
-    for colour in Colour::ALL {
+    for colour in Colour::all() {
         let (light, dark) = (colour.light(), colour.dark());
         let _ = write!(
             rules,

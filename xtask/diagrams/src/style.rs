@@ -27,53 +27,41 @@ pub enum Colour {
     Fault,
 }
 
+/// Each colour on a light page and on a dark page.
+const PALETTE: [(Colour, &str, &str); 10] = [
+    (Colour::Sheet, "#FFFFFF", "#15191C"),
+    (Colour::Text, "#1F2933", "#E4E9ED"),
+    (Colour::Line, "#475569", "#9AABBB"),
+    (Colour::Group, "#F6F8FA", "#1C2227"),
+    (Colour::Function, "#DCEBFA", "#1D3A57"),
+    (Colour::Library, "#E3F2E6", "#1F4029"),
+    (Colour::Store, "#FBEFD0", "#4C3B12"),
+    (Colour::Platform, "#ECE6F8", "#3A2F57"),
+    (Colour::External, "#EBEDF0", "#30373D"),
+    (Colour::Fault, "#B3261E", "#FF8F85"),
+];
+
 impl Colour {
     /// Every one.
-    pub const ALL: [Self; 10] = [
-        Self::Sheet,
-        Self::Text,
-        Self::Line,
-        Self::Group,
-        Self::Function,
-        Self::Library,
-        Self::Store,
-        Self::Platform,
-        Self::External,
-        Self::Fault,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        PALETTE.iter().map(|(colour, _, _)| *colour)
+    }
 
     /// The colour on a light page.
     #[must_use]
     pub fn light(self) -> &'static str {
-        match self {
-            Self::Sheet => "#FFFFFF",
-            Self::Text => "#1F2933",
-            Self::Line => "#475569",
-            Self::Group => "#F6F8FA",
-            Self::Function => "#DCEBFA",
-            Self::Library => "#E3F2E6",
-            Self::Store => "#FBEFD0",
-            Self::Platform => "#ECE6F8",
-            Self::External => "#EBEDF0",
-            Self::Fault => "#B3261E",
-        }
+        self.row().1
     }
 
     /// The colour on a dark page.
     #[must_use]
     pub fn dark(self) -> &'static str {
-        match self {
-            Self::Sheet => "#15191C",
-            Self::Text => "#E4E9ED",
-            Self::Line => "#9AABBB",
-            Self::Group => "#1C2227",
-            Self::Function => "#1D3A57",
-            Self::Library => "#1F4029",
-            Self::Store => "#4C3B12",
-            Self::Platform => "#3A2F57",
-            Self::External => "#30373D",
-            Self::Fault => "#FF8F85",
-        }
+        self.row().2
+    }
+
+    fn row(self) -> (Self, &'static str, &'static str) {
+        let row = PALETTE.iter().find(|(colour, _, _)| *colour == self);
+        row.copied().unwrap_or((self, "#000000", "#FFFFFF"))
     }
 }
 

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
     operation::create_table::CreateTableError,
-    types::{BillingMode, KeySchemaElement, TableDescription, TableStatus},
+    types::{BillingMode, TableStatus},
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -22,7 +22,7 @@ use crate::table::{self, Table};
 pub const REGION: &str = "eu-north-1";
 
 /// The timeout of the creation of a table, which takes seconds in the cloud.
-const TABLE_DEADLINE: Duration = Duration::from_mins(1);
+const TABLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A DynamoDB-compatible server in this process.
 #[derive(Debug)]
@@ -128,8 +128,7 @@ pub fn client(url: &str) -> Client {
 /// each name, and returns all names once the tables are active.
 ///
 /// # Errors
-/// The template cannot be read, the server is unavailable or rejects a table, or
-/// a table of that name exists with other keys.
+/// The template cannot be read, or the server is unavailable or rejects a table.
 pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for table in table::read(template)? {
@@ -160,56 +159,19 @@ async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> 
                 .is_some_and(CreateTableError::is_resource_in_use_exception) => {}
         Err(error) => return Err(error.into()),
     }
-    let found = tokio::time::timeout(TABLE_DEADLINE, active(client, name))
+    tokio::time::timeout(TABLE_TIMEOUT, wait_until_active(client, name))
         .await
-        .context("is not active after a minute")??;
-    same_keys(table, &found)
+        .context("is not active after a minute")?
 }
 
 /// Waits until the table is active.
-async fn active(client: &Client, name: &str) -> Result<TableDescription> {
+async fn wait_until_active(client: &Client, name: &str) -> Result<()> {
     loop {
-        let answer = client.describe_table().table_name(name).send().await?;
-        match answer.table {
-            Some(table) if table.table_status() == Some(&TableStatus::Active) => return Ok(table),
-            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        let description = client.describe_table().table_name(name).send().await?;
+        let status = description.table.and_then(|table| table.table_status);
+        if status == Some(TableStatus::Active) {
+            return Ok(());
         }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-}
-
-/// Checks that a table from before a change of the template has its keys: other
-/// errors would be harder to understand.
-fn same_keys(wanted: &Table, found: &TableDescription) -> Result<()> {
-    let mut wanted_keys = vec![(String::new(), keys(&wanted.key))];
-    wanted_keys.extend(
-        (wanted.indexes.iter()).map(|index| (index.index_name.clone(), keys(&index.key_schema))),
-    );
-    let mut found_keys = vec![(String::new(), keys(found.key_schema()))];
-    found_keys.extend(found.global_secondary_indexes().iter().map(|index| {
-        let name = index.index_name().unwrap_or_default().to_owned();
-        (name, keys(index.key_schema()))
-    }));
-    wanted_keys.sort();
-    found_keys.sort();
-    if wanted_keys != found_keys {
-        bail!(
-            "exists with other keys than in template.yaml: start with --fresh to recreate it \
-             (this drops the local data)"
-        );
-    }
-    Ok(())
-}
-
-fn keys(schema: &[KeySchemaElement]) -> Vec<(String, String)> {
-    let mut keys: Vec<_> = schema
-        .iter()
-        .map(|key| {
-            (
-                key.key_type().as_str().to_owned(),
-                key.attribute_name().to_owned(),
-            )
-        })
-        .collect();
-    keys.sort();
-    keys
 }

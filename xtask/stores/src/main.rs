@@ -295,7 +295,7 @@ async fn lock(folder: &Path) -> Result<File> {
         }
     }
     bail!(
-        "another `stores` uses {}: stop it, or name another folder with --data",
+        "another `cargo xtask up` uses {}: stop it first",
         folder.display()
     )
 }

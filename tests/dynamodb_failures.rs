@@ -97,7 +97,7 @@ async fn write_whose_response_is_lost_is_done_once() {
     deleted.expect(204);
     assert_eq!(store.requests(), ["DeleteItem"; 2]);
     let again = client.delete(CUP).await;
-    again.expect_problem(404, "not-found", "There is nothing by this id.");
+    again.expect_problem(404, "not-found", "No resource has this id.");
 
     store.script([Step::lose()]);
     let created = client.post("/nosqldata", &product("Cup")).await.expect(201);
@@ -154,7 +154,7 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
         let detail = "The first request with this Idempotency-Key is still running.";
         refused.expect_problem(409, "conflict", detail);
     } else {
-        refused.expect_unavailable(&["The request could not be answered in the time it had."]);
+        refused.expect_unavailable(&["The time for the request ran out."]);
     }
 }
 

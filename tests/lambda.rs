@@ -40,7 +40,7 @@ fn request(path: &str) -> Value {
     event::of(&http::Request::get(path).body(Bytes::new()).unwrap())
 }
 
-const MALFORMED: &str = "The request cannot be parsed: see errors.";
+const MALFORMED: &str = "The request cannot be parsed; see errors.";
 
 /// Checks that what a function returned is this problem.
 #[track_caller]
@@ -75,7 +75,7 @@ async fn function_responds_before_lambda_ends_it() {
     let started = tokio::time::Instant::now();
     let returned = invoke(&troubled(), request("/hangs"), Duration::from_secs(5)).await;
     assert!(started.elapsed() < Duration::from_millis(4_900));
-    let detail = "The request could not be answered in the time it had.";
+    let detail = "The time for the request ran out.";
     expect_problem(&returned, 503, "service-unavailable", detail);
     assert_eq!(returned["headers"]["retry-after"], "1");
 }

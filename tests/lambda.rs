@@ -58,8 +58,7 @@ fn expect_problem(returned: &Value, status: u64, kind: &str, detail: &str) -> Va
 async fn panic_returns_500_and_the_next_request_works() {
     let handler = troubled();
     let returned = invoke(&handler, request("/panics"), LIMIT).await;
-    let detail =
-        "The service failed at this request. Its log has the reason under the request's id.";
+    let detail = "The service failed. Its log has the reason under the request's id.";
     let problem = expect_problem(&returned, 500, "internal-error", detail);
     assert_eq!(problem["instance"], "/panics");
     let id: uuid::Uuid = problem["requestId"].as_str().unwrap().parse().unwrap();

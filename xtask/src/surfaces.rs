@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -78,7 +78,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let folder = project.own_folder().join("surfaces");
     fs::create_dir_all(&folder)?;
-    let mut times = Times::start();
 
     let mut surfaces = arguments.surfaces();
     let mut engine = None;
@@ -98,12 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         binaries.extend(project.functions());
     }
     project.build(binaries)?;
-    times.add("the build of the suite");
 
     let mut release = None;
     if uses(Surface::Emulator) || uses(Surface::StartApi) {
         let built = Release::build(&project, &folder)?;
-        times.add("sam build, with its tools");
         if let Some(found) = engine.take() {
             let image = found.provide_image(built.architecture, &built.bootstraps, &folder);
             if let Some(image) = arguments.unless_required(image)? {
@@ -123,7 +120,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         let options: Vec<_> = options.iter().flatten().map(String::as_str).collect();
         let started = Stores::throw_away(&project, &options)?;
         started.set_variables(&mut suite);
-        times.add("the stores");
         if uses(Surface::Replay) {
             suite.arg("--replay");
         }
@@ -131,7 +127,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             let (server, url) = start_watch(&project, &folder, &started.urls)?;
             servers.push(server);
             suite.args(["--watch", &url]);
-            times.add("cargo xtask up");
         }
         if let Some(release) = &release {
             if uses(Surface::Emulator) {
@@ -144,7 +139,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 let (server, url) = release.start_api(&project, &folder, urls, host)?;
                 servers.push(server);
                 suite.args(["--start-api", &url]);
-                times.add("sam local start-api");
             }
         }
         stores = Some(started);
@@ -152,13 +146,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let logs = folder.display();
     step(format_args!("Running the suite; the logs are in {logs}"));
     let code = process::run(suite)?;
-    times.add("the suite");
 
     // The servers use the stores and the engine.
     drop(servers);
     drop((stores, engine));
-    times.add("the stop");
-    times.print();
     Ok(code)
 }
 
@@ -202,33 +193,6 @@ impl Arguments {
             docker::HINT
         ));
         Ok(None)
-    }
-}
-
-/// The durations of the parts of a run.
-struct Times {
-    last: Instant,
-    parts: Vec<String>,
-}
-
-impl Times {
-    fn start() -> Self {
-        Self {
-            last: Instant::now(),
-            parts: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, part: &str) {
-        let seconds = self.last.elapsed().as_secs();
-        self.last = Instant::now();
-        if seconds > 0 {
-            self.parts.push(format!("{part} {seconds} s"));
-        }
-    }
-
-    fn print(&self) {
-        step(format_args!("Durations: {}", self.parts.join(", ")));
     }
 }
 

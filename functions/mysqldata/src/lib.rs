@@ -21,6 +21,7 @@ pub use config::{Config, catalogue_policy};
 pub use order::OrderStatus;
 
 use catalogue::Catalogue;
+use http::{collection, item};
 use store::Orders;
 
 /// The routes.
@@ -30,25 +31,33 @@ pub fn router(app: App) -> Router<App> {
     Router::new("mysqldata", app)
         .route(
             "/mysqldata",
-            get(doc("listOrders", "List orders").describe(LIST), http::list).post(
-                doc("placeOrder", "Place an order").describe(PLACE),
-                http::place,
+            get(
+                doc("listOrders", "List orders").describe(collection::LIST),
+                collection::list,
+            )
+            .post(
+                doc("placeOrder", "Place an order").describe(collection::PLACE),
+                collection::place,
             ),
         )
         .route(
             "/mysqldata/summary",
             get(
-                doc("summarizeOrders", "Summarize the orders").describe(SUMMARIZE),
-                http::summarize,
+                doc("summarizeOrders", "Summarize the orders").describe(http::summary::SUMMARIZE),
+                http::summary::summarize,
             ),
         )
         .route(
             "/mysqldata/{id}",
-            get(doc("getOrder", "Get an order").describe(GET), http::get).patch(
+            get(
+                doc("getOrder", "Get an order").describe(item::FETCH),
+                item::fetch,
+            )
+            .patch(
                 doc("patchOrder", "Change an order's status")
-                    .describe(PATCH)
+                    .describe(item::PATCH)
                     .problems(&[ProblemType::Conflict]),
-                http::patch,
+                item::patch,
             ),
         )
         .cache_control("private, no-cache")
@@ -75,26 +84,6 @@ impl App {
         }
     }
 }
-
-const LIST: &str = "\
-Returns a page of the orders, newest first. To get the next page, send `nextCursor` as `cursor` with \
-the same filters, until it is `null`. A page may be shorter than its `limit` before the end. All \
-pages together have every order that existed throughout exactly once.
-
-As `text/plain` the response is `Test MySQL`, if the database responds.";
-
-const PLACE: &str = "\
-The catalogue sets the prices. An order keeps the names and prices of its products. A product that \
-the catalogue does not have is a 422 with a pointer to its line.";
-
-const SUMMARIZE: &str = "\
-One row per key and currency, ordered by key. Cancelled orders count only in `by=status`.";
-
-const GET: &str = "With `If-None-Match`, a client that has the present state gets a 304.";
-
-const PATCH: &str = "\
-A placed order can become paid or cancelled, a paid one shipped or cancelled. Any other transition \
-is a 409.";
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
-//! Fetches Swagger UI and ReDoc from the npm registry at pinned versions,
-//! checks every byte, and puts what the docs function embeds of them under
-//! `functions/docs/assets/vendor`. `cargo xtask assets` runs it.
+//! `cargo xtask assets`: fetches Swagger UI and ReDoc from the npm registry at
+//! pinned versions, checks every byte, and writes what the docs function embeds of
+//! them to `functions/docs/assets/vendor`.
 //!
 //! With `--check` it writes nothing and fails where it would.
 
@@ -22,14 +22,14 @@ use sha2::{Digest, Sha512};
 struct Package {
     name: &'static str,
     version: &'static str,
-    /// Of its archive, as the registry's `dist.integrity`: SHA-512 in base64.
+    /// The SHA-512 of its archive in base64, as in the registry's `dist.integrity`.
     integrity: &'static str,
-    /// What is embedded, compressed; source maps are not there, so nothing is
-    /// to point at them.
+    /// The files that are embedded, compressed and without references to source
+    /// maps.
     files: &'static [&'static str],
-    /// What goes with it, as it is, under these names.
+    /// The licences that go with them, and the names that they get.
     licences: &'static [(&'static str, &'static str)],
-    /// What is changed in the files: each text stands there exactly once.
+    /// The replacements in the files: each text occurs exactly once.
     changes: &'static [(&'static str, &'static str)],
 }
 
@@ -61,7 +61,7 @@ const PACKAGES: [Package; 2] = [
                 "redoc.standalone.js.LICENSE.txt",
             ),
         ],
-        // An image on another host: an empty one of our own in its place.
+        // An image on another host, replaced by an empty one.
         changes: &[(
             "https://cdn.redoc.ly/redoc/logo-mini.svg",
             "data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27/%3E",
@@ -97,8 +97,8 @@ fn main() -> Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "not as the packages have it, in functions/docs/assets/vendor: {}; \
-             `cargo xtask assets` writes them anew",
+            "not the files of the packages, in functions/docs/assets/vendor: {}; \
+             run `cargo xtask assets`",
             stale.join(", ")
         );
     }
@@ -106,7 +106,7 @@ fn main() -> Result<()> {
 }
 
 impl Package {
-    /// What is embedded of it and the licences that go with that, by file name.
+    /// The files to write, by name.
     fn fetch(&self) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut there = self.unpack(&self.download()?)?;
         let mut take = |name: &str| {
@@ -126,7 +126,7 @@ impl Package {
         Ok(files)
     }
 
-    /// The package's archive, of which every byte is checked.
+    /// The archive of the package, checked.
     fn download(&self) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir()?;
         let wanted = format!("{}@{}", self.name, self.version);
@@ -147,7 +147,7 @@ impl Package {
         let integrity = STANDARD.encode(Sha512::digest(&archive));
         ensure!(
             integrity == self.integrity,
-            "{wanted} is not what it was: its SHA-512 is {integrity}, and {} was expected",
+            "{wanted} has changed: its SHA-512 is {integrity} instead of {}",
             self.integrity
         );
         Ok(archive)
@@ -165,7 +165,7 @@ impl Package {
         Ok(files)
     }
 
-    /// The content with what is changed in it, and no word of a source map.
+    /// The content with its replacements and without references to source maps.
     fn change(&self, content: &str) -> Result<String> {
         let points = |line: &&str| {
             let marks = ["//# sourceMappingURL=", "/*# sourceMappingURL="];
@@ -175,7 +175,7 @@ impl Package {
         let mut content = lines.collect::<Vec<_>>().join("\n") + "\n";
         for (theirs, ours) in self.changes {
             let count = content.matches(theirs).count();
-            ensure!(count == 1, "{} has {theirs} {count} times", self.name);
+            ensure!(count == 1, "{} contains {theirs} {count} times", self.name);
             content = content.replace(theirs, ours);
         }
         Ok(content)

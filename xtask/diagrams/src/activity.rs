@@ -1,4 +1,4 @@
-//! The life of an order's status, as an activity diagram.
+//! The status of an order, as an activity diagram.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use crate::style::{self, Colour, Sign};
 /// The diagram.
 #[must_use]
 pub fn draw() -> String {
-    let mut text = style::begin("activity", "The life of an order");
+    let mut text = style::begin("activity", "The status of an order");
     let _ = writeln!(text, "start\n{}:POST /mysqldata;", Colour::External.light());
-    // What no other status leads to is what an order begins as.
+    // The initial status is one that no other leads to.
     for status in OrderStatus::ALL {
         if !OrderStatus::ALL
             .iter()
@@ -23,17 +23,17 @@ pub fn draw() -> String {
     text.push_str(&style::end(&[
         (
             Sign::Box(Colour::Function),
-            "the status that an order is in",
+            "the status of an order",
         ),
         (
             Sign::Box(Colour::External),
-            "what a client asks for; any other move is answered with 409",
+            "what a client requests; any other transition is a 409",
         ),
     ]));
     text
 }
 
-/// The status, and what becomes of an order that is in it.
+/// Draws a status and the transitions from it.
 fn life(status: OrderStatus, before: &mut Vec<OrderStatus>, text: &mut String) {
     let colour = Colour::Function.light();
     let _ = writeln!(text, "{colour}:**{status}**;");

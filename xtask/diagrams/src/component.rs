@@ -1,4 +1,4 @@
-//! The functions, what each provides and what each requires.
+//! The component diagram: what each function provides and requires.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,33 +14,33 @@ use crate::{
     workspace::Crate,
 };
 
-/// What a function's router says of it.
+/// A function as its router declares it.
 #[derive(Debug, Clone, Default)]
 pub struct Routed {
-    /// The paths that it declares.
+    /// Its paths.
     pub paths: Vec<String>,
-    /// The variables that a deployment is to set.
+    /// The variables that a deployment must set.
     pub reads: Vec<String>,
-    /// The paths of others that it calls.
+    /// The paths of other functions that it calls.
     pub calls: Vec<String>,
 }
 
-/// A function with all that is known of it.
+/// A function with all that the diagram shows of it.
 #[derive(Debug, Default)]
 struct Function<'f> {
     about: String,
-    /// What its clients call, and what only asks for its health.
+    /// Its paths for clients, and its path for `health`.
     paths: BTreeSet<&'f str>,
     health: BTreeSet<&'f str>,
     calls: BTreeSet<&'f str>,
     stores: BTreeMap<Store, BTreeSet<&'f str>>,
 }
 
-/// The diagram.
+/// Draws the diagram.
 ///
 /// # Errors
 ///
-/// A function requires what nobody provides.
+/// A function requires something that nothing provides.
 pub fn draw(
     template: &Template,
     routed: &BTreeMap<String, Routed>,
@@ -78,7 +78,7 @@ pub fn draw(
         ),
         (
             Sign::Box(Colour::Store),
-            "a store, and whose it is: nobody else may reach it",
+            "a store, in the box of its owners: nothing else reaches it",
         ),
         (
             Sign::Line("──○"),
@@ -98,7 +98,7 @@ fn functions<'f>(
     crates: &BTreeMap<String, Crate>,
 ) -> Result<BTreeMap<&'f str, Function<'f>>> {
     let mut functions = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     let called: BTreeSet<_> = routed.values().flat_map(|it| &it.calls).collect();
     for template::Function {
         id,
@@ -124,7 +124,7 @@ fn functions<'f>(
             let set = resource.environment();
             for variable in &routed.reads {
                 if !set.contains_key(variable.as_str()) {
-                    wrong.push(format!(
+                    errors.push(format!(
                         "{name} reads {variable}, and {id} in template.yaml does not set it"
                     ));
                 }
@@ -143,13 +143,13 @@ fn functions<'f>(
             .iter()
             .filter(|path| !provided.contains(*path))
         {
-            wrong.push(format!(
+            errors.push(format!(
                 "{name} requires {path}, which no function provides"
             ));
         }
     }
-    if !wrong.is_empty() {
-        bail!("{}", wrong.join("\n"));
+    if !errors.is_empty() {
+        bail!("{}", errors.join("\n"));
     }
     Ok(functions)
 }
@@ -158,7 +158,7 @@ fn strs(paths: Vec<&String>) -> impl Iterator<Item = &str> {
     paths.into_iter().map(String::as_str)
 }
 
-/// Those of the paths that are not under another one.
+/// The paths that are not below another one.
 fn roots<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
     let under = |path: &str, root: &str| {
         path.strip_prefix(root)
@@ -170,7 +170,7 @@ fn roots<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
     roots.copied().collect()
 }
 
-/// The interface that `path` is part of.
+/// The interface that has `path`.
 fn interface_of(functions: &BTreeMap<&str, Function<'_>>, path: &str) -> Option<String> {
     if let Some((name, _)) = functions.iter().find(|(_, it)| it.health.contains(path)) {
         return Some(alias("health", name));
@@ -185,10 +185,10 @@ fn interface_of(functions: &BTreeMap<&str, Function<'_>>, path: &str) -> Option<
     })
 }
 
-/// Functions that share a store, or one that shares none.
+/// Functions that share a store, or one without.
 type Service<'s> = BTreeMap<&'s str, &'s Function<'s>>;
 
-/// Draws the functions of a service in a box with the stores that they own.
+/// Draws the functions of a service in one box with their stores.
 fn draw_service(service: &Service<'_>, text: &mut String, edges: &mut String) {
     let stores: BTreeSet<_> = service.values().flat_map(|it| it.stores.keys()).collect();
     let grouped = !stores.is_empty();
@@ -240,15 +240,15 @@ fn services<'s>(functions: &'s BTreeMap<&'s str, Function<'s>>) -> Vec<Service<'
     services
 }
 
-/// Where a store runs: all tables on one server, each database on its own.
+/// The server of a store: one for all tables, one for each database.
 fn server(store: &Store) -> String {
-    match store.product.as_str() {
-        "DynamoDB" => alias("server", &store.product),
+    match store.product {
+        "DynamoDB" => alias("server", store.product),
         _ => alias("server", &store.id),
     }
 }
 
-/// What a crate says that it is, without its routes, in short lines.
+/// The description of a crate without its routes, in short lines.
 fn about(of: Option<&Crate>) -> String {
     let description = of.map_or("", |it| it.description.as_str());
     let about = description
@@ -262,19 +262,19 @@ mod tests {
     use super::*;
 
     const TEMPLATE: &str = "\
-Parameters: {StoreUrl: {Type: String, NoEcho: true}}
 Resources:
+  Things: {Type: AWS::DynamoDB::Table}
   A:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: a}}
-    Properties: {Environment: {Variables: {STORE_URL: !Ref StoreUrl}}}
+    Properties: {Environment: {Variables: {TABLE: !Ref Things}}}
   B:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: b}}
 ";
 
-    /// The diagram, or what is wrong with it, where `b` has this path and `a`
-    /// calls that one and reads this variable.
+    /// The diagram of a function `b` with this path and of `a`, which calls that
+    /// path and reads this variable.
     fn drawn(path: &str, call: &str, variable: &str) -> Result<String> {
         let routed = |paths: &[&str], calls: &[&str], reads: &[&str]| Routed {
             paths: paths.iter().map(ToString::to_string).collect(),
@@ -289,13 +289,13 @@ Resources:
     }
 
     #[test]
-    fn what_is_required_is_provided_by_somebody() {
-        let drawn = drawn("/b", "/b", "STORE_URL").unwrap();
+    fn requirement_is_connected_to_its_provider() {
+        let drawn = drawn("/b", "/b", "TABLE").unwrap();
         for line in [
             "() \"/b\" as api_b",
             "function_a --( api_b",
-            "function_a --( data_StoreUrl : STORE_URL",
-            "data_StoreUrl -- server_StoreUrl",
+            "function_a --( data_Things : TABLE",
+            "data_Things -- server_DynamoDB",
         ] {
             assert!(
                 drawn.lines().any(|it| it == line),
@@ -305,8 +305,8 @@ Resources:
     }
 
     #[test]
-    fn what_nobody_provides_is_an_error() {
-        let error = drawn("/b", "/c", "STORE_URL").unwrap_err().to_string();
+    fn requirement_without_a_provider_is_an_error() {
+        let error = drawn("/b", "/c", "TABLE").unwrap_err().to_string();
         assert_eq!(error, "a requires /c, which no function provides");
         let error = drawn("/b", "/b", "OTHER_URL").unwrap_err().to_string();
         assert_eq!(

@@ -1,16 +1,16 @@
-//! Where everything runs: nodes, what is deployed on them, and the paths
-//! between, from the template.
+//! The deployment diagram, from the template: nodes, the artifacts on them, and
+//! the communication paths between them.
 //!
-//! A template has ten resources for each that matters. What belongs to a
-//! function (its role, its log, its alarms) is a line in it, what makes a
-//! network (routes, groups) is left out, and what watches is one node.
+//! A template has many resources for each that matters. Those of one function
+//! (its role, its log, its alarms) are a line in its node, those that make up a
+//! network (routes, groups) are left out, and all of the monitoring is one node.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
 
-use template::{Resource, Template};
+use template::{Function, Resource, Template};
 
 use crate::{
     component::Routed,
@@ -18,17 +18,16 @@ use crate::{
     style::{self, Colour, Sign, alias, wrapped},
 };
 
-/// The diagram.
+/// Draws the diagram.
 #[must_use]
 pub fn draw(template: &Template, routed: &BTreeMap<String, Routed>) -> String {
-    let mut text = style::begin("deployment", "Where everything runs");
-    text.push_str("skinparam nodesep 12\nskinparam ranksep 42\nactor clients\n");
     let mut drawing = Drawing {
         template,
         routed,
-        text,
+        text: style::begin("deployment", "Where everything runs"),
         edges: BTreeSet::new(),
     };
+    drawing.line("skinparam nodesep 12\nskinparam ranksep 42\nactor clients");
     drawing.line("node \"AWS: one stack in one region\" as stack {");
     drawing.apis();
     let mut places = drawing.places();
@@ -40,7 +39,7 @@ pub fn draw(template: &Template, routed: &BTreeMap<String, Routed>) -> String {
     drawing.line("}");
     drawing.networks(&places);
     drawing.tables();
-    drawing.others();
+    drawing.invokers();
     drawing.monitoring();
     drawing.line("}");
     drawing.paths(&outside);
@@ -56,16 +55,13 @@ pub fn draw(template: &Template, routed: &BTreeMap<String, Routed>) -> String {
             Sign::Box(Colour::Function),
             "a function, and the binary that is deployed on it",
         ),
-        (Sign::Box(Colour::Store), "where data is kept"),
-        (Sign::Box(Colour::Platform), "what AWS brings"),
+        (Sign::Box(Colour::Store), "a store"),
+        (Sign::Box(Colour::Platform), "a service of AWS"),
         (
             Sign::Line("──>"),
-            "a path of communication, from who opens it",
+            "a communication path, from the side that opens it",
         ),
-        (
-            Sign::Line("{ }"),
-            "only where the stack is deployed with it",
-        ),
+        (Sign::Line("{ }"), "deployed only under this condition"),
     ]));
     text
 }
@@ -80,12 +76,8 @@ struct Drawing<'t> {
 impl<'t> Drawing<'t> {
     fn apis(&mut self) {
         for (id, _) in self.template.of_type("AWS::Serverless::HttpApi") {
-            let api = alias("resource", id);
-            let colour = Colour::Platform.light();
-            self.line(&format!(
-                "node \"**{id}**\\nAPI Gateway: HTTP API\" as {api} {colour}"
-            ));
-            self.edge("clients", &api, "HTTPS");
+            self.node(id, &["API Gateway: HTTP API"]);
+            self.edge("clients", &resource(id), "HTTPS");
         }
     }
 
@@ -93,21 +85,20 @@ impl<'t> Drawing<'t> {
     fn places(&self) -> BTreeMap<BTreeSet<&'t str>, Vec<&'t str>> {
         let mut places = BTreeMap::<_, Vec<_>>::new();
         for (id, resource) in &self.template.resources {
-            let runs = [
+            let is_placed = [
                 "AWS::Serverless::Function",
                 "AWS::RDS::DBInstance",
-                "AWS::RDS::DBCluster",
                 "AWS::RDS::DBProxy",
             ];
-            if runs.contains(&resource.kind.as_str()) {
-                let place = self.subnets(resource);
-                places.entry(place).or_default().push(id.as_str());
+            if is_placed.contains(&resource.kind.as_str()) {
+                let subnets = self.subnets(resource);
+                places.entry(subnets).or_default().push(id.as_str());
             }
         }
         places
     }
 
-    /// The subnets that a resource is in, itself or by a group of them.
+    /// The subnets that a resource is in, directly or through a group of them.
     fn subnets(&self, resource: &'t Resource) -> BTreeSet<&'t str> {
         let mut subnets = BTreeSet::new();
         for id in self.template.references(&resource.properties) {
@@ -128,23 +119,23 @@ impl<'t> Drawing<'t> {
         let template = self.template;
         for (id, network) in template.of_type("AWS::EC2::VPC") {
             let block = network.text("CidrBlock").unwrap_or_default();
-            self.line(&format!(
-                "node \"**{id}**: a network of its own, {block}\" as {} {{",
-                alias("resource", id)
+            let alias_of_network = resource(id);
+            self.line(format_args!(
+                "node \"**{id}**: a network of its own, {block}\" as {alias_of_network} {{"
             ));
+            let is_of_this = |subnet: &&str| {
+                let subnet = template.resources.get(*subnet);
+                subnet.is_some_and(|it| template.references(&it.properties).contains(id))
+            };
             for (subnets, members) in places {
-                let of_this = |subnet: &&&str| {
-                    let subnet = template.resources.get(**subnet);
-                    subnet.is_some_and(|it| template.references(&it.properties).contains(id))
-                };
-                if !subnets.iter().any(|it| of_this(&it)) {
+                if !subnets.iter().any(is_of_this) {
                     continue;
                 }
                 let names: Vec<_> = subnets.iter().copied().collect();
-                let alias = alias("subnets", &names.join(" "));
-                self.line(&format!(
-                    "node \"{}: private subnets\" as {alias} {{",
-                    names.join(" and ")
+                self.line(format_args!(
+                    "node \"{}: private subnets\" as {} {{",
+                    names.join(" and "),
+                    alias("subnets", &names.join(" "))
                 ));
                 for member in members {
                     self.resource(member);
@@ -152,21 +143,17 @@ impl<'t> Drawing<'t> {
                 self.line("}");
             }
             for (gateway, resource) in &template.resources {
-                let what = match resource.kind.as_str() {
-                    "AWS::EC2::EgressOnlyInternetGateway" => "out over IPv6, and nothing in",
-                    "AWS::EC2::NatGateway" => "out over IPv4, and nothing in",
-                    "AWS::EC2::InternetGateway" => "out and in",
-                    "AWS::EC2::VPCEndpoint" => "an endpoint of a service of AWS",
+                let about = match resource.kind.as_str() {
+                    "AWS::EC2::EgressOnlyInternetGateway" => "out over IPv6, and nothing in".into(),
+                    "AWS::EC2::VPCEndpoint" => {
+                        let service = resource.text("ServiceName").unwrap_or_default();
+                        let service = service.rsplit('.').next().unwrap_or_default();
+                        format!("to {} alone", service.to_uppercase())
+                    }
                     _ => continue,
                 };
                 if template.references(&resource.properties).contains(id) {
-                    let service = resource
-                        .text("ServiceName")
-                        .and_then(|it| it.rsplit('.').next());
-                    let what = service.map_or(what.to_owned(), |it| {
-                        format!("to {} alone", it.to_uppercase())
-                    });
-                    self.node(gateway, &[what], Colour::Platform);
+                    self.node(gateway, &[&about]);
                 }
             }
             self.line("}");
@@ -174,49 +161,34 @@ impl<'t> Drawing<'t> {
     }
 
     fn tables(&mut self) {
-        let template = self.template;
-        let tables: Vec<_> = template.of_type("AWS::DynamoDB::Table").collect();
-        if tables.is_empty() {
-            return;
-        }
-        self.line(&format!(
-            "node \"DynamoDB\" as dynamodb {} {{",
-            Colour::Platform.light()
-        ));
-        for (id, _) in tables {
-            self.line(&format!(
-                "database \"**{id}**\" as {}",
-                alias("resource", id)
-            ));
+        let colour = Colour::Platform.light();
+        self.line(format_args!("node \"DynamoDB\" as dynamodb {colour} {{"));
+        for (id, _) in self.template.of_type("AWS::DynamoDB::Table") {
+            self.line(format_args!("database \"**{id}**\" as {}", resource(id)));
         }
         self.line("}");
     }
 
-    /// What a function has to do with besides all that is drawn by its own rule.
-    fn others(&mut self) {
+    /// What invokes functions besides the API, and what they write to.
+    fn invokers(&mut self) {
         let template = self.template;
-        let functions: Vec<_> = template.of_type("AWS::Serverless::Function").collect();
-        for (id, resource) in &template.resources {
-            let drawn = match resource.kind.as_str() {
-                "AWS::SQS::Queue" => Some("a queue"),
-                "AWS::S3::Bucket" => Some("a bucket"),
-                "AWS::Events::Rule" | "AWS::Scheduler::Schedule" => Some("a schedule"),
-                kind if kind.starts_with("Custom::") => Some("CloudFormation, at each deployment"),
-                _ => None,
+        for (id, it) in &template.resources {
+            let about = match it.kind.as_str() {
+                "AWS::SQS::Queue" => "a queue",
+                kind if kind.starts_with("Custom::") => "CloudFormation, at each deployment",
+                _ => continue,
             };
-            let Some(what) = drawn else { continue };
-            self.node(id, &[what.to_owned()], Colour::Platform);
-            let named = template.references(&resource.properties);
-            for (function, it) in &functions {
-                if named.contains(function) {
-                    self.edge(
-                        &alias("resource", id),
-                        &alias("resource", function),
-                        "invokes",
-                    );
-                } else if template.references(&it.properties).contains(id.as_str()) {
-                    // Backwards, so that it stands beside what invokes.
-                    let (there, me) = (alias("resource", id), alias("resource", function));
+            self.node(id, &[about]);
+            let named = template.references(&it.properties);
+            for function in template.functions() {
+                let (there, me) = (resource(id), resource(function.id));
+                if named.contains(function.id) {
+                    self.edge(&there, &me, "invokes");
+                } else if template
+                    .references(&function.resource.properties)
+                    .contains(id.as_str())
+                {
+                    // Backwards, so that it is drawn beside what invokes.
                     self.edges.insert(format!("{there} <-- {me}"));
                 }
             }
@@ -225,74 +197,52 @@ impl<'t> Drawing<'t> {
 
     fn monitoring(&mut self) {
         let template = self.template;
-        let count = |kind: &str| template.of_type(kind).count();
-        let (alarms, logs) = (
-            count("AWS::CloudWatch::Alarm"),
-            count("AWS::Logs::LogGroup"),
-        );
-        let dashboards = count("AWS::CloudWatch::Dashboard");
-        let mut parts = Vec::new();
-        for (count, one, many) in [
-            (alarms, "alarm", "alarms"),
-            (logs, "log group", "log groups"),
-            (dashboards, "dashboard", "dashboards"),
-        ] {
-            match count {
-                0 => {}
-                1 => parts.push(format!("1 {one}")),
-                _ => parts.push(format!("{count} {many}")),
-            }
-        }
-        if parts.is_empty() {
-            return;
-        }
-        let colour = Colour::Platform.light();
-        self.line(&format!(
-            "node \"**CloudWatch**\\n{}\" as monitoring {colour}",
-            parts.join("\\n")
+        let parts = [
+            ("AWS::CloudWatch::Alarm", "alarm"),
+            ("AWS::Logs::LogGroup", "log group"),
+            ("AWS::CloudWatch::Dashboard", "dashboard"),
+        ];
+        let parts = parts.map(|(kind, name)| plural(template.of_type(kind).count(), name));
+        let (parts, colour) = (parts.join("\\n"), Colour::Platform.light());
+        self.line(format_args!(
+            "node \"**CloudWatch**\\n{parts}\" as monitoring {colour}"
         ));
         for (id, _) in template.of_type("AWS::SNS::Topic") {
-            self.node(
-                id,
-                &["writes to whoever is on call".to_owned()],
-                Colour::Platform,
-            );
-            self.edge("monitoring", &alias("resource", id), "goes off");
+            self.node(id, &["writes to whoever is on call"]);
+            self.edge("monitoring", &resource(id), "goes off");
         }
     }
 
     /// A function, a database or a proxy.
     fn resource(&mut self, id: &str) {
-        let Some(resource) = self.template.resources.get(id) else {
+        let template = self.template;
+        if let Some(function) = template.functions().find(|it| it.id == id) {
+            return self.function(function);
+        }
+        let Some(it) = template.resources.get(id) else {
             return;
         };
-        match resource.kind.as_str() {
-            "AWS::Serverless::Function" => self.function(id, resource),
-            "AWS::RDS::DBProxy" => self.node(
-                id,
-                &["RDS Proxy: shares connections".to_owned()],
-                Colour::Platform,
-            ),
-            _ => {
-                let engine = resource.text("Engine").unwrap_or("SQL");
-                let version = resource.text("EngineVersion").unwrap_or_default();
-                let label = format!("**{id}**\\nRDS: {engine} {version}");
-                self.line(&format!(
-                    "database \"{label}\" as {}",
-                    alias("resource", id)
-                ));
-            }
+        if it.kind == "AWS::RDS::DBProxy" {
+            return self.node(id, &["RDS Proxy: shares connections"]);
         }
+        let engine = it.text("Engine").unwrap_or("SQL");
+        let version = it.text("EngineVersion").unwrap_or_default();
+        self.line(format_args!(
+            "database \"**{id}**\\nRDS: {engine} {version}\" as {}",
+            resource(id)
+        ));
     }
 
-    fn function(&mut self, id: &str, resource: &Resource) {
+    fn function(
+        &mut self,
+        Function {
+            id,
+            binary,
+            resource,
+            ..
+        }: Function<'_>,
+    ) {
         let template = self.template;
-        let binary = resource.metadata.pointer("/BuildProperties/Binary");
-        let binary = binary.and_then(|it| it.as_str()).unwrap_or(id);
-        let memory = resource
-            .properties
-            .get("MemorySize")
-            .map(|it| format!("{it} MB"));
         let kinds: BTreeSet<_> = template
             .references(&resource.properties)
             .into_iter()
@@ -301,153 +251,127 @@ impl<'t> Drawing<'t> {
             .collect();
         let watches = |alarm: &Resource| {
             let watched = template.references(&alarm.properties);
-            // By its name, or by a metric that is made of its log.
+            // Directly, or through a metric of its log.
             let metric = alarm.text("MetricName").unwrap_or_default();
             watched.contains(id) || metric.starts_with(&format!("{binary}-"))
         };
         let alarms = template.of_type("AWS::CloudWatch::Alarm");
         let alarms = alarms.filter(|(_, alarm)| watches(alarm)).count();
-        let mut about: Vec<String> = memory.into_iter().collect();
+        let memory = resource.properties.get("MemorySize");
+        let mut about: Vec<_> = memory.map(|it| format!("{it} MB")).into_iter().collect();
         for (kind, what) in [
             ("AWS::IAM::Role", "own role"),
             ("AWS::Logs::LogGroup", "own log"),
         ] {
             about.extend(kinds.contains(kind).then(|| what.to_owned()));
         }
-        match alarms {
-            0 => {}
-            1 => about.push("1 alarm".to_owned()),
-            _ => about.push(format!("{alarms} alarms")),
+        if alarms > 0 {
+            about.push(plural(alarms, "alarm"));
         }
         let about = wrapped(about.iter().map(String::as_str), ", ", 18);
         let about = about.replace("\\n", "\\n<plain><size:11>");
-        let (alias, colour) = (alias("resource", id), Colour::Function.light());
-        self.line(&format!(
+        let (alias, colour) = (self::resource(id), Colour::Function.light());
+        self.line(format_args!(
             "node \"**{id}**\\n<plain><size:11>{about}\" as {alias} {colour} {{"
         ));
-        self.line(&format!("artifact \"{binary}\" as {alias}_binary"));
+        self.line(format_args!("artifact \"{binary}\" as {alias}_binary"));
         self.line("}");
     }
 
-    fn node(&mut self, id: &str, about: &[String], colour: Colour) {
-        let condition = self
-            .template
-            .resources
-            .get(id)
-            .and_then(|it| it.condition.as_ref());
+    /// A node of AWS, with its condition and lines about it.
+    fn node(&mut self, id: &str, about: &[&str]) {
+        let it = self.template.resources.get(id);
         let mut label = format!("**{id}**");
-        if let Some(condition) = condition {
+        if let Some(condition) = it.and_then(|it| it.condition.as_ref()) {
             let _ = write!(label, " {{{condition}}}");
         }
         for line in about {
             let _ = write!(label, "\\n{line}");
         }
-        self.line(&format!(
-            "node \"{label}\" as {} {}",
-            alias("resource", id),
-            colour.light()
-        ));
+        let (alias, colour) = (resource(id), Colour::Platform.light());
+        self.line(format_args!("node \"{label}\" as {alias} {colour}"));
     }
 
-    /// From the API to the functions, and from those to their stores and out.
+    /// From the API to the functions, and from them to their stores and out.
     fn paths(&mut self, outside: &[&str]) {
         let template = self.template;
-        let mut from_outside = BTreeSet::new();
-        let apis: Vec<_> = template
-            .of_type("AWS::Serverless::HttpApi")
-            .map(|it| it.0)
-            .collect();
-        for template::Function {
-            id,
-            binary: name,
-            resource: function,
-            ..
-        } in template.functions()
-        {
-            let me = alias("resource", id);
-            let events = function.properties.get("Events");
+        let apis = template.of_type("AWS::Serverless::HttpApi");
+        let apis: Vec<_> = apis.map(|(id, _)| id).collect();
+        for function in template.functions() {
+            let me = resource(function.id);
+            let is_outside = outside.contains(&function.id);
+            let events = function.resource.properties.get("Events");
             let named = events.map(|it| template.references(it)).unwrap_or_default();
             for api in apis.iter().filter(|api| named.contains(**api)) {
-                // One path stands for those to all of them.
-                if outside.contains(&id) {
-                    from_outside.insert(*api);
-                } else {
-                    self.edge(&alias("resource", api), &me, "invokes");
+                // One path stands for those to all functions outside.
+                let to = if is_outside { "outside" } else { &me };
+                self.edge(&resource(api), to, "invokes");
+            }
+            self.stores(function.resource, &me);
+            let routed = self.routed.get(function.binary);
+            if routed.is_some_and(|it| !it.calls.is_empty()) {
+                for api in &apis {
+                    self.calls(&me, is_outside, &resource(api));
                 }
             }
-            self.stores(function, &me);
-            let calls = self.routed.get(name).is_some_and(|it| !it.calls.is_empty());
-            if calls {
-                self.way_to_the_api(&me, outside.contains(&id), &apis);
-            }
-        }
-        for api in from_outside {
-            self.edge(&alias("resource", api), "outside", "invokes");
         }
     }
 
-    /// From a function that calls others; backwards, so that the API stays on top.
-    fn way_to_the_api(&mut self, me: &str, outside: bool, apis: &[&str]) {
-        let template = self.template;
-        for api in apis {
-            let api = alias("resource", api);
-            if outside {
-                self.edges.insert(format!("{api} <-- {me} : HTTPS"));
-                continue;
-            }
-            for (way, _) in template.of_type("AWS::EC2::EgressOnlyInternetGateway") {
-                let way = alias("resource", way);
-                self.edges.insert(format!("{way} <-- {me} : HTTPS"));
-                self.edges.insert(format!("{api} <-- {way}"));
-            }
+    /// From a function to the API; backwards, so that the API stays on top.
+    fn calls(&mut self, me: &str, is_outside: bool, api: &str) {
+        if is_outside {
+            self.edges.insert(format!("{api} <-- {me} : HTTPS"));
+            return;
+        }
+        let ways_out = "AWS::EC2::EgressOnlyInternetGateway";
+        for (way, _) in self.template.of_type(ways_out) {
+            let way = resource(way);
+            self.edges.insert(format!("{way} <-- {me} : HTTPS"));
+            self.edges.insert(format!("{api} <-- {way}"));
         }
     }
 
     fn stores(&mut self, function: &Resource, me: &str) {
         let template = self.template;
+        let environment = function.environment();
         for (store, variables) in store::of(template, function) {
-            let there = alias("resource", &store.id);
-            if !store.made {
-                self.line(&format!(
-                    "database \"**{}**\\n{}, elsewhere\" as {there}",
-                    store.id, store.product
-                ));
-            }
-            let protocol = match store.product.as_str() {
+            let there = resource(&store.id);
+            let protocol = match store.product {
                 "DynamoDB" => "HTTPS",
                 product => product,
             };
-            let named = |variable: &&&str| {
-                let value = function.environment().get(**variable).copied();
-                value.map(|it| template.references(it)).unwrap_or_default()
-            };
-            let named: BTreeSet<_> = variables.iter().flat_map(|it| named(&it)).collect();
+            let values = variables.iter().filter_map(|it| environment.get(it));
+            let named: BTreeSet<_> = values.flat_map(|it| template.references(it)).collect();
             let proxies = template.of_type("AWS::RDS::DBProxy");
-            let proxies: Vec<_> = proxies.filter(|(id, _)| named.contains(id)).collect();
-            for (proxy, _) in &proxies {
-                let proxy = alias("resource", proxy);
+            for (proxy, _) in proxies.filter(|(id, _)| named.contains(id)) {
+                let proxy = resource(proxy);
                 self.edge(me, &proxy, protocol);
                 self.edge(&proxy, &there, protocol);
             }
-            if named.contains(store.id.as_str()) || proxies.is_empty() {
+            if named.contains(store.id.as_str()) {
                 self.edge(me, &there, protocol);
             }
         }
     }
 
     fn edge(&mut self, from: &str, to: &str, label: &str) {
-        let label = if label.is_empty() {
-            String::new()
-        } else {
-            format!(" : {label}")
-        };
-        self.edges.insert(format!("{from} --> {to}{label}"));
+        self.edges.insert(format!("{from} --> {to} : {label}"));
     }
 
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
+    fn line(&mut self, line: impl std::fmt::Display) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{line}");
     }
+}
+
+/// The alias of a resource.
+fn resource(id: &str) -> String {
+    alias("resource", id)
+}
+
+fn plural(count: usize, name: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{end}")
 }
 
 #[cfg(test)]
@@ -486,7 +410,7 @@ Resources:
 ";
 
     #[test]
-    fn each_thing_stands_where_the_template_puts_it() {
+    fn resources_are_drawn_where_the_template_places_them() {
         let calls = Routed {
             calls: vec!["/out".to_owned()],
             ..Routed::default()

@@ -1,8 +1,8 @@
-//! The system in UML, drawn from what it is made of and what it was seen to do.
+//! The system in UML, generated from its sources and from recorded requests.
 //!
-//! Each diagram is a PlantUML source: a function of the template, the
-//! workspace, the routers or a recording, and of nothing else. The same input
-//! gives the same bytes. [`render`] makes pictures of them.
+//! Each diagram is a PlantUML source that depends on nothing but the template, the
+//! workspace, the routers or a recording: the same input gives the same bytes.
+//! [`render`] draws them.
 
 pub mod activity;
 pub mod component;
@@ -24,7 +24,7 @@ pub mod workspace;
 
 pub use sources::sources;
 
-/// What differs between two sources, line by line.
+/// The differences between two sources, line by line.
 #[must_use]
 pub fn differences(before: &str, after: &str) -> String {
     similar::TextDiff::from_lines(before, after)

@@ -1,4 +1,4 @@
-//! The crates, their modules and which way the arrows run.
+//! The package diagram: the crates, their modules and their dependencies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use crate::{
     workspace::Crate,
 };
 
-/// What others wrote, folded: a group, and how its crates' names begin.
+/// The groups of external crates, and how the names in each begin.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("AWS SDK", &["aws-"]),
     ("AWS Lambda", &["aws_lambda_", "lambda_"]),
@@ -26,14 +26,13 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("tracing", &["tracing"]),
 ];
 
-/// Any other.
+/// The group of all others.
 const SMALL: &str = "small libraries";
 
-/// The folders whose crates are deployed: of these it is told what of others'
-/// they depend on.
+/// The folders of deployed crates, whose external dependencies are shown.
 const DEPLOYED: [&str; 2] = ["functions", "crates"];
 
-/// The diagram.
+/// Draws the diagram.
 #[must_use]
 pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
     let mut text = style::begin(
@@ -57,7 +56,7 @@ pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
                 text.push_str(&body(it));
             }
         }
-        // In one row: nothing else says where they stand.
+        // In one row: no edge places them.
         if *folder == "functions" {
             for (left, right) in names.iter().zip(names.iter().skip(1)) {
                 let _ = writeln!(
@@ -109,17 +108,11 @@ pub fn draw(crates: &BTreeMap<String, Crate>) -> String {
             Sign::Box(Colour::Function),
             "a function: a crate that is deployed on its own",
         ),
-        (
-            Sign::Box(Colour::Library),
-            "a crate that functions, tools and tests share",
-        ),
-        (
-            Sign::Box(Colour::External),
-            "crates of others, folded into groups",
-        ),
+        (Sign::Box(Colour::Library), "another crate of the workspace"),
+        (Sign::Box(Colour::External), "external crates, in groups"),
         (
             Sign::Line("··>"),
-            "depends on, or most of it does; what follows from two arrows is left out",
+            "depends on; what follows from two arrows is left out",
         ),
     ]));
     text
@@ -139,9 +132,9 @@ fn body(it: &Crate) -> String {
     format!("folder {alias} {colour} [\n<b>{name}</b>\n{modules}]\n")
 }
 
-/// Who depends on whom of ours, without what follows from others. Where most of a
-/// folder is depended on, or all of it depends on something, one arrow of the
-/// folder stands for those of its crates.
+/// The dependencies within the workspace, without those that follow from others.
+/// One arrow of a folder stands for those of its crates, if all of them depend on a
+/// crate or most of them are depended on.
 fn arrows(
     crates: &BTreeMap<String, Crate>,
     folders: &BTreeMap<&str, BTreeSet<&str>>,
@@ -183,7 +176,7 @@ fn arrows(
     arrows
 }
 
-/// What of ours a crate depends on, without what that depends on in turn.
+/// The direct dependencies of a crate that are not indirect ones too.
 fn unimplied<'c>(crates: &'c BTreeMap<String, Crate>, name: &str) -> BTreeSet<&'c str> {
     let Some(it) = crates.get(name) else {
         return BTreeSet::new();
@@ -193,7 +186,7 @@ fn unimplied<'c>(crates: &'c BTreeMap<String, Crate>, name: &str) -> BTreeSet<&'
     direct.map(String::as_str).collect()
 }
 
-/// The crates of ours that one depends on, over any number of others.
+/// All dependencies of a crate within the workspace, direct and indirect.
 fn reached(crates: &BTreeMap<String, Crate>, name: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut next = vec![name];
@@ -207,8 +200,8 @@ fn reached(crates: &BTreeMap<String, Crate>, name: &str) -> BTreeSet<String> {
     reached
 }
 
-/// The groups that each deployed crate depends on and none of what it depends
-/// on does.
+/// The groups that each deployed crate depends on, without those of its
+/// dependencies.
 fn external(crates: &BTreeMap<String, Crate>) -> BTreeMap<&str, BTreeSet<&'static str>> {
     let groups = |name: &str| -> BTreeSet<&'static str> {
         let names = crates.get(name).into_iter().flat_map(|it| &it.external);

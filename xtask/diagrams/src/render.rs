@@ -1,8 +1,7 @@
 //! From sources to pictures.
 //!
-//! PlantUML draws them. What it cannot say is added here: that a picture turns
-//! dark with the page that it stands on, and which source it is of, so that a
-//! stale one is found without drawing anything.
+//! PlantUML draws them. Added here are a dark variant for dark pages, and the digest
+//! of the source, so that an outdated picture is found without drawing.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +22,7 @@ pub const PLANTUML: &str = "1.2025.8";
 /// The SHA-256 of its archive.
 const DIGEST: &str = "b6e83f027bc69e48beb3bf86456ea14173f4f1d0149a8a1132488cf1726e2a9a";
 
-/// What PlantUML paints in colours of its own, and ours for it.
+/// The colours that PlantUML uses on its own, and those that replace them.
 const REPAINTED: [(&str, Colour); 4] = [
     ("#000000", Colour::Text),
     ("#222222", Colour::Text),
@@ -31,7 +30,7 @@ const REPAINTED: [(&str, Colour); 4] = [
     ("#EEEEEE", Colour::External),
 ];
 
-/// What draws.
+/// PlantUML.
 #[derive(Debug)]
 pub struct Renderer {
     java: PathBuf,
@@ -39,24 +38,24 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// A renderer of this Java and this archive of PlantUML.
+    /// PlantUML with this Java and this archive.
     ///
     /// # Errors
     ///
-    /// The archive is not the one that is meant.
+    /// The archive is not the pinned one.
     pub fn new(java: PathBuf, plantuml: PathBuf) -> Result<Self> {
         let archive = fs::read(&plantuml).with_context(|| plantuml.display().to_string())?;
         let digest = hex(&archive);
         ensure!(
             digest == DIGEST,
-            "{} is not PlantUML {PLANTUML}: its SHA-256 is {digest}, and {DIGEST} was expected. \
+            "{} is not PlantUML {PLANTUML}: its SHA-256 is {digest} instead of {DIGEST}. \
              Delete it and run this again.",
             plantuml.display()
         );
         Ok(Self { java, plantuml })
     }
 
-    /// The pictures of these sources, by the same names.
+    /// Draws the pictures of these sources, by the same names.
     ///
     /// # Errors
     ///
@@ -80,7 +79,7 @@ impl Renderer {
             .with_context(|| format!("{} cannot be started", self.java.display()))?;
         if !drawn.status.success() {
             bail!(
-                "PlantUML cannot draw what it was given:\n{}{}",
+                "PlantUML cannot draw the sources:\n{}{}",
                 String::from_utf8_lossy(&drawn.stdout),
                 String::from_utf8_lossy(&drawn.stderr)
             );
@@ -95,7 +94,7 @@ impl Renderer {
     }
 }
 
-/// What a picture of this source says of itself.
+/// The comment in a picture of this source.
 #[must_use]
 pub fn mark(source: &str) -> String {
     format!(
@@ -110,7 +109,7 @@ pub fn is_of(picture: &str, source: &str) -> bool {
     picture.contains(&mark(source))
 }
 
-/// The picture with the colours of the page it stands on.
+/// The picture with its dark variant and its comment.
 fn finish(picture: &str, source: &str) -> Result<String> {
     let mut picture = picture.to_owned();
     for (theirs, ours) in REPAINTED {
@@ -119,14 +118,14 @@ fn finish(picture: &str, source: &str) -> Result<String> {
     for colour in painted(&picture) {
         ensure!(
             Colour::ALL.iter().any(|it| it.light() == colour),
-            "{colour} is not of the palette, and would stay as it is on a dark page"
+            "{colour} is not in the palette of style.rs, so it has no dark variant: add it"
         );
     }
-    // Verdana is as wide, where there is no DejaVu.
+    // Without DejaVu: Verdana is as wide.
     picture = picture.replace("\"DejaVu Sans\"", "\"DejaVu Sans, Verdana, sans-serif\"");
     let (head, rest) = picture.split_once('>').context("is no SVG")?;
     let head = without_style(head).replace("preserveAspectRatio=\"none\" ", "");
-    // The instruction says no more than the mark, and where the file lay.
+    // The instruction has nothing but the path of the source.
     let rest = rest.trim_start();
     let rest = match rest.split_once("?>") {
         Some((_, after)) if rest.starts_with("<?") => after,
@@ -140,7 +139,7 @@ fn finish(picture: &str, source: &str) -> Result<String> {
     ))
 }
 
-/// The tag without its `style`, which says its size once more and a background.
+/// The tag without its `style`, which repeats its size and sets a background.
 fn without_style(tag: &str) -> String {
     let Some((before, rest)) = tag.split_once("style=\"") else {
         return tag.to_owned();
@@ -158,7 +157,7 @@ fn painted(picture: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The rules by which light becomes dark.
+/// The style rules that replace light colours by dark ones.
 fn rules() -> String {
     let mut rules = format!("svg{{background:{}}}", Colour::Sheet.light());
     rules.push_str("@media (prefers-color-scheme:dark){");

@@ -1,5 +1,4 @@
-//! What was said between the services while a request was answered, as it was
-//! recorded.
+//! The sequence diagram of a recorded request.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,59 +9,59 @@ use anyhow::{Context, Result};
 
 use crate::style::{self, Colour, Sign, alias};
 
-/// A request that a service answered.
+/// A request to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The service.
     pub service: String,
-    /// What was asked: `POST /mysqldata`.
+    /// Its operation, such as `POST /mysqldata`.
     pub operation: String,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u64,
-    /// Whether it was the answer of an earlier request.
+    /// Whether the response is that of an earlier request.
     pub replayed: bool,
-    /// What the service did meanwhile, in the order in which it began.
+    /// The steps of the service, in the order of their start.
     pub steps: Vec<Step>,
 }
 
-/// What a service did while it answered a request.
+/// A step of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// It asked somebody.
+    /// A call.
     Asked(Asked),
-    /// It asked several at once.
+    /// Concurrent calls.
     AtOnce(Vec<Asked>),
-    /// It had something to say in the log.
+    /// A warning in the log.
     Warned(String),
 }
 
 /// A call of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Who was asked: a store, or the function that has the path.
+    /// The other side.
     pub peer: Peer,
-    /// What was asked.
+    /// Its operation.
     pub operation: String,
-    /// What went wrong, if something did.
+    /// Its error, if it failed.
     pub error: Option<String>,
-    /// The request that it became there, if it got there.
+    /// The request that the other side received, if it did.
     pub request: Option<Request>,
 }
 
-/// Who is asked.
+/// The other side of a call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
-    /// A store, as the log calls it.
+    /// A store, by its name in the log.
     Store(String),
     /// A function.
     Function(String),
 }
 
-/// The diagram of a recorded request.
+/// Draws the diagram of a recorded request.
 ///
 /// # Errors
 ///
-/// The recording does not hold together: a transaction ends that was not begun.
+/// The recording is inconsistent: a transaction ends that did not begin.
 pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
     let mut text = style::begin(name, title);
     text.push_str(
@@ -103,17 +102,17 @@ pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
     text.push_str(&style::end(&[
         (
             Sign::Box(Colour::Function),
-            "a function; what it is asked comes over HTTP, through the API",
+            "a function, called over HTTP through the API",
         ),
         (
             Sign::Box(Colour::Store),
-            "a store, asked in its own protocol",
+            "a store, called in its own protocol",
         ),
         (
             Sign::Line("──>"),
-            "asks, as the spans of one trace have it; their times are left out",
+            "a call, from the spans of one trace; their times are left out",
         ),
-        (Sign::Line("- - >"), "answers"),
+        (Sign::Line("- - >"), "a response"),
     ]));
     Ok(text)
 }
@@ -121,7 +120,7 @@ pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
 #[derive(Default)]
 struct Drawing {
     text: String,
-    /// In the order in which they were met.
+    /// In the order of their first call.
     services: Vec<String>,
     stores: BTreeMap<String, BTreeSet<String>>,
 }
@@ -183,7 +182,7 @@ impl Drawing {
                     if matches!(asked.operation.as_str(), "COMMIT" | "ROLLBACK") {
                         open = open
                             .checked_sub(1)
-                            .context("a transaction ends that was not begun")?;
+                            .context("a transaction ends that did not begin")?;
                         self.line(format_args!("end"));
                     }
                 }
@@ -244,7 +243,7 @@ impl Drawing {
     }
 }
 
-/// As its makers write it.
+/// The product name of a store.
 fn product(store: &str) -> &str {
     match store {
         "dynamodb" => "DynamoDB",

@@ -1,24 +1,20 @@
-//! The stores that functions depend on, found by what their environment names.
+//! The stores of a function, found by the resources that its environment names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use template::{Resource, Template};
 
-/// A store, as one function sees it.
+/// A store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Store {
-    /// What it is: `DynamoDB`, `MySQL`.
-    pub product: String,
-    /// Its logical id in the template: of a resource, or of the parameter that
-    /// says where it is.
+    /// Its product: `DynamoDB` or `MySQL`.
+    pub product: &'static str,
+    /// Its logical id in the template.
     pub id: String,
-    /// Whether the template makes it, rather than being told where it is.
-    pub made: bool,
 }
 
-/// The stores that this function's environment leads to, and the variables that
-/// do.
+/// The stores that this function's environment refers to, each with the variables
+/// that do.
 #[must_use]
 pub fn of<'t>(
     template: &'t Template,
@@ -27,75 +23,29 @@ pub fn of<'t>(
     let mut stores = BTreeMap::<Store, BTreeSet<&str>>::new();
     for (variable, value) in function.environment() {
         for id in template.references(value) {
-            for store in behind(template, id, &mut BTreeSet::new()) {
+            for store in behind(template, id) {
                 stores.entry(store).or_default().insert(variable);
             }
         }
     }
-    // Where the template makes it or is told where it is, it is one and the same.
-    let made: BTreeSet<_> = stores
-        .keys()
-        .filter(|it| it.made)
-        .map(|it| it.product.clone())
-        .collect();
-    stores.retain(|store, _| store.made || !made.contains(&store.product));
     stores
 }
 
-/// The stores behind a resource or a parameter: itself, or what it leads to as
-/// a proxy or a secret does.
-fn behind(template: &Template, id: &str, seen: &mut BTreeSet<String>) -> BTreeSet<Store> {
-    if !seen.insert(id.to_owned()) {
-        return BTreeSet::new();
-    }
-    let store = |product: &str, made| {
-        BTreeSet::from([Store {
-            product: product.to_owned(),
-            id: id.to_owned(),
-            made,
-        }])
-    };
-    let Some(resource) = template.resources.get(id) else {
-        let parameter = template.parameters.get(id);
-        // An address that nobody may see has a password in it.
-        let is_secret = parameter.and_then(|it| it.get("NoEcho")) == Some(&Value::Bool(true));
-        return match id.strip_suffix("Url") {
-            Some(product) if is_secret => store(&spelt(product), false),
-            _ => BTreeSet::new(),
-        };
-    };
-    match resource.kind.as_str() {
-        "AWS::DynamoDB::Table" => store("DynamoDB", true),
-        "AWS::RDS::DBInstance" | "AWS::RDS::DBCluster" => {
-            store(&spelt(resource.text("Engine").unwrap_or("SQL")), true)
+/// The stores behind a resource: itself, or the targets of a proxy.
+fn behind(template: &Template, id: &str) -> Vec<Store> {
+    let kind = template.resources.get(id).map(|it| it.kind.as_str());
+    let product = match kind {
+        Some("AWS::DynamoDB::Table") => "DynamoDB",
+        Some("AWS::RDS::DBInstance") => "MySQL",
+        Some("AWS::RDS::DBProxy") => {
+            let targets = template.of_type("AWS::RDS::DBProxyTargetGroup");
+            let targets = targets.map(|(_, group)| template.references(&group.properties));
+            let of_this = targets.filter(|targets| targets.contains(id)).flatten();
+            let stores = of_this.filter(|target| *target != id);
+            return stores.flat_map(|id| behind(template, id)).collect();
         }
-        "AWS::RDS::DBProxy" | "AWS::RDS::DBProxyTargetGroup" | "AWS::SecretsManager::Secret" => {
-            let led_to = template.references(&resource.properties);
-            // What ties a proxy or a secret to a database names both.
-            let ties = template
-                .resources
-                .values()
-                .filter(|it| it.kind.ends_with("TargetGroup") || it.kind.ends_with("Attachment"));
-            let joined = ties
-                .map(|tie| template.references(&tie.properties))
-                .filter(|named| named.contains(id))
-                .flatten();
-            led_to
-                .into_iter()
-                .chain(joined)
-                .flat_map(|id| behind(template, id, seen))
-                .collect()
-        }
-        _ => BTreeSet::new(),
-    }
-}
-
-/// As its makers write it.
-fn spelt(product: &str) -> String {
-    match product.to_ascii_lowercase().as_str() {
-        "mysql" | "aurora-mysql" => "MySQL".to_owned(),
-        "dynamodb" => "DynamoDB".to_owned(),
-        "postgres" | "aurora-postgresql" => "PostgreSQL".to_owned(),
-        _ => product.to_owned(),
-    }
+        _ => return Vec::new(),
+    };
+    let id = id.to_owned();
+    vec![Store { product, id }]
 }

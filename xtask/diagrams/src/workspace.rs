@@ -1,4 +1,4 @@
-//! The crates of the workspace, their modules and what they depend on.
+//! The crates of the workspace, their modules and their dependencies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,23 +8,21 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package, TargetKind};
-use syn::{Item, ItemMod, parse::Parser, punctuated::Punctuated};
 
 /// A crate of the workspace.
 #[derive(Debug, Clone)]
 pub struct Crate {
     /// Its name.
     pub name: String,
-    /// What its `Cargo.toml` says of it.
+    /// The description in its `Cargo.toml`.
     pub description: String,
-    /// The folder that it stands in, such as `functions`; its own where it
-    /// stands in none.
+    /// The first folder of its path, such as `functions`.
     pub folder: String,
-    /// Its modules one level down, by the alphabet.
+    /// Its modules one level down, in alphabetical order.
     pub modules: Vec<String>,
     /// The crates of the workspace that it depends on.
     pub needs: BTreeSet<String>,
-    /// The crates of others that it depends on.
+    /// The crates outside of the workspace that it depends on.
     pub external: BTreeSet<String>,
 }
 
@@ -32,7 +30,7 @@ pub struct Crate {
 ///
 /// # Errors
 ///
-/// Cargo cannot read the workspace, or a source file is not Rust.
+/// Cargo cannot read the workspace.
 pub fn crates(project: &Path) -> Result<BTreeMap<String, Crate>> {
     let metadata = MetadataCommand::new()
         .manifest_path(project.join("Cargo.toml"))
@@ -75,35 +73,23 @@ fn crate_of(package: &Package, root: &Path, ours: &BTreeSet<String>) -> Result<C
     })
 }
 
-/// What the crate's root declares as modules: of its library, or of its program
-/// where it is that alone.
+/// The modules one level down: the files and folders beside the crate's root.
 fn modules(package: &Package) -> Result<Vec<String>> {
     let of = |kind: TargetKind| package.targets.iter().find(|it| it.kind.contains(&kind));
     let Some(target) = of(TargetKind::Lib).or_else(|| of(TargetKind::Bin)) else {
         return Ok(Vec::new());
     };
-    let path = target.src_path.as_std_path();
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let file = syn::parse_file(&text).with_context(|| path.display().to_string())?;
-    let mut modules: Vec<_> = file
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Mod(module) if !is_for_tests(module) => Some(module.ident.to_string()),
-            _ => None,
-        })
-        .collect();
-    modules.sort();
-    Ok(modules)
-}
-
-/// Whether it stands under `#[cfg(test)]`.
-fn is_for_tests(module: &ItemMod) -> bool {
-    module.attrs.iter().any(|attribute| {
-        let conditions = Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated;
-        attribute.path().is_ident("cfg")
-            && (attribute.meta.require_list())
-                .and_then(|list| conditions.parse2(list.tokens.clone()))
-                .is_ok_and(|all| all.iter().any(|it| it.path().is_ident("test")))
-    })
+    let root = target.src_path.as_std_path();
+    let folder = root.parent().context("a root in no folder")?;
+    let mut modules = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_module =
+            path.extension().is_some_and(|it| it == "rs") || path.join("mod.rs").exists();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if is_module && name != "lib" && name != "main" {
+            modules.insert(name.into_owned());
+        }
+    }
+    Ok(modules.into_iter().collect())
 }

@@ -139,6 +139,7 @@ fn operation<'d>(document: &'d mut Value, case: &Case) -> Option<&'d mut Value> 
 fn add_to_problems(document: &mut Value, samples: &BTreeMap<&str, &Value>) {
     let responses = document["components"]["responses"].as_object_mut();
     for (name, response) in responses.into_iter().flatten() {
+        let name = name.replace("UnsupportedPatch", "UnsupportedMediaType");
         let sample = samples
             .iter()
             .find(|(slug, _)| slug.replace('-', "") == name.to_lowercase());

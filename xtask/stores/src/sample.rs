@@ -82,11 +82,8 @@ pub async fn insert_products(client: &Client, table: &str) -> Result<usize> {
     Ok(products.len())
 }
 
-/// A product as the table has it: its members, with the price as two attributes.
+/// A product as the table has it: its members and those that the service sets.
 fn item(mut product: Map<String, Value>) -> HashMap<String, AttributeValue> {
-    if let Some(Value::Object(price)) = product.remove("price") {
-        product.extend(price);
-    }
     let id = product
         .get("id")
         .and_then(Value::as_str)

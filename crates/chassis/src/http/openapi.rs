@@ -35,7 +35,7 @@ mod described {
 
     use crate::{
         RequestContext,
-        http::{Accept, Part, Problem, Request, router::Doc},
+        http::{Accept, Part, Problem, Request, body::MERGE_PATCH, router::Doc},
     };
 
     /// The OpenAPI document of one service: its operations and their schemas.
@@ -154,7 +154,12 @@ mod described {
             let content: serde_json::Map<_, _> = content.collect();
             self.object["requestBody"] = json!({ "required": true, "content": content });
             self.problem(ProblemType::ContentTooLarge);
-            self.problem(ProblemType::UnsupportedMediaType);
+            let unsupported = ProblemType::UnsupportedMediaType;
+            if media_types == MERGE_PATCH {
+                let headers = ["Accept", "Accept-Encoding", "Accept-Patch"];
+                self.named_problem("UnsupportedPatch", unsupported, &headers);
+            }
+            self.problem(unsupported);
             self.problem(ProblemType::InvalidRequest);
         }
 
@@ -181,27 +186,36 @@ mod described {
             self.object["responses"][status.to_string()]["headers"][name] = header(name);
         }
 
-        /// Adds a problem that the operation can return.
+        /// Adds a problem that the operation can return, unless its status has a
+        /// response already.
         pub fn problem(&mut self, kind: ProblemType) {
-            let schema = self.response_schema::<ProblemDetails>();
             let name: String = kind.slug().split('-').map(capitalize).collect();
+            self.named_problem(&name, kind, headers_of(kind));
+        }
+
+        fn named_problem(&mut self, name: &str, kind: ProblemType, headers: &[&str]) {
+            let status = kind.status().to_string();
+            if self.object["responses"].get(&status).is_some() {
+                return;
+            }
+            let schema = self.response_schema::<ProblemDetails>();
             let mut response = json!({
                 "description": kind.meaning(),
                 "content": { problem::MEDIA_TYPE: { "schema": schema } },
             });
-            for &name in headers_of(kind) {
+            for &name in headers {
                 response["headers"][name] = header(name);
             }
-            self.object["responses"][kind.status().to_string()] =
+            self.object["responses"][status] =
                 json!({ "$ref": format!("#/components/responses/{name}") });
-            self.problem_responses.insert(name, response);
+            self.problem_responses.insert(name.to_owned(), response);
         }
     }
 
     fn headers_of(kind: ProblemType) -> &'static [&'static str] {
         match kind {
             ProblemType::MethodNotAllowed => &["Allow"],
-            ProblemType::UnsupportedMediaType => &["Accept", "Accept-Encoding", "Accept-Patch"],
+            ProblemType::UnsupportedMediaType => &["Accept", "Accept-Encoding"],
             ProblemType::ServiceUnavailable => &["Retry-After"],
             _ => &[],
         }

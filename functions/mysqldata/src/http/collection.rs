@@ -1,0 +1,68 @@
+//! `/mysqldata`: the orders.
+
+use axum::extract::State;
+use chassis::{
+    RequestContext,
+    http::{Accept, Created, Idempotent, Listing, Page, Paged, Problem, Replayable, Request},
+};
+
+use crate::{
+    App,
+    order::{NewOrder, Order},
+    placement, pricing,
+    store::{OrderFilter, Position},
+};
+
+/// The documentation of [`list`].
+pub(crate) const LIST: &str = "\
+A page of the orders, newest first. To get the next page, send `nextCursor` as `cursor` with the same \
+filters, until it is `null`. A page may be shorter than its `limit` before the end. All pages together \
+have every order that existed throughout exactly once.
+
+As `text/plain` the response is `Test MySQL`, if the database responds.";
+
+/// The documentation of [`place`].
+pub(crate) const PLACE: &str = "\
+The catalogue sets the prices. An order keeps the names and the prices of its products. A product that \
+the catalogue does not have is a 422 with a pointer to its line.";
+
+/// `GET`: a page of the orders, newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    ctx: RequestContext,
+    accept: Accept,
+    Request((request,)): Request<(Paged<OrderFilter, Position>,)>,
+) -> Result<Listing<Page<Order>>, Problem> {
+    if accept.prefers_text() {
+        app.orders.ping(&ctx).await?;
+        return Ok(Listing::Text("Test MySQL"));
+    }
+    let found = app
+        .orders
+        .list(&ctx, &request.filter, request.after, request.limit)
+        .await?;
+    let page = request.page_of("MySql Data", found, Position::of)?;
+    Ok(Listing::Page(page))
+}
+
+/// `POST`: places an order.
+pub(crate) async fn place(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Request((Idempotent { body, key },)): Request<(Idempotent<NewOrder>,)>,
+) -> Result<Replayable<Created<Order>>, Problem> {
+    if let Some(key) = &key
+        && let Some(first) = app.orders.stored_response(&ctx, key).await?
+    {
+        return Ok(Replayable::replayed(first));
+    }
+    let prices = pricing::prices(&app, &ctx, &body.lines).await?;
+    let order = placement::order(body, prices.products, prices.pricing)?;
+    let created = Created(order);
+    let response = created.store().map_err(Problem::internal)?;
+    let outcome = app
+        .orders
+        .place(&ctx, &created.0, prices.seen_at, key.as_ref(), &response)
+        .await?;
+    Ok(Replayable::new(response, outcome))
+}

@@ -1,0 +1,26 @@
+//! `/mysqldata/summary`: the orders by day, product or status.
+
+use axum::extract::State;
+use chassis::{
+    RequestContext,
+    http::{Params, Problem, Representation, Request},
+};
+
+use crate::{
+    App,
+    summary::{OrderSummary, SummaryQuery},
+};
+
+/// The documentation of [`summarize`].
+pub(crate) const SUMMARIZE: &str =
+    "One row per key and currency, ordered by key. Cancelled orders count only in `by=status`.";
+
+/// `GET`: the summary.
+pub(crate) async fn summarize(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Request((Params(SummaryQuery { period, by }),)): Request<(Params<SummaryQuery>,)>,
+) -> Result<Representation<OrderSummary>, Problem> {
+    let rows = app.orders.summarize(&ctx, period, by).await?;
+    Ok(Representation(OrderSummary { by, rows }))
+}

@@ -64,7 +64,7 @@ async fn throttled_request_is_retried_a_few_times() {
         let refused = system.client.json(method.clone(), path, &[], &cup).await;
         let attempts = system.dynamodb.requests().len();
         assert!((2..=3).contains(&attempts), "{attempts}: {refused}");
-        refused.expect_unavailable(&["The catalogue's store is away."]);
+        refused.expect_unavailable(&["The store is unavailable."]);
 
         // One failure is not even noticed; and what was refused was not done.
         let system = System::with(setup()).await;
@@ -97,7 +97,7 @@ async fn write_whose_response_is_lost_is_done_once() {
     deleted.expect(204);
     assert_eq!(store.requests(), ["DeleteItem"; 2]);
     let again = client.delete(CUP).await;
-    again.expect_problem(404, "not-found", "There is nothing by this id.");
+    again.expect_problem(404, "not-found", "No resource has this id.");
 
     store.script([Step::lose()]);
     let created = client.post("/nosqldata", &product("Cup")).await.expect(201);
@@ -126,7 +126,7 @@ async fn request_that_failed_after_its_write_is_replayed() {
     let steps = [Step::lose(), throttled(), throttled()];
     system.dynamodb.script(steps);
     let failed = client.post_once("/nosqldata", "k", &cup).await;
-    failed.expect_unavailable(&["The catalogue's store is away."]);
+    failed.expect_unavailable(&["The store is unavailable."]);
     let again = client.post_once("/nosqldata", "k", &cup).await.expect(201);
     assert!(again.is_replay());
     assert_eq!(products(&system).await, [again.json()]);
@@ -154,7 +154,7 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
         let detail = "The first request with this Idempotency-Key is still running.";
         refused.expect_problem(409, "conflict", detail);
     } else {
-        refused.expect_unavailable(&["The request could not be answered in the time it had."]);
+        refused.expect_unavailable(&["The time for the request ran out."]);
     }
 }
 
@@ -176,8 +176,8 @@ async fn write_of_another_client_is_kept() {
             client.put(CUP, &product("Theirs")).await.expect(200);
         }))
     };
-    let lost = "The store's answer was lost and others have written the product since: get it to \
-                see whether this was done.";
+    let lost = "The store's response was lost and other requests have written the resource since. Read it \
+                to see whether this request was executed.";
     let expect_theirs = async |response: testbed::Response| {
         response.expect_unavailable(&[lost]);
         let read = client.get(CUP).await.expect(200);
@@ -205,7 +205,7 @@ async fn open_breaker_sends_nothing_and_closes_by_itself() {
     }
     system.dynamodb.script((0..1_000).map(|_| throttled()));
     let refused = client.get("/nosqldata").await;
-    let detail = "The catalogue's store has failed lately and is given time to recover.";
+    let detail = "The store has failed recently and is not called for now.";
     refused.expect_unavailable(&[detail]);
     let check = health(503).await;
     assert_eq!(check["status"], "fail");
@@ -231,7 +231,7 @@ async fn function_that_starts_without_its_store_recovers_with_it() {
     let post = async || system.client.post("/nosqldata", &product("Cup")).await;
     post()
         .await
-        .expect_unavailable(&["The catalogue's store is away."]);
+        .expect_unavailable(&["The store is unavailable."]);
     system.dynamodb.heal().await;
     eventually(RECOVERY, async || {
         (post().await.status == 201).then_some(())

@@ -352,7 +352,7 @@ async fn nothing_is_done_after_the_callers_deadline() {
         let order = order("c");
         let post = client.json(Method::POST, target, &no_time, &order).await;
         for response in [post, client.get_with(target, &no_time).await] {
-            response.expect_unavailable(&["The request had no time left when it came."]);
+            response.expect_unavailable(&["The request had no time left when it arrived."]);
         }
     }
     for wire in wires {

@@ -40,7 +40,7 @@ fn request(path: &str) -> Value {
     event::of(&http::Request::get(path).body(Bytes::new()).unwrap())
 }
 
-const MALFORMED: &str = "The request cannot be parsed: see errors.";
+const MALFORMED: &str = "The request cannot be parsed; see errors.";
 
 /// Checks that what a function returned is this problem.
 #[track_caller]
@@ -58,8 +58,7 @@ fn expect_problem(returned: &Value, status: u64, kind: &str, detail: &str) -> Va
 async fn panic_returns_500_and_the_next_request_works() {
     let handler = troubled();
     let returned = invoke(&handler, request("/panics"), LIMIT).await;
-    let detail =
-        "The service failed at this request. Its log has the reason under the request's id.";
+    let detail = "The service failed. Its log has the reason under the request's id.";
     let problem = expect_problem(&returned, 500, "internal-error", detail);
     assert_eq!(problem["instance"], "/panics");
     let id: uuid::Uuid = problem["requestId"].as_str().unwrap().parse().unwrap();
@@ -75,7 +74,7 @@ async fn function_responds_before_lambda_ends_it() {
     let started = tokio::time::Instant::now();
     let returned = invoke(&troubled(), request("/hangs"), Duration::from_secs(5)).await;
     assert!(started.elapsed() < Duration::from_millis(4_900));
-    let detail = "The request could not be answered in the time it had.";
+    let detail = "The time for the request ran out.";
     expect_problem(&returned, 503, "service-unavailable", detail);
     assert_eq!(returned["headers"]["retry-after"], "1");
 }

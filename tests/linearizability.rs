@@ -47,7 +47,7 @@ async fn histories_are_linearizable_while_wires_are_cut() {
     system.client.put(product, &cups).await.expect(201);
 
     let recording = Recording::start(system.client.clone(), CLIENTS);
-    recording.reaches(100).await;
+    recording.reaches(400).await;
     for (wire, fault) in [
         (&system.dynamodb, Fault::Reset(3)),
         (&system.mysql, Fault::Reset(20)),
@@ -68,7 +68,7 @@ async fn histories_are_linearizable_while_wires_are_cut() {
         "{}",
         report.violations.join("\n")
     );
-    assert!(report.operations > 100 && report.unknown > 0, "{report:?}");
+    assert!(report.operations > 400 && report.unknown > 0, "{report:?}");
 }
 
 /// What is wrong with a store.

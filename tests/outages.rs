@@ -16,8 +16,8 @@ const RECOVERY: Duration = Duration::from_secs(8);
 
 /// Why an order without known prices is refused.
 const CATALOGUE: &[&str] = &[
-    "The catalogue is away.",
-    "The catalogue has failed lately and is given time to recover.",
+    "The catalogue is unavailable.",
+    "The catalogue has failed recently and is not called for now.",
 ];
 
 /// Creates or replaces a product.

@@ -19,6 +19,7 @@ use crate::{
 const EVERYTHING: [&str; 6] = [
     "AlarmEmail=somebody@example.com",
     "ApiUrl=https://api.example.com",
+    "BasePath=shop/v1",
     "Canary=true",
     "CorsOrigins=https://shop.example.com",
     "DatabaseMultiAz=true",

@@ -6,9 +6,9 @@ use testbed::Response;
 
 use crate::{Api, Case};
 
-const STALE: &str = "The product is not as If-Match or If-None-Match demands. Nothing has changed.";
-const STALE_ORDER: &str = "The order's present ETag does not meet the request's preconditions.";
-const NOT_FOUND: &str = "There is nothing by this id.";
+const STALE: &str =
+    "The resource is not in a state that If-Match or If-None-Match allows. Nothing has changed.";
+const NOT_FOUND: &str = "No resource has this id.";
 const MALFORMED: &str = "must be * or a list of entity tags in double quotes, such as \"abc\"";
 
 pub fn cases() -> Vec<Case> {
@@ -191,5 +191,5 @@ async fn stale_write_of_an_order_returns_412(api: Api) {
     paid.expect(200);
     let shipped = json!({"status": "shipped"});
     let refused = api.json(Method::PATCH, path, &condition, &shipped).await;
-    refused.expect_problem(412, "precondition-failed", STALE_ORDER);
+    refused.expect_problem(412, "precondition-failed", STALE);
 }

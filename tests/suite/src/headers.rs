@@ -89,7 +89,7 @@ async fn caller_cannot_extend_the_deadline(api: Api) {
     }
     let none = [("x-request-deadline", "0")];
     let refused = api.get_with("/nosqldata", &none).await;
-    refused.expect_unavailable(&["The request had no time left when it came."]);
+    refused.expect_unavailable(&["The request had no time left when it arrived."]);
 }
 
 async fn body_after_expect_100_continue_is_read(api: Api) {

@@ -6,8 +6,7 @@ use testbed::Response;
 
 use crate::{Api, Case, Kind};
 
-const MALFORMED: &str =
-    "must be one key of 1 to 255 visible ASCII characters, in double quotes or without";
+const MALFORMED: &str = "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without quotes and commas";
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -77,7 +76,7 @@ async fn replay_outlives_the_product(api: Api) {
     api.delete(path).await.expect(204);
     expect_replay(api.post_once("/nosqldata", &key, &product).await, &first);
     let read = api.get(path).await;
-    read.expect_problem(404, "not-found", "There is nothing by this id.");
+    read.expect_problem(404, "not-found", "No resource has this id.");
 }
 
 async fn same_json_in_another_spelling_replays(api: Api) {
@@ -124,7 +123,7 @@ async fn key_with_another_body_returns_422(api: Api) {
         let refused = api.post_once(target, &key, &other).await;
         refused.expect_invalid(&[(
             "Idempotency-Key",
-            "was sent with another body before: a new request needs a new key",
+            "was used with another body: a new request needs a new key",
         )]);
         // What needs no store is checked first.
         other[field] = "".into();

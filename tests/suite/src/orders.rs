@@ -106,7 +106,7 @@ async fn status_changes_only_as_allowed(api: Api) {
             let patch = json!({"status": to});
             let stale = [("if-match", "\"77\"")];
             let stale = api.json(Method::PATCH, path, &stale, &patch).await;
-            let detail = "The order's present ETag does not meet the request's preconditions.";
+            let detail = "The resource is not in a state that If-Match or If-None-Match allows. Nothing has changed.";
             stale.expect_problem(412, "precondition-failed", detail);
             let changed = api.patch(path, &patch).await;
             if allowed(from, to) {
@@ -117,7 +117,7 @@ async fn status_changes_only_as_allowed(api: Api) {
                 let next = match from {
                     "placed" => format!("can become paid or cancelled, not {to}"),
                     "paid" => format!("can become shipped or cancelled, not {to}"),
-                    _ => "stays so".to_owned(),
+                    _ => "cannot change".to_owned(),
                 };
                 let detail = format!("An order that is {from} {next}.");
                 changed.expect_problem(409, "conflict", &detail);
@@ -180,14 +180,14 @@ async fn every_error_of_an_order_is_reported(api: Api) {
     });
     let refused = api.post("/mysqldata?x=1", &wrong).await;
     refused.expect_invalid(&[
-        ("x", "is not a known parameter"),
         ("/customer", "must have no control characters"),
         ("/lines/0/quantity", "must be an integer between 1 and 999"),
         (
             "/lines/1/productId",
-            "stands in an earlier line: each product may stand once",
+            "is in an earlier line: each product may be in one line only",
         ),
         ("/id", "is set by the service and may not be sent"),
+        ("x", "is not a known parameter"),
     ]);
     let wrong = json!({"customer": "", "total": 1, "lines": [{"productId": "a", "quantity": 0}]});
     let refused = api.post("/mysqldata", &wrong).await;

@@ -35,7 +35,7 @@ async fn every_problem_type_has_a_page(api: Api) {
 async fn every_problem_has_the_id_of_its_request(api: Api) {
     let path = format!("/nosqldata/{}", api.unique());
     let [first, second] = [api.get(&path).await, api.get(&path).await];
-    let detail = "There is nothing by this id.";
+    let detail = "No resource has this id.";
     let [first, second] = [first, second].map(|problem| {
         let problem = problem.expect_problem(404, "not-found", detail);
         let problem = problem.expect_members(&[("/instance", json!(path))]);

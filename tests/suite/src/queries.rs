@@ -11,9 +11,9 @@ const LIMIT: &str = "must be an integer between 1 and 100";
 const UNKNOWN: &str = "is not a known parameter";
 const REPEATED: &str = "must be given once";
 const NOT_UTF8: &str = "must be UTF-8";
-const CATEGORY: &str = "must have 1 to 64 characters, and no control characters";
-const CUSTOMER: &str = "must be 1 to 200 characters, none of them a control character";
-const STATUS: &str = "must be placed, paid, shipped or cancelled";
+const CATEGORY: &str = "must have 1 to 64 characters";
+const CUSTOMER: &str = "must have 1 to 200 characters";
+const STATUS: &str = "must be cancelled, paid, placed or shipped";
 const TIME: &str = "must be an RFC 3339 time or a date, such as 2026-11-22";
 
 pub fn cases() -> Vec<Case> {
@@ -46,7 +46,7 @@ async fn repeated_parameter_returns_422(api: Api) {
 async fn unknown_parameter_returns_422(api: Api) {
     for list in LISTS {
         let refused = api.get(&format!("{list}?colour=blue&limit=0")).await;
-        refused.expect_invalid(&[("colour", UNKNOWN), ("limit", LIMIT)]);
+        refused.expect_invalid(&[("limit", LIMIT), ("colour", UNKNOWN)]);
     }
     let order = "/mysqldata/01a1a14c-afba-72da-b5b1-000000000000?x=1";
     api.get(order).await.expect_invalid(&[("x", UNKNOWN)]);
@@ -56,27 +56,25 @@ async fn every_error_of_a_query_is_reported(api: Api) {
     let refused = api.get("/nosqldata?limit=0&limit=2&colour=red&category=&%ff=1");
     refused.await.expect_invalid(&[
         ("limit", REPEATED),
+        ("category", CATEGORY),
         ("colour", UNKNOWN),
         ("%ff", NOT_UTF8),
-        ("category", CATEGORY),
-        ("limit", LIMIT),
     ]);
     let query = "status=lost&customer=&from=x&to=2026-02-30&limit=101&page=2&status=paid";
     let refused = api.get(&format!("/mysqldata?{query}")).await;
     refused.expect_invalid(&[
-        ("page", UNKNOWN),
+        ("limit", LIMIT),
         ("status", REPEATED),
-        ("status", STATUS),
         ("customer", CUSTOMER),
         ("from", TIME),
         ("to", TIME),
-        ("limit", LIMIT),
+        ("page", UNKNOWN),
     ]);
     let refused = api.get("/mysqldata/summary?by=week&limit=1&from=2026-13-01");
     refused.await.expect_invalid(&[
-        ("limit", UNKNOWN),
         ("from", TIME),
         ("by", "must be day, product or status"),
+        ("limit", UNKNOWN),
     ]);
 }
 
@@ -189,5 +187,5 @@ async fn value_that_is_not_utf8_returns_422(api: Api) {
 
 async fn control_character_returns_422(api: Api) {
     let refused = api.get("/nosqldata?category=a%00b").await;
-    refused.expect_invalid(&[("category", CATEGORY)]);
+    refused.expect_invalid(&[("category", "must have no control characters")]);
 }

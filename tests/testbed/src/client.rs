@@ -278,7 +278,7 @@ impl Response {
     /// Checks that it is a 405 problem that lists these methods.
     #[track_caller]
     pub fn expect_method_not_allowed(self, allow: &str) -> Self {
-        let detail = format!("This path has {allow}.");
+        let detail = format!("This path supports {allow}.");
         self.expect_problem(405, "method-not-allowed", &detail)
             .expect_allow(allow)
     }
@@ -301,7 +301,7 @@ impl Response {
     /// Checks that it is a 400 problem with these errors: place and detail.
     #[track_caller]
     pub fn expect_malformed(self, errors: &[(&str, &str)]) -> Self {
-        let detail = "The request cannot be parsed: see errors.";
+        let detail = "The request cannot be parsed; see errors.";
         self.expect_problem(400, "malformed-request", detail)
             .expect_errors(errors)
     }
@@ -309,7 +309,7 @@ impl Response {
     /// Checks that it is a 422 problem with these errors: place and detail.
     #[track_caller]
     pub fn expect_invalid(self, errors: &[(&str, &str)]) -> Self {
-        let detail = "The request is not valid: see errors.";
+        let detail = "The request is not valid; see errors.";
         self.expect_problem(422, "invalid-request", detail)
             .expect_errors(errors)
     }

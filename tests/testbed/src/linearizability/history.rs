@@ -94,13 +94,8 @@ impl<M: Model> History<M> {
     }
 
     /// The number of operations.
-    pub fn len(&self) -> usize {
+    pub fn operations(&self) -> usize {
         self.operations.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
     }
 
     /// The number of writes that have no outcome (yet).
@@ -179,14 +174,22 @@ fn is_linearizable<M: Model>(operations: &[Operation<M>], events: &[Event]) -> b
 mod tests {
     use super::*;
     use crate::faults::linearizability::{
-        Condition, Order,
-        Outcome::{Conflict, Created, Deleted, NotFound, PreconditionFailed, Shown},
-        Product,
-        Write::{Delete, Patch, Put},
+        model::{
+            Condition,
+            Outcome::{Conflict, Created, Deleted, NotFound, PreconditionFailed, Shown},
+        },
+        order::Order,
+        product::{
+            Product,
+            Write::{Delete, Patch, Put},
+        },
     };
 
+    /// A write, or a read where there is none, and its outcome.
+    type Step<M> = (Option<<M as Model>::Write>, Option<Outcome<M>>);
+
     /// Operations one after the other. Those without an outcome go on.
-    fn history<M: Model>(operations: &[(Option<M::Write>, Option<Outcome<M>>)]) -> History<M> {
+    fn history<M: Model>(operations: &[Step<M>]) -> History<M> {
         let mut history = History::default();
         for &(write, outcome) in operations {
             let condition = Condition::None;
@@ -207,7 +210,7 @@ mod tests {
     }
 
     /// Whether they are linearizable, and what they are without the last one.
-    fn holds<M: Model>(operations: &[(Option<M::Write>, Option<Outcome<M>>)]) -> (bool, bool) {
+    fn holds<M: Model>(operations: &[Step<M>]) -> (bool, bool) {
         let but_last = &operations[..operations.len() - 1];
         let holds = |operations| history(operations).violation().is_none();
         (holds(operations), holds(but_last))
@@ -260,12 +263,12 @@ mod tests {
 
     #[test]
     fn a_stale_read_is_found_unless_it_is_concurrent() {
-        let put = Some(Created(product(1, 0, 0)));
-        let stale = [(Some(Put(0)), put), (None, Some(NotFound))];
+        let created = Created(product(1, 0, 0));
+        let stale = [(Some(Put(0)), Some(created)), (None, Some(NotFound))];
         assert_eq!(holds(&stale), (false, true));
 
         let mut concurrent = history(&[(Some(Put(0)), None), (None, Some(NotFound))]);
-        concurrent.respond(0, put.unwrap());
+        concurrent.respond(0, created);
         assert!(concurrent.violation().is_none());
     }
 

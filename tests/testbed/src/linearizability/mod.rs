@@ -1,7 +1,7 @@
 //! Linearizability: clients that operate on shared products and orders, and
 //! every response checked against all the others.
 //!
-//! Each object has its own [`History`], since linearizability is local
+//! Each object has its own [`history`], since linearizability is local
 //! (Herlihy and Wing 1990, theorem 1): all is linearizable if each object is.
 
 mod history;
@@ -21,16 +21,15 @@ use std::{
 use anyhow::Result;
 use tokio::{task::JoinHandle, time::sleep};
 
-pub use history::History;
-pub use model::{Call, Condition, Model, NoSuchTransition, Outcome};
-pub use order::Order;
-pub use product::{Product, Write};
-pub use subject::Subject;
 
 use crate::Client;
+use model::Model;
+use order::Order;
+use product::Product;
+use subject::Subject;
 
-/// How long a client pauses where nothing can be done: an outage that it
-/// floods with requests finds no more than one that it does not.
+/// How long a client pauses after an unknown outcome: more requests during an
+/// outage would show nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Clients at work, and what they record.

@@ -19,8 +19,8 @@ pub trait Model: Copy + Debug + Eq + Hash + Send + Sync + 'static {
     /// The representation that an object has before the first operation.
     const INITIAL: Option<Self>;
 
-    /// The number of operations on one object. More find no more, once its
-    /// life is over.
+    /// The number of operations on one object: the checker is fast on short
+    /// histories.
     const OPERATIONS: usize;
 
     /// A new object: its path and its initial representation's entity tag;

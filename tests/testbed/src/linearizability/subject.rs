@@ -9,7 +9,10 @@ use http::Method;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Call, Condition, History, Model, Outcome};
+use super::{
+    history::History,
+    model::{Call, Condition, Model, Outcome},
+};
 use crate::{Client, Response};
 
 /// How long a client waits for a response. One that it does not wait for is
@@ -61,7 +64,7 @@ impl<M: Model> Subject<M> {
     /// The numbers of operations and of writes with an unknown outcome.
     pub fn counts(&self) -> (usize, usize) {
         let record = self.record();
-        (record.history.len(), record.history.unknown())
+        (record.history.operations(), record.history.unknown())
     }
 
     /// Whether its history is as long as one may be.
@@ -134,7 +137,7 @@ impl<M: Model> Subject<M> {
 
 impl<M: Model> Record<M> {
     fn random_call(&self) -> Call<M> {
-        let write = (fastrand::u8(..3) > 0).then(|| M::random_write(self.history.len()));
+        let write = (fastrand::u8(..3) > 0).then(|| M::random_write(self.history.operations()));
         let shown = self.random_representation();
         let condition = match (fastrand::u8(..8), shown) {
             (0, _) => Condition::Absent,

@@ -28,7 +28,11 @@ fn write_all(
          *Calls out* are the requests on the broken wire in that time (a refused connection never gets to the proxy).\n\
          *Healed* is how long after the repair the last answer showed trouble. *Lost* are acknowledged writes that are not\n\
          there, *twice* are writes that were done twice, and *wrong* are answers that were neither right nor a problem, or\n\
-         that took longer than 9.9 s: each must be 0. So must be the orders refused while the catalogue or its store is away.\n",
+         that took longer than 9.9 s: each must be 0. So must be the orders refused while the catalogue or its store is away.\n\n\
+         *Every history is linearizable*: clients read, replace, patch and delete shared products and move shared orders, with\n\
+         and without conditions, while connections are cut and processes are killed. For each object a checker searches for an\n\
+         order of its operations that explains every response. A write of unknown outcome may take effect once, at any time,\n\
+         or never.\n",
         date(),
         machine(),
         super::world::CLIENTS,

@@ -1,6 +1,6 @@
 //! Why an attempt failed, and whether it may have been executed all the same.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, iter, time::Duration};
 
 use aws_sdk_dynamodb::{
     Error as StoreError,
@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use chassis::outbound::{CallError, Classify, Failure};
 use http::header::RETRY_AFTER;
+use hyper_util::client::legacy::Error as ConnectionError;
 
 /// The error of one attempt.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl AttemptError {
             },
             _ => Failure::Transient(retry_after),
         };
-        let not_executed = answered || unsent || status == 429;
+        let not_executed = answered || unsent || status == 429 || is_unconnected(&error);
         Self {
             failure,
             lost: lost || !not_executed,
@@ -121,6 +122,13 @@ pub(crate) fn is_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
+/// Whether no connection could be opened, so that nothing was sent.
+fn is_unconnected(error: &StoreError) -> bool {
+    let chain = iter::successors(Some(error as &dyn StdError), |&error| error.source());
+    let mut errors = chain.filter_map(|error| error.downcast_ref::<ConnectionError>());
+    errors.any(ConnectionError::is_connect)
+}
+
 /// Classifies a 4xx by its code.
 /// Source: Amazon DynamoDB Developer Guide, "Error handling with DynamoDB".
 fn of_code(code: &str, retry_after: Option<Duration>) -> Failure {
@@ -171,8 +179,11 @@ pub(crate) mod tests {
         operation::{get_item::GetItemError, transact_write_items::TransactWriteItemsError},
         types::error::TransactionCanceledException,
     };
+    use chassis::runtime::environment::Role;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
+    use crate::{Config, client::client, default_policy};
 
     fn response(status: u16, retry_after: Option<&str>) -> HttpResponse {
         let mut response = http::Response::builder().status(status);
@@ -262,6 +273,61 @@ pub(crate) mod tests {
         let unsent: SdkError<GetItemError> = SdkError::construction_failure("no");
         let unsent = AttemptError::of(unsent, false);
         assert_eq!((unsent.failure(), unsent.lost), (Failure::Unsent, false));
+    }
+
+    /// The error of an attempt at this endpoint.
+    async fn attempt_at(endpoint: &str) -> AttemptError {
+        let config = Config {
+            endpoint: Some(endpoint.parse().unwrap()),
+            role: Role {
+                region: "eu-north-1".to_owned(),
+                access_key_id: "id".to_owned(),
+                secret_access_key: "secret".to_owned(),
+                session_token: None,
+            },
+            policy: default_policy(),
+        };
+        let response = client(&config).list_tables().send().await;
+        AttemptError::of(response.unwrap_err(), false)
+    }
+
+    #[tokio::test]
+    async fn an_attempt_whose_connection_was_refused_is_not_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = attempt_at(&format!("http://127.0.0.1:{port}")).await;
+        assert_eq!(
+            (error.failure(), error.lost),
+            (Failure::Transient(None), false)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_attempt_without_a_connection_in_time_is_not_lost() {
+        // It accepts connections, but no TLS session starts.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://{}", listener.local_addr().unwrap());
+        let error = attempt_at(&endpoint).await;
+        assert_eq!(
+            (error.failure(), error.lost),
+            (Failure::Transient(None), false)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_attempt_whose_connection_broke_is_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.read_u8().await.unwrap();
+        };
+        let (error, ()) = tokio::join!(attempt_at(&endpoint), server);
+        assert_eq!(
+            (error.failure(), error.lost),
+            (Failure::Transient(None), true)
+        );
     }
 
     #[test]

@@ -28,9 +28,8 @@ pub enum Error {
     /// 503: other requests wrote the same item each time until the deadline.
     #[error("other requests are writing the same item")]
     Contended,
-    /// 503: a response was lost and other requests have written since, so that
-    /// nobody can tell whether the write was executed. It is not repeated over
-    /// theirs.
+    /// 503: a response was lost, and the write may have been executed and then
+    /// overwritten or deleted by other requests, so it is not repeated.
     #[error("it is unknown whether the write was executed")]
     Unknown,
     /// 503: `DynamoDB` cannot be reached, is overloaded, has no such table, or
@@ -77,8 +76,8 @@ impl From<Error> for Problem {
                 1,
             ),
             Error::Unknown => Self::unavailable(
-                "The store's response was lost and other requests have written the resource \
-                 since. Read it to see whether this request was executed.",
+                "The store's response was lost, so it is unknown whether this request was \
+                 executed. Read the resource before you send the request again.",
                 1,
             ),
             Error::Unavailable(error) => error.into_problem("The store"),

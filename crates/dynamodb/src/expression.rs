@@ -3,7 +3,7 @@
 //! The condition is part of the write, so no other request can come between.
 //! Every item has an `etag`, so an item without one does not exist.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chassis::http::{Preconditions, Tag, Tags};
@@ -18,6 +18,10 @@ use crate::{
 /// The most tags that a condition compares: `IN` takes 100 operands, and an
 /// expression 4 KB.
 const MAX_TAGS: usize = 50;
+
+/// How long ago an item must have been written to be settled: the request that
+/// wrote it has ended. No request runs for that long, and clocks differ by less.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// Whether a condition can compare every tag of `preconditions`.
 pub(crate) fn fits(preconditions: &Preconditions) -> bool {
@@ -53,9 +57,12 @@ pub(crate) fn condensed(preconditions: &Preconditions, current: Option<&str>) ->
 }
 
 /// A `ConditionExpression`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Condition {
     terms: Vec<String>,
+    /// Whether it names the states in which it holds. It then holds for at most
+    /// one write, because no entity tag is used twice.
+    names_states: bool,
     /// The values in it, by their placeholders.
     pub(crate) values: HashMap<String, AttributeValue>,
 }
@@ -81,12 +88,21 @@ impl Condition {
         self.terms.join(" AND ")
     }
 
-    /// The expression of an attempt after one whose response was lost. That one
-    /// may have been executed, so what was written since must not be touched.
-    /// `:updatedAt` is the time of this request.
-    pub(crate) fn after_lost(&self) -> String {
-        let older = "(attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)";
-        format!("{} AND {older}", self.expression())
+    /// The condition of an attempt after one whose response was lost. It does not
+    /// hold if that one was executed, whatever other requests have done since.
+    ///
+    /// A condition that names states cannot hold again. Otherwise the item must
+    /// have been settled at `start`, when the operation began: then no other
+    /// request can have overwritten or deleted what the lost attempt wrote.
+    pub(crate) fn after_lost(&self, start: Timestamp) -> Self {
+        let mut condition = self.clone();
+        if !condition.names_states {
+            let settled = Timestamp::from(start.utc() - SETTLED).to_string();
+            condition.add(format!("{UPDATED_AT} < :settled"));
+            let values = &mut condition.values;
+            values.insert(":settled".to_owned(), string(settled));
+        }
+        condition
     }
 
     fn of(preconditions: &Preconditions) -> Self {
@@ -94,7 +110,10 @@ impl Condition {
         match &preconditions.if_match {
             None => {}
             Some(Tags::Any) => condition.add("attribute_exists(etag)"),
-            Some(Tags::List(tags)) => condition.one_of("match", tags),
+            Some(Tags::List(tags)) => {
+                condition.one_of("match", tags);
+                condition.names_states = true;
+            }
         }
         match &preconditions.if_none_match {
             None => {}
@@ -220,13 +239,34 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_write_is_not_repeated_over_later_writes() {
-        let condition = Condition::of_deletion(&Preconditions::default());
-        assert_eq!(
-            condition.after_lost(),
-            "attribute_exists(etag) \
-             AND (attribute_not_exists(updatedAt) OR updatedAt < :updatedAt)"
-        );
+    fn a_lost_write_is_repeated_only_over_an_item_that_is_settled() {
+        let start = Timestamp::parse_time_or_date("2026-11-25T12:00:30Z").unwrap();
+        for if_match in [None, Some(Any)] {
+            let preconditions = Preconditions {
+                if_match,
+                if_none_match: Some(List(vec![tag(false, "a")])),
+            };
+            let condition = Condition::of_write(&preconditions, "mine");
+            let after_lost = condition.after_lost(start);
+            assert_eq!(
+                after_lost.expression(),
+                format!("{} AND updatedAt < :settled", condition.expression())
+            );
+            let settled = values(&after_lost).pop();
+            assert_eq!(settled, Some((":settled", "2026-11-25T12:00:00.000Z")));
+        }
+    }
+
+    #[test]
+    fn a_lost_write_to_a_named_state_is_repeated_as_it_was() {
+        let preconditions = Preconditions {
+            if_match: Some(List(vec![tag(false, "a")])),
+            if_none_match: None,
+        };
+        let condition = Condition::of_write(&preconditions, "mine");
+        let after_lost = condition.after_lost(Timestamp::now());
+        assert_eq!(after_lost.expression(), condition.expression());
+        assert_eq!(values(&after_lost), values(&condition));
     }
 
     #[test]

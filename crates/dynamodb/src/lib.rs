@@ -13,12 +13,17 @@
 //! | [`KeyTable`] | idempotency keys: a request is executed once |
 //! | [`Error`] | why an operation failed, and its response |
 //!
-//! A write whose response is lost is sent again, and that is safe: every write
-//! has an entity tag of its own, by which a retry recognizes what an earlier
-//! attempt has done. One case remains: if an attempt is executed, its response
-//! lost, and the item deleted, or overwritten by a service whose clock is
-//! behind, before the retry arrives, the write is executed again. A request with
-//! an idempotency key does not have this case.
+//! A write whose response is lost is sent again, but not executed twice. Every
+//! write has an entity tag of its own, by which a retry recognizes what an
+//! earlier attempt has done. A deletion leaves no entity tag, so it is a
+//! transaction, which has a token. If other requests may have overwritten or
+//! deleted what the earlier attempt wrote, the retry fails with
+//! [`Error::Unknown`].
+//!
+//! One case remains: if the creation of an item with a generated id is executed,
+//! its response lost, and the item found in a list and deleted before the retry
+//! arrives, it is created again. A request with an idempotency key does not have
+//! this case.
 
 mod attempt;
 mod client;

@@ -120,8 +120,8 @@ impl<T: Entity> Table<T> {
         let created = self.database.call(ctx, "PutItem", |_| put.clone().send());
         match created.await {
             Ok(_) => Ok(()),
-            // Nobody else knows the id: an earlier attempt has created it, and
-            // its response was lost.
+            // The id was generated for it: an earlier attempt has created it,
+            // and its response was lost.
             Err(error) if failed_condition(&error).is_some() => Ok(()),
             Err(error) => Err(error.into()),
         }

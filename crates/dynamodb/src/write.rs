@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    Delete, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use chassis::{RequestContext, http::Preconditions};
 use dto::Timestamp;
 use json::FromJson;
+use uuid::Uuid;
 
 use crate::{
     Entity, Error, Table,
-    attempt::failed_condition,
+    attempt::{AttemptError, failed_condition, last_attempt},
     entity::new_etag,
     expression::{Condition, Update, condensed, fits},
-    item::{UPDATED_AT, from_item, key, members},
+    item::{from_item, key, members},
     pauses::Pauses,
-    value::string,
 };
 
 impl<T: Entity> Table<T> {
@@ -73,6 +75,9 @@ impl<T: Entity> Table<T> {
 
     /// Deletes the entity with this id, if `preconditions` hold.
     ///
+    /// A deleted item has no entity tag by which a retry could recognize the
+    /// deletion, so it is a transaction: its token makes it idempotent.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::PreconditionFailed`] or [`Error::Unknown`].
@@ -84,40 +89,33 @@ impl<T: Entity> Table<T> {
     ) -> Result<(), Error> {
         let preconditions = self.condensed(ctx, id, preconditions).await?;
         let condition = Condition::of_deletion(&preconditions);
-        let after_lost = condition.after_lost();
-        let now = Timestamp::now();
-        let delete = self.database.client.delete_item().table_name(&self.name);
-        let delete = delete
+        let delete = Delete::builder()
+            .table_name(&self.name)
             .set_key(Some(key::<T>(id)))
             .condition_expression(condition.expression())
             // DynamoDB rejects an empty map.
             .set_expression_attribute_values(
                 Some(condition.values).filter(|values| !values.is_empty()),
             )
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let deleted = self.database.call(ctx, "DeleteItem", |lost| {
-            let delete = delete.clone();
-            let delete = if lost {
-                delete
-                    .condition_expression(&after_lost)
-                    .expression_attribute_values(format!(":{UPDATED_AT}"), string(now.to_string()))
-            } else {
-                delete
-            };
-            delete.send()
-        });
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Error::bug)?;
+        let client = &self.database.client;
+        let transaction = client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().delete(delete).build())
+            .client_request_token(Uuid::now_v7());
+        let deleted = self
+            .database
+            .call(ctx, "TransactWriteItems", |_| transaction.clone().send());
         let Err(error) = deleted.await else {
             return Ok(());
         };
-        let Some((attempt, failed)) = failed_condition(&error) else {
-            return Err(error.into());
-        };
-        match (&failed.item, attempt.lost) {
-            // The attempt whose response was lost has deleted it.
-            (None, true) => Ok(()),
-            (None, false) => Err(Error::NotFound),
-            (Some(_), false) => Err(Error::PreconditionFailed),
-            (Some(_), true) => Err(Error::Unknown),
+        let failed = last_attempt(&error).and_then(AttemptError::failed_conditions);
+        match failed.and_then(<[_]>::first) {
+            Some(reason) if reason.item.is_some() => Err(Error::PreconditionFailed),
+            Some(_) => Err(Error::NotFound),
+            None => Err(error.into()),
         }
     }
 
@@ -131,21 +129,25 @@ impl<T: Entity> Table<T> {
     ) -> Result<Option<T>, Error> {
         let etag = new_etag();
         let condition = Condition::of_write(preconditions, &etag);
-        let (expression, after_lost) = (condition.expression(), condition.after_lost());
-        let names = T::Content::MEMBERS;
-        let mut update = Update::of(members(content)?, names, &etag, Timestamp::now());
-        update.values.extend(condition.values);
+        let now = Timestamp::now();
+        let update = Update::of(members(content)?, T::Content::MEMBERS, &etag, now);
         let write = self.database.client.update_item().table_name(&self.name);
         let write = write
             .set_key(Some(key::<T>(id)))
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let written = self.database.call(ctx, "UpdateItem", |lost| {
-            let condition = if lost { &after_lost } else { &expression };
-            write.clone().condition_expression(condition).send()
+            let condition = if lost {
+                condition.after_lost(now)
+            } else {
+                condition.clone()
+            };
+            let write = write.clone().condition_expression(condition.expression());
+            let mut values = update.values.clone();
+            values.extend(condition.values);
+            write.set_expression_attribute_values(Some(values)).send()
         });
         let error = match written.await {
             Ok(response) => {

@@ -13,7 +13,7 @@
 //!
 //! An operation may be attempted again when the outcome of an attempt is
 //! unknown, for example because the connection broke during `COMMIT`. It must
-//! change nothing, or recognize its own change.
+//! change nothing, or recognize its own change even if another has followed.
 
 mod config;
 mod connections;

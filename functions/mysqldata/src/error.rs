@@ -24,6 +24,10 @@ pub enum Error {
     /// 422: products do not exist or have different currencies.
     #[error("the lines cannot be ordered")]
     Lines(FieldErrors),
+    /// 503: a response was lost, and the change may have been committed and then
+    /// followed by another, so it is not repeated.
+    #[error("it is unknown whether the change was committed")]
+    Unknown,
     /// 503: the database is unavailable. 409 or 422: the idempotency key cannot be
     /// used. 500: the database responded unexpectedly.
     #[error(transparent)]
@@ -41,6 +45,11 @@ impl From<Error> for Problem {
             Error::Transition(error) => error.into(),
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Lines(errors) => Self::invalid(errors),
+            Error::Unknown => Self::unavailable(
+                "The database's response was lost, so it is unknown whether this request was \
+                 executed. Read the order before you send the request again.",
+                1,
+            ),
             Error::Database(error) => error.into(),
             Error::Catalogue(error) => error.into_problem("The catalogue"),
         }

@@ -1,5 +1,6 @@
 //! The orders in the database.
 
+mod change;
 mod rows;
 mod snapshots;
 mod summary;
@@ -14,8 +15,8 @@ use chassis::{
 use dto::{Timestamp, catalogue::ProductId};
 use mysql::{Conditions, Database, KeyTable, Session, TransactionError, to_datetime};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use self::change::Change;
 use crate::{
     catalogue::Products,
     error::Error,
@@ -132,6 +133,9 @@ impl Orders {
     }
 
     /// Changes the status of an order. No other change can come in between.
+    ///
+    /// Fails with [`Error::Unknown`] if an earlier attempt may have been committed
+    /// and followed by another change.
     pub async fn transition(
         &self,
         ctx: &RequestContext,
@@ -139,13 +143,12 @@ impl Orders {
         to: OrderStatus,
         preconditions: &Preconditions,
     ) -> Result<Order, Error> {
-        let change = Uuid::now_v7();
+        let change = Change::new();
         let transition = async |session: Session| {
             let abort = TransactionError::Abort;
             let found = rows::find_for_update(&session, id).await?;
             let (mut order, last_change) = found.ok_or(abort(Error::NotFound))?;
-            if last_change == Some(change) {
-                // An earlier attempt was committed.
+            if change.is_committed(&order, last_change).map_err(abort)? {
                 return Ok(order);
             }
             if !preconditions.hold(Some(&order.etag())) {
@@ -154,7 +157,8 @@ impl Orders {
             order
                 .transition(to, Timestamp::now())
                 .map_err(|error| abort(error.into()))?;
-            rows::update(&session, &order, change).await?;
+            rows::update(&session, &order, change.id).await?;
+            change.commits(&order);
             Ok(order)
         };
         self.database.transaction(ctx, transition).await
@@ -242,6 +246,8 @@ fn within(conditions: &mut Conditions, period: Period) {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

@@ -42,7 +42,7 @@ struct Filter {
 async fn list(
     State(note): State<Note>,
     Request((page, accept)): Request<(Paged<Filter, Name>, Accept)>,
-) -> Result<Listing<Note>, Problem> {
+) -> Result<Listing<Page<Note>>, Problem> {
     if accept.prefers_text() {
         return Ok(Listing::Text("Notes"));
     }

@@ -1,0 +1,105 @@
+//! A change of an order, over all attempts to make it.
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use uuid::Uuid;
+
+use crate::{error::Error, order::Order};
+
+/// The version of an order if no attempt has got as far as its commit.
+const NONE: i64 = i64::MAX;
+
+/// A change of an order. An attempt recognizes by it what an earlier one has
+/// committed, if the response to the `COMMIT` was lost.
+pub struct Change {
+    /// Its id, which is written with the order.
+    pub id: Uuid,
+    /// The version that the last attempt committed, or failed to commit.
+    version: AtomicI64,
+}
+
+impl Change {
+    /// A change that no attempt has made yet.
+    pub fn new() -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            version: AtomicI64::new(NONE),
+        }
+    }
+
+    /// Whether an earlier attempt was committed. `order` is locked, so no attempt
+    /// is still being committed.
+    ///
+    /// Fails with [`Error::Unknown`] if the order is beyond the version of the
+    /// earlier attempt. At that version or below, the attempt was not committed:
+    /// another change made the version, or none did.
+    pub fn is_committed(&self, order: &Order, last_change: Option<Uuid>) -> Result<bool, Error> {
+        if last_change == Some(self.id) {
+            return Ok(true);
+        }
+        let version = self.version.swap(NONE, Relaxed);
+        if order.version.get() > version {
+            return Err(Error::Unknown);
+        }
+        Ok(false)
+    }
+
+    /// Records that a commit of `order` follows.
+    pub fn commits(&self, order: &Order) {
+        self.version.store(order.version.get(), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Version, tests::order};
+
+    fn at(version: i64) -> Order {
+        Order {
+            version: Version::new(version).unwrap(),
+            ..order(1, "Cup")
+        }
+    }
+
+    /// A change whose first attempt changed version 7 to 8, and whether that one
+    /// was committed is unknown.
+    fn attempted() -> Change {
+        let change = Change::new();
+        assert!(!change.is_committed(&at(7), None).unwrap());
+        change.commits(&at(8));
+        change
+    }
+
+    #[test]
+    fn a_committed_change_is_recognized_by_its_id() {
+        let change = attempted();
+        assert!(change.is_committed(&at(8), Some(change.id)).unwrap());
+    }
+
+    #[test]
+    fn a_change_that_was_not_committed_is_made_again() {
+        let other = Some(Uuid::now_v7());
+        // Another request has made the version that the attempt would have made.
+        for version in [7, 8] {
+            let change = attempted();
+            assert!(!change.is_committed(&at(version), other).unwrap());
+            // An attempt that failed before its commit leaves no doubt.
+            assert!(!change.is_committed(&at(9), other).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_change_that_may_have_been_followed_by_another_is_unknown() {
+        let other = Some(Uuid::now_v7());
+        let committed = attempted().is_committed(&at(9), other);
+        assert!(matches!(committed, Err(Error::Unknown)));
+    }
+
+    #[test]
+    fn the_first_attempt_is_never_unknown() {
+        let other = Some(Uuid::now_v7());
+        let committed = Change::new().is_committed(&at(i64::MAX), other);
+        assert!(!committed.unwrap());
+    }
+}

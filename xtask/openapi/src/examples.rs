@@ -129,9 +129,10 @@ fn operation<'d>(document: &'d mut Value, case: &Case) -> Option<&'d mut Value> 
         path.split('/').count() == case.path.split('/').count()
             && segments.all(|(a, b)| a == b || a.starts_with('{'))
     };
-    let path = match paths.contains_key(&case.path) {
-        true => case.path.clone(),
-        false => paths.keys().find(fits)?.clone(),
+    let path = if paths.contains_key(&case.path) {
+        case.path.clone()
+    } else {
+        paths.keys().find(fits)?.clone()
     };
     paths.get_mut(&path)?.get_mut(case.method.to_lowercase())
 }

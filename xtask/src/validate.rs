@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The parameters that turn on all that `samconfig.toml` does not.
-const EVERYTHING: [&str; 6] = [
+const EVERYTHING: [&str; 7] = [
     "AlarmEmail=somebody@example.com",
     "ApiUrl=https://api.example.com",
     "BasePath=shop/v1",

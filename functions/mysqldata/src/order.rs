@@ -286,13 +286,13 @@ impl Schema for UniqueLines {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use OrderStatus::{Cancelled, Paid, Placed, Shipped};
     use json::Location;
 
     use super::*;
 
-    fn order() -> Order {
+    pub(crate) fn order() -> Order {
         let at = Timestamp::parse_time_or_date("2026-11-22").unwrap();
         let currency: dto::Currency = "DKK".parse().unwrap();
         let line = OrderLine {

@@ -1,5 +1,8 @@
 //! The OpenAPI document: the parts of all services, with examples that are true.
-#![expect(clippy::indexing_slicing, reason = "the members of an object are set by name")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the members of an object are set by name"
+)]
 
 use std::path::PathBuf;
 

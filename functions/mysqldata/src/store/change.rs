@@ -58,7 +58,7 @@ mod tests {
     fn at(version: i64) -> Order {
         Order {
             version: Version::new(version).unwrap(),
-            ..order(1, "Cup")
+            ..order()
         }
     }
 

@@ -268,7 +268,7 @@ async fn strange_host_scheme_or_query_changes_nothing() {
     for host in hosts {
         events.push(changed(|event| event["headers"]["host"] = host.into()));
         events.push(changed(|event| {
-            event["requestContext"]["domainName"] = host.into()
+            event["requestContext"]["domainName"] = host.into();
         }));
     }
     for query in ["a b", "ü=ü", "%", "%zz=1", "a=<\">", "&&&=", "\u{1f600}"] {

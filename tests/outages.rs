@@ -262,7 +262,7 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
     };
     let place = async |n: usize| {
         let order = order(&format!("c{n}"), &["cup"]);
-        eventually(Duration::from_secs(60), async || {
+        eventually(Duration::from_mins(1), async || {
             let key = format!("key-{n}");
             let response = system.client.post_once("/mysqldata", &key, &order).await;
             match response.status.as_u16() {

@@ -21,10 +21,7 @@ pub fn draw() -> String {
         }
     }
     text.push_str(&style::end(&[
-        (
-            Sign::Box(Colour::Function),
-            "the status of an order",
-        ),
+        (Sign::Box(Colour::Function), "the status of an order"),
         (
             Sign::Box(Colour::External),
             "what a client requests; any other transition is a 409",

@@ -173,7 +173,7 @@ fn is_linearizable<M: Model>(operations: &[Operation<M>], events: &[Event]) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::linearizability::{
+    use crate::linearizability::{
         model::{
             Condition,
             Outcome::{Conflict, Created, Deleted, NotFound, PreconditionFailed, Shown},

@@ -21,7 +21,6 @@ use std::{
 use anyhow::Result;
 use tokio::{task::JoinHandle, time::sleep};
 
-
 use crate::Client;
 use model::Model;
 use order::Order;

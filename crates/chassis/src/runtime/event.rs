@@ -223,10 +223,13 @@ impl Handler {
                 let (request, base_path) = normalized.unwrap_or_default();
                 (request, base_path, Some("is not a valid HTTP API event"))
             }
-            Kind::Request(request) => match normalize(request, &self.base_path) {
-                Ok((request, base_path)) => (request, base_path, None),
-                Err(wrong) => (Box::default(), String::new(), Some(wrong)),
-            },
+            Kind::Request(mut request) => {
+                let body_error = remove_malformed_body(&mut request);
+                match normalize(request, &self.base_path) {
+                    Ok((request, base_path)) => (request, base_path, body_error),
+                    Err(wrong) => (Box::default(), String::new(), Some(wrong)),
+                }
+            }
         };
         let refusal = refusal.map(|wrong| {
             let mut errors = FieldErrors::new();
@@ -296,12 +299,6 @@ fn normalize(
     if path.len() + query.len() > MAX_TARGET_BYTES {
         return Err("has a path and query of more than 32 KiB");
     }
-    if event.is_base64_encoded
-        && let Some(body) = &event.body
-        && STANDARD.decode(body).is_err()
-    {
-        return Err("has a body that is not the base64 it is said to be");
-    }
 
     // `lambda_http` builds a URL of these. Only its path and query are used, so
     // a host that would break it is left out.
@@ -317,6 +314,14 @@ fn normalize(
     event.raw_path = Some(path);
     event.raw_query_string = Some(query);
     Ok((event, base_path))
+}
+
+/// Removes a body that is not the base64 it is said to be; what is wrong with it.
+fn remove_malformed_body(event: &mut ApiGatewayV2httpRequest) -> Option<&'static str> {
+    let body = event
+        .body
+        .take_if(|body| event.is_base64_encoded && STANDARD.decode(body).is_err());
+    body.map(|_| "has a body that is not the base64 it is said to be")
 }
 
 /// Splits a path into its base path, which is not part of the routes, and the

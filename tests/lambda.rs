@@ -422,4 +422,10 @@ async fn stage_and_base_path_are_removed_before_routing() {
         assert_eq!(problem["instance"], path);
         assert_eq!(problem["type"], format!("{prefix}/problems/unknown-path"));
     }
+    // Also where the event is malformed.
+    let mut malformed = event("/prod/created", "prod");
+    malformed["headers"] = 1.into();
+    let returned = invoke(&unmapped, malformed, LIMIT).await;
+    let problem = expect_problem(&returned, 400, "malformed-request", MALFORMED);
+    assert_eq!(problem["instance"], "/prod/created");
 }

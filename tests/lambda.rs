@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use chassis::{
+    RequestContext,
     http::{Id, NoContent, Problem, Representation, Request, Router, doc, get},
     runtime::Handler,
 };
@@ -375,4 +376,56 @@ async fn every_response_is_nosniff() {
         assert_eq!(returned["statusCode"], status);
         assert_eq!(returned["headers"]["x-content-type-options"], "nosniff");
     }
+}
+
+#[tokio::test]
+async fn stage_and_base_path_are_removed_before_routing() {
+    async fn prefix(ctx: RequestContext) -> Result<Representation<Text<0, 100>>, Problem> {
+        let api = ctx.api.map(|api| api.to_string()).unwrap_or_default();
+        let text = format!("{} {api}", ctx.base_path).parse();
+        Ok(Representation(text.map_err(|_| Problem::not_found())?))
+    }
+    let router = Router::new("echo", ()).route("/", get(doc("prefix", "Prefix"), prefix));
+    let service = router.into_service();
+    let unmapped = Handler::new(service.clone(), String::new());
+    let mapped = Handler::new(service, "/shop".to_owned());
+    let event = |path: &str, stage: &str| {
+        changed(|event| {
+            event["rawPath"] = path.into();
+            event["requestContext"]["stage"] = stage.into();
+            event["requestContext"]["domainName"] = "api.example.com".into();
+        })
+    };
+    for (handler, path, stage, prefix) in [
+        (&unmapped, "/", "$default", ""),
+        (&unmapped, "/prod", "prod", "/prod"),
+        (&unmapped, "/prod/", "prod", "/prod"),
+        (&unmapped, "/", "prod", ""),
+        (&mapped, "/shop", "$default", "/shop"),
+        (&mapped, "/shop/", "prod", "/shop"),
+        (&mapped, "/prod/", "prod", "/prod"),
+        (&mapped, "/", "$default", ""),
+    ] {
+        let returned = invoke(handler, event(path, stage), LIMIT).await;
+        // The base URL of other functions has it too.
+        let expected = format!("{prefix} https://api.example.com{prefix}/");
+        assert_eq!(
+            returned["body"],
+            json!(expected).to_string(),
+            "{path} in {stage}"
+        );
+    }
+    for (path, prefix) in [("/prod/x", "/prod"), ("/production", "")] {
+        let returned = invoke(&unmapped, event(path, "prod"), LIMIT).await;
+        let body = returned["body"].as_str().unwrap();
+        let problem: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["instance"], path);
+        assert_eq!(problem["type"], format!("{prefix}/problems/unknown-path"));
+    }
+    // Also where the event is malformed.
+    let mut malformed = event("/prod/created", "prod");
+    malformed["headers"] = 1.into();
+    let returned = invoke(&unmapped, malformed, LIMIT).await;
+    let problem = expect_problem(&returned, 400, "malformed-request", MALFORMED);
+    assert_eq!(problem["instance"], "/prod/created");
 }

@@ -20,6 +20,7 @@ macro_rules! check {
 }
 
 mod api;
+mod base_paths;
 mod batch;
 mod bodies;
 mod caching;
@@ -64,6 +65,7 @@ pub fn cases() -> Vec<Case> {
         problems::cases(),
         methods::cases(),
         paths::cases(),
+        base_paths::cases(),
         queries::cases(),
         headers::cases(),
         caching::cases(),

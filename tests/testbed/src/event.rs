@@ -67,6 +67,26 @@ pub fn routed(request: &Request<Bytes>, route: &str) -> Value {
     event
 }
 
+/// The event of a request whose path has a `prefix` before its `route`: the name
+/// of the `stage`, or the base path of a custom domain.
+pub fn prefixed(request: &Request<Bytes>, prefix: &str, stage: &str, route: &str) -> Value {
+    let target = request.uri().to_string();
+    let rest = target.strip_prefix(prefix).expect("a path with the prefix");
+    let rest = if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    };
+    let (mut parts, body) = request.clone().into_parts();
+    parts.uri = rest.parse().expect("a path");
+    let mut event = routed(&Request::from_parts(parts, body), route);
+    let path = decoded(request.uri().path());
+    event["rawPath"] = path.as_str().into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["requestContext"]["stage"] = stage.into();
+    event
+}
+
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{MatchedPath, Request},
+    extract::Request,
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -20,6 +20,13 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 
 use crate::event;
+
+/// The base path by which a custom domain maps to the API.
+pub const BASE_PATH: &str = "/shop/v1";
+
+/// What the paths of some clients have before the routes, and the stage of their
+/// events.
+const PREFIXES: [(&str, &str); 3] = [("", "$default"), ("/prod", "prod"), (BASE_PATH, "$default")];
 
 /// An instance of a function: it handles one event at a time.
 pub trait Instance: Send + Sync + 'static {
@@ -86,9 +93,13 @@ impl Gateway {
     pub fn serve(listener: TcpListener, routes: BTreeMap<String, Function>) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let mut api = Router::new();
-        for (path, function) in routes {
+        let routes = routes.into_iter().flat_map(|(route, function)| {
+            PREFIXES.map(|prefix| (prefix, route.clone(), function.clone()))
+        });
+        for ((prefix, stage), route, function) in routes {
             let calls = calls.clone();
-            let handler = any(async move |route: MatchedPath, request: Request| {
+            let path = format!("{prefix}{route}");
+            let handler = any(async move |request: Request| {
                 let target = request.uri().path_and_query();
                 let target = target.map_or("", |target| target.as_str());
                 let call = format!("{} {target}", request.method());
@@ -96,7 +107,7 @@ impl Gateway {
                 let (parts, body) = request.into_parts();
                 let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
                 let request = http::Request::from_parts(parts, body);
-                let event = event::routed(&request, route.as_str());
+                let event = event::prefixed(&request, prefix, stage, &route);
                 response(&function.invoke(&event).await)
             });
             api = api.route(&path, handler);

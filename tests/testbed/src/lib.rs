@@ -18,6 +18,6 @@ pub mod wire;
 
 pub use client::{Client, Response, eventually};
 pub use environment::{address, store};
-pub use gateway::{Function, Gateway, Instance};
+pub use gateway::{BASE_PATH, Function, Gateway, Instance};
 pub use system::{Built, FUNCTIONS, Setup, System, functions, handler, invoke, routes};
 pub use template::template;

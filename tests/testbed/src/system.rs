@@ -21,7 +21,7 @@ use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
 
 use crate::{
-    Client, Gateway, address,
+    BASE_PATH, Client, Gateway, address,
     gateway::{Function, Instance},
     store,
     wire::{Fault, Protocol, Proxy},
@@ -180,7 +180,7 @@ impl System {
             for _ in 0..setup.instances {
                 let Built { service, .. } = surroundings.build(name).await;
                 paths = service.paths().to_vec();
-                instances.push(Local(Handler::new(service, String::new())));
+                instances.push(Local(Handler::new(service, BASE_PATH.to_owned())));
             }
             let function = Function::new(instances);
             routes.extend(paths.into_iter().map(|path| (path, function.clone())));

@@ -45,13 +45,9 @@ pub fn add(document: &mut Value, cases: &[Case]) {
         };
         if case.status.starts_with('2')
             && let Some((media_type, body)) = &case.sent
+            && let Some(content) = operation.pointer_mut("/requestBody/content")
         {
-            add_to(
-                &mut operation["requestBody"]["content"],
-                media_type,
-                case,
-                body,
-            );
+            add_to(content, media_type, case, body);
         }
         let Some(response) = operation["responses"].get_mut(&case.status) else {
             continue;
@@ -65,7 +61,10 @@ pub fn add(document: &mut Value, cases: &[Case]) {
         }
     }
     for operation in operations(document) {
-        share_patch_examples(&mut operation["requestBody"]["content"]);
+        // An index would add a body to an operation without one.
+        if let Some(content) = operation.pointer_mut("/requestBody/content") {
+            share_patch_examples(content);
+        }
     }
     add_to_problems(document, &samples(cases));
     add_to_schemas(document);

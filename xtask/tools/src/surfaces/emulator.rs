@@ -19,7 +19,7 @@ use serde_json::Value;
 use stores::dynamodb;
 use tempfile::TempDir;
 use testbed::{
-    Client, Function, Gateway, Instance, address, store,
+    BASE_PATH, Client, Function, Gateway, Instance, address, store,
     wire::{Protocol, Proxy},
 };
 use tokio::{net::TcpStream, time::sleep};
@@ -70,6 +70,7 @@ impl Emulator {
             // The template sets these two for RDS.
             ("MYSQL_TLS", String::new()),
             ("MYSQL_SIGN_IN", String::new()),
+            ("BASE_PATH", BASE_PATH.to_owned()),
             (
                 "AWS_ENDPOINT_URL_DYNAMODB",
                 format!("http://{}", dynamodb.address()),

@@ -29,14 +29,24 @@ const night = {
 };
 
 const url = document.querySelector("link[rel=service-desc]").href;
-Redoc.init(
-  url,
-  {
-    // The default button fetches the document a second time, into a blob.
-    downloadUrls: [{ title: "JSON", url }, { title: "YAML", url: url.replace(/json$/, "yaml") }],
-    pathInMiddlePanel: true,
-    schemasExpansionLevel: 1,
-    theme: dark.matches ? night : light,
-  },
-  document.getElementById("api"),
-);
+
+async function show() {
+  const description = await (await fetch(url)).json();
+  // ReDoc appends the relative URL of a server instead of resolving it.
+  for (const server of description.servers) {
+    server.url = new URL(server.url, url).href.replace(/\/$/, "");
+  }
+  Redoc.init(
+    description,
+    {
+      // The default button fetches the document a second time, into a blob.
+      downloadUrls: [{ title: "JSON", url }, { title: "YAML", url: url.replace(/json$/, "yaml") }],
+      pathInMiddlePanel: true,
+      schemasExpansionLevel: 1,
+      theme: dark.matches ? night : light,
+    },
+    document.getElementById("api"),
+  );
+}
+
+show();

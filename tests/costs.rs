@@ -68,12 +68,12 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
     client.patch(path, &json!({"name": "x"})).await.expect(200);
     expect_asked(&system, &[("GetItem", 1), ("UpdateItem", 1)]);
     client.delete(path).await.expect(204);
-    expect_asked(&system, &[("DeleteItem", 1)]);
+    expect_asked(&system, &[("TransactWriteItems", 1)]);
     client
         .send(Method::DELETE, path, &stale, "")
         .await
         .expect(404);
-    expect_asked(&system, &[("DeleteItem", 1)]);
+    expect_asked(&system, &[("TransactWriteItems", 1)]);
 }
 
 #[tokio::test]

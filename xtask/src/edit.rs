@@ -20,7 +20,7 @@ const REGISTRATIONS: [(&str, &[&str]); 5] = [
     ("tests/testbed/Cargo.toml", &["NAME.workspace"]),
     ("tests/testbed/src/system.rs", &["\"NAME\""]),
     ("xtask/openapi/Cargo.toml", &["NAME = {"]),
-    ("xtask/openapi/src/lib.rs", &["NAME::"]),
+    ("xtask/openapi/src/lib.rs", &["(NAME::"]),
 ];
 
 /// The files that may mention a function, and how those lines begin.
@@ -64,10 +64,6 @@ impl Files {
                 format!("{function}/Cargo.toml"),
             ),
             (
-                format!("functions/{MODEL}/src/openapi.rs"),
-                format!("{function}/src/openapi.rs"),
-            ),
-            (
                 format!("events/{MODEL}/get.json"),
                 format!("events/{name}/get.json"),
             ),
@@ -77,8 +73,7 @@ impl Files {
             ),
         ];
         for (from, to) in copies {
-            let text = self.read(&from)?.replace(MODEL, name);
-            self.write(&to, &text.replace("crate::check", "crate::list"))?;
+            self.write(&to, &self.read(&from)?.replace(MODEL, name))?;
         }
         self.write(
             &format!("{function}/src/main.rs"),

@@ -29,6 +29,13 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
         self.0
     }
 
+    /// The integer within wider bounds.
+    #[must_use]
+    pub fn widen<const LOW: i64, const HIGH: i64>(self) -> Int<LOW, HIGH> {
+        const { assert!(LOW <= MIN && MAX <= HIGH, "the bounds are not wider") }
+        Int(self.0)
+    }
+
     /// What a value must be, for the person who sent another.
     #[must_use]
     pub fn rule() -> String {

@@ -32,7 +32,9 @@ pub fn router(config: Config) -> Router<Arc<[Check]>> {
     let checks: Vec<_> = config.functions.iter().map(check).collect();
     let check_every = doc("getHealth", "Check the health of every function")
         .describe("Each other function checks its own health, all at once. 503 if one fails.");
-    let router = Router::new(NAME, checks.into()).route("/health", get(check_every, health));
+    let router = Router::new(NAME, checks.into())
+        .route("/health", get(check_every, health))
+        .cache_control("no-store");
     config
         .functions
         .iter()

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use dto::{
-    Money, Price, Timestamp,
+    Money, Timestamp,
     catalogue::{ProductId, ProductName},
 };
 use json::{FieldErrors, FromJson, Int, Pointer, Schema, StringEnum, Text, Value};
@@ -47,7 +47,8 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
-/// A line of an order. It keeps the name and the price that the product had.
+/// A line of an order. It keeps the name and the price that the product had, and
+/// is read whatever the bounds of new orders and prices are by then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {
@@ -56,9 +57,9 @@ pub struct OrderLine {
     /// The product's name when it was ordered.
     pub name: ProductName,
     /// How many.
-    pub quantity: Quantity,
+    pub quantity: Int<1, { i64::MAX }>,
     /// The price of one when it was ordered.
-    pub unit_price: Price,
+    pub unit_price: Money,
 }
 
 /// The status of an order: placed → paid → shipped; placed or paid → cancelled.
@@ -211,7 +212,10 @@ impl Schema for OrderId {
         let hex = |digits| format!("[0-9A-Fa-f]{{{digits}}}");
         let pattern = [8, 4, 4, 4, 12].map(hex).join("-");
         json::schema::json!({
-            "type": "string", "format": "uuid", "pattern": format!("^{pattern}$"),
+            "type": "string",
+            "description": "The order's id: a UUID, in either case.",
+            "format": "uuid",
+            "pattern": format!("^{pattern}$"),
         })
     }
 }
@@ -298,9 +302,9 @@ pub(crate) mod tests {
         let line = OrderLine {
             product_id: "cup".parse().unwrap(),
             name: "Cup".parse().unwrap(),
-            quantity: Quantity::new(1).unwrap(),
-            unit_price: Price {
-                amount: Int::new(1).unwrap(),
+            quantity: Int::new(1).unwrap(),
+            unit_price: Money {
+                amount: 1,
                 currency: currency.clone(),
             },
         };

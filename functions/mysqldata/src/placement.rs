@@ -1,6 +1,6 @@
 //! Placing an order: a client's request at the catalogue's prices.
 
-use dto::{Money, Timestamp};
+use dto::{Money, Price, Timestamp};
 use json::{FieldErrors, Pointer};
 
 use crate::{
@@ -32,20 +32,22 @@ pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<
             );
             add(&mut errors, index, &detail);
         }
+        let Price { amount, currency } = product.price;
         placed.push(OrderLine {
             product_id: line.product_id,
             name: product.name,
-            quantity: line.quantity,
-            unit_price: product.price,
+            quantity: line.quantity.widen(),
+            unit_price: Money {
+                amount: amount.get().into(),
+                currency,
+            },
         });
     }
     let first = placed.first().filter(|_| errors.is_empty());
     let Some(currency) = first.map(|line| line.unit_price.currency.clone()) else {
         return Err(Error::Lines(errors));
     };
-    let price = |line: &OrderLine| {
-        i128::from(line.quantity.get()) * i128::from(line.unit_price.amount.get())
-    };
+    let price = |line: &OrderLine| i128::from(line.quantity.get()) * line.unit_price.amount;
     let created_at = Timestamp::now();
     Ok(Order {
         id: OrderId::generate(created_at),
@@ -72,7 +74,7 @@ fn add(errors: &mut FieldErrors, line: usize, detail: &str) {
 
 #[cfg(test)]
 mod tests {
-    use dto::{MAX_PRICE, Price, catalogue::PricedProduct};
+    use dto::{MAX_PRICE, catalogue::PricedProduct};
     use json::{Int, Location, Value};
 
     use super::*;
@@ -108,7 +110,7 @@ mod tests {
         assert_eq!(order.total.amount, 3 * 5 + 2 * 1999);
         assert_eq!(order.total.currency.as_str(), "DKK");
         assert_eq!(order.lines[0].name.as_str(), "POT");
-        assert_eq!(order.lines[1].unit_price.amount.get(), 1999);
+        assert_eq!(order.lines[1].unit_price.amount, 1999);
         assert_eq!(
             (order.version.get(), order.status),
             (1, OrderStatus::Placed)

@@ -1,6 +1,6 @@
 //! One event, replayed on a fresh system with the sample data.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -53,6 +53,20 @@ pub fn samples() -> Result<String> {
     Ok([read("products.json")?, read("orders.json")?].concat())
 }
 
+/// The value with the members of its objects sorted by name, whether or not
+/// `serde_json` keeps their order in this build.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.into_iter().collect();
+            let members = members.into_iter();
+            members.map(|(name, value)| (name, sorted(value))).collect()
+        }
+        other => other,
+    }
+}
+
 /// The response for a reader: status, headers, body; JSON is indented.
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +80,7 @@ impl fmt::Display for Replayed {
         if self.response["isBase64Encoded"] == true {
             writeln!(f, "\n{} bytes, in base64", response.body().len())
         } else if let Ok(json) = serde_json::from_slice::<Value>(response.body()) {
-            writeln!(f, "\n{json:#}")
+            writeln!(f, "\n{:#}", sorted(json))
         } else {
             writeln!(f, "\n{}", String::from_utf8_lossy(response.body()))
         }

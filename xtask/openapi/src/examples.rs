@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use dto::problem::{MEDIA_TYPE, ProblemType};
 use serde_json::{Map, Value, json};
 
@@ -250,9 +251,12 @@ impl Case {
     fn read(name: String, event: &str, snapshot: &str) -> Result<Self> {
         let event: Value = serde_json::from_str(event)?;
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-        let sent = text("/body").zip(text("/headers/content-type"));
-        let sent = sent.and_then(|(body, media_type)| {
-            Some((essence(media_type), serde_json::from_str(body).ok()?))
+        let body = match text("/body") {
+            Some(body) if event["isBase64Encoded"] == true => STANDARD.decode(body)?,
+            body => body.unwrap_or_default().into(),
+        };
+        let sent = text("/headers/content-type").and_then(|media_type| {
+            Some((essence(media_type), serde_json::from_slice(&body).ok()?))
         });
 
         let response = STAND_INS

@@ -346,7 +346,7 @@ Resources:
              \x20 B: {Type: X}\n\
              \x20 C: {Type: X}\n\
              \x20 D:\n\
-             \x20   Type: Y\n\
+             \x20   Type: Z\n\
              \x20   Properties:\n\
              \x20     One: !GetAtt A.Arn\n\
              \x20     Two: [!If [Sometimes, !Sub 'x:${B.Arn}/${P}', {'Fn::GetAtt': [C, Arn]}]]\n",

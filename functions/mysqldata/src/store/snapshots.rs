@@ -2,7 +2,7 @@
 //! catalogue is unavailable.
 
 use dto::{
-    Price, Timestamp,
+    Money, Price, Timestamp,
     catalogue::{PricedProduct, ProductId},
 };
 use mysql::{AttemptError, Session, Value, insert, placeholders, to_datetime};
@@ -75,12 +75,12 @@ pub async fn write(
             product_id,
             name,
             quantity: _,
-            unit_price: Price { amount, currency },
+            unit_price: Money { amount, currency },
         } = line;
         [
             product_id.as_str().into(),
             name.as_str().into(),
-            amount.get().into(),
+            Value::from(*amount),
             currency.as_str().into(),
             to_datetime(seen_at).into(),
         ]

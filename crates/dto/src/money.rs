@@ -68,7 +68,10 @@ pub struct Money {
 #[cfg(feature = "openapi")]
 impl Schema for Money {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
-        let currency = Currency::schema(components);
+        let currency = json::schema::described(
+            Currency::schema(components),
+            "Three capital letters, as in ISO 4217.",
+        );
         components.named("Money", |_| {
             json::schema::json!({
                 "type": "object",

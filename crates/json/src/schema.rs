@@ -133,17 +133,14 @@ impl ObjectSchema {
         presence: Presence,
         components: &mut Components,
     ) {
-        let schema = described(T::schema(components), description);
+        let schema = T::schema(components);
         let (required, nullable) = match components.direction {
             Direction::Response => (presence.written, presence.written && T::NULLABLE),
             Direction::Request => (presence.read, false),
             Direction::Patch => (false, !presence.read),
         };
-        self.insert(
-            name,
-            if nullable { or_null(schema) } else { schema },
-            required,
-        );
+        let schema = if nullable { or_null(schema) } else { schema };
+        self.insert(name, described(schema, description), required);
     }
 
     /// Adds a member with this schema.

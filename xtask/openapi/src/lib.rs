@@ -51,10 +51,7 @@ async fn services() -> Result<Vec<(Service, &'static str)>> {
         ),
         (mysqldata.into_service(), "The orders, in MySQL."),
         (hello::router().into_service(), "A greeting."),
-        (
-            oscheck::router().into_service(),
-            "The machine on which a function runs.",
-        ),
+        (oscheck::router().into_service(), "A function's machine."),
         (
             health::router(health).into_service(),
             "The health of every function.",

@@ -103,7 +103,17 @@ pub fn document() -> Result<Value> {
     document["paths"] = paths.into();
     document["components"] = json!({ "schemas": schemas, "responses": responses });
     examples::add(&mut document, &examples::cases()?);
+    drop_unused_responses(&mut document);
     Ok(document)
+}
+
+/// Drops the shared responses that no operation refers to: an operation with an
+/// example of its own has a copy.
+fn drop_unused_responses(document: &mut Value) {
+    let paths = document["paths"].to_string();
+    if let Some(responses) = document["components"]["responses"].as_object_mut() {
+        responses.retain(|name, _| paths.contains(&format!("\"#/components/responses/{name}\"")));
+    }
 }
 
 /// Links each created resource to the operations on it.

@@ -20,7 +20,7 @@ const TESTS: [&str; 2] = ["chassis", "dto"];
 /// Installs cargo-mutants into .kea/tools if it is missing. Runs the tests of the
 /// package, of chassis and of dto against each mutant, on throw-away stores. Prints
 /// every mutant that no test catches, and a summary; the full report is in
-/// .kea/mutants.out. docs/testing.md has the score.
+/// .kea/mutants.out.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The package to change; may be repeated [default: chassis and dto]

@@ -38,7 +38,7 @@ async fn silent_store_returns_503_before_the_timeout(api: Api, emulator: Arc<Emu
     let refused = api.get(&path).await;
     emulator.dynamodb.heal().await;
     // The platform's would be a 500 without any of this.
-    refused.expect_unavailable(&["The store is unavailable."]);
+    refused.expect_unavailable(&["The store did not respond in time."]);
     expect_recovery(&api, &path, 404).await;
 }
 

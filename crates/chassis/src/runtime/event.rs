@@ -34,24 +34,6 @@ const ANY_ROUTE: &str = "$default";
 /// The stage that is not part of the path.
 const DEFAULT_STAGE: &str = "$default";
 
-/// The characters that are escaped in a path. An HTTP API decodes the path in its
-/// event, so it may have any character.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
 /// The characters that are escaped in a query.
 const QUERY: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -67,6 +49,10 @@ const QUERY: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// The characters that are escaped in a path. An HTTP API decodes the path in its
+/// event, so it may have any character.
+const PATH: &AsciiSet = &QUERY.add(b'?');
 
 /// An event from Lambda.
 #[derive(Debug)]

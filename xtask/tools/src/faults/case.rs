@@ -157,11 +157,12 @@ impl Case {
         Some(wire.calls())
     }
 
-    /// Breaks it for as long as `lasts`, and makes it whole again. Gives in a
-    /// few words what was done, where the name of the case does not say it.
+    /// Breaks it for as long as `lasts`, and repairs it. Returns in a few words
+    /// what was done, where the name of the case does not say it.
     ///
     /// # Errors
-    /// It cannot be broken, or not be made whole.
+    ///
+    /// It cannot be broken, or it cannot be repaired.
     pub async fn inflict(self, world: &mut World, lasts: Duration) -> Result<String> {
         let until = Instant::now() + lasts;
         match self {

@@ -20,15 +20,16 @@ fn write_all(
 ) -> std::fmt::Result {
     writeln!(
         text,
-        "# What becomes of a fault\n\n\
+        "# The effect of each fault\n\n\
          Made by `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
          The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
          proxy on every wire. {} clients place, read and pay orders and make, replace and read products for {seconds} s while\n\
-         one thing is broken; then it is made whole, and what the stores have is held against what was acknowledged.\n\n\
-         *Calls out* are the requests on the broken wire in that time (a refused connection never gets to the proxy).\n\
-         *Healed* is how long after the repair the last answer showed trouble. *Lost* are acknowledged writes that are not\n\
-         there, *twice* are writes that were done twice, and *wrong* are answers that were neither right nor a problem, or\n\
-         that took longer than 9.9 s: each must be 0. So must be the orders refused while the catalogue or its store is away.\n\n\
+         one part is broken; then it is repaired, and the stores are compared with the acknowledged writes.\n\n\
+         *Outbound* are the requests on the broken wire in that time (a refused connection does not reach the proxy).\n\
+         *Recovery* is the time from the repair to the last response that failed. *Lost* are acknowledged writes that are not\n\
+         stored, *twice* are writes that were done twice, and *wrong* are responses that were neither correct nor a problem, or\n\
+         that took longer than 9.9 s: each must be 0, and no order may be refused while the catalogue or its store is\n\
+         unavailable.\n\n\
          *Every history is linearizable*: clients read, replace, patch and delete shared products and move shared orders, with\n\
          and without conditions, while connections are cut and processes are killed. For each object a checker searches for an\n\
          order of its operations that explains every response. A write of unknown outcome may take effect once, at any time,\n\
@@ -39,7 +40,7 @@ fn write_all(
     )?;
     writeln!(
         text,
-        "| what | fault | requests | answers by status | slowest | calls out | healed | snapshots | orders refused | lost | twice | wrong |\n\
+        "| part | fault | requests | responses by status | slowest | outbound | recovery | snapshots | orders refused | lost | twice | wrong |\n\
          |---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     )?;
     for row in rows {

@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use chassis::{
     RequestContext,
+    auth::Access,
     http::{Id, NoContent, Problem, Representation, Request, Router, doc, get},
     runtime::Handler,
 };
@@ -32,8 +33,11 @@ fn troubled() -> Handler {
         Ok(NoContent)
     }
     let router = Router::new("troubled", ())
-        .route("/panics", get(doc("panic", "Panic"), panics))
-        .route("/hangs", get(doc("hang", "Hang"), hangs));
+        .route(
+            "/panics",
+            get(doc("panic", "Panic", Access::Public), panics),
+        )
+        .route("/hangs", get(doc("hang", "Hang", Access::Public), hangs));
     handler(router)
 }
 
@@ -312,7 +316,7 @@ async fn path_is_decoded_once_by_the_gateway_or_the_function() {
     ) -> Result<Representation<Text<1, 20>>, Problem> {
         Ok(Representation(id))
     }
-    let echo = get(doc("echo", "Echo"), echo);
+    let echo = get(doc("echo", "Echo", Access::Public), echo);
     let handler = handler(Router::new("echo", ()).route("/things/{id}", echo));
     for (target, id) in [
         ("/things/a-b", "a-b"),
@@ -385,7 +389,8 @@ async fn stage_and_base_path_are_removed_before_routing() {
         let text = format!("{} {api}", ctx.base_path).parse();
         Ok(Representation(text.map_err(|_| Problem::not_found())?))
     }
-    let router = Router::new("echo", ()).route("/", get(doc("prefix", "Prefix"), prefix));
+    let router =
+        Router::new("echo", ()).route("/", get(doc("prefix", "Prefix", Access::Public), prefix));
     let service = router.into_service();
     let unmapped = Handler::new(service.clone(), String::new());
     let mapped = Handler::new(service, "/shop".to_owned());

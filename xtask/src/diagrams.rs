@@ -37,6 +37,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     diagrams.arg("diagrams").arg("--java").arg(java);
     diagrams.arg("--plantuml").arg(plantuml);
     diagrams.args(arguments.check.then_some("--check"));
-    stores.set_variables(&mut diagrams);
+    stores.set_variables(&project, &mut diagrams);
     process::run(diagrams)
 }

@@ -2,6 +2,8 @@
 
 use std::env;
 
+use anyhow::Result;
+
 use crate::{
     project::{HEALTH, Project},
     stores::Urls,
@@ -14,7 +16,7 @@ pub fn of_functions(
     api: &str,
     urls: &Urls,
     own_dynamodb: bool,
-) -> Vec<(&'static str, String)> {
+) -> Result<Vec<(&'static str, String)>> {
     let aws = |name: &'static str, local: &str| {
         let own = env::var(name)
             .ok()
@@ -22,7 +24,8 @@ pub fn of_functions(
         (name, own.unwrap_or_else(|| local.to_owned()))
     };
     let checked: Vec<_> = project.functions().filter(|&it| it != HEALTH).collect();
-    vec![
+    let mut variables = tokens::environment(&[project.signing_key()?.jwk()]);
+    variables.extend([
         ("API_URL", api.to_owned()),
         ("FUNCTIONS", checked.join(",")),
         // As `stores` names them.
@@ -36,5 +39,6 @@ pub fn of_functions(
         aws("AWS_REGION", "eu-north-1"),
         aws("AWS_ACCESS_KEY_ID", "local"),
         aws("AWS_SECRET_ACCESS_KEY", "local"),
-    ]
+    ]);
+    Ok(variables)
 }

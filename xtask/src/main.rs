@@ -18,6 +18,7 @@ mod scratch;
 mod stores;
 mod surfaces;
 mod test;
+mod token;
 mod tools;
 mod up;
 mod validate;
@@ -42,6 +43,7 @@ struct Arguments {
 enum Task {
     Up(up::Arguments),
     Test(test::Arguments),
+    Token(token::Arguments),
     Replay(replay::Arguments),
     Openapi(openapi::Document),
     Assets(openapi::Assets),
@@ -78,6 +80,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Up(arguments) => up::run(arguments),
         Task::Test(arguments) => test::run(arguments),
+        Task::Token(arguments) => token::run(arguments),
         Task::Replay(arguments) => replay::run(arguments),
         Task::Openapi(arguments) => openapi::document(arguments),
         Task::Assets(arguments) => openapi::assets(arguments),

@@ -54,6 +54,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .args(TESTS.iter().flat_map(|name| ["--test-package", name]))
         .args(&arguments.mutants)
         .current_dir(&project.root);
-    stores.set_variables(&mut mutants);
+    stores.set_variables(&project, &mut mutants);
     process::run(mutants)
 }

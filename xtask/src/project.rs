@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tokens::SigningKey;
 
 use crate::process::{self, remove_package_variables};
 
@@ -69,6 +70,17 @@ impl Project {
     /// The folder of installed tools and of data that is kept.
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(".kea")
+    }
+
+    /// The file of the key that signs the tokens of this machine.
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.own_folder().join("development-key.der")
+    }
+
+    /// The key that signs the tokens of this machine. It is created if it is
+    /// missing.
+    pub fn signing_key(&self) -> Result<SigningKey> {
+        SigningKey::open(&self.signing_key_file())
     }
 
     /// The folder that cargo builds to.

@@ -24,6 +24,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stores = Stores::throw_away(&project, &[])?;
     let mut replay = process::command(project.program("tools"));
     replay.arg("replay").args(&arguments.events);
-    stores.set_variables(&mut replay);
+    stores.set_variables(&project, &mut replay);
     process::run(replay)
 }

@@ -75,10 +75,12 @@ impl Stores {
         Ok(self.program.try_wait()?)
     }
 
-    /// Sets the environment variables of the tests.
-    pub fn set_variables(&self, command: &mut Command) {
+    /// Sets the environment variables of the tests: where the stores are, and the
+    /// key that signs tokens.
+    pub fn set_variables(&self, project: &Project, command: &mut Command) {
         let urls = [&self.urls.dynamodb, &self.urls.mysql];
         command.envs(TEST_VARIABLES.into_iter().zip(urls));
+        command.env("KEA_SIGNING_KEY", project.signing_key_file());
     }
 }
 

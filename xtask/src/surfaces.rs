@@ -119,7 +119,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         let options = host.map(|host| ["--host".to_owned(), host.to_string()]);
         let options: Vec<_> = options.iter().flatten().map(String::as_str).collect();
         let started = Stores::throw_away(&project, &options)?;
-        started.set_variables(&mut suite);
+        started.set_variables(&project, &mut suite);
         if uses(Surface::Replay) {
             suite.arg("--replay");
         }
@@ -262,7 +262,7 @@ impl Release {
             dynamodb: inside(&urls.dynamodb),
             mysql: inside(&urls.mysql),
         };
-        let variables = environment::of_functions(project, &inside(&url), &stores, false);
+        let variables = environment::of_functions(project, &inside(&url), &stores, false)?;
         let variables: serde_json::Map<_, _> = (variables.into_iter())
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();

@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let cargo = |arguments: &[&str]| {
         let mut command = process::cargo(&project.root);
         command.args(arguments);
-        stores.set_variables(&mut command);
+        stores.set_variables(&project, &mut command);
         command
     };
     let has_nextest = programs::find("cargo-nextest", &[]).is_some();

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use programs::Guarded;
+use tokens::SCOPES;
 
 use crate::{
     environment,
@@ -137,7 +138,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             outcome?;
             let seconds = started.elapsed().as_secs_f64();
             step(format_args!("Ready after {seconds:.1} s"));
-            arguments.announce(&api, &pages, &stores.urls);
+            arguments.announce(&project, &api, &pages, &stores.urls)?;
         }
         if pause().is_err() {
             step("Stopping");
@@ -234,7 +235,7 @@ impl Arguments {
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)
-            .envs(environment::of_functions(project, api, urls, own_dynamodb));
+            .envs(environment::of_functions(project, api, urls, own_dynamodb)?);
         if env::var_os("RUST_LOG").is_none() {
             // The warnings of cargo-lambda; the functions do not read it.
             watch.env("RUST_LOG", "cargo_lambda=warn");
@@ -243,7 +244,8 @@ impl Arguments {
     }
 
     /// Prints where everything is and what to try.
-    fn announce(&self, api: &str, pages: &[String], urls: &Urls) {
+    fn announce(&self, project: &Project, api: &str, pages: &[String], urls: &Urls) -> Result<()> {
+        let token = project.signing_key()?.token("developer", SCOPES);
         // The URL of one's own store may contain a password.
         let shown = |own: &Option<String>, url: &str| match own {
             Some(_) => "your own".to_owned(),
@@ -256,11 +258,14 @@ impl Arguments {
   DynamoDB  {}
   MySQL     {}
 
-Try, in another terminal:
+Try, in another terminal; the token is that of a caller who may do everything, for
+eight hours (`cargo xtask token` makes others):
+
+  export TOKEN={token}
 
   curl {api}/
   curl '{api}/nosqldata?category=coffee&limit=3'
-  curl {api}/mysqldata --json '{{\"customer\":\"Ada\",\"lines\":[{{\"productId\":\"moka-pot\",\"quantity\":2}}]}}'
+  curl {api}/mysqldata -H \"Authorization: Bearer $TOKEN\" --json '{{\"customer\":\"Ada\",\"lines\":[{{\"productId\":\"moka-pot\",\"quantity\":2}}]}}'
 
 Break something: cargo xtask break catalogue (see docs/let-it-fail.md)
 Ctrl-C stops everything.",
@@ -268,6 +273,7 @@ Ctrl-C stops everything.",
             shown(&self.dynamodb_url, &urls.dynamodb),
             shown(&self.mysql_url, &urls.mysql),
         );
+        Ok(())
     }
 }
 

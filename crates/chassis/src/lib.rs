@@ -2,6 +2,7 @@
 //!
 //! | module | what it has |
 //! |---|---|
+//! | [`auth`] | bearer tokens, and who may call a route |
 //! | [`http`] | requests and responses: typed parts, problems, preconditions, idempotency keys, cursors, health, routes |
 //! | [`outbound`] | calls to other services and to stores: deadlines, retries, circuit breakers |
 //! | [`runtime`] | the Lambda process: start, environment, events, deadlines |
@@ -14,6 +15,7 @@
 #[cfg(test)]
 extern crate self as chassis;
 
+pub mod auth;
 pub mod http;
 pub mod outbound;
 pub mod runtime;

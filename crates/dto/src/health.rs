@@ -17,9 +17,10 @@ pub struct Health {
     pub status: HealthStatus,
     /// The function's name.
     pub service_id: String,
-    /// The function's dependencies with the results of their checks; empty
-    /// where there are none.
-    pub checks: BTreeMap<String, Vec<HealthCheck>>,
+    /// The function's dependencies with the results of their checks; empty where
+    /// there are none, and `None` for a caller who may not see them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<BTreeMap<String, Vec<HealthCheck>>>,
 }
 
 /// A state of health, from the best to the worst.
@@ -65,7 +66,7 @@ impl json::Schema for Health {
                     "serviceId": { "type": "string", "description": "The function's name." },
                     "checks": {
                         "type": "object",
-                        "description": "The function's dependencies with the results of their checks.",
+                        "description": "The function's dependencies with the results of their checks; absent without the scope `ops:read`.",
                         "additionalProperties": { "type": "array", "items": {
                             "type": "object",
                             "properties": {
@@ -83,7 +84,7 @@ impl json::Schema for Health {
                         } },
                     },
                 },
-                "required": ["status", "serviceId", "checks"],
+                "required": ["status", "serviceId"],
             })
         })
     }

@@ -77,6 +77,12 @@ problem_types! {
     MalformedRequest = "malformed-request", 400, "Malformed request",
         "The body is not JSON or nests too deep, a cursor does not belong to this list with these filters, or a header is malformed. Nothing has changed.",
         "Fix what `errors` lists. Use a cursor only with the filters it was returned for. The same request will fail again.";
+    Unauthorized = "unauthorized", 401, "Unauthorized",
+        "The request needs a bearer token and has none, or its token is not accepted: it is malformed, expired or not of this API's issuer. Nothing has changed.",
+        "Get a token from the issuer and send it as `Authorization: Bearer …`. The header `WWW-Authenticate` of the response has the reason.";
+    Forbidden = "forbidden", 403, "Forbidden",
+        "The token is valid but lacks the scope that the request needs. Nothing has changed.",
+        "Get a token with the scope that `detail` and the header `WWW-Authenticate` name.";
     UnknownPath = "unknown-path", 404, "Unknown path",
         "No route has this path.",
         "Look the path up in the documentation: /docs. Paths are case-sensitive and do not end with a slash.";

@@ -32,9 +32,6 @@ const FINGERPRINT: &str = "fingerprint";
 const RESPONSE: &str = "response";
 const EXPIRES_AT: &str = "expiresAt";
 
-/// The caller that a key belongs to: callers are not distinguished yet.
-const CALLER: &str = "";
-
 /// The table of the idempotency keys of one operation.
 #[derive(Debug, Clone)]
 pub struct KeyTable {
@@ -108,7 +105,7 @@ impl KeyTable {
         response: &StoredResponse,
     ) -> Result<PutBuilder, Error> {
         let now = Timestamp::now().utc().unix_timestamp();
-        let id = key_id(self.operation, &request.key);
+        let id = key_id(self.operation, request);
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(to_key_item(id, request.fingerprint, response, now)?))
@@ -138,8 +135,8 @@ fn stored_key(error: CallError<AttemptError>) -> Result<Option<Item>, Error> {
 }
 
 /// The id of a key's item: JSON, so that no two are equal.
-fn key_id(operation: &str, key: &str) -> String {
-    serde_json::json!([CALLER, operation, key]).to_string()
+fn key_id(operation: &str, request: &IdempotentRequest) -> String {
+    serde_json::json!([request.caller, operation, request.key]).to_string()
 }
 
 fn to_key_item(
@@ -175,15 +172,27 @@ fn from_key_item(item: Item) -> Result<(Fingerprint, StoredResponse), MalformedI
 mod tests {
     use super::*;
 
+    fn id(caller: &str, key: &str) -> String {
+        let request = IdempotentRequest {
+            caller: caller.to_owned(),
+            key: key.to_owned(),
+            fingerprint: Fingerprint([7; 32]),
+        };
+        key_id("POST /things", &request)
+    }
+
     #[test]
-    fn keys_are_distinct_byte_by_byte() {
-        assert_eq!(key_id("POST /things", "a"), r#"["","POST /things","a"]"#);
-        let ids = ["a", "A", "a ", "a\"b", "a\\\"b"].map(|key| key_id("POST /things", key));
+    fn keys_are_distinct_by_caller_and_byte_by_byte() {
+        assert_eq!(id("ada", "a"), r#"["ada","POST /things","a"]"#);
+        let mut ids = ["a", "A", "a ", "a\"b", "a\\\"b"]
+            .map(|key| id("ada", key))
+            .to_vec();
+        ids.extend([id("", "a"), id("Ada", "a")]);
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids[..index].contains(id), "{id}");
         }
         // A partition key has at most 2,048 bytes.
-        assert!(key_id("POST /nosqldata", &"\\".repeat(255)).len() <= 2_048);
+        assert!(id(&"\\".repeat(255), &"\\".repeat(255)).len() <= 2_048);
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use axum::extract::State;
 use chassis::{
     RequestContext,
+    auth::{self, Access, Authenticator},
     http::{
         Created, Fetched, Id, Idempotent, IdempotentRequest, Limit, Outcome, Page, Paged,
         Preconditions, Problem, Replayable, Representation, Request, Resource, Router,
         StoredResponse, doc, get,
     },
+    runtime::Environment,
 };
 use dto::Timestamp;
 use json::{FromJson, Schema, Text};
@@ -212,17 +214,24 @@ async fn fetch(
 // lib.rs
 
 /// The routes.
-fn router(store: Suppliers) -> Router<Suppliers> {
+fn router(store: Suppliers, authenticator: Authenticator) -> Router<Suppliers> {
     let check = store.database.check();
     Router::new("suppliers", store)
+        .authenticate(authenticator)
         .route(
             "/suppliers",
-            get(doc("listSuppliers", "List suppliers"), list)
-                .post(doc("createSupplier", "Create a supplier"), create),
+            get(doc("listSuppliers", "List suppliers", Access::Public), list).post(
+                doc(
+                    "createSupplier",
+                    "Create a supplier",
+                    Access::Scope(&["suppliers:write"]),
+                ),
+                create,
+            ),
         )
         .route(
             "/suppliers/{id}",
-            get(doc("getSupplier", "Get a supplier"), fetch),
+            get(doc("getSupplier", "Get a supplier", Access::Public), fetch),
         )
         .check(check)
 }
@@ -231,8 +240,13 @@ fn router(store: Suppliers) -> Router<Suppliers> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::runtime::start(Config::read, async |config| {
-        router(Suppliers::open(config).await)
+    let read = |environment: &mut Environment| {
+        let (config, auth) = (Config::read(environment), auth::Config::read(environment));
+        Some((config?, auth?))
+    };
+    chassis::runtime::start(read, async |(config, auth)| {
+        let authenticator = Authenticator::open(auth).await;
+        router(Suppliers::open(config).await, authenticator)
     })
     .await
 }

@@ -24,9 +24,6 @@ use dto::Timestamp;
 
 use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
 
-/// The caller that a key belongs to: callers are not distinguished.
-const CALLER: &[u8] = b"";
-
 /// How many expired keys are deleted for each key that is written: more than
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
@@ -145,7 +142,7 @@ async fn write_key<E: From<Error>>(
             "expires_at",
         ],
         [[
-            CALLER.into(),
+            request.caller.as_bytes().into(),
             operation.into(),
             request.key.as_str().into(),
             request.fingerprint.0.as_slice().into(),
@@ -188,7 +185,12 @@ async fn find(
     let sql = "SELECT fingerprint, answer FROM idempotency_keys \
                WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?";
     let now = to_datetime(Timestamp::now());
-    let key = (CALLER, operation, request.key.as_str(), now);
+    let key = (
+        request.caller.as_bytes(),
+        operation,
+        request.key.as_str(),
+        now,
+    );
     let row = session.row::<(Vec<u8>, Vec<u8>)>(sql, key).await?;
     let Some((fingerprint, answer)) = row else {
         return Ok(None);

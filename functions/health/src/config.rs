@@ -1,6 +1,9 @@
 //! The configuration from the environment.
 
-use chassis::runtime::{Environment, environment::parse_url};
+use chassis::{
+    auth,
+    runtime::{Environment, environment::parse_url},
+};
 use http::Uri;
 
 /// The function's configuration.
@@ -10,6 +13,8 @@ pub struct Config {
     pub api: Option<Uri>,
     /// The names of the functions to check.
     pub functions: Vec<String>,
+    /// Whose tokens are accepted; `None` if no keys are configured.
+    pub auth: Option<auth::Config>,
 }
 
 impl Config {
@@ -26,9 +31,11 @@ impl Config {
             "the names of the functions to check, separated by commas, such as hello,oscheck",
             parse_names,
         );
+        let auth = auth::Config::read(environment);
         Some(Self {
             api: api?,
             functions: functions?,
+            auth: auth?,
         })
     }
 }

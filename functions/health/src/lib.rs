@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::State;
 use chassis::{
     RequestContext,
+    auth::{Access, Authenticator, Caller},
     http::{
         Router, doc, get,
         health::{Check, CheckResult, HealthReport, check_all},
@@ -25,14 +26,22 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The routes of `health`.
 #[must_use]
-pub fn router(config: Config) -> Router<Arc<[Check]>> {
-    let client = Client::new(config.api, Policy::default().connect);
+pub fn router(config: Config, authenticator: Authenticator) -> Router<Arc<[Check]>> {
+    let client = Client::new(config.api, Policy::default().connect).forward_token();
     let path = |function: &String| format!("/health/{function}");
     let check = |function: &String| check_function(&client, function, path(function));
     let checks: Vec<_> = config.functions.iter().map(check).collect();
-    let check_every = doc("getHealth", "Check the health of every function")
-        .describe("Each other function checks its own health, all at once. 503 if one fails.");
+    let check_every = doc(
+        "getHealth",
+        "Check the health of every function",
+        Access::Optional,
+    )
+    .describe(
+        "Each other function checks its own health, all at once. 503 if one fails. Only with the \
+         scope `ops:read` the response has the details, and `warn`, which others see as `pass`.",
+    );
     let router = Router::new(NAME, checks.into())
+        .authenticate(authenticator)
         .route("/health", get(check_every, health))
         .cache_control("no-store");
     config
@@ -42,8 +51,12 @@ pub fn router(config: Config) -> Router<Arc<[Check]>> {
         .fold(router, Router::calls)
 }
 
-async fn health(State(checks): State<Arc<[Check]>>, ctx: RequestContext) -> HealthReport {
-    check_all(NAME, &checks, &ctx).await
+async fn health(
+    State(checks): State<Arc<[Check]>>,
+    ctx: RequestContext,
+    caller: Option<Caller>,
+) -> HealthReport {
+    check_all(NAME, &checks, &ctx, caller.as_ref()).await
 }
 
 /// The check of one function: its own report at `path`.

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use chassis::{
     RequestContext,
+    auth::Access,
     http::{Accept, Representation, Router, doc, get, html, text, vary},
 };
 use json::Schema;
@@ -16,7 +17,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self'; base-
 /// The routes of `hello`.
 #[must_use]
 pub fn router() -> Router {
-    let greeting = doc("getGreeting", "Say hello")
+    let greeting = doc("getGreeting", "Say hello", Access::Public)
         .describe("As JSON, as plain text or, to a browser, as a page with links.");
     Router::new("hello", ()).route("/", get(greeting, greet))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chassis::{
+    auth,
     outbound::Policy,
     runtime::{Environment, environment::parse_url},
 };
@@ -17,6 +18,8 @@ pub struct Config {
     pub api: Option<Uri>,
     /// How the catalogue is called.
     pub catalogue_policy: Policy,
+    /// Whose tokens are accepted; `None` if no keys are configured.
+    pub auth: Option<auth::Config>,
 }
 
 impl Config {
@@ -29,10 +32,12 @@ impl Config {
              a request came through",
             parse_url,
         );
+        let auth = auth::Config::read(environment);
         Some(Self {
             mysql: mysql?,
             api: api?,
             catalogue_policy: catalogue_policy(),
+            auth: auth?,
         })
     }
 }

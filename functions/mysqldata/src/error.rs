@@ -7,12 +7,16 @@ use json::FieldErrors;
 use crate::{
     catalogue::CatalogueError,
     order::{OrderStatus, TransitionError},
+    permission::MANAGE,
 };
 
 /// Why an operation of the service failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 404: no order has this id.
+    /// 403: the caller may read the order and not change it.
+    #[error("the order is another caller's")]
+    Forbidden,
+    /// 404: no order has this id, or the caller may not read it.
     #[error("no order has this id")]
     NotFound,
     /// 409: the order's status does not allow the transition.
@@ -41,6 +45,7 @@ pub enum Error {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
+            Error::Forbidden => Self::missing_scope(&[MANAGE]),
             Error::NotFound => Self::not_found(),
             Error::Transition(error) => error.into(),
             Error::PreconditionFailed => Self::precondition_failed(),

@@ -7,6 +7,7 @@ mod summary;
 
 use chassis::{
     RequestContext,
+    auth::Caller,
     http::{
         FromQuery, IdempotentRequest, Limit, Outcome, Preconditions, Resource, StoredResponse,
         health::Check,
@@ -16,12 +17,13 @@ use dto::{Timestamp, catalogue::ProductId};
 use mysql::{Conditions, Database, KeyTable, Session, TransactionError, to_datetime};
 use serde::{Deserialize, Serialize};
 
-use self::change::Change;
+use self::{change::Change, rows::Found};
 use crate::{
     catalogue::Products,
     error::Error,
     order::{Customer, Order, OrderId, OrderStatus},
     period::Period,
+    permission::{Readable, may_change},
     summary::{SummaryKey, SummaryRow},
 };
 
@@ -74,24 +76,31 @@ impl Orders {
         Ok(self.database.ping(ctx).await?)
     }
 
-    /// The order with this id.
-    pub async fn get(&self, ctx: &RequestContext, id: OrderId) -> Result<Order, Error> {
+    /// The order with this id, if it is one of the readable ones.
+    pub async fn get(
+        &self,
+        ctx: &RequestContext,
+        id: OrderId,
+        readable: Readable<'_>,
+    ) -> Result<Order, Error> {
         let found = self
             .database
             .run(ctx, async |session| rows::find(&session, id).await);
-        found.await?.ok_or(Error::NotFound)
+        let found = found.await?.filter(|found| readable.has(&found.owner));
+        found.map(|found| found.order).ok_or(Error::NotFound)
     }
 
-    /// The orders after a position in the list, newest first: at most `limit`, and
-    /// one more if there are more.
+    /// The readable orders after a position in the list, newest first: at most
+    /// `limit`, and one more if there are more.
     pub async fn list(
         &self,
         ctx: &RequestContext,
+        readable: Readable<'_>,
         filter: &OrderFilter,
         after: Option<Position>,
         limit: Limit,
     ) -> Result<Vec<Order>, Error> {
-        let (conditions, values) = conditions(filter, after).into_parts();
+        let (conditions, values) = conditions(readable, filter, after).into_parts();
         let found = self.database.run(ctx, async |session| {
             rows::list(&session, &conditions, values.clone(), limit.get() + 1).await
         });
@@ -107,18 +116,19 @@ impl Orders {
         Ok(self.keys.stored_response(ctx, request).await?)
     }
 
-    /// Writes a new order, and the prices that the catalogue returned at
+    /// Writes a new order of `owner`, and the prices that the catalogue returned at
     /// `seen_at`: once, if the request has an idempotency key.
     pub async fn place(
         &self,
         ctx: &RequestContext,
         order: &Order,
+        owner: &str,
         seen_at: Option<Timestamp>,
         request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let write = async |session: Session| {
-            match rows::insert(&session, order).await {
+            match rows::insert(&session, order, owner).await {
                 // An id is generated once: an earlier attempt was committed.
                 Err(error) if error.is_duplicate() => return Ok(()),
                 inserted => inserted?,
@@ -132,13 +142,18 @@ impl Orders {
         self.keys.execute(ctx, request, response, write).await
     }
 
-    /// Changes the status of an order. No other change can come in between.
+    /// Changes the status of an order on behalf of a caller. No other change can
+    /// come in between.
+    ///
+    /// Fails with [`Error::NotFound`] if the caller may not read the order, and with
+    /// [`Error::Forbidden`] if the caller may read it and not change it.
     ///
     /// Fails with [`Error::Unknown`] if an earlier attempt may have been committed
     /// and followed by another change.
     pub async fn transition(
         &self,
         ctx: &RequestContext,
+        caller: &Caller,
         id: OrderId,
         to: OrderStatus,
         preconditions: &Preconditions,
@@ -147,7 +162,15 @@ impl Orders {
         let transition = async |session: Session| {
             let abort = TransactionError::Abort;
             let found = rows::find_for_update(&session, id).await?;
-            let (mut order, last_change) = found.ok_or(abort(Error::NotFound))?;
+            let found = found.filter(|found| Readable::by(Some(caller)).has(&found.owner));
+            let Found {
+                mut order,
+                last_change,
+                owner,
+            } = found.ok_or(abort(Error::NotFound))?;
+            if !may_change(caller, &owner) {
+                return Err(abort(Error::Forbidden));
+            }
             if change.is_committed(&order, last_change).map_err(abort)? {
                 return Ok(order);
             }
@@ -208,14 +231,20 @@ impl Orders {
     }
 }
 
-/// The conditions of the orders that match `filter` and come after a position.
-fn conditions(filter: &OrderFilter, after: Option<Position>) -> Conditions {
+/// The conditions of the readable orders that match `filter` and come after a
+/// position.
+fn conditions(readable: Readable<'_>, filter: &OrderFilter, after: Option<Position>) -> Conditions {
     let OrderFilter {
         status,
         customer,
         period,
     } = filter;
     let mut conditions = Conditions::new();
+    match readable {
+        Readable::All => {}
+        Readable::OwnedBy(owner) => conditions.add("owner = ?", [owner.as_bytes().into()]),
+        Readable::None => conditions.add("FALSE", []),
+    }
     if let Some(status) = status {
         conditions.add("status = ?", [status.as_str().into()]);
     }
@@ -261,12 +290,12 @@ mod tests {
             },
         };
         let after = Position(Timestamp::now(), OrderId(Uuid::now_v7()));
-        let (sql, values) = conditions(&filter, Some(after)).into_parts();
+        let (sql, values) = conditions(Readable::OwnedBy("ada"), &filter, Some(after)).into_parts();
         assert!(!sql.contains('\''), "{sql}");
         assert_eq!(sql.matches('?').count(), values.len());
-        assert_eq!(values.len(), 7);
+        assert_eq!(values.len(), 8);
 
-        let (sql, values) = conditions(&OrderFilter::default(), None).into_parts();
+        let (sql, values) = conditions(Readable::All, &OrderFilter::default(), None).into_parts();
         assert_eq!((sql.as_str(), values.len()), ("TRUE", 0));
     }
 }

@@ -1,6 +1,9 @@
 //! `/nosqldata`: the catalogue of products, in `DynamoDB`.
 
-use chassis::http::{Router, doc, get};
+use chassis::{
+    auth::{Access, Authenticator},
+    http::{Router, doc, get},
+};
 
 mod config;
 mod error;
@@ -13,42 +16,47 @@ pub use store::Catalogue;
 
 use http::{collection, item};
 
+/// The scope of callers who write products.
+const WRITE: Access = Access::Scope(&["catalogue:write"]);
+
 /// The routes of `nosqldata`.
 #[must_use]
-pub fn router(catalogue: Catalogue) -> Router<Catalogue> {
+pub fn router(catalogue: Catalogue, authenticator: Authenticator) -> Router<Catalogue> {
     let check = catalogue.check();
     Router::new("nosqldata", catalogue)
+        .authenticate(authenticator)
         .route(
             "/nosqldata",
             get(
-                doc("listProducts", "List products").describe(collection::LIST),
+                doc("listProducts", "List products", Access::Public).describe(collection::LIST),
                 collection::list,
             )
             .post(
-                doc("createProduct", "Create a product").describe(collection::CREATE),
+                doc("createProduct", "Create a product", WRITE).describe(collection::CREATE),
                 collection::create,
             ),
         )
         .route(
             "/nosqldata/{id}",
             get(
-                doc("getProduct", "Get a product").describe(item::FETCH),
+                doc("getProduct", "Get a product", Access::Public).describe(item::FETCH),
                 item::fetch,
             )
             .put(
                 doc(
                     "putProduct",
                     "Replace a product, or create it under an id of your own",
+                    WRITE,
                 )
                 .describe(item::PUT),
                 item::put,
             )
             .patch(
-                doc("patchProduct", "Change a product").describe(item::PATCH),
+                doc("patchProduct", "Change a product", WRITE).describe(item::PATCH),
                 item::patch,
             )
             .delete(
-                doc("deleteProduct", "Delete a product").describe(item::DELETE),
+                doc("deleteProduct", "Delete a product", WRITE).describe(item::DELETE),
                 item::delete,
             ),
         )

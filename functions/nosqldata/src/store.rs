@@ -39,6 +39,7 @@ impl Catalogue {
             dynamodb,
             products_table,
             keys_table,
+            auth: _, // opened beside the store
         } = config;
         let database = Database::open(dynamodb, &products_table).await;
         Self {

@@ -1,15 +1,22 @@
 //! `GET /oscheck`: the operating system that the function runs on.
 
 use axum::response::{IntoResponse, Response};
-use chassis::http::{Accept, Representation, Router, doc, get, text, vary};
+use chassis::{
+    auth::Access,
+    http::{Accept, Representation, Router, doc, get, text, vary},
+};
 use json::Schema;
 use serde::Serialize;
 
 /// The routes of `oscheck`.
 #[must_use]
 pub fn router() -> Router {
-    let check_os = doc("getOperatingSystem", "Get the operating system")
-        .describe("That of the machine on which the function runs, as JSON or as plain text.");
+    let check_os = doc(
+        "getOperatingSystem",
+        "Get the operating system",
+        Access::Public,
+    )
+    .describe("That of the machine on which the function runs, as JSON or as plain text.");
     Router::new("oscheck", ()).route("/oscheck", get(check_os, check))
 }
 

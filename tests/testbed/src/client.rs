@@ -15,6 +15,8 @@ use hyper_util::{
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
+use crate::callers;
+
 /// Longer than any function may take, with its cold start.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -25,6 +27,8 @@ const SHOWN_BYTES: usize = 400;
 #[derive(Clone)]
 pub struct Client {
     base: String,
+    /// The value of `Authorization` where a request sets none.
+    authorization: Option<String>,
     /// The paths of what was created through it.
     created: Arc<Mutex<Vec<String>>>,
     pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -44,7 +48,8 @@ pub struct Response {
 }
 
 impl Client {
-    /// A client of the API at `base`.
+    /// A client of the API at `base`, which sends the token of a caller who may do
+    /// everything.
     pub fn new(base: String) -> Self {
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
@@ -53,8 +58,30 @@ impl Client {
             .build();
         Self {
             base,
+            authorization: Some(callers::tester().to_owned()),
             created: Arc::default(),
             pool: Pool::builder(TokioExecutor::new()).build(connector),
+        }
+    }
+
+    /// The same client for a caller with these scopes, separated by blanks.
+    pub fn caller(&self, subject: &str, scope: &str) -> Self {
+        self.authorized(callers::bearer(subject, scope))
+    }
+
+    /// The same client with this value of `Authorization`.
+    pub fn authorized(&self, authorization: String) -> Self {
+        Self {
+            authorization: Some(authorization),
+            ..self.clone()
+        }
+    }
+
+    /// The same client without a token.
+    pub fn anonymous(&self) -> Self {
+        Self {
+            authorization: None,
+            ..self.clone()
         }
     }
 
@@ -86,6 +113,10 @@ impl Client {
             .uri(format!("{}{target}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        let is_set = headers.iter().any(|(name, _)| *name == "authorization");
+        if let Some(authorization) = self.authorization.as_ref().filter(|_| !is_set) {
+            request = request.header("authorization", authorization);
         }
         let request = request
             .body(Full::new(body.into()))

@@ -5,6 +5,7 @@
 //! that goes through the handler that Lambda calls; the functions reach each other
 //! over HTTP and their stores over their protocols.
 
+pub mod callers;
 mod client;
 mod environment;
 pub mod event;

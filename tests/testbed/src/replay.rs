@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::{System, event};
+use crate::{System, callers, event};
 
 /// The response of a function to an event.
 pub struct Replayed {
@@ -31,7 +31,7 @@ pub async fn replay(path: &Path) -> Result<Replayed> {
         crate::FUNCTIONS.contains(&function.as_str()),
         "{function} is not a function: an event is in the folder that is named after its function"
     );
-    let text = std::fs::read_to_string(path)?;
+    let text = callers::signed(&std::fs::read_to_string(path)?);
     let event =
         serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
     let system = System::with_samples().await;

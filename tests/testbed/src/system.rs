@@ -10,6 +10,7 @@ use std::{
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use chassis::{
+    auth::Authenticator,
     http::{Router, Service},
     outbound::Policy,
     runtime::{Environment, Event, Handler},
@@ -21,7 +22,7 @@ use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
 
 use crate::{
-    BASE_PATH, Client, Gateway, address,
+    BASE_PATH, Client, Gateway, address, callers,
     gateway::{Function, Instance},
     store,
     wire::{Fault, Protocol, Proxy},
@@ -327,24 +328,28 @@ impl Surroundings {
         } else {
             &self.api
         };
-        let mut environment = Environment::of([
-            ("API_URL", api.as_str()),
-            ("FUNCTIONS", &others.join(",")),
-            ("PRODUCTS_TABLE", &self.table),
-            ("IDEMPOTENCY_TABLE", &self.keys_table),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
-            ("MYSQL_URL", &self.mysql),
-            ("AWS_REGION", dynamodb::REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
+        let mut variables = callers::environment();
+        variables.extend([
+            ("API_URL", api.clone()),
+            ("FUNCTIONS", others.join(",")),
+            ("PRODUCTS_TABLE", self.table.clone()),
+            ("IDEMPOTENCY_TABLE", self.keys_table.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.clone()),
+            ("MYSQL_URL", self.mysql.clone()),
+            ("AWS_REGION", dynamodb::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ]);
+        let mut environment = Environment::of(variables);
         let service = match name {
             "docs" => docs::router().into_service(),
             "hello" => hello::router().into_service(),
             "oscheck" => oscheck::router().into_service(),
             "health" => {
                 let config = health::Config::read(&mut environment);
-                health::router(config.expect("a configuration")).into_service()
+                let config = config.expect("a configuration");
+                let authenticator = Authenticator::open(config.auth.clone()).await;
+                health::router(config, authenticator).into_service()
             }
             "nosqldata" => {
                 let config = nosqldata::Config::read(&mut environment);
@@ -352,7 +357,9 @@ impl Surroundings {
                 if let Some(policy) = &self.policy {
                     config.dynamodb.policy = policy.clone();
                 }
-                nosqldata::router(nosqldata::Catalogue::open(config).await).into_service()
+                let authenticator = Authenticator::open(config.auth.clone()).await;
+                let catalogue = nosqldata::Catalogue::open(config).await;
+                nosqldata::router(catalogue, authenticator).into_service()
             }
             "mysqldata" => {
                 let config = mysqldata::Config::read(&mut environment);
@@ -361,7 +368,8 @@ impl Surroundings {
                     config.mysql.policy = policy.clone();
                     config.catalogue_policy = policy.clone();
                 }
-                mysqldata::router(mysqldata::App::open(config).await).into_service()
+                let authenticator = Authenticator::open(config.auth.clone()).await;
+                mysqldata::router(mysqldata::App::open(config).await, authenticator).into_service()
             }
             other => panic!("{other} is not a function"),
         };

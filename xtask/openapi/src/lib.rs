@@ -7,7 +7,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use chassis::{http::Service, runtime::Environment};
+use chassis::{
+    auth::Authenticator,
+    http::{Service, openapi::BEARER},
+    runtime::Environment,
+};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 
@@ -42,8 +46,9 @@ async fn services() -> Result<Vec<(Service, &'static str)>> {
     let (Some(nosqldata), Some(mysqldata), Some(health)) = (nosqldata, mysqldata, health) else {
         bail!("{}", environment.errors().join("\n"));
     };
-    let nosqldata = nosqldata::router(nosqldata::Catalogue::open(nosqldata).await);
-    let mysqldata = mysqldata::router(mysqldata::App::open(mysqldata).await);
+    let auth = Authenticator::open(None).await;
+    let nosqldata = nosqldata::router(nosqldata::Catalogue::open(nosqldata).await, auth.clone());
+    let mysqldata = mysqldata::router(mysqldata::App::open(mysqldata).await, auth.clone());
     Ok(vec![
         (
             nosqldata.into_service(),
@@ -53,7 +58,7 @@ async fn services() -> Result<Vec<(Service, &'static str)>> {
         (hello::router().into_service(), "A greeting."),
         (oscheck::router().into_service(), "A function's machine."),
         (
-            health::router(health).into_service(),
+            health::router(health, auth).into_service(),
             "The health of every function.",
         ),
         (
@@ -101,7 +106,19 @@ pub fn document() -> Result<Value> {
     link_created(&mut paths);
     document["tags"] = tags.into();
     document["paths"] = paths.into();
-    document["components"] = json!({ "schemas": schemas, "responses": responses });
+    document["components"] = json!({
+        "schemas": schemas,
+        "responses": responses,
+        "securitySchemes": {
+            BEARER: {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An OAuth 2 access token (RFC 6750). Where an operation names a scope, \
+                                the token must have it.",
+            },
+        },
+    });
     examples::add(&mut document, &examples::cases()?);
     drop_unused_responses(&mut document);
     Ok(document)

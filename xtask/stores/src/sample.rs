@@ -28,12 +28,12 @@ const ORDERS: &str = include_str!("../samples/orders.json");
 /// Inserts [`ORDERS`], each with the version that it has after the fewest moves.
 const INSERT_ORDERS: &str = r"
     INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, version,
-                        created_at, updated_at)
+                        created_at, updated_at, owner)
     SELECT UNHEX(REPLACE(id, '-', '')), MAX(customer), MAX(status),
            MAX(currency), SUM(quantity), SUM(quantity * amount), 'live',
            CASE MAX(status) WHEN 'placed' THEN 1 WHEN 'shipped' THEN 3 ELSE 2 END,
            MAX(TRIM(TRAILING 'Z' FROM created_at)),
-           MAX(TRIM(TRAILING 'Z' FROM updated_at))
+           MAX(TRIM(TRAILING 'Z' FROM updated_at)), 'sample'
     FROM JSON_TABLE(?, '$[*]' COLUMNS (
         id CHAR(36) PATH '$.id', customer VARCHAR(200) PATH '$.customer',
         status VARCHAR(16) PATH '$.status', created_at CHAR(24) PATH '$.createdAt',

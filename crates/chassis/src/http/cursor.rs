@@ -1,7 +1,7 @@
 //! Cursors: where the next page of a list starts, opaque to the client.
 //!
-//! A cursor is bound to its list and the list's filters by a checksum, so that
-//! a modified or borrowed one is recognized. It grants nothing that the list
+//! A cursor is bound to its list, the list's filters and its caller by a
+//! checksum, so that a modified or borrowed one is recognized. It grants nothing that the list
 //! itself does not, so the checksum needs no secret.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -18,12 +18,21 @@ pub(super) struct List {
     path: String,
     /// The filters in the request, by name.
     filters: Vec<(String, Option<String>)>,
+    /// The subject of the caller, where the list depends on it.
+    caller: Option<String>,
 }
 
 impl List {
-    pub(super) fn new(path: &str, filters: Vec<(String, Option<String>)>) -> Self {
-        let path = path.to_owned();
-        Self { path, filters }
+    pub(super) fn new(
+        path: &str,
+        filters: Vec<(String, Option<String>)>,
+        caller: Option<&str>,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            filters,
+            caller: caller.map(str::to_owned),
+        }
     }
 
     /// The cursor that stands for `position` in this list.
@@ -57,6 +66,7 @@ impl List {
             hash.update(part.unwrap_or_default());
         };
         add(Some(self.path.as_bytes()));
+        add(self.caller.as_deref().map(str::as_bytes));
         for (name, value) in &self.filters {
             add(Some(name.as_bytes()));
             add(value.as_deref().map(str::as_bytes));
@@ -74,7 +84,7 @@ mod tests {
         let filters = filters
             .iter()
             .map(|&(name, value)| (name.to_owned(), Some(value.to_owned())));
-        List::new(path, filters.collect())
+        List::new(path, filters.collect(), None)
     }
 
     #[test]
@@ -89,6 +99,11 @@ mod tests {
             list("/things", &[("colour", "blue")]),
             list("/things", &[("colour", "red"), ("size", "1")]),
             list("/things", &[]),
+            List::new(
+                "/things",
+                vec![("colour".to_owned(), Some("red".to_owned()))],
+                Some("ada"),
+            ),
         ] {
             assert_eq!(other.open::<(String, i32)>(&cursor), None);
         }

@@ -12,10 +12,13 @@ use super::{
     response,
     router::{Methods, doc, get},
 };
-use crate::{RequestContext, outbound::Dependency};
+use crate::{
+    RequestContext,
+    auth::{Access, Caller},
+    outbound::Dependency,
+};
 
-/// The result of a check: a status, or what is wrong, without internals: it is
-/// public.
+/// The result of a check: a status, or what is wrong, without internals.
 pub type CheckResult = Result<HealthStatus, String>;
 
 /// A check of one dependency.
@@ -130,19 +133,30 @@ impl super::openapi::DescribeOutput for HealthReport {
     }
 }
 
-/// Runs all of `checks` at once.
+/// The scope of callers who see the details of a health report.
+pub const OPS_READ: &str = "ops:read";
+
+/// Runs all of `checks` at once. Only a caller with the scope `ops:read` gets the
+/// results of the checks: others learn whether the function works, and a warning
+/// is a pass to them.
 pub async fn check_all(
     service: &'static str,
     checks: &[Check],
     ctx: &RequestContext,
+    caller: Option<&Caller>,
 ) -> HealthReport {
+    let shows_details = checks.is_empty() || caller.is_some_and(|it| it.has_scope(OPS_READ));
     let running = checks.iter().map(|check| check.clone().run(ctx.clone()));
     let checks: BTreeMap<_, _> = join_all(running).await.into_iter().collect();
     let worst = checks.values().flatten().map(|check| check.status).max();
+    let status = match worst.unwrap_or(HealthStatus::Pass) {
+        HealthStatus::Warn if !shows_details => HealthStatus::Pass,
+        status => status,
+    };
     HealthReport(Health {
-        status: worst.unwrap_or(HealthStatus::Pass),
+        status,
         service_id: service.to_owned(),
-        checks,
+        checks: shows_details.then_some(checks),
     })
 }
 
@@ -153,10 +167,21 @@ pub(super) fn report<S: Clone + Send + Sync + 'static>(
 ) -> Methods<S> {
     let (first, rest) = service.split_at(1);
     let id = format!("get{}{rest}Health", first.to_uppercase());
-    let doc = doc(id, format!("Check the health of {service}"))
-        .describe("Checks each dependency of the function at once. 503 on `fail`.");
+    // What has no dependencies has no details either.
+    let access = if checks.is_empty() {
+        Access::Public
+    } else {
+        Access::Optional
+    };
+    let doc = doc(id, format!("Check the health of {service}"), access).describe(
+        "Checks each dependency of the function at once. 503 on `fail`. Only with the scope \
+         `ops:read` the response has the details, and `warn`, which others see as `pass`.",
+    );
     let checks: Arc<[Check]> = checks.into();
-    get(doc, async move |ctx: RequestContext| {
-        check_all(service, &checks, &ctx).await
-    })
+    get(
+        doc,
+        async move |ctx: RequestContext, caller: Option<Caller>| {
+            check_all(service, &checks, &ctx, caller.as_ref()).await
+        },
+    )
 }

@@ -21,6 +21,7 @@ use super::{
     openapi::HasSchema,
     request::{Incoming, Part, RequestErrors},
 };
+use crate::auth::Caller;
 
 /// The header in which a client sends its key.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -49,8 +50,14 @@ impl<T: FromJson + HasSchema> Part for Idempotent<T> {
         let value = body::parse(request, body::JSON, errors)?;
         let fingerprint = Fingerprint::of(&value);
         let body = json::read(value, &mut errors.invalid);
+        let caller = request.caller.as_ref().map(Caller::subject);
+        let caller = caller.unwrap_or_default().to_owned();
         Some(Self {
-            key: key?.map(|key| IdempotentRequest { key, fingerprint }),
+            key: key?.map(|key| IdempotentRequest {
+                caller,
+                key,
+                fingerprint,
+            }),
             body: body?,
         })
     }
@@ -72,6 +79,8 @@ impl<T: FromJson + HasSchema> Part for Idempotent<T> {
 /// A request that is executed once: its key and its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentRequest {
+    /// The subject of the caller, whose key it is; empty where nobody is known.
+    pub caller: String,
     /// The key without its quotes: 1 to 255 ASCII characters, compared as bytes.
     pub key: String,
     /// The fingerprint of the body.
@@ -312,6 +321,7 @@ mod tests {
             body: body.to_owned(),
         };
         let request = IdempotentRequest {
+            caller: String::new(),
             key: "k".to_owned(),
             fingerprint: Fingerprint([1; 32]),
         };

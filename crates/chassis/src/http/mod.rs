@@ -4,6 +4,7 @@
 //! that it reads ([`Request`]) and returns a typed response or a [`Problem`].
 //!
 //! ```
+//! use chassis::auth::Access;
 //! use chassis::http::{Id, Problem, Representation, Request, Router, doc, get};
 //! use json::{Schema, Text};
 //! use serde::Serialize;
@@ -22,7 +23,7 @@
 //! }
 //!
 //! let service = Router::new("greeter", ())
-//!     .route("/greetings/{name}", get(doc("greet", "Greet someone"), greet))
+//!     .route("/greetings/{name}", get(doc("greet", "Greet someone", Access::Public), greet))
 //!     .into_service();
 //! assert_eq!(service.paths(), ["/greetings/{name}", "/health/greeter"]);
 //! ```

@@ -4,7 +4,7 @@
 //! implements them: what runs carries no documentation.
 
 #[cfg(feature = "openapi")]
-pub use described::{DescribeHandler, DescribeInput, DescribeOutput, Document, Operation};
+pub use described::{BEARER, DescribeHandler, DescribeInput, DescribeOutput, Document, Operation};
 #[cfg(feature = "openapi")]
 pub use json::Schema as HasSchema;
 
@@ -33,8 +33,12 @@ mod described {
         schema::{Components, Direction, Json, json},
     };
 
+    /// The name of the security scheme: a bearer token.
+    pub const BEARER: &str = "bearer";
+
     use crate::{
         RequestContext,
+        auth::{Access, Caller},
         http::{Accept, Part, Problem, Request, body::MERGE_PATCH, router::Doc},
     };
 
@@ -69,6 +73,7 @@ mod described {
                 operation.object["description"] = doc.description.into();
             }
             H::describe(&mut operation);
+            operation.access(doc.access);
             let every = [
                 ProblemType::MalformedRequest,
                 ProblemType::InternalError,
@@ -81,6 +86,31 @@ mod described {
             self.responses = operation.problem_responses;
             let item = self.paths.entry(path).or_insert_with(|| json!({}));
             item[method] = operation.object;
+        }
+    }
+
+    impl Document {
+        /// Adds to every operation the problem of a token that is not accepted.
+        pub(in crate::http) fn authenticated(mut self) -> Self {
+            let (name, response) = self.unauthorized();
+            let operations = self.paths.values_mut().filter_map(Json::as_object_mut);
+            for operation in operations.flat_map(serde_json::Map::values_mut) {
+                operation["responses"]["401"] =
+                    json!({ "$ref": format!("#/components/responses/{name}") });
+            }
+            self.responses.insert(name, response);
+            self
+        }
+
+        fn unauthorized(&mut self) -> (String, Json) {
+            let kind = ProblemType::Unauthorized;
+            let schema = self
+                .components
+                .schema::<ProblemDetails>(Direction::Response);
+            (
+                name_of(kind),
+                problem_response(kind, &schema, headers_of(kind)),
+            )
         }
     }
 
@@ -186,11 +216,28 @@ mod described {
             self.object["responses"][status.to_string()]["headers"][name] = header(name);
         }
 
+        /// Sets who may call the operation (the Security Requirement Object), and
+        /// the problems of who may not.
+        fn access(&mut self, access: Access) {
+            let bearer = |scope: &[&str]| json!({ BEARER: scope });
+            self.object["security"] = match access {
+                Access::Public => json!([]),
+                Access::Optional => json!([{}, bearer(&[])]),
+                Access::Caller => json!([bearer(&[])]),
+                Access::Scope(scopes) => scopes.iter().map(|&scope| bearer(&[scope])).collect(),
+            };
+            if let Access::Caller | Access::Scope(_) = access {
+                self.problem(ProblemType::Unauthorized);
+            }
+            if let Access::Scope(_) = access {
+                self.problem(ProblemType::Forbidden);
+            }
+        }
+
         /// Adds a problem that the operation can return, unless its status has a
         /// response already.
         pub fn problem(&mut self, kind: ProblemType) {
-            let name: String = kind.slug().split('-').map(capitalize).collect();
-            self.named_problem(&name, kind, headers_of(kind));
+            self.named_problem(&name_of(kind), kind, headers_of(kind));
         }
 
         fn named_problem(&mut self, name: &str, kind: ProblemType, headers: &[&str]) {
@@ -199,21 +246,32 @@ mod described {
                 return;
             }
             let schema = self.response_schema::<ProblemDetails>();
-            let mut response = json!({
-                "description": kind.meaning(),
-                "content": { problem::MEDIA_TYPE: { "schema": schema } },
-            });
-            for &name in headers {
-                response["headers"][name] = header(name);
-            }
+            let response = problem_response(kind, &schema, headers);
             self.object["responses"][status] =
                 json!({ "$ref": format!("#/components/responses/{name}") });
             self.problem_responses.insert(name.to_owned(), response);
         }
     }
 
+    /// The name of the shared response of a problem.
+    fn name_of(kind: ProblemType) -> String {
+        kind.slug().split('-').map(capitalize).collect()
+    }
+
+    fn problem_response(kind: ProblemType, schema: &Json, headers: &[&str]) -> Json {
+        let mut response = json!({
+            "description": kind.meaning(),
+            "content": { problem::MEDIA_TYPE: { "schema": schema } },
+        });
+        for &name in headers {
+            response["headers"][name] = header(name);
+        }
+        response
+    }
+
     fn headers_of(kind: ProblemType) -> &'static [&'static str] {
         match kind {
+            ProblemType::Unauthorized | ProblemType::Forbidden => &["WWW-Authenticate"],
             ProblemType::MethodNotAllowed => &["Allow"],
             ProblemType::UnsupportedMediaType => &["Accept", "Accept-Encoding"],
             ProblemType::ServiceUnavailable => &["Retry-After"],
@@ -244,6 +302,7 @@ mod described {
                 "The request headers on which the response depends.",
                 "string",
             ),
+            "WWW-Authenticate" => ("Why the token is not accepted (RFC 6750).", "string"),
             _ => ("", "string"),
         };
         json!({ "description": description, "schema": { "type": kind } })
@@ -265,6 +324,8 @@ mod described {
     impl<S> DescribeInput for State<S> {}
     impl DescribeInput for RequestContext {}
     impl DescribeInput for Accept {}
+    impl DescribeInput for Caller {}
+    impl DescribeInput for Option<Caller> {}
     impl DescribeInput for http::HeaderMap {}
     impl<P: Part> DescribeInput for Request<P> {
         fn describe(operation: &mut Operation) {
@@ -318,6 +379,7 @@ mod described {
     describe_handler!([A] B);
     describe_handler!([A, B] C);
     describe_handler!([A, B, C] D);
+    describe_handler!([A, B, C, D] E);
 
     impl<F, Fut, R> DescribeHandler<((),)> for F
     where

@@ -13,6 +13,7 @@ use super::{
     query::{FromQuery, Query},
     request::{Incoming, Part, RequestErrors},
 };
+use crate::auth::Caller;
 
 /// The most bytes of a page's items within Lambda's response, which may have
 /// 6 MB.
@@ -53,8 +54,8 @@ impl FromStr for Limit {
 /// The request for a page of a list that is filtered by `F`. `P` is a position
 /// in the list: what a cursor stands for.
 ///
-/// The cursor is bound to the list and its filters; `limit` may change from
-/// page to page.
+/// The cursor is bound to the list, its filters and, unless the route is public,
+/// the caller; `limit` may change from page to page.
 #[derive(Debug)]
 pub struct Paged<F, P> {
     /// Which items the list has.
@@ -139,7 +140,8 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         let query = &mut request.query;
         let limit = query.take_parsed("limit", &mut errors.invalid);
         let cursor = query.take("cursor", &mut errors.invalid);
-        let list = List::new(&request.path, query.left());
+        let caller = request.caller.as_ref().map(Caller::subject);
+        let list = List::new(&request.path, query.left(), caller);
         let filter = F::from_query(query, &mut errors.invalid);
         let after = match cursor? {
             None => None,
@@ -236,7 +238,7 @@ mod tests {
             filter: (),
             limit: Limit(limit),
             after: None,
-            list: List::new("/things", Vec::new()),
+            list: List::new("/things", Vec::new(), None),
         };
         let page = paged.page_of("Things", found, String::clone).unwrap();
         if let Some(cursor) = &page.next_cursor {

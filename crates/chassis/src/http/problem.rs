@@ -39,6 +39,12 @@ impl Problem {
         Self::new(ProblemType::MalformedRequest, detail).with_errors(errors)
     }
 
+    /// 403: the caller's token has none of these scopes, of which one is enough.
+    #[must_use]
+    pub fn missing_scope(scopes: &[&str]) -> Self {
+        crate::auth::forbidden(scopes)
+    }
+
     /// 404: no resource has the id in the path.
     #[must_use]
     pub fn not_found() -> Self {

@@ -10,7 +10,7 @@ use json::FieldErrors;
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
 use super::{Problem, body, openapi::HasSchema, query::Query};
-use crate::RequestContext;
+use crate::{RequestContext, auth::Caller};
 
 /// The parts of a request: a tuple of types that implement [`Part`].
 ///
@@ -57,6 +57,8 @@ pub struct Incoming {
     pub path: String,
     /// The headers.
     pub headers: HeaderMap,
+    /// The caller, unless the route is public.
+    pub caller: Option<Caller>,
     /// The query parameters.
     pub query: Query,
     pub(super) body: Bytes,
@@ -80,6 +82,7 @@ impl Incoming {
             query: Query::parse(parts.uri.query().unwrap_or_default()),
             path: parts.uri.path().to_owned(),
             method: parts.method,
+            caller: parts.extensions.remove(),
             headers: parts.headers,
             body: body::receive(body).await?,
             id,

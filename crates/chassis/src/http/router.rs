@@ -2,13 +2,20 @@
 
 use std::borrow::Cow;
 
-use axum::{handler::Handler, routing::MethodRouter};
+use axum::{
+    extract::Request,
+    handler::Handler,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
 use dto::problem::ProblemType;
 use http::HeaderValue;
 
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
 use super::{Problem, Service, health, health::Check, openapi::DescribeHandler};
+use crate::auth::Access;
 
 /// What the OpenAPI document says of an operation beyond its types.
 #[derive(Debug, Clone)]
@@ -21,16 +28,22 @@ pub struct Doc {
     pub(super) summary: Cow<'static, str>,
     pub(super) description: &'static str,
     pub(super) problems: &'static [ProblemType],
+    pub(super) access: Access,
 }
 
-/// The documentation of an operation: its `operationId` and its summary.
+/// An operation: its `operationId`, its summary and who may call it.
 #[must_use]
-pub fn doc(id: impl Into<Cow<'static, str>>, summary: impl Into<Cow<'static, str>>) -> Doc {
+pub fn doc(
+    id: impl Into<Cow<'static, str>>,
+    summary: impl Into<Cow<'static, str>>,
+    access: Access,
+) -> Doc {
     Doc {
         id: id.into(),
         summary: summary.into(),
         description: "",
         problems: &[],
+        access,
     }
 }
 
@@ -94,6 +107,14 @@ macro_rules! methods {
     };
 }
 
+/// Calls the handler if the route's access admits the request.
+async fn admit(access: Access, mut request: Request, next: Next) -> Response {
+    match access.admit(&mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
 impl<S: Clone + Send + Sync + 'static> Methods<S> {
     methods!(post, put, patch, delete);
 
@@ -116,7 +137,13 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
         H: Handler<T, S> + DescribeHandler<T>,
         T: 'static,
     {
-        self.handlers = add(self.handlers, handler);
+        let handlers = add(MethodRouter::new(), handler);
+        self.handlers = self.handlers.merge(match doc.access {
+            Access::Public => handlers,
+            access => {
+                handlers.route_layer(from_fn(move |request, next| admit(access, request, next)))
+            }
+        });
         #[cfg(feature = "openapi")]
         self.operations.push(Box::new(move |document, tag, path| {
             document.add::<T, H>(tag, path, method, &doc);
@@ -124,6 +151,9 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
         self
     }
 }
+
+/// What runs before every handler of a path.
+type Layer<S> = Box<dyn Fn(MethodRouter<S>) -> MethodRouter<S>>;
 
 /// The routes of a service, each declared once.
 ///
@@ -133,8 +163,8 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
 pub struct Router<S = ()> {
     name: &'static str,
     state: S,
-    routes: axum::Router<S>,
-    paths: Vec<String>,
+    routes: Vec<(String, MethodRouter<S>)>,
+    layer: Option<Layer<S>>,
     checks: Vec<Check>,
     calls: Vec<String>,
     cache_control: Option<HeaderValue>,
@@ -150,8 +180,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self {
             name,
             state,
-            routes: axum::Router::new(),
-            paths: Vec::new(),
+            routes: Vec::new(),
+            layer: None,
             checks: Vec::new(),
             calls: Vec::new(),
             cache_control: None,
@@ -163,13 +193,30 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// Adds a path and the methods that it supports.
     #[must_use]
     pub fn route(mut self, path: &str, methods: Methods<S>) -> Self {
-        self.routes = self.routes.route(path, methods.handlers);
-        self.paths.push(path.to_owned());
+        self.routes.push((path.to_owned(), methods.handlers));
         #[cfg(feature = "openapi")]
         for add in methods.operations {
             add(&mut self.document, self.name, path);
         }
         self
+    }
+
+    /// Verifies the token of every request to a declared path and method. Without
+    /// this, no caller is known, and only public routes can be called.
+    #[cfg(feature = "auth")]
+    #[must_use]
+    pub fn authenticate(self, authenticator: crate::auth::Authenticator) -> Self {
+        let layer = move |methods: MethodRouter<S>| {
+            let authenticator = authenticator.clone();
+            methods.route_layer(from_fn(move |request, next| {
+                authenticator.clone().authenticate(request, next)
+            }))
+        };
+        // A closure, so that a service without it links none of it.
+        Self {
+            layer: Some(Box::new(layer)),
+            ..self
+        }
     }
 
     /// Adds a dependency to the service's health.
@@ -199,17 +246,38 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         let path = format!("/health/{}", self.name);
         let report = health::report(self.name, std::mem::take(&mut self.checks));
         let service = self.route(&path, report);
-        let routes = service.routes.fallback(|| async {
+        let paths: Vec<_> = service
+            .routes
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        let routes = axum::Router::new().fallback(|| async {
             Problem::new(ProblemType::UnknownPath, "No route has this path.")
         });
+        let layered = |methods| match &service.layer {
+            Some(layer) => layer(methods),
+            None => methods,
+        };
+        let routes = service
+            .routes
+            .into_iter()
+            .fold(routes, |routes, (path, methods)| {
+                routes.route(&path, layered(methods))
+            });
+        #[cfg(feature = "openapi")]
+        let document = if service.layer.is_some() {
+            service.document.authenticated()
+        } else {
+            service.document
+        };
         Service::new(
             service.name,
             routes.with_state(service.state),
-            service.paths.into(),
+            paths.into(),
             service.calls.into(),
             service.cache_control,
             #[cfg(feature = "openapi")]
-            service.document,
+            document,
         )
     }
 }

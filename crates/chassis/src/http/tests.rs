@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::auth::Access;
 
 /// The name of a note, which is also its id.
 type Name = Text<1, 8>;
@@ -99,15 +100,16 @@ fn service() -> Service {
     Router::new("notes", note)
         .route(
             "/notes",
-            get(doc("list", "List"), list).post(doc("create", "Create"), create),
+            get(doc("list", "List", Access::Public), list)
+                .post(doc("create", "Create", Access::Public), create),
         )
         .route(
             "/notes/{id}",
-            get(doc("read", "Read"), read)
-                .put(doc("put", "Put"), put)
-                .patch(doc("patch", "Patch"), patch),
+            get(doc("read", "Read", Access::Public), read)
+                .put(doc("put", "Put", Access::Public), put)
+                .patch(doc("patch", "Patch", Access::Public), patch),
         )
-        .route("/fail", get(doc("fail", "Fail"), fail))
+        .route("/fail", get(doc("fail", "Fail", Access::Public), fail))
         .cache_control("no-cache")
         .into_service()
 }

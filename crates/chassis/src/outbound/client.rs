@@ -5,7 +5,7 @@ use std::{iter, time::Duration};
 use bytes::Bytes;
 use http::{
     Request, StatusCode, Uri,
-    header::{ACCEPT, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, RETRY_AFTER},
     uri::{PathAndQuery, Scheme},
 };
 use http_body_util::{BodyExt, Empty, Limited};
@@ -33,6 +33,7 @@ const MAX_BYTES: usize = 6 * 1024 * 1024;
 pub struct Client {
     pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     api: Option<Uri>,
+    forwards_token: bool,
 }
 
 /// The response of another service.
@@ -105,7 +106,21 @@ impl Client {
             // The peers of a suspended function close its connections.
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
-        Self { pool, api }
+        Self {
+            pool,
+            api,
+            forwards_token: false,
+        }
+    }
+
+    /// Calls on behalf of the caller: with the token of the request that is
+    /// served, if it has one.
+    #[must_use]
+    pub fn forward_token(self) -> Self {
+        Self {
+            forwards_token: true,
+            ..self
+        }
     }
 
     /// Gets `target`, a path with its query, before the request's deadline. The
@@ -116,7 +131,19 @@ impl Client {
     /// [`GetError`] if there is no response; a response of any status is one.
     pub async fn get(&self, ctx: &RequestContext, target: &str) -> Result<Reply, GetError> {
         let call = CallLog::start(ctx, NAME, operation(target));
-        let reply = self.send(ctx, target, &call).await;
+        let reply = match self.address(ctx, target) {
+            Ok(uri) => self.send(ctx, uri, &call).await,
+            Err(error) => Err(error),
+        };
+        call.end_with_status(&reply, |reply| reply.status.as_u16());
+        reply
+    }
+
+    /// Gets a URL outside of this API, before the deadline.
+    #[cfg(feature = "auth")]
+    pub(crate) async fn get_url(&self, ctx: &RequestContext, url: &Uri) -> Result<Reply, GetError> {
+        let call = CallLog::start(ctx, "keys", operation(url.path()));
+        let reply = self.send(ctx, url.clone(), &call).await;
         call.end_with_status(&reply, |reply| reply.status.as_u16());
         reply
     }
@@ -124,17 +151,21 @@ impl Client {
     async fn send(
         &self,
         ctx: &RequestContext,
-        target: &str,
+        uri: Uri,
         call: &CallLog,
     ) -> Result<Reply, GetError> {
         let deadline = ctx.deadline;
-        let uri = self.address(ctx, target)?;
         let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
         let request = Request::get(uri)
             .header(ACCEPT, "application/json")
             .header(REQUEST_DEADLINE, left)
-            .header(TRACEPARENT, call.trace().to_string())
-            .body(Empty::new())?;
+            .header(TRACEPARENT, call.trace().to_string());
+        let token = ctx.authorization.as_ref().filter(|_| self.forwards_token);
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        };
+        let request = request.body(Empty::new())?;
         tokio::time::timeout_at(deadline.instant(), async {
             let (head, body) = self.pool.request(request).await?.into_parts();
             let body = Limited::new(body, MAX_BYTES).collect().await;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderName, Uri, request::Parts};
+use http::{HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts};
 use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
 
 use super::Deadline;
@@ -32,6 +32,9 @@ pub struct RequestContext {
     pub base_path: String,
     /// The trace that the request is part of, with this service's span.
     pub trace: Trace,
+    /// The header `Authorization`, for a call on behalf of the caller. It is not
+    /// verified here.
+    pub(crate) authorization: Option<HeaderValue>,
 }
 
 /// The base path of a request, which was removed from its path.
@@ -70,6 +73,11 @@ impl RequestContext {
                 .get()
                 .and_then(|context| api_of(context, &base_path)),
             base_path,
+            authorization: request.headers().get(AUTHORIZATION).map(|value| {
+                let mut secret = value.clone();
+                secret.set_sensitive(true);
+                secret
+            }),
         }
     }
 
@@ -82,6 +90,7 @@ impl RequestContext {
             api: None,
             base_path: String::new(),
             trace: Trace::new(),
+            authorization: None,
         }
     }
 

@@ -3,19 +3,22 @@
 use axum::extract::State;
 use chassis::{
     RequestContext,
+    auth::Caller,
     http::{Accept, Created, Idempotent, Listing, Page, Paged, Problem, Replayable, Request},
 };
 
 use crate::{
     App,
     order::{NewOrder, Order},
+    permission::Readable,
     placement, pricing,
     store::{OrderFilter, Position},
 };
 
 /// The documentation of [`list`].
 pub(crate) const LIST: &str = "\
-A page of the orders, newest first. To get the next page, send `nextCursor` as `cursor` with the same \
+A page of the caller's orders, newest first; of everybody's with the scope `orders:read-all` or \
+`orders:manage`. Without a token it is empty. To get the next page, send `nextCursor` as `cursor` with the same \
 filters, until it is `null`. A page may be shorter than its `limit` before the end. All pages together \
 have every order that existed throughout exactly once.
 
@@ -23,7 +26,7 @@ As `text/plain` the response is `Test MySQL`, if the database responds.";
 
 /// The documentation of [`place`].
 pub(crate) const PLACE: &str = "\
-The catalogue sets the prices. An order keeps the names and the prices of its products. A product that \
+The order belongs to the caller. The catalogue sets the prices. An order keeps the names and the prices of its products. A product that \
 the catalogue does not have is a 422 with a pointer to its line.";
 
 /// `GET`: a page of the orders, newest first.
@@ -31,6 +34,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     ctx: RequestContext,
     accept: Accept,
+    caller: Option<Caller>,
     Request((request,)): Request<(Paged<OrderFilter, Position>,)>,
 ) -> Result<Listing<Page<Order>>, Problem> {
     if accept.prefers_text() {
@@ -39,7 +43,13 @@ pub(crate) async fn list(
     }
     let found = app
         .orders
-        .list(&ctx, &request.filter, request.after, request.limit)
+        .list(
+            &ctx,
+            Readable::by(caller.as_ref()),
+            &request.filter,
+            request.after,
+            request.limit,
+        )
         .await?;
     let page = request.page_of("MySql Data", found, Position::of)?;
     Ok(Listing::Page(page))
@@ -49,6 +59,7 @@ pub(crate) async fn list(
 pub(crate) async fn place(
     State(app): State<App>,
     ctx: RequestContext,
+    caller: Caller,
     Request((Idempotent { body, key },)): Request<(Idempotent<NewOrder>,)>,
 ) -> Result<Replayable<Created<Order>>, Problem> {
     if let Some(key) = &key
@@ -62,7 +73,14 @@ pub(crate) async fn place(
     let response = created.store().map_err(Problem::internal)?;
     let outcome = app
         .orders
-        .place(&ctx, &created.0, prices.seen_at, key.as_ref(), &response)
+        .place(
+            &ctx,
+            &created.0,
+            caller.subject(),
+            prices.seen_at,
+            key.as_ref(),
+            &response,
+        )
         .await?;
     Ok(Replayable::new(response, outcome))
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::order::{Order, OrderId, OrderLine};
 
 /// The columns that an order is read from.
-const COLUMNS: &str =
-    "id, customer, status, currency, total, pricing, version, created_at, updated_at, change_id";
+const COLUMNS: &str = "id, customer, status, currency, total, pricing, version, created_at, \
+                       updated_at, change_id, owner";
 
 /// A row of [`COLUMNS`].
 type OrderRow = (
@@ -27,16 +27,24 @@ type OrderRow = (
     PrimitiveDateTime,
     PrimitiveDateTime,
     Option<Uuid>,
+    Vec<u8>,
 );
 
 /// A row of a line: `order_id, product_id, name, quantity, unit_price`.
 type LineRow = (Uuid, String, String, i64, i128);
 
-/// An order and the id of its last change.
-type Found = (Order, Option<Uuid>);
+/// An order with what clients do not see of it.
+pub struct Found {
+    /// The order.
+    pub order: Order,
+    /// The id of its last change.
+    pub last_change: Option<Uuid>,
+    /// The subject of the caller who placed it; empty if that was nobody known.
+    pub owner: String,
+}
 
-/// Inserts an order in two statements, however many lines it has.
-pub async fn insert(session: &Session, order: &Order) -> Result<(), AttemptError> {
+/// Inserts an order of `owner` in two statements, however many lines it has.
+pub async fn insert(session: &Session, order: &Order, owner: &str) -> Result<(), AttemptError> {
     let Order {
         id: OrderId(id),
         customer,
@@ -62,6 +70,7 @@ pub async fn insert(session: &Session, order: &Order) -> Result<(), AttemptError
             "version",
             "created_at",
             "updated_at",
+            "owner",
         ],
         [[
             id.into(),
@@ -74,6 +83,7 @@ pub async fn insert(session: &Session, order: &Order) -> Result<(), AttemptError
             version.get().into(),
             to_datetime(*created_at).into(),
             to_datetime(*updated_at).into(),
+            owner.as_bytes().into(),
         ]],
     );
     session.execute(&sql, values).await?;
@@ -138,10 +148,10 @@ pub async fn update(session: &Session, order: &Order, change: Uuid) -> Result<()
 }
 
 /// Reads the order with this id.
-pub async fn find(session: &Session, id: OrderId) -> Result<Option<Order>, AttemptError> {
+pub async fn find(session: &Session, id: OrderId) -> Result<Option<Found>, AttemptError> {
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?");
     let found = select(session, &sql, vec![id.0.into()]).await?;
-    Ok(found.into_iter().map(|(order, _)| order).next())
+    Ok(found.into_iter().next())
 }
 
 /// Reads the order with this id and locks it until the transaction ends.
@@ -166,7 +176,7 @@ pub async fn list(
     );
     values.push(count.into());
     let found = select(session, &sql, values).await?;
-    Ok(found.into_iter().map(|(order, _)| order).collect())
+    Ok(found.into_iter().map(|found| found.order).collect())
 }
 
 /// Reads the orders that `sql` selects, and the lines of all of them in one
@@ -210,6 +220,7 @@ fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
         created_at,
         updated_at,
         last_change,
+        owner,
     ) = row;
     let total = Money {
         amount,
@@ -238,7 +249,12 @@ fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
         created_at: from_datetime(created_at),
         updated_at: from_datetime(updated_at),
     };
-    Ok((order, last_change))
+    let owner = String::from_utf8(owner).map_err(|_| "an owner must be UTF-8".to_owned())?;
+    Ok(Found {
+        order,
+        last_change,
+        owner,
+    })
 }
 
 #[cfg(test)]
@@ -261,6 +277,7 @@ mod tests {
             at,
             at,
             Some(id),
+            b"ada".to_vec(),
         )
     }
 
@@ -272,10 +289,15 @@ mod tests {
     #[test]
     fn the_largest_values_are_read() {
         let total = i128::from(i64::MAX);
-        let (order, change) = to_order(row("paid", total), vec![line(i64::MAX, total)]).unwrap();
+        let found = to_order(row("paid", total), vec![line(i64::MAX, total)]).unwrap();
+        let Found {
+            order,
+            last_change,
+            owner,
+        } = found;
         assert_eq!(order.total.amount, total);
         assert_eq!(order.lines[0].unit_price.amount, total);
-        assert_eq!(change, Some(order.id.0));
+        assert_eq!((last_change, owner.as_str()), (Some(order.id.0), "ada"));
     }
 
     #[test]

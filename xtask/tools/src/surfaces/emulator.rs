@@ -19,7 +19,7 @@ use serde_json::Value;
 use stores::dynamodb;
 use tempfile::TempDir;
 use testbed::{
-    BASE_PATH, Client, Function, Gateway, Instance, address, store,
+    BASE_PATH, Client, Function, Gateway, Instance, address, callers, store,
     wire::{Protocol, Proxy},
 };
 use tokio::{net::TcpStream, time::sleep};
@@ -61,7 +61,8 @@ impl Emulator {
         let (listener, gateway) = Gateway::listen().await;
         let others = described.iter().map(|it| it.name.as_str());
         let others: Vec<_> = others.filter(|&name| name != "health").collect();
-        let known = BTreeMap::from([
+        let mut known: BTreeMap<_, _> = callers::environment().into_iter().collect();
+        known.extend([
             ("API_URL", format!("http://{gateway}")),
             ("FUNCTIONS", others.join(",")),
             ("PRODUCTS_TABLE", "products".to_owned()),

@@ -1,0 +1,105 @@
+//! The caller of a request.
+
+use std::fmt;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+
+use super::access::unauthorized;
+use crate::http::Problem;
+
+/// Who sent a request, according to its verified token.
+///
+/// A handler takes a `Caller` where the route needs a token, and an
+/// `Option<Caller>` where a token is optional ([`Access`](super::Access)).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Caller {
+    subject: String,
+    scopes: Vec<String>,
+}
+
+impl Caller {
+    /// The caller with this subject and these scopes.
+    #[must_use]
+    pub fn new(subject: impl Into<String>, scopes: Vec<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            scopes,
+        }
+    }
+
+    /// The claim `sub`: 1 to 255 bytes, unique for the issuer.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Whether the token has this scope.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|held| held == scope)
+    }
+
+    /// The caller in the log: a hash of the subject, which is personal data.
+    pub(crate) fn pseudonym(&self) -> String {
+        let hash = Sha256::digest(self.subject.as_bytes());
+        hash.iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// The subject is personal data, so it is not shown.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("subject", &self.pseudonym())
+            .field("scopes", &self.scopes)
+            .finish()
+    }
+}
+
+/// 401 without a token. A route that needs one has refused the request already.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| unauthorized(None))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, std::convert::Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_debug_nor_the_log_shows_the_subject() {
+        let caller = Caller::new("ada@example.com", vec!["orders:write".to_owned()]);
+        let shown = format!("{caller:?} {}", caller.pseudonym());
+        assert!(!shown.contains("ada"), "{shown}");
+        assert_eq!(caller.pseudonym().len(), 12);
+    }
+
+    #[test]
+    fn a_scope_is_compared_as_a_whole() {
+        let caller = Caller::new("ada", vec!["orders:write".to_owned()]);
+        assert!(caller.has_scope("orders:write"));
+        for other in ["orders", "orders:write2", "Orders:write", ""] {
+            assert!(!caller.has_scope(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The configuration of authentication.
+
+use http::Uri;
+
+use crate::runtime::{Environment, environment::parse_url};
+
+/// Whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The issuer: the claim `iss`.
+    pub issuer: String,
+    /// The audience: the claim `aud`, or `client_id` in an access token of Amazon
+    /// Cognito.
+    pub audience: String,
+    /// What the issuer writes before each scope, such as `kea/`. It is removed,
+    /// and scopes without it are ignored.
+    pub scope_prefix: String,
+    /// Where the issuer's keys come from.
+    pub keys: KeySource,
+}
+
+/// Where the issuer's keys come from (a JSON Web Key Set, RFC 7517).
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// The key set itself, as JSON.
+    Inline(String),
+    /// The URL of the key set.
+    Url(Uri),
+}
+
+impl Config {
+    /// Reads the environment. `Some(None)` if no keys are configured: then no
+    /// token is accepted, and every closed route stays closed. `None` if a
+    /// variable is missing or malformed.
+    #[expect(clippy::option_option, reason = "malformed, absent or configured")]
+    pub fn read(environment: &mut Environment) -> Option<Option<Self>> {
+        let text = str::parse::<String>;
+        let issuer = environment.optional(
+            "AUTH_ISSUER",
+            "the issuer of the tokens, such as https://issuer.example.com",
+            text,
+        )?;
+        let audience = environment.optional(
+            "AUTH_AUDIENCE",
+            "the audience of the tokens: the claim aud, or client_id of Amazon Cognito",
+            text,
+        )?;
+        let scope_prefix = environment.optional(
+            "AUTH_SCOPE_PREFIX",
+            "what the issuer writes before each scope, such as kea/, or empty",
+            text,
+        )?;
+        let inline = environment.optional(
+            "AUTH_JWKS",
+            "the issuer's keys as a JSON Web Key Set",
+            |text| super::keys::parse(text.as_bytes()).map(|_| KeySource::Inline(text.to_owned())),
+        )?;
+        let url = environment.optional(
+            "AUTH_JWKS_URL",
+            "the URL of the issuer's JSON Web Key Set",
+            |text| parse_url(text).map(KeySource::Url),
+        )?;
+        if inline.is_some() && url.is_some() {
+            environment.reject("AUTH_JWKS and AUTH_JWKS_URL are both set: set one of them");
+            return None;
+        }
+        let Some(keys) = inline.or(url) else {
+            return Some(None);
+        };
+        let (Some(issuer), Some(audience)) = (issuer, audience) else {
+            environment.reject("AUTH_ISSUER and AUTH_AUDIENCE must be set where keys are");
+            return None;
+        };
+        Some(Some(Self {
+            issuer,
+            audience,
+            scope_prefix: scope_prefix.unwrap_or_default(),
+            keys,
+        }))
+    }
+}

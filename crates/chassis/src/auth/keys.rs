@@ -1,0 +1,261 @@
+//! The issuer's keys (a JSON Web Key Set, RFC 7517).
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use http::Uri;
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{sync::Mutex, time::Instant};
+use tracing::Instrument;
+
+use super::KeySource;
+use crate::{Deadline, RequestContext, outbound::Client};
+
+/// How long fetching the keys may take, during init and later.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The shortest time between two fetches: unknown key ids cause no more.
+const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The same while there are no keys at all, and so no token can be verified.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A key with the one algorithm that it is for.
+#[derive(Clone)]
+pub(super) struct Key {
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+/// The keys by their ids.
+pub(super) type KeySet = HashMap<String, Key>;
+
+/// Parses a key set. Keys that cannot verify a signature here are left out:
+/// those of other types, without an id, or for encryption.
+///
+/// # Errors
+///
+/// If it is not a key set.
+pub(super) fn parse(json: &[u8]) -> Result<KeySet, String> {
+    #[derive(Deserialize)]
+    struct Jwks {
+        keys: Vec<Value>,
+    }
+    let set: Jwks =
+        serde_json::from_slice(json).map_err(|error| format!("it is not a key set: {error}"))?;
+    let keys = set.keys.into_iter().filter_map(|key| {
+        let key: Jwk = serde_json::from_value(key).ok()?;
+        let id = key.common.key_id.clone()?;
+        let algorithm = algorithm(&key)?;
+        let decoding = DecodingKey::from_jwk(&key).ok()?;
+        Some((
+            id,
+            Key {
+                algorithm,
+                decoding,
+            },
+        ))
+    });
+    Ok(keys.collect())
+}
+
+/// The algorithm that a key is for: its type decides, never the token.
+fn algorithm(key: &Jwk) -> Option<Algorithm> {
+    if !matches!(
+        key.common.public_key_use,
+        None | Some(PublicKeyUse::Signature)
+    ) {
+        return None;
+    }
+    let (algorithm, named) = match &key.algorithm {
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+        }
+        _ => return None,
+    };
+    let declared = key.common.key_algorithm.unwrap_or(named);
+    (declared == named).then_some(algorithm)
+}
+
+/// Why there is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoKey {
+    /// The issuer has no key of this id.
+    Unknown,
+    /// The issuer's keys cannot be fetched.
+    Unavailable,
+}
+
+/// The keys, fetched where they come from a URL.
+#[derive(Clone)]
+pub(super) struct Keys(Arc<Inner>);
+
+struct Inner {
+    set: RwLock<Arc<KeySet>>,
+    source: Option<Source>,
+}
+
+/// The URL of the keys.
+struct Source {
+    client: Client,
+    url: Uri,
+    last: Mutex<Option<Fetch>>,
+}
+
+/// A fetch that has ended.
+struct Fetch {
+    at: Instant,
+    succeeded: bool,
+}
+
+impl Keys {
+    /// The keys from `source`. Those at a URL are fetched at once, but a failure
+    /// is not an error: they are fetched again when a token needs them.
+    pub(super) async fn open(source: KeySource) -> Self {
+        let (set, source) = match source {
+            // Its configuration was parsed already.
+            KeySource::Inline(json) => (parse(json.as_bytes()).unwrap_or_default(), None),
+            KeySource::Url(url) => {
+                let source = Source {
+                    client: Client::new(None, FETCH_TIMEOUT),
+                    url,
+                    last: Mutex::new(None),
+                };
+                (KeySet::new(), Some(source))
+            }
+        };
+        let keys = Self(Arc::new(Inner {
+            set: RwLock::new(Arc::new(set)),
+            source,
+        }));
+        keys.refresh().await;
+        keys
+    }
+
+    /// The key with this id.
+    pub(super) async fn find(&self, id: &str) -> Result<Key, NoKey> {
+        if let Some(key) = self.get(id) {
+            return Ok(key);
+        }
+        // A task of its own: a request that ends early must not cut it short.
+        let keys = self.clone();
+        let refresh = async move { keys.refresh().await };
+        let refreshed = tokio::spawn(refresh.in_current_span()).await;
+        match self.get(id) {
+            Some(key) => Ok(key),
+            None if refreshed.unwrap_or(false) => Err(NoKey::Unknown),
+            None => Err(NoKey::Unavailable),
+        }
+    }
+
+    fn get(&self, id: &str) -> Option<Key> {
+        self.set().get(id).cloned()
+    }
+
+    fn set(&self) -> Arc<KeySet> {
+        let set = self.0.set.read();
+        set.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches the keys unless they were fetched lately. Returns whether the last
+    /// fetch succeeded.
+    async fn refresh(&self) -> bool {
+        let Some(source) = &self.0.source else {
+            return true;
+        };
+        let mut last = source.last.lock().await;
+        let interval = if self.set().is_empty() {
+            RETRY_INTERVAL
+        } else {
+            REFRESH_INTERVAL
+        };
+        if let Some(fetch) = &*last
+            && fetch.at.elapsed() < interval
+        {
+            return fetch.succeeded;
+        }
+        let fetched = source.fetch().await;
+        let succeeded = fetched.is_ok();
+        match fetched {
+            Ok(set) => {
+                *self.0.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+            }
+            Err(error) => tracing::warn!(error, "the issuer's keys cannot be fetched"),
+        }
+        *last = Some(Fetch {
+            at: Instant::now(),
+            succeeded,
+        });
+        succeeded
+    }
+}
+
+impl Source {
+    async fn fetch(&self) -> Result<KeySet, String> {
+        let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
+        let reply = self.client.get_url(&ctx, &self.url).await;
+        let reply = reply.map_err(|error| crate::error_chain(&error))?;
+        if !reply.status.is_success() {
+            return Err(format!("the response has status {}", reply.status));
+        }
+        parse(&reply.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Examples of RFC 7517 and RFC 8037, shortened where nothing is verified.
+    const KEYS: &str = r#"{"keys":[
+        {"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        {"kty":"EC","crv":"P-256","kid":"ec","use":"sig","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
+        {"kty":"RSA","kid":"rsa","alg":"RS256","n":"AQAB","e":"AQAB"},
+        {"kty":"RSA","kid":"another algorithm","alg":"PS256","n":"AQAB","e":"AQAB"},
+        {"kty":"RSA","kid":"encryption","use":"enc","n":"AQAB","e":"AQAB"},
+        {"kty":"RSA","n":"AQAB","e":"AQAB"},
+        {"kty":"oct","kid":"secret","k":"AQAB"},
+        {"kty":"EC","crv":"P-384","kid":"another curve","x":"AQAB","y":"AQAB"},
+        {"kty":"new","kid":"another type"}
+    ]}"#;
+
+    #[test]
+    fn a_key_has_one_algorithm_and_other_keys_are_left_out() {
+        let set = parse(KEYS.as_bytes()).unwrap();
+        let mut algorithms: Vec<_> = set
+            .iter()
+            .map(|(id, key)| (id.as_str(), key.algorithm))
+            .collect();
+        algorithms.sort_by_key(|(id, _)| *id);
+        assert_eq!(
+            algorithms,
+            [
+                ("ec", Algorithm::ES256),
+                ("ed", Algorithm::EdDSA),
+                ("rsa", Algorithm::RS256),
+            ]
+        );
+        for bad in ["", "{}", r#"{"keys":{}}"#, "[]"] {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_inline_set_is_never_fetched() {
+        let keys = Keys::open(KeySource::Inline(KEYS.to_owned())).await;
+        assert!(keys.find("ed").await.is_ok());
+        assert_eq!(keys.find("none").await.err(), Some(NoKey::Unknown));
+    }
+}

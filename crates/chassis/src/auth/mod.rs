@@ -1,0 +1,27 @@
+//! Who may call a route: bearer tokens (RFC 6750) and the access of each route.
+//!
+//! A route declares its [`Access`] beside its handler. A service whose routes
+//! are not all public has an [`Authenticator`], which verifies the token of
+//! every request (a JWT, RFC 7519, as RFC 9068 profiles it for access tokens).
+//! Without keys every closed route stays closed.
+
+mod access;
+#[cfg(feature = "auth")]
+mod authenticator;
+mod caller;
+#[cfg(feature = "auth")]
+mod config;
+#[cfg(feature = "auth")]
+mod keys;
+#[cfg(feature = "auth")]
+mod signature;
+#[cfg(feature = "auth")]
+mod token;
+
+pub use access::Access;
+pub(crate) use access::{forbidden, unauthorized};
+#[cfg(feature = "auth")]
+pub use authenticator::Authenticator;
+pub use caller::Caller;
+#[cfg(feature = "auth")]
+pub use config::{Config, KeySource};

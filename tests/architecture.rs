@@ -1,4 +1,4 @@
-//! What `docs/architecture.md` says must stay true, where no other test holds it.
+//! The invariants of `docs/architecture.md` that no other test checks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,14 +17,14 @@ fn metadata() -> Metadata {
     command.manifest_path(manifest).no_deps().exec().unwrap()
 }
 
-/// The folder in the project that a package stands in: `functions`, `crates` …
+/// The top-level folder of a package, such as `functions` or `crates`.
 fn folder(metadata: &Metadata, manifest: &cargo_metadata::camino::Utf8Path) -> String {
     let path = manifest.strip_prefix(&metadata.workspace_root).unwrap();
     path.components().next().unwrap().to_string()
 }
 
 #[test]
-fn nothing_that_is_deployed_needs_the_tools_or_the_tests() {
+fn deployed_crates_depend_on_neither_tools_nor_tests() {
     let metadata = metadata();
     let folders: BTreeMap<_, _> = metadata
         .packages
@@ -39,12 +39,12 @@ fn nothing_that_is_deployed_needs_the_tools_or_the_tests() {
         .filter(|it| deployed(&folders[it.name.as_str()]))
     {
         count += 1;
-        // Of any kind: to run, to build and to test.
+        // Normal, build and development dependencies.
         for dependency in &package.dependencies {
             if let Some(folder) = folders.get(&dependency.name) {
                 assert!(
                     deployed(folder),
-                    "{} may not depend on {}, which stands in {folder}",
+                    "{} may not depend on {}, which is in {folder}",
                     package.name,
                     dependency.name
                 );
@@ -55,7 +55,7 @@ fn nothing_that_is_deployed_needs_the_tools_or_the_tests() {
 }
 
 #[test]
-fn what_travels_does_no_input_or_output() {
+fn dto_does_no_input_or_output() {
     let metadata = metadata();
     let dto = metadata
         .packages
@@ -63,12 +63,12 @@ fn what_travels_does_no_input_or_output() {
         .find(|it| it.name == "dto")
         .unwrap();
     for dependency in &dto.dependencies {
-        for doer in [
+        for prefix in [
             "aws", "axum", "http", "hyper", "lambda", "mysql", "tokio", "tower", "ureq",
         ] {
             assert!(
-                !dependency.name.starts_with(doer),
-                "dto is what travels, and may not depend on {}",
+                !dependency.name.starts_with(prefix),
+                "dto does no I/O, and may not depend on {}",
                 dependency.name
             );
         }
@@ -86,10 +86,11 @@ fn no_two_services_share_a_store() {
     }
     assert!(!users.is_empty(), "no function has a store");
     for (store, users) in &users {
-        // The orders' service is two functions: one that answers, one that migrates.
-        let answering: Vec<_> = users.iter().filter(|it| **it != "migrate").collect();
+        // The order service is two functions: mysqldata, and migrate, which only
+        // creates its schema.
+        let owners: Vec<_> = users.iter().filter(|it| **it != "migrate").collect();
         assert_eq!(
-            answering.len(),
+            owners.len(),
             1,
             "{store} is used by {users:?}: a store has one owner"
         );
@@ -97,11 +98,11 @@ fn no_two_services_share_a_store() {
     let tables = template.of_type("AWS::DynamoDB::Table");
     let databases = template.of_type("AWS::RDS::DBInstance");
     for (id, _) in tables.chain(databases) {
-        assert!(users.contains_key(id), "{id} is nobody's");
+        assert!(users.contains_key(id), "no function uses {id}");
     }
 }
 
-/// What stands between backticks and is the path of a file.
+/// The file paths between backticks.
 fn named_files(text: &str) -> BTreeSet<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     let is_path = |it: &&str| {
@@ -112,20 +113,20 @@ fn named_files(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_file_that_the_walk_names_is_there() {
+fn every_file_named_in_the_architecture_document_exists() {
     let text = fs::read_to_string(project().join("docs/architecture.md")).unwrap();
     let named = named_files(&text);
     assert!(named.len() >= 25, "{named:?}");
     for file in named {
         assert!(
             project().join(file).is_file(),
-            "docs/architecture.md names {file}, and there is no such file"
+            "docs/architecture.md names {file}, which does not exist"
         );
     }
 }
 
 #[test]
-fn every_diagram_is_in_the_document_and_on_the_page() {
+fn every_diagram_is_in_the_document_and_on_the_architecture_page() {
     let document = fs::read_to_string(project().join("docs/architecture.md")).unwrap();
     let page = project().join("functions/docs/assets/pages/architecture.html");
     let page = fs::read_to_string(page).unwrap();
@@ -134,8 +135,8 @@ fn every_diagram_is_in_the_document_and_on_the_page() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let Some(picture) = name.strip_suffix(".svg") {
             count += 1;
-            let there = document.contains(&format!("](diagrams/{picture}.svg)"));
-            assert!(there, "{name} is not in docs/architecture.md");
+            let referenced = document.contains(&format!("](diagrams/{picture}.svg)"));
+            assert!(referenced, "{name} is not in docs/architecture.md");
             let shown = page.contains(&format!("<img src=\"{{{{{name}}}}}\""));
             assert!(shown, "{name} is not on the page of functions/docs");
         }
@@ -145,10 +146,10 @@ fn every_diagram_is_in_the_document_and_on_the_page() {
             "{source} is not linked from the page"
         );
     }
-    let referred = document.matches("](diagrams/").count();
+    let references = document.matches("](diagrams/").count();
     assert_eq!(
-        referred, count,
-        "docs/architecture.md shows what is no diagram"
+        references, count,
+        "docs/architecture.md refers to a diagram that does not exist"
     );
 }
 
@@ -166,10 +167,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What `{:?}` writes is Rust, and nobody who reads a problem or a log need know
-/// that: a text in it is `"\u{202e}"`.
+/// `{:?}` writes Rust syntax, such as `"\u{202e}"`, which does not belong in a
+/// problem or a log.
 #[test]
-fn nothing_that_is_deployed_formats_a_value_for_debugging() {
+fn deployed_code_formats_no_value_with_debug() {
     let debug = regex::Regex::new(r"\{[^{}]*\?\}").unwrap();
     let mut count = 0;
     for folder in ["crates", "functions"] {
@@ -184,7 +185,7 @@ fn nothing_that_is_deployed_formats_a_value_for_debugging() {
                 for (line, text) in (1..).zip(deployed.lines()) {
                     assert!(
                         !debug.is_match(text),
-                        "{}:{line} formats by {{:?}}: write the value by its Display, or leave it out",
+                        "{}:{line} formats a value with {{:?}}: use its Display, or leave it out",
                         file.display()
                     );
                 }

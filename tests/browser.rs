@@ -1,21 +1,19 @@
-//! The two pages in a real browser: Chromium, over its own protocol.
+//! The documentation in a real browser, Chromium.
 //!
-//! They are of a system in this process, or of the API at `KEA_TEST_API_URL`:
-//! `cargo xtask browser` sets that to one behind `cargo lambda watch`.
+//! The API runs in this process, or at `KEA_TEST_API_URL`: `cargo xtask browser`
+//! sets it to an API behind `cargo lambda watch`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     reason = "a test ends by panicking"
 )]
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{future::ready, time::Duration};
 
 use chromiumoxide::{
     Browser, BrowserConfig, Page,
     cdp::{
+        IntoEventKind,
         browser_protocol::{
             emulation::{MediaFeature, SetDeviceMetricsOverrideParams, SetEmulatedMediaParams},
             log,
@@ -26,18 +24,30 @@ use chromiumoxide::{
         },
     },
 };
-use futures_util::StreamExt;
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{BoxStream, select_all},
+};
 use serde_json::Value;
-use testbed::{Client, System};
+use testbed::{Client, System, eventually};
 
-/// How long a page may take to do what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit of the time until a page shows what a test waits for.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What went wrong in the browser, in words.
-type Wrong = Arc<Mutex<Vec<String>>>;
+/// What the console logs at the end of a visit.
+const END_OF_VISIT: &str = "end of the visit";
+
+/// An event of the browser.
+#[derive(PartialEq, Eq)]
+enum Observed {
+    /// An error, as text.
+    Error(String),
+    /// The end of the visit.
+    End,
+}
 
 /// Runs `visit` with a blank page of a new browser and the API's base URL, and
-/// fails if anything at all went wrong in the browser meanwhile.
+/// fails if there was any error in the browser.
 async fn browse(visit: impl AsyncFnOnce(&Page, &str)) {
     let system = match std::env::var("KEA_TEST_API_URL") {
         Ok(_) => None,
@@ -56,75 +66,93 @@ async fn browse(visit: impl AsyncFnOnce(&Page, &str)) {
         .user_data_dir(profile.path())
         .window_size(1280, 1000)
         .build()
-        .expect("chromium is here: `cargo xtask test` installs it");
-    let (mut browser, mut handler) = Browser::launch(config).await.expect("chromium starts");
+        .expect("`cargo xtask test` installs Chromium");
+    let (mut browser, mut handler) = Browser::launch(config).await.expect("Chromium starts");
     let handling = tokio::spawn(async move { while handler.next().await.is_some() {} });
     let page = browser.new_page("about:blank").await.unwrap();
-    let wrong = watch(&page, &url).await;
+    let mut events = observe(&page, &url).await;
 
     visit(&page, &url).await;
 
-    // What was asked for last may still fail.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let wrong = wrong.lock().unwrap().clone();
+    wait_for(
+        &page,
+        "document.readyState === 'complete' && document.fonts.status === 'loaded'",
+    )
+    .await;
+    let end = format!("console.debug('{END_OF_VISIT}')");
+    page.evaluate(end).await.unwrap();
+    let errors = tokio::time::timeout(TIMEOUT, errors(&mut events))
+        .await
+        .expect("the browser reports the end of the visit");
     browser.close().await.unwrap();
     let _ = browser.wait().await;
     handling.abort();
     drop(system);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
 
-/// Notes from here on each error in the console, each exception, each request
-/// that fails and each one to another host.
-async fn watch(page: &Page, url: &str) -> Wrong {
-    let wrong = Wrong::default();
-    macro_rules! note {
-        ($event:ty, $words:expr) => {{
-            let wrong = wrong.clone();
-            let mut events = page.event_listener::<$event>().await.unwrap();
-            let words = $words;
-            tokio::spawn(async move {
-                while let Some(event) = events.next().await {
-                    let words: Option<String> = words(&event);
-                    wrong.lock().unwrap().extend(words);
-                }
-            });
-        }};
+/// The errors until the end of the visit, with those that the browser reported
+/// before it and that are still to be read.
+async fn errors(events: &mut BoxStream<'static, Observed>) -> Vec<String> {
+    let mut errors = Vec::new();
+    while let Some(Observed::Error(error)) = events.next().await {
+        errors.push(error);
     }
-    note!(log::EventEntryAdded, |event: &log::EventEntryAdded| {
-        let entry = &event.entry;
-        (entry.level == log::LogEntryLevel::Error)
-            .then(|| format!("log: {} {:?}", entry.text, entry.url))
-    });
-    note!(EventConsoleApiCalled, |event: &EventConsoleApiCalled| {
-        (event.r#type == ConsoleApiCalledType::Error).then(|| format!("console: {:?}", event.args))
-    });
-    note!(EventExceptionThrown, |event: &EventExceptionThrown| {
-        Some(format!("exception: {:?}", event.exception_details))
-    });
-    note!(EventLoadingFailed, |event: &EventLoadingFailed| {
-        Some(format!(
-            "request: {} {:?}",
-            event.error_text, event.blocked_reason
-        ))
-    });
-    note!(EventResponseReceived, |event: &EventResponseReceived| {
-        let response = &event.response;
-        (response.status >= 400).then(|| format!("answer: {} of {}", response.status, response.url))
-    });
-    let ours = [
+    while let Some(Some(Observed::Error(error))) = events.next().now_or_never() {
+        errors.push(error);
+    }
+    errors
+}
+
+/// Observes errors in the console, exceptions, requests that fail, and requests to
+/// other hosts.
+async fn observe(page: &Page, url: &str) -> BoxStream<'static, Observed> {
+    let origins = [
         format!("{url}/"),
         "data:".to_owned(),
         format!("blob:{url}/"),
     ];
-    note!(
-        EventRequestWillBeSent,
-        move |event: &EventRequestWillBeSent| {
-            let asked = &event.request.url;
-            (!ours.iter().any(|ours| asked.starts_with(ours)))
-                .then(|| format!("another host: {asked}"))
-        }
-    );
+    let events = select_all([
+        listen(page, |event: &log::EventEntryAdded| {
+            let entry = &event.entry;
+            let url = entry.url.as_deref().unwrap_or_default();
+            (entry.level == log::LogEntryLevel::Error)
+                .then(|| Observed::Error(format!("log: {} {url}", entry.text)))
+        })
+        .await,
+        listen(page, |event: &EventConsoleApiCalled| {
+            let values = event.args.iter().filter_map(|arg| arg.value.as_ref());
+            let text = values.map(Value::to_string).collect::<Vec<_>>().join(" ");
+            match event.r#type {
+                ConsoleApiCalledType::Error => Some(Observed::Error(format!("console: {text}"))),
+                ConsoleApiCalledType::Debug if text.contains(END_OF_VISIT) => Some(Observed::End),
+                _ => None,
+            }
+        })
+        .await,
+        listen(page, |event: &EventExceptionThrown| {
+            let exception = &event.exception_details;
+            Some(Observed::Error(format!("exception: {}", exception.text)))
+        })
+        .await,
+        listen(page, |event: &EventLoadingFailed| {
+            Some(Observed::Error(format!("request: {}", event.error_text)))
+        })
+        .await,
+        listen(page, |event: &EventResponseReceived| {
+            let response = &event.response;
+            (response.status >= 400).then(|| {
+                Observed::Error(format!("response: {} of {}", response.status, response.url))
+            })
+        })
+        .await,
+        listen(page, move |event: &EventRequestWillBeSent| {
+            let target = &event.request.url;
+            (!origins.iter().any(|origin| target.starts_with(origin)))
+                .then(|| Observed::Error(format!("a request to another host: {target}")))
+        })
+        .await,
+    ]);
     page.execute(log::EnableParams::default()).await.unwrap();
     page.execute(runtime::EnableParams::default())
         .await
@@ -132,29 +160,35 @@ async fn watch(page: &Page, url: &str) -> Wrong {
     page.execute(network::EnableParams::default())
         .await
         .unwrap();
-    wrong
+    events.boxed()
 }
 
-/// Waits until the expression is neither false, empty nor null, and gives it.
+/// The events of one kind that `observed` selects.
+async fn listen<E: IntoEventKind + Unpin>(
+    page: &Page,
+    observed: impl Fn(&E) -> Option<Observed> + Send + 'static,
+) -> BoxStream<'static, Observed> {
+    let events = page.event_listener::<E>().await.unwrap();
+    events
+        .filter_map(move |event| ready(observed(&event)))
+        .boxed()
+}
+
+/// Waits until the expression is neither false, empty nor null; returns its value.
 async fn wait_for(page: &Page, expression: &str) -> Value {
-    let started = tokio::time::Instant::now();
-    loop {
-        let found = page
-            .evaluate(expression)
-            .await
-            .ok()
-            .and_then(|found| found.value().cloned());
-        match found {
-            None | Some(Value::Null | Value::Bool(false)) => {}
-            Some(Value::String(text)) if text.is_empty() => {}
-            Some(found) => return found,
-        }
-        assert!(started.elapsed() < PATIENCE, "in vain: {expression}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let is_truthy = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        _ => true,
+    };
+    let found = eventually(TIMEOUT, async || {
+        let found = page.evaluate(expression).await.ok()?;
+        found.value().cloned().filter(is_truthy)
+    });
+    found.await
 }
 
-/// Clicks what the selector finds, once it is there.
+/// Clicks the element that the selector finds, when it exists.
 async fn click(page: &Page, selector: &str) {
     let found = format!(
         "(() => {{ const found = document.querySelector('{selector}'); found?.click(); return !!found }})()"
@@ -186,11 +220,11 @@ async fn try_out(page: &Page, api: &str) {
     );
 }
 
-/// A stage precedes every path, so that no link may leave it out.
+/// Under a named stage every path has a prefix.
 #[tokio::test(flavor = "multi_thread")]
 async fn documentation_works_under_a_stage() {
     if std::env::var("KEA_TEST_API_URL").is_ok() {
-        // Locally only the testbed has a named stage.
+        // Of the local surfaces only the testbed has a named stage.
         return;
     }
     browse(async |page, url| {
@@ -249,7 +283,7 @@ async fn redoc_shows_every_operation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_other_pages_are_sound_too() {
+async fn other_pages_load_without_errors() {
     browse(async |page, url| {
         for (path, text) in [
             ("/", "Hello KEA!"),
@@ -264,7 +298,7 @@ async fn the_other_pages_are_sound_too() {
     .await;
 }
 
-/// The figures of the page, each with what of it can be seen.
+/// The figures of the page, each with its natural and its displayed size.
 const FIGURES: &str = "[...document.querySelectorAll('figure img')].map((image) => ({
     name: image.currentSrc.split('/').pop().replace(/-[0-9a-f]+[.]svg$/, ''),
     natural: image.complete ? image.naturalWidth * image.naturalHeight : 0,
@@ -273,7 +307,7 @@ const FIGURES: &str = "[...document.querySelectorAll('figure img')].map((image) 
 }))";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_diagram_can_be_seen_by_day_by_night_and_on_a_phone() {
+async fn every_diagram_is_visible_in_light_and_dark_and_on_a_phone() {
     let folder = diagrams::render::folder(&stores::project());
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -296,9 +330,9 @@ async fn every_diagram_can_be_seen_by_day_by_night_and_on_a_phone() {
             let media = SetEmulatedMediaParams::builder().feature(scheme).build();
             page.execute(media).await.unwrap();
             page.goto(format!("{url}/architecture")).await.unwrap();
-            let all_there =
+            let all_visible =
                 format!("{FIGURES}.every((it) => it.natural > 0 && it.shown > 0 && it.view > 0)");
-            wait_for(page, &all_there).await;
+            wait_for(page, &all_visible).await;
             let figures = wait_for(page, FIGURES).await;
             let figures = figures.as_array().unwrap();
             let mut shown: Vec<_> = figures
@@ -313,7 +347,7 @@ async fn every_diagram_can_be_seen_by_day_by_night_and_on_a_phone() {
                     "{figure} at {width}"
                 );
             }
-            // What is too wide moves within its frame, and the page does not.
+            // A wide diagram scrolls within its frame; the page does not.
             let wider = "document.documentElement.scrollWidth > window.innerWidth";
             assert_eq!(
                 page.evaluate(wider).await.unwrap().value(),
@@ -325,7 +359,7 @@ async fn every_diagram_can_be_seen_by_day_by_night_and_on_a_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_diagram_is_made_larger_by_button_and_by_key() {
+async fn diagram_is_zoomed_with_buttons_and_keys() {
     browse(async |page, url| {
         page.goto(format!("{url}/architecture")).await.unwrap();
         let width = "document.querySelector('#component img')?.getBoundingClientRect().width";

@@ -1,4 +1,4 @@
-//! What must agree: the routers, the watch routes, the template and the events.
+//! The routers, the watch routes, the template, the events and the document agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,57 +14,57 @@ use regex::Regex;
 use serde_json::Value;
 use testbed::{FUNCTIONS, event, routes, template};
 
-/// Each path and the function that it goes to.
+/// The function of each path.
 type Routes = BTreeMap<String, String>;
 
-/// Says what is in `theirs` and not in the routers, and the other way round.
+/// Asserts that `declared`, the routes in `place`, are those of the routers.
 #[track_caller]
-fn compare(routers: &Routes, theirs: &Routes, place: &str) {
-    let mut wrong = Vec::new();
+fn compare(routers: &Routes, declared: &Routes, place: &str) {
+    let mut differences = Vec::new();
     for (path, function) in routers {
-        match theirs.get(path) {
-            None => wrong.push(format!(
+        match declared.get(path) {
+            None => differences.push(format!(
                 "{path} of {function} is missing in {place}: add it there"
             )),
-            Some(other) if other != function => wrong.push(format!(
-                "{path} goes to {other} in {place}, and it is {function} that declares it"
+            Some(other) if other != function => differences.push(format!(
+                "{path} is routed to {other} in {place}, but {function} declares it"
             )),
             Some(_) => {}
         }
     }
-    for (path, function) in theirs {
+    for (path, function) in declared {
         if !routers.contains_key(path) {
-            wrong.push(format!(
-                "{path} goes to {function} in {place}, and no router declares it: remove it \
+            differences.push(format!(
+                "{path} is routed to {function} in {place}, but no router declares it: remove it \
                  there, or add it in functions/{function}/src/lib.rs"
             ));
         }
     }
-    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
 }
 
-/// The functions of the template, by the name of their binary.
+/// The functions of the template, by their binary.
 fn deployed(template: &Value) -> BTreeMap<String, &Value> {
     let resources = template["Resources"].as_object().unwrap().values();
     let functions = resources.filter(|r| r["Type"] == "AWS::Serverless::Function");
     let named = functions.map(|function| {
         let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
         (
-            binary.expect("a function names its Binary").to_owned(),
+            binary.expect("a function has a Binary").to_owned(),
             function,
         )
     });
     named.collect()
 }
 
-/// The events of a function of the template: none where it answers no HTTP.
+/// The events of a function of the template: none if it serves no HTTP.
 fn events(function: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let events = function["Properties"]["Events"].as_object();
     events.into_iter().flatten()
 }
 
 #[tokio::test]
-async fn the_watch_routes_are_those_of_the_routers() {
+async fn watch_routes_are_the_routes_of_the_routers() {
     let manifest = fs::read_to_string(stores::project().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let watched = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"]
@@ -73,7 +73,7 @@ async fn the_watch_routes_are_those_of_the_routers() {
     let watched = watched.iter().map(|(path, function)| {
         let function = function
             .as_str()
-            .expect("a watch route is a function's name: any method");
+            .expect("the value of a watch route is a function: any method");
         (path.clone(), function.to_owned())
     });
     compare(
@@ -84,14 +84,14 @@ async fn the_watch_routes_are_those_of_the_routers() {
 }
 
 #[tokio::test]
-async fn the_events_of_the_template_are_the_paths_of_the_routers() {
+async fn template_events_are_the_paths_of_the_routers() {
     let template = template();
     let mut routed = Routes::new();
     for (function, resource) in deployed(&template) {
         for (name, event) in events(resource) {
             assert_eq!(event["Type"], "HttpApi", "the event {name} of {function}");
             let properties = event["Properties"].as_object().unwrap();
-            // The linters let a misspelt property pass.
+            // The linters ignore unknown properties.
             let names: BTreeSet<_> = properties.keys().map(String::as_str).collect();
             let known = BTreeSet::from(["ApiId", "Method", "Path"]);
             assert_eq!(
@@ -100,11 +100,11 @@ async fn the_events_of_the_template_are_the_paths_of_the_routers() {
             );
             assert_eq!(
                 properties["Method"], "ANY",
-                "the event {name} of {function}: which methods a path has is the function's to say"
+                "the event {name} of {function}: the function decides which methods a path has"
             );
             let path = properties["Path"].as_str().unwrap().to_owned();
-            let twice = routed.insert(path.clone(), function.clone());
-            assert_eq!(twice, None, "{path} stands twice in template.yaml");
+            let duplicate = routed.insert(path.clone(), function.clone());
+            assert_eq!(duplicate, None, "{path} is in template.yaml twice");
         }
     }
     compare(&routes().await, &routed, "template.yaml");
@@ -124,10 +124,10 @@ fn every_function_is_in_the_workspace_the_template_and_the_tests() {
         deployed.keys().cloned().collect(),
         "left: the folders of functions/, right: the functions of template.yaml"
     );
-    let answering = deployed.iter().filter(|(_, f)| events(f).next().is_some());
-    let answering: BTreeSet<_> = answering.map(|(name, _)| name.as_str()).collect();
+    let http = deployed.iter().filter(|(_, f)| events(f).next().is_some());
+    let http: BTreeSet<_> = http.map(|(name, _)| name.as_str()).collect();
     assert_eq!(
-        answering,
+        http,
         FUNCTIONS.into(),
         "left: the functions of template.yaml with events, right: FUNCTIONS of \
          tests/testbed/src/system.rs"
@@ -135,17 +135,18 @@ fn every_function_is_in_the_workspace_the_template_and_the_tests() {
 }
 
 #[test]
-fn health_asks_every_function_but_itself() {
+fn health_queries_every_function_but_itself() {
     let template = template();
     let functions = deployed(&template);
-    let asked = functions["health"]["Properties"]["Environment"]["Variables"]["FUNCTIONS"].as_str();
-    let asked: BTreeSet<_> = asked.unwrap().split(',').collect();
+    let queried =
+        functions["health"]["Properties"]["Environment"]["Variables"]["FUNCTIONS"].as_str();
+    let queried: BTreeSet<_> = queried.unwrap().split(',').collect();
     let others = FUNCTIONS
         .into_iter()
         .filter(|&name| name != "health")
         .collect();
     assert_eq!(
-        asked, others,
+        queried, others,
         "left: FUNCTIONS of HealthFunction in template.yaml"
     );
 }
@@ -195,7 +196,7 @@ async fn template_sets_what_the_functions_read() {
 }
 
 #[tokio::test]
-async fn every_path_has_events_that_are_replayed() {
+async fn every_path_has_a_replayed_event() {
     let mut replayed = BTreeSet::new();
     let mut count = 0;
     for function in FUNCTIONS {
@@ -223,7 +224,7 @@ async fn every_path_has_events_that_are_replayed() {
 }
 
 #[tokio::test]
-async fn dependencies_point_one_way_and_small_functions_stay_small() {
+async fn dependencies_point_one_way_and_small_functions_link_no_client() {
     let manifest = stores::project().join("Cargo.toml");
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(manifest)
@@ -250,7 +251,7 @@ async fn dependencies_point_one_way_and_small_functions_stay_small() {
             "dto" => &["json"],
             "chassis" => &["derive", "dto", "json"],
             "dynamodb" | "mysql" => &["chassis", "dto", "json"],
-            // The orders' service is two functions.
+            // The order service is two functions.
             "migrate" | "mysqldata" => &["chassis", "dto", "json", "mysql"],
             "nosqldata" => &["chassis", "dto", "dynamodb", "json"],
             _ if functions.contains_key(name) => &["chassis", "dto", "json"],
@@ -286,7 +287,7 @@ async fn dependencies_point_one_way_and_small_functions_stay_small() {
         );
         String::from_utf8(cargo.stdout).unwrap()
     };
-    // What is configured by nothing calls nothing.
+    // A function that reads no variable has no outbound calls.
     let functions = testbed::functions().await;
     let small = functions.iter().filter(|it| it.variables.is_empty());
     for function in small.map(|it| it.service.name()) {
@@ -294,13 +295,13 @@ async fn dependencies_point_one_way_and_small_functions_stay_small() {
         for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
             assert!(
                 !tree.lines().any(|line| line.starts_with(heavy)),
-                "{function} pulls in {heavy}"
+                "{function} depends on {heavy}"
             );
         }
     }
 }
 
-/// The pattern of a parameter of an operation, as the document has it.
+/// The documented pattern of a parameter of an operation.
 fn pattern(path: &str, method: &str, parameter: &str) -> Regex {
     let document = stores::project().join("functions/docs/assets/openapi.json");
     let document: Value = serde_json::from_str(&fs::read_to_string(document).unwrap()).unwrap();
@@ -331,9 +332,9 @@ fn near_time() -> impl Strategy<Value = String> {
     prop_oneof![form, sound, changed]
 }
 
-/// Whether every calendar has what `text`, of the form of a time or a date,
-/// says: no pattern knows how long a month is, or where a leap second may be.
-fn is_in_every_calendar(text: &str) -> bool {
+/// Whether `text`, which has the form of a time or a date, is valid whatever the
+/// month and year: a pattern knows neither their lengths nor the leap seconds.
+fn is_valid_in_any_month(text: &str) -> bool {
     let number = |range| {
         text.get(range)
             .map_or(0, |digits: &str| digits.parse().unwrap())
@@ -345,7 +346,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn the_document_and_the_reader_agree_what_a_time_is(text in near_time()) {
+    fn document_and_reader_agree_on_times(text in near_time()) {
         thread_local! {
             static PATTERNS: Vec<Regex> = ["/mysqldata", "/mysqldata/summary"]
                 .into_iter()
@@ -355,10 +356,10 @@ proptest! {
         let read = Timestamp::parse_time_or_date(&text).is_some();
         PATTERNS.with(|patterns| {
             for pattern in patterns {
-                let of_form = pattern.is_match(&text);
-                prop_assert!(of_form || !read, "only the reader takes it");
-                let certain = of_form && is_in_every_calendar(&text);
-                prop_assert!(read || !certain, "only the document allows it");
+                let matches = pattern.is_match(&text);
+                prop_assert!(matches || !read, "only the reader accepts it");
+                let is_valid = matches && is_valid_in_any_month(&text);
+                prop_assert!(read || !is_valid, "only the document accepts it");
             }
             Ok(())
         })?;

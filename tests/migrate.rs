@@ -1,5 +1,4 @@
-//! What a deployment does to the orders' database: twice, at once, and after one
-//! that broke off.
+//! Migrations of the orders' database: repeated, concurrent, and after a failure.
 
 use std::{
     collections::VecDeque,
@@ -7,16 +6,19 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::any};
+use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
 use chassis::runtime::environment::Role;
 use lambda_http::{Context, LambdaEvent};
 use migrate::{Config, GRANTS, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
-use testbed::wire::{Fault, Protocol, Proxy};
+use testbed::{
+    eventually,
+    wire::{Fault, Protocol, Proxy},
+};
 use tokio::{net::TcpListener, time::Instant};
 
-/// A database of the test's own, dropped at its end.
+/// A test's own database.
 struct Orders {
     url: String,
     name: String,
@@ -36,7 +38,7 @@ impl Orders {
         Conn::new(Opts::from_url(&self.url).unwrap()).await.unwrap()
     }
 
-    /// What its tables are, and what they hold.
+    /// The definition and the number of rows of each table.
     async fn content(&self) -> Vec<String> {
         let mut connection = self.connect().await;
         let mut content = Vec::new();
@@ -45,7 +47,7 @@ impl Orders {
             if table == "refinery_schema_history" {
                 continue;
             }
-            let (_, made): (String, String) = connection
+            let (_, definition): (String, String) = connection
                 .query_first(format!("SHOW CREATE TABLE {table}"))
                 .await
                 .unwrap()
@@ -55,13 +57,13 @@ impl Orders {
                 .await
                 .unwrap()
                 .unwrap();
-            content.push(format!("{made} with {count} rows"));
+            content.push(format!("{definition} with {count} rows"));
         }
         connection.disconnect().await.unwrap();
         content
     }
 
-    /// The migrations that it had, by their names.
+    /// The names of the applied migrations.
     async fn history(&self) -> Vec<String> {
         let mut connection = self.connect().await;
         let query = "SELECT name FROM refinery_schema_history ORDER BY version";
@@ -88,8 +90,14 @@ fn function(url: &str) -> Migrate {
     })
 }
 
-/// A moment that no test comes to.
-fn later() -> Instant {
+/// The databases, at most, on which migrations are interrupted at random.
+const DATABASES: usize = 20;
+
+/// The attempts, at most, of an interrupted migration.
+const ATTEMPTS: usize = 200;
+
+/// A deadline that no test reaches.
+fn deadline() -> Instant {
     Instant::now() + Duration::from_mins(5)
 }
 
@@ -111,26 +119,26 @@ const ORDER: &str = "INSERT INTO orders (id, customer, status, currency, quantit
      'live', 1, NOW(3), NOW(3))";
 
 #[tokio::test]
-async fn a_migration_runs_once_however_many_deployments_there_are() {
+async fn concurrent_and_repeated_deployments_apply_a_migration_once() {
     let orders = Orders::new().await;
     let function = function(&orders.url);
-    let runs = futures_util::future::join_all((0..6).map(|_| function.run(later()))).await;
+    let runs = futures_util::future::join_all((0..6).map(|_| function.run(deadline()))).await;
     let applied = runs.into_iter().flat_map(|run| run.unwrap().applied);
-    assert_eq!(applied.count(), 1, "each ran in one of them alone");
+    assert_eq!(applied.count(), 1, "one of the six applied it");
     assert_eq!(orders.history().await, ["orders"]);
 
     orders.connect().await.query_drop(ORDER).await.unwrap();
     let before = orders.content().await;
-    let again = function.run(later()).await.unwrap();
+    let again = function.run(deadline()).await.unwrap();
     assert!(again.applied.is_empty());
     assert_eq!(orders.content().await, before);
     orders.drop().await;
 }
 
 #[tokio::test]
-async fn a_migration_goes_on_where_one_broke_off() {
+async fn migration_resumes_after_any_statement_of_a_failed_one() {
     let whole = Orders::new().await;
-    function(&whole.url).run(later()).await.unwrap();
+    function(&whole.url).run(deadline()).await.unwrap();
     whole.connect().await.query_drop(ORDER).await.unwrap();
     let expected = whole.content().await;
     let statements = statements();
@@ -141,9 +149,9 @@ async fn a_migration_goes_on_where_one_broke_off() {
         for statement in &statements[..done] {
             connection.query_drop(statement).await.unwrap();
         }
-        // What is there by then must stay.
+        // An order stored before the migration resumes must remain.
         connection.query_drop(ORDER).await.unwrap();
-        function(&orders.url).run(later()).await.unwrap();
+        function(&orders.url).run(deadline()).await.unwrap();
         assert_eq!(orders.content().await, expected, "after {done} statements");
         orders.drop().await;
     }
@@ -151,82 +159,93 @@ async fn a_migration_goes_on_where_one_broke_off() {
 }
 
 #[tokio::test]
-async fn a_migration_ends_well_on_a_wire_that_breaks_at_random() {
+async fn migration_completes_on_a_connection_that_is_reset_at_random() {
     let whole = Orders::new().await;
-    function(&whole.url).run(later()).await.unwrap();
+    function(&whole.url).run(deadline()).await.unwrap();
     let expected = whole.content().await;
     let server = address(&whole.url);
     let wire = Proxy::start(server.clone(), Protocol::MySql)
         .await
         .expect("a free port");
-    let mut broken = 0;
-    while broken < 5 {
+    let mut failures = 0;
+    for _ in 0..DATABASES {
         let orders = Orders::new().await;
-        let behind = function(&orders.url.replace(&server, &wire.address().to_string()));
+        let proxied = function(&orders.url.replace(&server, &wire.address().to_string()));
         wire.set(Fault::Reset(8)).await;
-        while behind.run(later()).await.is_err() {
-            broken += 1;
+        let mut completed = false;
+        for _ in 0..ATTEMPTS {
+            completed = proxied.run(deadline()).await.is_ok();
+            if completed {
+                break;
+            }
+            failures += 1;
         }
+        assert!(completed, "{ATTEMPTS} migrations failed");
         assert_eq!(orders.content().await, expected);
         assert_eq!(orders.history().await, ["orders"]);
         orders.drop().await;
+        if failures >= 5 {
+            break;
+        }
     }
+    assert!(failures > 0, "no connection was reset");
     whole.drop().await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_yet_is_waited_for() {
+async fn migration_waits_until_the_database_is_available() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
     let wire = Proxy::start(server.clone(), Protocol::MySql)
         .await
         .expect("a free port");
-    let behind = function(&orders.url.replace(&server, &wire.address().to_string()));
-    wire.set(Fault::Refused).await;
-    let run = tokio::spawn(async move { behind.run(later()).await });
-    // It must have failed once; nobody counts who is refused.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let proxied = function(&orders.url.replace(&server, &wire.address().to_string()));
+    wire.set(Fault::Reset(1)).await;
+    let run = tokio::spawn(async move { proxied.run(deadline()).await });
+    // The second connection shows that the first one has failed.
+    for _ in 0..2 {
+        eventually(Duration::from_mins(1), async || {
+            (wire.calls() > 0).then_some(())
+        })
+        .await;
+    }
     assert!(!run.is_finished());
     wire.heal().await;
     assert_eq!(run.await.unwrap().unwrap().applied.len(), 1);
     orders.drop().await;
 }
 
-/// A deployment that is rolled back: the older code meets the newer schema.
+/// A deployment that is rolled back runs older code on a newer schema.
 #[tokio::test]
-async fn a_newer_schema_is_left_alone_and_a_changed_one_refused() {
+async fn newer_schema_is_accepted_and_a_changed_migration_rejected() {
     let orders = Orders::new().await;
     let function = function(&orders.url);
-    function.run(later()).await.unwrap();
+    function.run(deadline()).await.unwrap();
     let mut connection = orders.connect().await;
     connection
         .query_drop(
             "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
-             VALUES (99, 'from_tomorrow', '2026-11-23T00:00:00Z', '1')",
+             VALUES (99, 'newer', '2026-11-23T00:00:00Z', '1')",
         )
         .await
         .unwrap();
-    function.run(later()).await.unwrap();
-    assert_eq!(orders.history().await, ["orders", "from_tomorrow"]);
+    function.run(deadline()).await.unwrap();
+    assert_eq!(orders.history().await, ["orders", "newer"]);
 
     connection
         .query_drop("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 1")
         .await
         .unwrap();
-    let refused = function.run(later()).await.unwrap_err();
-    assert!(
-        refused.chain().contains("a migration failed"),
-        "{refused:?}"
-    );
+    let error = function.run(deadline()).await.unwrap_err().chain();
+    assert!(error.contains("a migration failed"), "{error}");
     orders.drop().await;
 }
 
-/// What the orders function runs as in every other test is just what it is
-/// granted; here, that this is done, and on each table.
+/// In every other test the orders function runs with these rights.
 #[tokio::test]
-async fn the_orders_user_gets_its_rights_and_no_more() {
+async fn orders_user_gets_exactly_its_rights() {
     let orders = Orders::new().await;
-    // MariaDB has no plugin of AWS's: a user that exists is not made anew.
+    // MariaDB lacks the authentication plugin of AWS, so the test creates the user.
     let user = format!("u{}", &orders.name[orders.name.len() - 20..]);
     let mut connection = orders.connect().await;
     let create = format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'");
@@ -237,7 +256,7 @@ async fn the_orders_user_gets_its_rights_and_no_more() {
         orders_user: Some(user.parse().unwrap()),
     });
     for _ in 0..2 {
-        function.run(later()).await.unwrap();
+        function.run(deadline()).await.unwrap();
         let grants: Vec<String> = connection
             .query(format!("SHOW GRANTS FOR '{user}'@'%'"))
             .await
@@ -252,12 +271,12 @@ async fn the_orders_user_gets_its_rights_and_no_more() {
             })
             .collect();
         expected.sort();
-        let mut told: Vec<_> = grants
+        let mut granted: Vec<_> = grants
             .into_iter()
             .filter(|g| !g.contains("USAGE"))
             .collect();
-        told.sort();
-        assert_eq!(told, expected);
+        granted.sort();
+        assert_eq!(granted, expected);
     }
     let drop = format!("DROP USER '{user}'@'%'");
     connection.query_drop(drop).await.unwrap();
@@ -265,17 +284,18 @@ async fn the_orders_user_gets_its_rights_and_no_more() {
 }
 
 #[tokio::test]
-async fn cloudformation_is_told_what_became_of_it() {
+async fn outcome_is_reported_to_cloudformation() {
     let orders = Orders::new().await;
     let function = function(&orders.url);
-    let told = Listener::start(["{}"]).await;
+    let cloudformation = Server::start(["{}"]).await;
     for kind in ["Create", "Update"] {
-        let answered = function.handle(custom_resource(kind, &told, 300)).await;
-        assert_eq!(answered.unwrap(), Value::Null);
-        let (method, answer) = told.take();
+        let event = custom_resource(kind, &cloudformation, 300);
+        let returned = function.handle(event).await;
+        assert_eq!(returned.unwrap(), Value::Null);
+        let (method, report) = cloudformation.last_request();
         assert_eq!(method, "PUT");
         assert_eq!(
-            answer,
+            report,
             json!({
                 "Status": "SUCCESS",
                 "PhysicalResourceId": "orders-schema",
@@ -286,7 +306,7 @@ async fn cloudformation_is_told_what_became_of_it() {
         );
     }
 
-    // What fails is told as well, with why, or the stack would wait.
+    // A failure is reported with its reason; otherwise the stack would wait.
     orders
         .connect()
         .await
@@ -294,33 +314,33 @@ async fn cloudformation_is_told_what_became_of_it() {
         .await
         .unwrap();
     function
-        .handle(custom_resource("Update", &told, 300))
+        .handle(custom_resource("Update", &cloudformation, 300))
         .await
         .unwrap();
-    let (_, answer) = told.take();
-    assert_eq!(answer["Status"], "FAILED");
+    let (_, report) = cloudformation.last_request();
+    assert_eq!(report["Status"], "FAILED");
     assert!(
-        answer["Reason"]
+        report["Reason"]
             .as_str()
             .unwrap()
             .contains("a migration failed"),
-        "{answer}"
+        "{report}"
     );
-    assert_eq!(answer["PhysicalResourceId"], "orders-schema");
+    assert_eq!(report["PhysicalResourceId"], "orders-schema");
 
-    // A stack that goes leaves the schema.
+    // Deleting the stack keeps the schema.
     let before = orders.content().await;
     function
-        .handle(custom_resource("Delete", &told, 300))
+        .handle(custom_resource("Delete", &cloudformation, 300))
         .await
         .unwrap();
-    assert_eq!(told.take().1["Status"], "SUCCESS");
+    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
     assert_eq!(orders.content().await, before);
     orders.drop().await;
 }
 
 #[tokio::test]
-async fn cloudformation_is_told_before_the_functions_time_is_over() {
+async fn failure_is_reported_before_the_function_times_out() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
     let wire = Proxy::start(server.clone(), Protocol::MySql)
@@ -328,37 +348,38 @@ async fn cloudformation_is_told_before_the_functions_time_is_over() {
         .expect("a free port");
     wire.set(Fault::BlackHole).await;
     let function = function(&orders.url.replace(&server, &wire.address().to_string()));
-    let told = Listener::start(["{}"]).await;
-    let event = custom_resource("Create", &told, 12);
+    let cloudformation = Server::start(["{}"]).await;
+    let event = custom_resource("Create", &cloudformation, 12);
     function.handle(event).await.unwrap();
-    let (_, answer) = told.take();
-    assert_eq!(answer["Status"], "FAILED");
-    let reason = answer["Reason"].as_str().unwrap();
+    let (_, report) = cloudformation.last_request();
+    assert_eq!(report["Status"], "FAILED");
+    let reason = report["Reason"].as_str().unwrap();
     assert!(reason.contains("longer than the function has"), "{reason}");
     orders.drop().await;
 }
 
 #[tokio::test]
-async fn cloudformation_is_told_again_when_it_did_not_hear() {
+async fn report_is_retried_until_cloudformation_accepts_it() {
     let orders = Orders::new().await;
-    let told = Listener::start(["503", "503", "{}"]).await;
+    let cloudformation = Server::start(["503", "503", "{}"]).await;
     let function = function(&orders.url);
     function
-        .handle(custom_resource("Create", &told, 300))
+        .handle(custom_resource("Create", &cloudformation, 300))
         .await
         .unwrap();
-    assert_eq!(told.take().1["Status"], "SUCCESS");
+    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
 
-    // An event that nobody could be told of fails: Lambda tries it again, and
-    // keeps it in the end.
-    let deaf = Listener::start(["503", "503", "503"]).await;
-    let lost = function.handle(custom_resource("Create", &deaf, 300)).await;
-    assert!(lost.unwrap_err().chain().contains("503"));
+    // The invocation fails if no report is accepted: Lambda retries the event, and
+    // then keeps it in the dead-letter queue.
+    let failing = Server::start(["503", "503", "503"]).await;
+    let event = custom_resource("Create", &failing, 300);
+    let failed = function.handle(event).await;
+    assert!(failed.unwrap_err().chain().contains("503"));
     orders.drop().await;
 }
 
 #[tokio::test]
-async fn an_invocation_by_hand_says_what_it_did() {
+async fn direct_invocation_returns_the_applied_migrations() {
     let orders = Orders::new().await;
     let function = function(&orders.url);
     let event = || LambdaEvent::new(json!({}), Context::default());
@@ -370,12 +391,12 @@ async fn an_invocation_by_hand_says_what_it_did() {
 }
 
 #[tokio::test]
-async fn the_password_comes_from_the_secret() {
+async fn password_is_read_from_the_secret() {
     let orders = Orders::new().await;
     let opts = Opts::from_url(&orders.url).unwrap();
     let login = json!({ "username": opts.user(), "password": opts.pass() }).to_string();
     let secret = json!({ "ARN": "arn", "Name": "kea", "SecretString": login }).to_string();
-    let manager = Listener::start([secret.as_str()]).await;
+    let manager = Server::start([secret.as_str()]).await;
     let role = Role {
         region: "eu-north-1".to_owned(),
         access_key_id: "id".to_owned(),
@@ -392,19 +413,19 @@ async fn the_password_comes_from_the_secret() {
         )),
         orders_user: None,
     };
-    let report = Migrate::new(config).run(later()).await.unwrap();
+    let report = Migrate::new(config).run(deadline()).await.unwrap();
     assert_eq!(report.applied, ["V1__orders"]);
-    assert_eq!(manager.take().1, json!({ "SecretId": "arn" }));
+    assert_eq!(manager.last_request().1, json!({ "SecretId": "arn" }));
     orders.drop().await;
 }
 
-/// An event of `CloudFormation`'s, with so many seconds to answer it.
-fn custom_resource(kind: &str, told: &Listener, seconds: u64) -> LambdaEvent<Value> {
+/// An event of `CloudFormation`, with a deadline in so many seconds.
+fn custom_resource(kind: &str, cloudformation: &Server, seconds: u64) -> LambdaEvent<Value> {
     let mut event = json!({
         "RequestType": kind,
         "ServiceToken": "arn:aws:lambda:eu-north-1:123456789012:function:migrate",
         "RequestId": "request-1",
-        "ResponseURL": format!("{}/answer?X-Amz-Signature=1", told.url),
+        "ResponseURL": format!("{}/report?X-Amz-Signature=1", cloudformation.url),
         "StackId": "arn:aws:cloudformation:eu-north-1:123456789012:stack/kea/1",
         "ResourceType": "Custom::Migration",
         "LogicalResourceId": "Migration",
@@ -421,54 +442,51 @@ fn custom_resource(kind: &str, told: &Listener, seconds: u64) -> LambdaEvent<Val
     LambdaEvent::new(event, context)
 }
 
-/// A service of AWS's on the wire: it keeps what it is told, and answers with a
-/// body, or with a status of a few figures; the last again and again.
-struct Listener {
+/// An HTTP server in place of an AWS service. It records the requests.
+struct Server {
     url: String,
-    state: Arc<Mutex<Heard>>,
+    state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
-struct Heard {
-    answers: VecDeque<String>,
+struct State {
+    /// The next responses, each a body or a status; the last one is repeated.
+    responses: VecDeque<String>,
     requests: Vec<(String, Value)>,
 }
 
-impl Listener {
-    async fn start<const N: usize>(answers: [&str; N]) -> Self {
-        let state = Arc::new(Mutex::new(Heard {
-            answers: answers.map(str::to_owned).into(),
+impl Server {
+    async fn start<const N: usize>(responses: [&str; N]) -> Self {
+        let state = Arc::new(Mutex::new(State {
+            responses: responses.map(str::to_owned).into(),
             requests: Vec::new(),
         }));
-        let hear = |State(state): State<Arc<Mutex<Heard>>>, method: String, body: Bytes| {
-            let mut heard = state.lock().unwrap();
-            let answer = match heard.answers.len() {
-                1 => heard.answers[0].clone(),
-                _ => heard.answers.pop_front().unwrap(),
+        let respond =
+            async |shared: extract::State<Arc<Mutex<State>>>, method: http::Method, body: Bytes| {
+                let mut state = shared.lock().unwrap();
+                let response = match state.responses.len() {
+                    1 => state.responses[0].clone(),
+                    _ => state.responses.pop_front().unwrap(),
+                };
+                let body = serde_json::from_slice(&body).unwrap_or_default();
+                state.requests.push((method.to_string(), body));
+                match response.parse::<u16>() {
+                    Ok(status) => (StatusCode::from_u16(status).unwrap(), String::new()),
+                    Err(_) => (StatusCode::OK, response),
+                }
             };
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            heard.requests.push((method, body));
-            match answer.parse::<u16>() {
-                Ok(status) => (StatusCode::from_u16(status).unwrap(), String::new()),
-                Err(_) => (StatusCode::OK, answer),
-            }
-        };
-        let hear = any(
-            async move |state: State<Arc<Mutex<Heard>>>,
-                        method: axum::http::Method,
-                        body: Bytes| { hear(state, method.to_string(), body) },
-        );
-        let router = Router::new().fallback(hear).with_state(state.clone());
+        let router = Router::new()
+            .fallback(any(respond))
+            .with_state(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
     }
 
-    /// The last that it was told: how, and what.
-    fn take(&self) -> (String, Value) {
-        let mut heard = self.state.lock().unwrap();
-        heard.requests.pop().expect("it was told something")
+    /// Takes the method and the body of the last request.
+    fn last_request(&self) -> (String, Value) {
+        let mut state = self.state.lock().unwrap();
+        state.requests.pop().expect("there was a request")
     }
 }
 

@@ -1,5 +1,5 @@
-//! What no linter sees in `template.yaml`: that a function may do just what it
-//! does, and that each has what every function should have.
+//! The rules of `template.yaml` that no linter checks: least privilege, and the
+//! resources that every function has.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ fn resources(template: &Value) -> BTreeMap<&str, &Value> {
         .collect()
 }
 
-/// The functions, by their names in the template: `Hello` for `HelloFunction`.
+/// The functions by name: `Hello` for `HelloFunction`.
 fn functions(template: &Value) -> BTreeMap<&str, &Value> {
     let functions = resources(template)
         .into_iter()
@@ -31,7 +31,7 @@ fn functions(template: &Value) -> BTreeMap<&str, &Value> {
         .collect()
 }
 
-/// The statements of a role: what it may do (or may not), to what.
+/// The policy statements of a role.
 fn statements(role: &Value) -> Vec<&Value> {
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     let statements = policies
@@ -40,24 +40,24 @@ fn statements(role: &Value) -> Vec<&Value> {
     statements.flatten().collect()
 }
 
-/// One or several of something, as policies have it.
-fn several(value: &Value) -> Vec<String> {
+/// The values of a member of a policy, which is one value or a list.
+fn values(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(values) => values.iter().flat_map(several).collect(),
+        Value::Array(several) => several.iter().flat_map(values).collect(),
         Value::String(value) => vec![value.clone()],
         other => vec![other.to_string()],
     }
 }
 
-/// The actions of `DynamoDB` that a role allows, and the table or index.
+/// The actions of `DynamoDB` that a role allows, each with its table or index.
 fn allowed(role: &Value) -> BTreeSet<Action> {
     let mut allowed = BTreeSet::new();
     for statement in statements(role) {
-        for action in several(&statement["Action"]) {
+        for action in values(&statement["Action"]) {
             let Some(action) = action.strip_prefix("dynamodb:") else {
                 continue;
             };
-            for resource in several(&statement["Resource"]) {
+            for resource in values(&statement["Resource"]) {
                 allowed.insert((action.to_owned(), resource));
             }
         }
@@ -65,22 +65,22 @@ fn allowed(role: &Value) -> BTreeSet<Action> {
     allowed
 }
 
-/// The table or index that was asked, as the template's policies name it.
-fn named(target: &str) -> String {
+/// A table or an index, as the policies of the template name it.
+fn policy_resource(target: &str) -> String {
     let (table, index) = target
         .split_once('/')
         .map_or((target, None), |(t, i)| (t, Some(i)));
     let table = match table {
         table if table.ends_with("-products") => "ProductsTable.Arn",
         table if table.ends_with("-idempotency-keys") => "IdempotencyKeysTable.Arn",
-        other => panic!("{other} is no table of the template"),
+        other => panic!("{other} is not a table of the template"),
     };
     index.map_or(table.to_owned(), |index| format!("${{{table}}}/{index}"))
 }
 
-/// All that the tests' suite of events asks, and what takes two requests.
+/// The requests are the events, and those that take more than one request.
 #[tokio::test]
-async fn the_catalogue_may_do_what_it_does_and_no_more() {
+async fn catalogue_role_allows_exactly_the_actions_in_use() {
     let system = System::with_samples().await;
     for entry in fs::read_dir(stores::project().join("events/nosqldata")).unwrap() {
         let event = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -91,14 +91,14 @@ async fn the_catalogue_may_do_what_it_does_and_no_more() {
         "name": "Pot", "category": "coffee", "price": { "amount": 1, "currency": "DKK" },
     });
     for _ in 0..2 {
-        let key = ("idempotency-key", "once");
+        let key = ("idempotency-key", "key-1");
         let json = ("content-type", "application/json");
         let body = product.to_string().into_bytes();
-        let answer = system
+        let response = system
             .client
             .send(Method::POST, "/nosqldata", &[key, json], body)
             .await;
-        answer.expect(201);
+        response.expect(201);
     }
     system
         .client
@@ -118,21 +118,21 @@ async fn the_catalogue_may_do_what_it_does_and_no_more() {
         .await
         .expect(204);
 
-    let asked = system.dynamodb.actions().into_iter();
-    let asked: BTreeSet<_> = asked
-        .map(|(action, target)| (action, named(&target)))
+    let used = system.dynamodb.actions().into_iter();
+    let used: BTreeSet<_> = used
+        .map(|(action, target)| (action, policy_resource(&target)))
         .collect();
     let template = template();
     let resources = resources(&template);
     let allowed = allowed(resources["NosqldataRole"]);
     assert_eq!(
-        asked, allowed,
-        "left: what the suite made nosqldata ask of DynamoDB, right: what NosqldataRole allows"
+        used, allowed,
+        "left: the actions that nosqldata used, right: those that NosqldataRole allows"
     );
 }
 
 #[test]
-fn only_the_catalogue_may_use_its_tables() {
+fn only_the_catalogue_role_has_access_to_its_tables() {
     let template = template();
     for (id, resource) in resources(&template) {
         if resource["Type"] == "AWS::IAM::Role" && id != "NosqldataRole" {
@@ -141,10 +141,9 @@ fn only_the_catalogue_may_use_its_tables() {
     }
 }
 
-/// Each action is named, and each thing it is done to; what AWS allows for all
-/// things or none is listed here.
+/// `unbounded` lists the actions for which AWS supports no single resources.
 #[test]
-fn a_role_allows_single_actions_on_single_resources() {
+fn role_allows_single_actions_on_single_resources() {
     let unbounded = [
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
@@ -162,20 +161,20 @@ fn a_role_allows_single_actions_on_single_resources() {
         }
         assert!(
             resource["Properties"]["ManagedPolicyArns"].is_null(),
-            "{id} has a policy that is not in the template"
+            "{id} has a managed policy"
         );
         for statement in statements(resource) {
             if statement["Effect"] == "Deny" {
                 continue;
             }
-            let anything = several(&statement["Resource"])
+            let any_resource = values(&statement["Resource"])
                 .iter()
                 .any(|r| r.contains('*'));
-            for action in several(&statement["Action"]) {
+            for action in values(&statement["Action"]) {
                 assert!(!action.contains('*'), "{id} allows {action}");
                 assert!(
-                    !anything || unbounded.contains(&action.as_str()),
-                    "{id} allows {action} on anything"
+                    !any_resource || unbounded.contains(&action.as_str()),
+                    "{id} allows {action} on any resource"
                 );
             }
         }
@@ -183,7 +182,7 @@ fn a_role_allows_single_actions_on_single_resources() {
 }
 
 #[test]
-fn every_function_has_a_role_a_log_and_alarms_of_its_own() {
+fn every_function_has_its_own_role_log_group_and_alarms() {
     let template = template();
     let resources = resources(&template);
     for (name, function) in functions(&template) {
@@ -197,23 +196,24 @@ fn every_function_has_a_role_a_log_and_alarms_of_its_own() {
         );
         assert_eq!(resources[log.as_str()]["Type"], "AWS::Logs::LogGroup");
         assert!(!resources[log.as_str()]["Properties"]["RetentionInDays"].is_null());
-        let own = several(&statements(resources[format!("{name}Role").as_str()])[0]["Resource"]);
-        assert_eq!(own, [format!("{log}.Arn")], "the log that {name} writes");
+        let writable =
+            values(&statements(resources[format!("{name}Role").as_str()])[0]["Resource"]);
+        assert_eq!(writable, [format!("{log}.Arn")], "the log group of {name}");
         assert!(
             properties["MemorySize"].is_u64(),
-            "{name} has no memory of its own"
+            "{name} has no MemorySize"
         );
 
-        let answers = !properties["Events"].is_null();
+        let serves_http = !properties["Events"].is_null();
         let mut alarms = vec!["Errors", "Throttles", "Latency", "Concurrency"];
-        if answers {
+        if serves_http {
             alarms.push("ServerErrors");
             let rollback = &properties["DeploymentPreference"];
             assert_eq!(rollback["Enabled"], "Canary", "{name}");
             assert_eq!(
                 rollback["Alarms"],
                 json!([format!("{name}Errors"), format!("{name}ServerErrors")]),
-                "what rolls {name} back"
+                "the alarms that roll {name} back"
             );
         }
         for alarm in alarms {
@@ -222,30 +222,33 @@ fn every_function_has_a_role_a_log_and_alarms_of_its_own() {
             let alarm = alarm.unwrap_or_else(|| panic!("{id} is missing"));
             assert_eq!(alarm["Type"], "AWS::CloudWatch::Alarm", "{id}");
             let text = alarm["Properties"].to_string();
-            let about = format!("{name}Function");
-            let counted = format!("{}-server-errors", name.to_lowercase());
+            let function = format!("{name}Function");
+            let metric = format!("{}-server-errors", name.to_lowercase());
             assert!(
-                text.contains(&about) || text.contains(&counted),
-                "{id} is about another"
+                text.contains(&function) || text.contains(&metric),
+                "{id} watches another function"
             );
-            assert!(text.contains("AlarmTopic"), "nobody is told of {id}");
+            assert!(
+                text.contains("AlarmTopic"),
+                "{id} does not notify AlarmTopic"
+            );
         }
     }
-    let named: BTreeSet<_> = functions(&template)
+    let names: BTreeSet<_> = functions(&template)
         .into_keys()
         .map(str::to_lowercase)
         .collect();
     for function in FUNCTIONS {
         assert!(
-            named.contains(function),
+            names.contains(function),
             "{function} is not in the template"
         );
     }
 }
 
-/// The API waits 30 seconds; a function that takes longer answers nobody.
+/// The gateway's timeout is 30 seconds.
 #[test]
-fn a_function_that_answers_has_less_time_than_the_api_waits() {
+fn timeout_of_a_function_is_shorter_than_that_of_the_gateway() {
     let template = template();
     let common = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
     for (name, function) in functions(&template) {
@@ -256,27 +259,31 @@ fn a_function_that_answers_has_less_time_than_the_api_waits() {
     }
 }
 
-/// Whose data outlives a stack is the operator's to say.
+/// An operator decides whether the data outlives the stack.
 #[test]
-fn what_is_kept_is_kept_by_the_parameter() {
+fn parameter_protected_decides_whether_data_is_retained() {
     let template = template();
     let resources = resources(&template);
-    for (id, kept) in [("ProductsTable", "Retain"), ("Database", "Snapshot")] {
+    for (id, retained) in [("ProductsTable", "Retain"), ("Database", "Snapshot")] {
         let policy = &resources[id]["DeletionPolicy"];
-        assert_eq!(*policy, json!(["IsProtected", kept, "Delete"]), "{id}");
+        assert_eq!(*policy, json!(["IsProtected", retained, "Delete"]), "{id}");
     }
     assert_eq!(template["Parameters"]["Protected"]["Default"], "true");
 }
 
-/// Only the orders reach the database, only with a role, only over TLS.
+/// They sign in with a role, over TLS.
 #[test]
-fn nobody_but_the_orders_reaches_the_database() {
+fn only_the_order_service_reaches_the_database() {
     let template = template();
     for (name, function) in functions(&template) {
         let properties = &function["Properties"];
-        let joined = !properties["VpcConfig"].is_null();
-        assert_eq!(joined, ["Migrate", "Mysqldata"].contains(&name), "{name}");
-        if joined {
+        let in_network = !properties["VpcConfig"].is_null();
+        assert_eq!(
+            in_network,
+            ["Migrate", "Mysqldata"].contains(&name),
+            "{name}"
+        );
+        if in_network {
             let variables = &properties["Environment"]["Variables"];
             assert_eq!(variables["MYSQL_TLS"], "rds", "{name}");
             let url = variables["MYSQL_URL"].to_string();
@@ -312,9 +319,9 @@ fn nobody_but_the_orders_reaches_the_database() {
     assert_eq!(parameters["require_secure_transport"], "1");
 }
 
-/// The schema is up to date before code that may need it takes traffic.
+/// The schema is migrated before code that may need it receives requests.
 #[test]
-fn the_orders_wait_for_the_migration() {
+fn orders_are_deployed_after_the_migration() {
     let template = template();
     let resources = resources(&template);
     assert_eq!(resources["MysqldataFunction"]["DependsOn"], "Migration");

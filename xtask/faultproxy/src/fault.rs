@@ -53,7 +53,7 @@ impl fmt::Display for Fault {
             }
             Self::Latency(by) => write!(f, "latency {} ms", by.as_millis()),
             Self::Trickle(by) => write!(f, "a byte every {} ms", by.as_millis()),
-            Self::Status(status) => write!(f, "answers {status}"),
+            Self::Status(status) => write!(f, "status {status}"),
             Self::Garbage => f.write_str("garbage instead of HTTP"),
             Self::TruncatedJson => f.write_str("truncated JSON"),
             Self::Throttled => f.write_str("throttled"),

@@ -1,4 +1,4 @@
-//! What is broken, one after the other.
+//! The cases of the fault suite.
 
 use std::{
     fmt,
@@ -11,40 +11,40 @@ use tokio::time::sleep;
 
 use super::{
     load::PRODUCTS,
-    world::{Victim, World},
+    system::{System, Victim},
 };
 use testbed::wire::{Fault, Proxy};
 
-/// How long the database stays down when it was killed.
-const DOWN: Duration = Duration::from_secs(2);
+/// The time between killing and restarting the database.
+const DOWNTIME: Duration = Duration::from_secs(2);
 
-/// What somebody depends on.
+/// A connection that faults are injected on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependency {
-    /// The catalogue, of the orders.
+    /// From the orders to the catalogue.
     Catalogue,
-    /// `DynamoDB`, of the catalogue.
+    /// From the catalogue to `DynamoDB`.
     DynamoDb,
-    /// `MySQL`, of the orders.
+    /// From the orders to `MySQL`.
     MySql,
 }
 
-/// One way to break the system.
+/// A fault of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// Not at all: what the others are compared with.
+    /// No fault: the baseline.
     Healthy,
-    /// A wire.
+    /// A fault of a connection.
     Wire(Dependency, Fault),
-    /// The database, by `kill -9`, and started again.
+    /// The database is killed with `kill -9` and restarted.
     MySqlKilled,
-    /// The orders' transactions, each time they meet another's.
+    /// Another transaction deadlocks with those of the orders.
     Deadlocks,
-    /// The connections to the database, one after the other.
+    /// The connections to the database are killed, one after the other.
     KilledConnections,
-    /// The database lets nobody in any more.
+    /// The database rejects new connections.
     TooManyConnections,
-    /// The instances of a function, by `kill -9`, while they answer.
+    /// The instances of a function are killed with `kill -9` under load.
     FunctionKilled(&'static str),
 }
 
@@ -59,17 +59,17 @@ impl fmt::Display for Dependency {
 }
 
 impl Dependency {
-    fn wire(self, world: &World) -> &Proxy {
+    fn wire(self, system: &System) -> &Proxy {
         match self {
-            Self::Catalogue => &world.catalogue,
-            Self::DynamoDb => &world.dynamodb,
-            Self::MySql => &world.mysql,
+            Self::Catalogue => &system.catalogue,
+            Self::DynamoDb => &system.dynamodb,
+            Self::MySql => &system.mysql,
         }
     }
 }
 
 impl Case {
-    /// All of them, in the order of the table.
+    /// All cases, in the order of the table.
     pub fn all() -> Vec<Self> {
         use Dependency::{Catalogue, DynamoDb, MySql};
         let of_any = [
@@ -114,82 +114,84 @@ impl Case {
         .concat()
     }
 
-    /// What is broken, and how.
+    /// The part that is broken, and the fault.
     pub fn parts(self) -> (String, String) {
-        let (what, how) = match self {
+        let (part, fault) = match self {
             Self::Healthy => ("nothing", "healthy"),
             Self::Wire(dependency, fault) => return (dependency.to_string(), fault.to_string()),
-            Self::MySqlKilled => ("MySQL", "kill -9 and started again"),
+            Self::MySqlKilled => ("MySQL", "kill -9 and restart"),
             Self::Deadlocks => ("MySQL", "deadlocks"),
             Self::KilledConnections => ("MySQL", "connections killed"),
             Self::TooManyConnections => ("MySQL", "too many connections"),
-            Self::FunctionKilled(function) => (function, "kill -9 while it answers"),
+            Self::FunctionKilled(function) => (function, "kill -9 under load"),
         };
-        (what.to_owned(), how.to_owned())
+        (part.to_owned(), fault.to_owned())
     }
 
-    /// Both in one.
+    /// The part and the fault.
     pub fn name(self) -> String {
-        let (what, how) = self.parts();
-        format!("{what}: {how}")
+        let (part, fault) = self.parts();
+        format!("{part}: {fault}")
     }
 
-    /// Whether a request may get no answer at all: nobody is left to give it.
-    pub fn may_be_silent(self) -> bool {
+    /// Whether a request may get no response, since its function is killed.
+    pub fn may_lose_responses(self) -> bool {
         matches!(self, Self::FunctionKilled(_))
     }
 
-    /// Whether no order may be refused: its prices are known from before.
-    pub fn leaves_the_orders(self) -> bool {
-        let spared = [Dependency::Catalogue, Dependency::DynamoDb];
-        matches!(self, Self::Wire(dependency, _) if spared.contains(&dependency))
+    /// Whether every order must be accepted, at snapshot prices if need be.
+    pub fn must_accept_orders(self) -> bool {
+        let priced_from_snapshots = [Dependency::Catalogue, Dependency::DynamoDb];
+        matches!(self, Self::Wire(dependency, _) if priced_from_snapshots.contains(&dependency))
     }
 
-    /// The requests on the wire since this was last asked, if it can count
-    /// them: a connection that is refused never gets to the proxy.
-    pub fn calls(self, world: &World) -> Option<usize> {
+    /// Takes the number of requests on the broken connection; none where the
+    /// proxy cannot count them, since it refuses connections.
+    pub fn calls(self, system: &System) -> Option<usize> {
         let wire = match self {
             Self::Wire(_, Fault::Refused) | Self::Healthy => return None,
-            Self::Wire(dependency, _) => dependency.wire(world),
-            Self::FunctionKilled("nosqldata") => &world.dynamodb,
-            _ => &world.mysql,
+            Self::Wire(dependency, _) => dependency.wire(system),
+            Self::FunctionKilled("nosqldata") => &system.dynamodb,
+            _ => &system.mysql,
         };
         Some(wire.calls())
     }
 
-    /// Breaks it for as long as `lasts`, and repairs it. Returns in a few words
-    /// what was done, where the name of the case does not say it.
+    /// Injects the fault for `duration`. Returns a note for the table, such as the
+    /// number of kills.
+    ///
+    /// A fault of a connection lasts until [`System::heal`].
     ///
     /// # Errors
     ///
-    /// It cannot be broken, or it cannot be repaired.
-    pub async fn inflict(self, world: &mut World, lasts: Duration) -> Result<String> {
-        let until = Instant::now() + lasts;
+    /// The fault cannot be injected, or cannot be repaired.
+    pub async fn inject(self, system: &mut System, duration: Duration) -> Result<String> {
+        let until = Instant::now() + duration;
         match self {
-            Self::Healthy => sleep(lasts).await,
+            Self::Healthy => sleep(duration).await,
             Self::Wire(dependency, fault) => {
-                dependency.wire(world).set(fault).await;
-                sleep(lasts).await;
+                dependency.wire(system).set(fault).await;
+                sleep(duration).await;
             }
             Self::MySqlKilled => {
                 let mut kills = 0;
                 while Instant::now() < until {
-                    world.kill(Victim::MySql).await?;
-                    sleep(DOWN).await;
-                    world.restart_mysql().await?;
-                    sleep(2 * DOWN).await;
+                    system.kill(Victim::MySql).await?;
+                    sleep(DOWNTIME).await;
+                    system.restart_mysql().await?;
+                    sleep(2 * DOWNTIME).await;
                     kills += 1;
                 }
                 return Ok(format!("{kills} kills"));
             }
-            Self::Deadlocks => return deadlocks(world, until).await,
-            Self::KilledConnections => return kill_connections(world, until).await,
-            Self::TooManyConnections => too_many_connections(world, lasts).await?,
+            Self::Deadlocks => return deadlocks(system, until).await,
+            Self::KilledConnections => return kill_connections(system, until).await,
+            Self::TooManyConnections => too_many_connections(system, duration).await?,
             Self::FunctionKilled(function) => {
                 let mut kills = 0;
                 while Instant::now() < until {
                     sleep(Duration::from_millis(fastrand::u64(100..500))).await;
-                    world.kill(Victim::Function(function)).await?;
+                    system.kill(Victim::Function(function)).await?;
                     kills += 1;
                 }
                 return Ok(format!("{kills} kills"));
@@ -199,10 +201,10 @@ impl Case {
     }
 }
 
-/// Takes the locks that every order takes, in the other order. The database
-/// picks the lighter transaction for its victim, so this makes its own heavy.
-async fn deadlocks(world: &World, until: Instant) -> Result<String> {
-    let mut connection = world.connect().await?;
+/// Takes the locks of an order in the reverse order. The database rolls back the
+/// smaller transaction, so this one first inserts many rows.
+async fn deadlocks(system: &System, until: Instant) -> Result<String> {
+    let mut connection = system.connect().await?;
     connection
         .query_drop("CREATE TABLE IF NOT EXISTS ballast (id INT AUTO_INCREMENT PRIMARY KEY)")
         .await?;
@@ -216,7 +218,7 @@ async fn deadlocks(world: &World, until: Instant) -> Result<String> {
         for product in PRODUCTS.iter().rev() {
             let lock = "SELECT 1 FROM product_snapshots WHERE product_id = ? FOR UPDATE";
             match transaction.exec_drop(lock, (product,)).await {
-                // Now and then this one is the victim.
+                // This transaction may be the one that is rolled back.
                 Err(mysql_async::Error::Server(_)) => break,
                 locked => locked?,
             }
@@ -237,9 +239,9 @@ async fn innodb_deadlocks(connection: &mut Conn) -> Result<u64> {
     Ok(row.map_or(0, |(_, count)| count))
 }
 
-/// Kills one connection after the other, whatever it is at.
-async fn kill_connections(world: &World, until: Instant) -> Result<String> {
-    let mut connection = world.connect().await?;
+/// Kills connections at random.
+async fn kill_connections(system: &System, until: Instant) -> Result<String> {
+    let mut connection = system.connect().await?;
     let mut kills = 0;
     while Instant::now() < until {
         let others: Vec<u64> = connection
@@ -260,19 +262,19 @@ async fn kill_connections(world: &World, until: Instant) -> Result<String> {
     Ok(format!("{kills} kills"))
 }
 
-/// Takes every connection that there is, and closes everybody else's.
-async fn too_many_connections(world: &World, lasts: Duration) -> Result<()> {
-    let mut connection = world.connect().await?;
-    let mut taken = Vec::new();
-    // The fewest that the server can be told, and one more, which it keeps for
-    // an administrator, as the functions' user is here.
+/// Occupies every connection, and kills those of the functions.
+async fn too_many_connections(system: &System, duration: Duration) -> Result<()> {
+    let mut connection = system.connect().await?;
+    let mut occupied = Vec::new();
+    // 10 is the minimum of `max_connections`. The server allows one more to
+    // administrators, such as the user of the functions here: `connection`.
     for _ in 0..10 {
-        taken.push(world.connect().await?);
+        occupied.push(system.connect().await?);
     }
     connection
         .query_drop("SET GLOBAL max_connections = 10")
         .await?;
-    let own: Vec<_> = taken.iter().map(|taken| taken.id().to_string()).collect();
+    let own: Vec<_> = (occupied.iter()).map(|it| it.id().to_string()).collect();
     let others: Vec<u64> = connection
         .query(format!(
             "SELECT id FROM information_schema.processlist WHERE user = 'kea' \
@@ -283,12 +285,12 @@ async fn too_many_connections(world: &World, lasts: Duration) -> Result<()> {
     for id in others {
         let _ = connection.query_drop(format!("KILL {id}")).await;
     }
-    sleep(lasts).await;
+    sleep(duration).await;
     connection
         .query_drop("SET GLOBAL max_connections = 151")
         .await?;
-    for taken in taken {
-        taken.disconnect().await?;
+    for connection in occupied {
+        connection.disconnect().await?;
     }
     connection.disconnect().await?;
     Ok(())

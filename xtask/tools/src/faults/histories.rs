@@ -1,5 +1,4 @@
-//! The scenario of `cargo xtask faults`: histories recorded while wires are cut
-//! and processes killed.
+//! The scenario that records histories under faults and checks them.
 
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use tokio::time::sleep;
 use testbed::{linearizability::Recording, wire::Fault};
 
 use super::{
-    Case, World,
+    Case, System,
     case::Dependency::{DynamoDb, MySql},
-    world::CLIENTS,
+    system::CLIENTS,
 };
 
-/// What is broken while the clients record, one after the other.
+/// The faults, injected one after the other while the clients record.
 const CASES: [Case; 12] = [
     Case::Wire(DynamoDb, Fault::Refused),
     Case::Wire(DynamoDb, Fault::Reset(1)),
@@ -30,20 +29,20 @@ const CASES: [Case; 12] = [
     Case::FunctionKilled("mysqldata"),
 ];
 
-/// How long each lasts, and how long all is healthy after it.
-const LASTS: Duration = Duration::from_secs(5);
+/// The duration of each fault, and of the healthy period after it.
+const PERIOD: Duration = Duration::from_secs(5);
 
-/// Records and checks: what was measured, and whether all histories are
+/// Records histories. Returns the measurements, and whether all histories are
 /// linearizable.
 ///
 /// # Errors
-/// A case cannot be inflicted.
-pub async fn record(world: &mut World) -> Result<(String, bool)> {
-    let recording = Recording::start(world.client.clone(), CLIENTS);
+/// A fault cannot be injected.
+pub async fn record(system: &mut System) -> Result<(String, bool)> {
+    let recording = Recording::start(system.client.clone(), CLIENTS);
     for case in CASES {
-        case.inflict(world, LASTS).await?;
-        world.heal().await;
-        sleep(LASTS).await;
+        case.inject(system, PERIOD).await?;
+        system.heal().await;
+        sleep(PERIOD).await;
     }
     let report = recording.finish().await?;
     for violation in &report.violations {

@@ -1,5 +1,4 @@
-//! What was asked and what came of it: every answer judged, and every
-//! acknowledged write held against what the stores have in the end.
+//! Counts and checks the responses of one run.
 
 use std::{
     collections::BTreeMap,
@@ -11,121 +10,125 @@ use serde_json::Value;
 
 use testbed::Response;
 
-/// A function's time-out less what it keeps back: no answer takes longer.
-pub const LATEST: Duration = Duration::from_millis(9_900);
+/// The limit of a response time: a function's timeout less its reserve.
+pub const LONGEST_RESPONSE: Duration = Duration::from_millis(9_900);
 
-/// The most complaints that are kept: the first say it all.
-const COMPLAINTS: usize = 20;
+/// The number of violations that are kept.
+const KEPT_VIOLATIONS: usize = 20;
 
-/// What is counted while the clients are at it.
+/// The counts of a run, shared by its clients.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<Tally>);
 
-/// What was counted.
+/// The counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// The answers by status; those that never came by 0.
-    pub answers: BTreeMap<u16, usize>,
-    /// The slowest answer.
+    /// The number of responses by status; 0 stands for no response.
+    pub responses: BTreeMap<u16, usize>,
+    /// The longest response time.
     pub slowest: Duration,
     /// Orders that were placed.
     pub placed: usize,
-    /// Those of them at the prices of snapshots.
+    /// The orders that were placed at snapshot prices.
     pub snapshots: usize,
-    /// Requests for an order that were answered with 503.
+    /// Requests to place an order that got 503.
     pub refused_orders: usize,
-    /// When an answer last showed that something is wrong.
-    pub last_trouble: Option<Instant>,
-    /// How many answers were neither right nor a problem.
+    /// The time of the last response that shows the effect of a fault.
+    pub last_failure: Option<Instant>,
+    /// The number of responses that were neither correct nor a problem.
     pub wrong: usize,
-    /// The first of them, in words.
-    pub complaints: Vec<String>,
+    /// The descriptions of the first of them.
+    pub violations: Vec<String>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was answered well; whether the answer is right is still to be seen.
-    Answered(Response),
-    /// A problem that says: not this time.
+    /// A successful response. The caller checks its content.
+    Success(Response),
+    /// A problem with an expected status.
     Problem(u16),
-    /// Nobody knows.
-    Silence,
+    /// No response: the outcome is unknown.
+    NoResponse,
 }
 
 impl Ledger {
-    /// What was counted since it was last asked.
+    /// Takes and resets the counts.
     pub fn take(&self) -> Tally {
         std::mem::take(&mut self.lock())
     }
 
-    /// The orders that were placed, and those of them at snapshots' prices.
+    /// The number of orders placed, in total and at snapshot prices.
     pub fn placed(&self) -> (usize, usize) {
         let tally = self.lock();
         (tally.placed, tally.snapshots)
     }
 
-    /// When an answer last showed that something is wrong.
-    pub fn last_trouble(&self) -> Option<Instant> {
-        self.lock().last_trouble
+    /// The time of the last response that shows the effect of a fault.
+    pub fn last_failure(&self) -> Option<Instant> {
+        self.lock().last_failure
     }
 
-    /// Judges what a request brought after this time. A problem may have one
-    /// of the statuses `may_be`, or 503.
-    pub fn judge(
+    /// Counts and checks the response to `request`, which took `elapsed`.
+    ///
+    /// A problem may have status 503 or one of `expected`.
+    pub fn check(
         &self,
-        what: &str,
-        answer: Option<Response>,
-        took: Duration,
-        may_be: &[u16],
-        may_be_silent: bool,
+        request: &str,
+        response: Option<Response>,
+        elapsed: Duration,
+        expected: &[u16],
+        may_lose_responses: bool,
     ) -> Outcome {
         let mut tally = self.lock();
-        let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
-        *tally.answers.entry(status).or_default() += 1;
+        let status = (response.as_ref()).map_or(0, |response| response.status.as_u16());
+        *tally.responses.entry(status).or_default() += 1;
         if status == 503 || status == 0 {
-            tally.last_trouble = Some(Instant::now());
+            tally.last_failure = Some(Instant::now());
         }
-        let Some(answer) = answer else {
-            if !may_be_silent {
-                tally.complain(format!("{what}: no answer after {took:?}"));
+        let Some(response) = response else {
+            if !may_lose_responses {
+                tally.add_violation(format!("{request}: no response after {elapsed:?}"));
             }
-            return Outcome::Silence;
+            return Outcome::NoResponse;
         };
-        tally.slowest = tally.slowest.max(took);
-        if took > LATEST {
-            tally.complain(format!("{what}: {status} only after {took:?}"));
+        tally.slowest = tally.slowest.max(elapsed);
+        if elapsed > LONGEST_RESPONSE {
+            tally.add_violation(format!("{request}: {status} after {elapsed:?}"));
         }
-        if answer.status.is_success() {
-            return Outcome::Answered(answer);
+        if response.status.is_success() {
+            return Outcome::Success(response);
         }
-        let expected = status == 503 || may_be.contains(&status);
-        if let Some(fault) = fault_of_problem(&answer) {
-            tally.complain(format!("{what}: {status}, {fault}: {:?}", answer.body));
-        } else if !expected {
-            tally.complain(format!("{what}: {status} {:?}", answer.body));
+        let is_expected = status == 503 || expected.contains(&status);
+        if let Some(defect) = defect_of_problem(&response) {
+            tally.add_violation(format!(
+                "{request}: {status}, {defect}: {}",
+                response.text()
+            ));
+        } else if !is_expected {
+            tally.add_violation(format!("{request}: {status} {}", response.text()));
         }
         Outcome::Problem(status)
     }
 
-    /// An order that was placed; at the prices of snapshots, or live.
-    pub fn order(&self, snapshot: bool) {
+    /// Counts an order that was placed, at snapshot or at live prices.
+    pub fn add_order(&self, snapshot: bool) {
         let mut tally = self.lock();
         tally.placed += 1;
         if snapshot {
             tally.snapshots += 1;
-            tally.last_trouble = Some(Instant::now());
+            tally.last_failure = Some(Instant::now());
         }
     }
 
-    /// An order that was refused with 503.
-    pub fn refused_order(&self) {
+    /// Counts an order that was refused with 503.
+    pub fn add_refused_order(&self) {
         self.lock().refused_orders += 1;
     }
 
-    /// An answer that is not right.
-    pub fn complain(&self, complaint: String) {
-        self.lock().complain(complaint);
+    /// Counts a response whose content is wrong.
+    pub fn add_violation(&self, violation: String) {
+        self.lock().add_violation(violation);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Tally> {
@@ -134,47 +137,47 @@ impl Ledger {
 }
 
 impl Tally {
-    fn complain(&mut self, complaint: String) {
+    fn add_violation(&mut self, violation: String) {
         self.wrong += 1;
-        if self.complaints.len() < COMPLAINTS {
-            self.complaints.push(complaint);
+        if self.violations.len() < KEPT_VIOLATIONS {
+            self.violations.push(violation);
         }
     }
 
-    /// The answers by status, as a table has them.
+    /// The responses by status, as in the table.
     pub fn by_status(&self) -> String {
-        let answers = self.answers.iter().map(|(status, count)| match status {
+        let responses = self.responses.iter().map(|(status, count)| match status {
             0 => format!("none × {count}"),
             status => format!("{status} × {count}"),
         });
-        answers.collect::<Vec<_>>().join(", ")
+        responses.collect::<Vec<_>>().join(", ")
     }
 
-    /// All requests.
+    /// The number of requests.
     pub fn requests(&self) -> usize {
-        self.answers.values().sum()
+        self.responses.values().sum()
     }
 }
 
-/// What is wrong with an answer that should be a problem, if anything is.
-pub fn fault_of_problem(answer: &Response) -> Option<&'static str> {
-    if answer.header("content-type") != "application/problem+json" {
+/// The defect of a response that has to be a problem; `None` if it is correct.
+pub fn defect_of_problem(response: &Response) -> Option<&'static str> {
+    if response.header("content-type") != "application/problem+json" {
         return Some("not a problem");
     }
-    let Ok(problem) = serde_json::from_slice::<Value>(&answer.body) else {
-        return Some("no JSON");
+    let Ok(problem) = serde_json::from_slice::<Value>(&response.body) else {
+        return Some("invalid JSON");
     };
     let has = |member: &str| problem[member].as_str().is_some_and(|it| !it.is_empty());
     if !["type", "title", "detail", "instance", "requestId"]
         .into_iter()
         .all(has)
-        || problem["status"] != answer.status.as_u16()
+        || problem["status"] != response.status.as_u16()
     {
-        return Some("half a problem");
+        return Some("an incomplete problem");
     }
-    let says_when = answer
+    let has_retry_after = response
         .header("retry-after")
         .parse::<u32>()
         .is_ok_and(|s| s > 0);
-    (answer.status.as_u16() == 503 && !says_when).then_some("without Retry-After")
+    (response.status.as_u16() == 503 && !has_retry_after).then_some("no Retry-After")
 }

@@ -1,5 +1,5 @@
-//! The load: clients that place, read and move orders and make, replace and
-//! read products, and know what each answer has to be.
+//! The load: clients that place, read and pay orders and create, replace and read
+//! products, and check each response.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::future::join_all;
 use http::Method;
 use mysql_async::prelude::Queryable;
@@ -19,84 +19,88 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{
-    Case, World,
+    Case, System,
     ledger::{Ledger, Outcome, Tally},
-    world::CLIENTS,
+    system::CLIENTS,
 };
 use testbed::{Client, Response};
 
-/// What is ordered: products of the sample catalogue.
+/// The products that are ordered, of the sample catalogue.
 pub const PRODUCTS: [&str; 4] = ["espresso-cups", "french-press", "hand-grinder", "moka-pot"];
 
-/// How long a client waits for an answer: longer than any function may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The timeout of a request: longer than that of any function.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The same where a function is killed, and nobody is left to answer.
-const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+/// The timeout of a request while functions are killed, which lose responses.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often a client tries a write at once before it does something else.
-const TRIES: usize = 3;
+/// The attempts of a write before it is left unconfirmed.
+const ATTEMPTS: usize = 3;
 
-/// No trouble for so long means healed.
-const QUIET: Duration = Duration::from_secs(3);
+/// The time without a failure after which the system has recovered.
+const QUIET_PERIOD: Duration = Duration::from_secs(3);
 
-/// What is not healed after this will not heal.
-const HEALS_WITHIN: Duration = Duration::from_secs(30);
+/// The limit of a recovery.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 
-/// What came of one case.
+/// The attempts to confirm a write once the system has recovered.
+const FINAL_ATTEMPTS: usize = 20;
+
+/// The limit of the pages of one client's products.
+const PAGES: usize = 1_000;
+
+/// The result of one case.
 pub struct Row {
     /// The case.
     pub case: Case,
-    /// What was done beyond what its name says.
+    /// A note, such as the number of kills.
     pub note: String,
-    /// What was counted while it was broken, and while it healed.
+    /// The counts during the fault and the recovery.
     pub tally: Tally,
-    /// The orders that were placed while it was broken, and those of them at
-    /// the prices of snapshots.
+    /// The orders placed during the fault, in total and at snapshot prices.
     pub placed: (usize, usize),
-    /// The requests on the broken wire while it was broken.
+    /// The requests on the broken connection during the fault.
     pub calls: Option<usize>,
-    /// How long there was trouble after it was whole again; none where that
-    /// did not end.
-    pub healed: Option<Duration>,
-    /// Acknowledged writes that are not there.
+    /// The time from the repair to the last failure; none if failures did not end.
+    pub recovery: Option<Duration>,
+    /// Acknowledged writes that are not stored.
     pub lost: usize,
-    /// Writes that are there twice.
+    /// Writes that were executed twice.
     pub twice: usize,
 }
 
 impl Row {
-    /// What must not be, in words.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = self.tally.complaints.clone();
+    /// Descriptions of the invariants that were violated.
+    pub fn violations(&self) -> Vec<String> {
+        let mut violations = self.tally.violations.clone();
         let mut count = |count: usize, what: &str| {
             if count > 0 {
-                faults.push(format!("{count} {what}"));
+                violations.push(format!("{count} {what}"));
             }
         };
         count(self.lost, "acknowledged writes were lost");
-        count(self.twice, "writes were done twice");
-        if self.case.leaves_the_orders() {
+        count(self.twice, "writes were executed twice");
+        if self.case.must_accept_orders() {
             count(self.tally.refused_orders, "orders were refused");
         }
-        if self.healed.is_none() {
-            faults.push("it did not heal".to_owned());
+        if self.recovery.is_none() {
+            violations.push("the system did not recover".to_owned());
         }
-        faults
+        violations
     }
 
-    /// For a person who looks on.
+    /// The result as a line of the log.
     pub fn line(&self) -> String {
         let Self { tally, .. } = self;
         let mut line = format!(
-            "  {}: {} requests ({}), slowest {:.2} s, {} calls, healed {}, lost {}, twice {}, wrong {} {}",
+            "  {}: {} requests ({}), slowest {:.2} s, {} calls, recovery {}, lost {}, twice {}, wrong {} {}",
             self.case.name(),
             tally.requests(),
             tally.by_status(),
             tally.slowest.as_secs_f64(),
             self.calls
                 .map_or_else(|| "?".to_owned(), |calls| calls.to_string()),
-            self.healed.map_or_else(
+            self.recovery.map_or_else(
                 || "never".to_owned(),
                 |time| format!("{:.1} s", time.as_secs_f64())
             ),
@@ -105,77 +109,76 @@ impl Row {
             tally.wrong,
             self.note,
         );
-        for fault in self.faults() {
+        for violation in self.violations() {
             line.push_str("\n    ! ");
-            line.push_str(&fault);
+            line.push_str(&violation);
         }
         line
     }
 }
 
-/// Breaks the system in this way under load, heals it, and looks what is left.
+/// Injects a fault under load, ends it, waits for the recovery, and compares the
+/// stores with the acknowledged writes.
 ///
 /// # Errors
-/// It cannot be broken or healed.
-pub async fn run(world: &mut World, case: &Case, lasts: Duration) -> Result<Row> {
-    let case = *case;
+/// The fault cannot be injected or repaired.
+pub async fn run(system: &mut System, case: Case, duration: Duration) -> Result<Row> {
     eprintln!("{} …", case.name());
     let ledger = Arc::new(Ledger::default());
     let stop = Arc::new(AtomicBool::new(false));
     let run = format!("run-{}", Uuid::now_v7().simple());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let customer = Customer::new(
-                world.client.clone(),
+            let client = LoadClient::new(
+                system.client.clone(),
                 ledger.clone(),
                 case,
                 &format!("{run}-{number}"),
             );
-            tokio::spawn(customer.shop(stop.clone()))
+            tokio::spawn(client.run(stop.clone()))
         })
         .collect();
-    // Long enough for every product to have been seen.
+    // Every product has to be in the snapshots before the catalogue is broken.
     sleep(Duration::from_secs(1)).await;
     ledger.take();
-    case.calls(world);
+    case.calls(system);
 
-    let note = case.inflict(world, lasts).await?;
-    let calls = case.calls(world);
+    let note = case.inject(system, duration).await?;
+    let calls = case.calls(system);
     let placed = ledger.placed();
-    world.heal().await;
-    let healing = Instant::now();
-    let healed = loop {
+    system.heal().await;
+    let repaired = Instant::now();
+    let recovery = loop {
         sleep(Duration::from_millis(100)).await;
-        let last = ledger.last_trouble().map_or(healing, |it| it.max(healing));
-        if last.elapsed() > QUIET {
-            break Some(last - healing);
+        let last = (ledger.last_failure()).map_or(repaired, |last| last.max(repaired));
+        if last.elapsed() > QUIET_PERIOD {
+            break Some(last - repaired);
         }
-        if healing.elapsed() > HEALS_WITHIN {
+        if repaired.elapsed() > RECOVERY_LIMIT {
             break None;
         }
     };
     stop.store(true, Ordering::Relaxed);
-    let mut customers = Vec::new();
+    let mut finished = Vec::new();
     for client in clients {
-        customers.push(client.await?);
+        finished.push(client.await?);
     }
-    // What was not acknowledged yet is asked for until it is.
-    join_all(customers.iter_mut().map(Customer::settle)).await;
-    let (lost, twice) = audit(world, &run, &customers).await?;
+    join_all(finished.iter_mut().map(LoadClient::confirm_writes)).await;
+    let (lost, twice) = audit(system, &run, &finished).await?;
     Ok(Row {
         case,
         note,
         tally: ledger.take(),
         placed,
         calls,
-        healed,
+        recovery,
         lost,
         twice,
     })
 }
 
-/// A client of the API, and what it was told.
-struct Customer {
+/// A client of the API, with the writes that were acknowledged to it.
+struct LoadClient {
     client: Client,
     ledger: Arc<Ledger>,
     case: Case,
@@ -183,15 +186,15 @@ struct Customer {
     count: usize,
     orders: Vec<Order>,
     products: Vec<Product>,
-    /// Writes whose fate it does not know, asked again when all is well.
-    unsettled: Vec<Wanted>,
-    own: Own,
+    /// Writes of unknown outcome, repeated after the recovery.
+    unconfirmed: Vec<Creation>,
+    own: OwnProduct,
 }
 
 /// An order that was acknowledged.
 struct Order {
-    seen: Value,
-    /// It was told to become paid, and nobody said whether it did.
+    acknowledged: Value,
+    /// Whether there was a payment of unknown outcome.
     may_be_paid: bool,
 }
 
@@ -201,26 +204,26 @@ struct Product {
     name: String,
 }
 
-/// A write with its key.
+/// A `POST` with its idempotency key.
 #[derive(Clone)]
-struct Wanted {
+struct Creation {
     target: &'static str,
     key: String,
     body: Value,
 }
 
-/// The product that this client alone replaces, again and again.
+/// The product that only this client replaces.
 #[derive(Default)]
-struct Own {
+struct OwnProduct {
     /// The number of the last write.
     count: u64,
-    /// The last write that was acknowledged, and the version that it made.
-    seen: (u64, i64),
-    /// The writes since then that nobody said anything of.
-    maybe: Vec<u64>,
+    /// The number of the last acknowledged write, and its version.
+    acknowledged: (u64, i64),
+    /// The numbers of later writes, whose outcome is unknown.
+    unknown: Vec<u64>,
 }
 
-impl Customer {
+impl LoadClient {
     fn new(client: Client, ledger: Arc<Ledger>, case: Case, name: &str) -> Self {
         Self {
             client,
@@ -230,20 +233,20 @@ impl Customer {
             count: 0,
             orders: Vec::new(),
             products: Vec::new(),
-            unsettled: Vec::new(),
-            own: Own::default(),
+            unconfirmed: Vec::new(),
+            own: OwnProduct::default(),
         }
     }
 
-    /// Goes on until it is told to stop.
-    async fn shop(mut self, stop: Arc<AtomicBool>) -> Self {
+    /// Sends requests until `stop` is set.
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) {
             match fastrand::u8(..10) {
                 0..3 => self.order().await,
                 3 => self.read_order().await,
                 4 => self.pay().await,
                 5 => self.read_orders().await,
-                6 => self.make_product().await,
+                6 => self.create_product().await,
                 7 => self.replace_own().await,
                 8 => self.read_own().await,
                 _ => self.read_products().await,
@@ -253,98 +256,102 @@ impl Customer {
         self
     }
 
-    async fn ask(
+    async fn send(
         &self,
         method: Method,
         target: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
-        may_be: &[u16],
+        expected: &[u16],
     ) -> Outcome {
-        let what = format!("{method} {target}");
-        let silent = self.case.may_be_silent();
-        let patience = if silent { SHORT_PATIENCE } else { PATIENCE };
+        let request = format!("{method} {target}");
+        let lossy = self.case.may_lose_responses();
+        let timeout = if lossy { SHORT_TIMEOUT } else { TIMEOUT };
         let json = [("content-type", "application/json")];
         let headers = match body {
             Some(_) => [&json, headers].concat(),
             None => headers.to_vec(),
         };
         let body = body.map(Value::to_string).unwrap_or_default();
-        let asked = Instant::now();
-        let answer = self
+        let sent = Instant::now();
+        let response = self
             .client
-            .try_send(method, target, &headers, body, patience)
+            .try_send(method, target, &headers, body, timeout)
             .await;
         self.ledger
-            .judge(&what, answer, asked.elapsed(), may_be, silent)
+            .check(&request, response, sent.elapsed(), expected, lossy)
     }
 
     async fn get(&self, target: &str) -> Option<Value> {
-        match self.ask(Method::GET, target, &[], None, &[]).await {
-            Outcome::Answered(answer) => Some(self.json(target, &answer)),
-            Outcome::Problem(_) | Outcome::Silence => None,
+        match self.send(Method::GET, target, &[], None, &[]).await {
+            Outcome::Success(response) => Some(self.json(target, &response)),
+            Outcome::Problem(_) | Outcome::NoResponse => None,
         }
     }
 
-    fn json(&self, what: &str, answer: &Response) -> Value {
-        serde_json::from_slice(&answer.body).unwrap_or_else(|_| {
-            self.ledger.complain(format!("{what}: no JSON"));
+    fn json(&self, request: &str, response: &Response) -> Value {
+        serde_json::from_slice(&response.body).unwrap_or_else(|_| {
+            (self.ledger).add_violation(format!("{request}: invalid JSON"));
             Value::Null
         })
     }
 
-    fn expect(&self, holds: bool, what: &str, answer: &Value) {
+    fn expect(&self, holds: bool, violation: &str, found: &Value) {
         if !holds {
-            self.ledger.complain(format!("{what}: {answer}"));
+            self.ledger.add_violation(format!("{violation}: {found}"));
         }
     }
 
-    /// Asks for a write with its key until it is acknowledged, so many times.
-    async fn insist(&self, wanted: &Wanted, tries: usize) -> Option<Value> {
-        let Wanted { target, key, body } = wanted;
-        for _ in 0..tries {
+    /// Sends a creation until it is acknowledged, at most `attempts` times.
+    async fn post(&self, creation: &Creation, attempts: usize) -> Option<Value> {
+        let Creation { target, key, body } = creation;
+        for _ in 0..attempts {
             let headers = [("idempotency-key", key.as_str())];
-            let asked = self.ask(Method::POST, target, &headers, Some(body), &[409]);
-            match asked.await {
-                Outcome::Answered(answer) => {
-                    let made = self.json(target, &answer);
-                    self.expect(answer.status == 201, "a write that is no 201", &made);
-                    return Some(made);
+            let sent = self.send(Method::POST, target, &headers, Some(body), &[409]);
+            match sent.await {
+                Outcome::Success(response) => {
+                    let created = self.json(target, &response);
+                    self.expect(response.status == 201, "a status other than 201", &created);
+                    return Some(created);
                 }
-                Outcome::Problem(503) if *target == "/mysqldata" => self.ledger.refused_order(),
-                Outcome::Problem(_) | Outcome::Silence => {}
+                Outcome::Problem(503) if *target == "/mysqldata" => self.ledger.add_refused_order(),
+                Outcome::Problem(_) | Outcome::NoResponse => {}
             }
             sleep(Duration::from_millis(fastrand::u64(20..200))).await;
         }
         None
     }
 
-    /// Writes what has to be there once.
-    async fn write(&mut self, wanted: Wanted) {
-        let Some(made) = self.insist(&wanted, TRIES).await else {
-            self.unsettled.push(wanted);
+    /// Sends a creation that has to be executed once.
+    async fn create(&mut self, creation: Creation) {
+        let Some(created) = self.post(&creation, ATTEMPTS).await else {
+            self.unconfirmed.push(creation);
             return;
         };
-        // Asked once more, it is the same answer.
         if fastrand::u8(..5) == 0
-            && let Some(again) = self.insist(&wanted, 1).await
+            && let Some(replayed) = self.post(&creation, 1).await
         {
-            self.expect(again == made, "not what was answered before", &again);
+            let same = replayed == created;
+            self.expect(same, "the replayed response differs", &replayed);
         }
-        self.acknowledged(&wanted, made);
+        self.acknowledge(&creation, created);
     }
 
-    fn acknowledged(&mut self, wanted: &Wanted, made: Value) {
-        let same = |member: &str| made[member] == wanted.body[member];
-        if wanted.target == "/nosqldata" {
-            self.expect(same("name") && same("price"), "another product", &made);
+    fn acknowledge(&mut self, creation: &Creation, created: Value) {
+        let same = |member: &str| created[member] == creation.body[member];
+        if creation.target == "/nosqldata" {
+            self.expect(
+                same("name") && same("price"),
+                "not the product that was sent",
+                &created,
+            );
             self.products.push(Product {
-                id: made["id"].as_str().unwrap_or_default().to_owned(),
-                name: made["name"].as_str().unwrap_or_default().to_owned(),
+                id: created["id"].as_str().unwrap_or_default().to_owned(),
+                name: created["name"].as_str().unwrap_or_default().to_owned(),
             });
             return;
         }
-        let lines = made["lines"].as_array().cloned().unwrap_or_default();
+        let lines = created["lines"].as_array().cloned().unwrap_or_default();
         let total: i64 = lines
             .iter()
             .filter_map(|line| {
@@ -352,39 +359,40 @@ impl Customer {
             })
             .sum();
         let holds = same("customer")
-            && made["status"] == "placed"
-            && lines.len() == wanted.body["lines"].as_array().map_or(0, Vec::len)
-            && made["total"]["amount"] == total;
-        self.expect(holds, "another order", &made);
-        self.ledger.order(made["pricing"] == "snapshot");
+            && created["status"] == "placed"
+            && lines.len() == creation.body["lines"].as_array().map_or(0, Vec::len)
+            && created["total"]["amount"] == total;
+        self.expect(holds, "not the order that was sent", &created);
+        (self.ledger).add_order(created["pricing"] == "snapshot");
         self.orders.push(Order {
-            seen: made,
+            acknowledged: created,
             may_be_paid: false,
         });
     }
 
-    fn number(&mut self) -> String {
+    /// A name that no other order or product has.
+    fn unique_name(&mut self) -> String {
         self.count += 1;
         format!("{}-{}", self.name, self.count)
     }
 
     async fn order(&mut self) {
-        let customer = self.number();
+        let customer = self.unique_name();
         let lines: Vec<_> = PRODUCTS[..fastrand::usize(1..=PRODUCTS.len())]
             .iter()
             .map(|id| json!({"productId": id, "quantity": fastrand::u8(1..9)}))
             .collect();
-        let wanted = Wanted {
+        let creation = Creation {
             target: "/mysqldata",
             key: format!("key-{customer}"),
             body: json!({"customer": customer, "lines": lines}),
         };
-        self.write(wanted).await;
+        self.create(creation).await;
     }
 
-    async fn make_product(&mut self) {
-        let name = self.number();
-        let wanted = Wanted {
+    async fn create_product(&mut self) {
+        let name = self.unique_name();
+        let creation = Creation {
             target: "/nosqldata",
             key: format!("\"key {name}\""),
             body: json!({
@@ -393,66 +401,73 @@ impl Customer {
                 "price": {"amount": self.count, "currency": "DKK"},
             }),
         };
-        self.write(wanted).await;
+        self.create(creation).await;
     }
 
-    fn some_order(&self) -> Option<usize> {
+    fn random_order(&self) -> Option<usize> {
         (!self.orders.is_empty()).then(|| fastrand::usize(..self.orders.len()))
     }
 
     async fn read_order(&mut self) {
-        let Some(at) = self.some_order() else { return };
+        let Some(at) = self.random_order() else {
+            return;
+        };
         let path = path(&self.orders[at]);
         if let Some(found) = self.get(&path).await {
             self.compare(at, &found);
         }
     }
 
-    /// What is read is what was acknowledged, or what may have come of it.
+    /// Checks that an order is as acknowledged, or as a payment of unknown outcome
+    /// leaves it.
     fn compare(&mut self, at: usize, found: &Value) {
         let order = &mut self.orders[at];
-        let same = *found == order.seen;
+        let same = *found == order.acknowledged;
         let paid = order.may_be_paid && found["status"] == "paid" && found["version"] == 2;
         if paid {
-            order.seen = found.clone();
+            order.acknowledged = found.clone();
             order.may_be_paid = false;
         }
-        self.expect(same || paid, "not the order that it was", found);
+        self.expect(same || paid, "not the order that was acknowledged", found);
     }
 
     async fn pay(&mut self) {
-        let Some(at) = self.some_order() else { return };
+        let Some(at) = self.random_order() else {
+            return;
+        };
         let order = &self.orders[at];
-        if order.may_be_paid || order.seen["status"] != "placed" {
+        if order.may_be_paid || order.acknowledged["status"] != "placed" {
             return self.read_order().await;
         }
         let path = path(order);
         let body = json!({"status": "paid"});
-        let paid = self.ask(Method::PATCH, &path, &[], Some(&body), &[]).await;
+        let paid = self.send(Method::PATCH, &path, &[], Some(&body), &[]).await;
         match paid {
-            Outcome::Answered(answer) => {
-                let paid = self.json(&path, &answer);
+            Outcome::Success(response) => {
+                let paid = self.json(&path, &response);
                 self.expect(
                     paid["status"] == "paid" && paid["version"] == 2,
                     "not paid",
                     &paid,
                 );
-                self.orders[at].seen = paid;
+                self.orders[at].acknowledged = paid;
             }
-            Outcome::Problem(_) | Outcome::Silence => self.orders[at].may_be_paid = true,
+            Outcome::Problem(_) | Outcome::NoResponse => self.orders[at].may_be_paid = true,
         }
     }
 
     async fn read_orders(&mut self) {
-        let Some(at) = self.some_order() else { return };
-        let customer = self.orders[at].seen["customer"].clone();
+        let Some(at) = self.random_order() else {
+            return;
+        };
+        let customer = self.orders[at].acknowledged["customer"].clone();
         let target = format!(
             "/mysqldata?customer={}",
             customer.as_str().unwrap_or_default()
         );
         if let Some(found) = self.get(&target).await {
             let items = found["items"].as_array().cloned().unwrap_or_default();
-            self.expect(items.len() == 1, "not one order", &found);
+            self.expect(items.len() == 1, "not exactly one order", &found);
             if let Some(found) = items.first() {
                 self.compare(at, found);
             }
@@ -473,67 +488,60 @@ impl Customer {
             "attributes": {"count": count},
         });
         let path = self.own_path();
-        let put = self.ask(Method::PUT, &path, &[], Some(&body), &[]).await;
+        let put = self.send(Method::PUT, &path, &[], Some(&body), &[]).await;
         match put {
-            Outcome::Answered(answer) => {
-                let made = self.json(&path, &answer);
-                self.expect(
-                    made["attributes"]["count"] == count,
-                    "another product",
-                    &made,
-                );
-                self.has_version(&made, count);
+            Outcome::Success(response) => {
+                let stored = self.json(&path, &response);
+                let same = stored["attributes"]["count"] == count;
+                self.expect(same, "not the product that was sent", &stored);
+                self.check_version(&stored, count);
             }
-            Outcome::Problem(_) | Outcome::Silence => self.own.maybe.push(count),
+            Outcome::Problem(_) | Outcome::NoResponse => self.own.unknown.push(count),
         }
     }
 
-    /// The version is one more with each write that was done: as many as were
-    /// acknowledged, and no more than were asked for.
-    fn has_version(&mut self, product: &Value, count: u64) {
+    /// Checks that the version counts every acknowledged write once, and each write
+    /// of unknown outcome at most once.
+    fn check_version(&mut self, product: &Value, count: u64) {
         let version = product["version"].as_i64().unwrap_or_default();
-        let (_, before) = self.own.seen;
-        let maybe = i64::try_from(self.own.maybe.len()).unwrap_or(i64::MAX);
-        let done = before + 1..=before + 1 + maybe;
-        self.expect(
-            done.contains(&version),
-            "a write lost or done twice",
-            product,
-        );
-        self.own.seen = (count, version);
-        self.own.maybe.clear();
+        let (_, previous) = self.own.acknowledged;
+        let unknown = i64::try_from(self.own.unknown.len()).unwrap_or(i64::MAX);
+        let possible = previous + 1..=previous + 1 + unknown;
+        let holds = possible.contains(&version);
+        self.expect(holds, "a write was lost or executed twice", product);
+        self.own.acknowledged = (count, version);
+        self.own.unknown.clear();
     }
 
     async fn read_own(&mut self) {
-        let (count, version) = self.own.seen;
+        let (count, version) = self.own.acknowledged;
         if count == 0 {
             return;
         }
         let Some(found) = self.get(&self.own_path()).await else {
             return;
         };
-        let holds = is_own(&self.own, &found);
-        let what = format!("not write {count} of version {version}");
-        self.expect(holds, &what, &found);
+        let violation = format!("not write {count} with version {version}");
+        self.expect(self.own.may_be(&found), &violation, &found);
     }
 
     async fn read_products(&mut self) {
         let target = format!("/nosqldata?ids={}", PRODUCTS.join(","));
         if let Some(found) = self.get(&target).await {
             let count = found["items"].as_array().map(Vec::len);
-            self.expect(count == Some(PRODUCTS.len()), "not the products", &found);
+            self.expect(count == Some(PRODUCTS.len()), "not every product", &found);
         }
     }
 
-    /// Asks for what was not acknowledged until it is.
-    async fn settle(&mut self) {
-        let unsettled = std::mem::take(&mut self.unsettled);
-        for wanted in unsettled {
-            match self.insist(&wanted, 20).await {
-                Some(made) => self.acknowledged(&wanted, made),
-                None => self
-                    .ledger
-                    .complain(format!("{} is never acknowledged", wanted.body)),
+    /// Repeats each unconfirmed write until it is acknowledged.
+    async fn confirm_writes(&mut self) {
+        for creation in std::mem::take(&mut self.unconfirmed) {
+            match self.post(&creation, FINAL_ATTEMPTS).await {
+                Some(created) => self.acknowledge(&creation, created),
+                None => {
+                    let violation = format!("{} is never acknowledged", creation.body);
+                    self.ledger.add_violation(violation);
+                }
             }
         }
     }
@@ -542,27 +550,29 @@ impl Customer {
 fn path(order: &Order) -> String {
     format!(
         "/mysqldata/{}",
-        order.seen["id"].as_str().unwrap_or_default()
+        order.acknowledged["id"].as_str().unwrap_or_default()
     )
 }
 
-/// Whether this is the product as it was acknowledged, or as a write since may
-/// have left it.
-fn is_own(own: &Own, found: &Value) -> bool {
-    let (count, version) = own.seen;
-    let found_count = found["attributes"]["count"].as_u64().unwrap_or_default();
-    let found_version = found["version"].as_i64().unwrap_or_default();
-    let maybe = i64::try_from(own.maybe.len()).unwrap_or(i64::MAX);
-    (found_count == count && found_version == version)
-        || (own.maybe.contains(&found_count)
-            && (version + 1..=version + maybe).contains(&found_version))
+impl OwnProduct {
+    /// Whether `found` is the acknowledged product, or the result of a write of
+    /// unknown outcome.
+    fn may_be(&self, found: &Value) -> bool {
+        let (count, version) = self.acknowledged;
+        let found_count = found["attributes"]["count"].as_u64().unwrap_or_default();
+        let found_version = found["version"].as_i64().unwrap_or_default();
+        let unknown = i64::try_from(self.unknown.len()).unwrap_or(i64::MAX);
+        (found_count == count && found_version == version)
+            || (self.unknown.contains(&found_count)
+                && (version + 1..=version + unknown).contains(&found_version))
+    }
 }
 
-/// Holds what the stores have against what was acknowledged: how many writes
-/// were lost, and how many are there twice.
-async fn audit(world: &World, run: &str, customers: &[Customer]) -> Result<(usize, usize)> {
+/// Compares the stores with the acknowledged writes. Returns the number of writes
+/// that were lost, and of those that were executed twice.
+async fn audit(system: &System, run: &str, clients: &[LoadClient]) -> Result<(usize, usize)> {
     let (mut lost, mut twice) = (0, 0);
-    let mut connection = world.connect().await?;
+    let mut connection = system.connect().await?;
     let rows: Vec<(String, u64, String, String, i64)> = connection
         .query(format!(
             "SELECT CONVERT(customer USING utf8mb4), COUNT(*), LOWER(HEX(MIN(id))), MIN(status), \
@@ -573,40 +583,26 @@ async fn audit(world: &World, run: &str, customers: &[Customer]) -> Result<(usiz
     let mut rows: HashMap<_, _> = (rows.into_iter())
         .map(|(customer, count, id, status, version)| (customer, (count, id, status, version)))
         .collect();
-    for order in customers.iter().flat_map(|customer| &customer.orders) {
-        let seen = |member: &str| order.seen[member].as_str().unwrap_or_default();
-        let found = rows.remove(seen("customer"));
+    for order in clients.iter().flat_map(|client| &client.orders) {
+        let acknowledged = |member: &str| order.acknowledged[member].as_str().unwrap_or_default();
+        let found = rows.remove(acknowledged("customer"));
         let Some((count, id, status, version)) = found else {
             lost += 1;
             continue;
         };
-        let same = status == seen("status") && order.seen["version"] == version;
+        let same = status == acknowledged("status") && order.acknowledged["version"] == version;
         let paid = order.may_be_paid && status == "paid" && version == 2;
-        if id != seen("id").replace('-', "") || !(same || paid) {
+        if id != acknowledged("id").replace('-', "") || !(same || paid) {
             lost += 1;
         }
         twice += usize::from(count > 1);
     }
-    // All were acknowledged in the end, so none is left over.
+    // Every write was confirmed, so each row left is a second execution.
     twice += rows.len();
 
-    for customer in customers {
-        let mut found: HashMap<String, Vec<String>> = HashMap::new();
-        let mut cursor = String::new();
-        loop {
-            let target = format!("/nosqldata?category={}&limit=100{cursor}", customer.name);
-            let page = world.client.get(&target).await.expect(200).json();
-            let items = page["items"].as_array().context("a page has items")?;
-            for item in items {
-                let text = |member: &str| item[member].as_str().unwrap_or_default().to_owned();
-                found.entry(text("name")).or_default().push(text("id"));
-            }
-            match page["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
-            }
-        }
-        for product in &customer.products {
+    for client in clients {
+        let mut found = products(system, &client.name).await?;
+        for product in &client.products {
             match found.remove(&product.name).as_deref() {
                 Some([id]) if *id == product.id => {}
                 Some(ids) if ids.contains(&product.id) => twice += 1,
@@ -614,11 +610,30 @@ async fn audit(world: &World, run: &str, customers: &[Customer]) -> Result<(usiz
             }
         }
         twice += found.len();
-        if customer.own.seen.0 > 0 {
-            let own = world.client.get(&customer.own_path()).await;
-            let holds = own.status == 200 && is_own(&customer.own, &own.json());
+        if client.own.acknowledged.0 > 0 {
+            let own = system.client.get(&client.own_path()).await;
+            let holds = own.status == 200 && client.own.may_be(&own.json());
             lost += usize::from(!holds);
         }
     }
     Ok((lost, twice))
+}
+
+/// The ids of the products of a category, by name.
+async fn products(system: &System, category: &str) -> Result<HashMap<String, Vec<String>>> {
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    let mut cursor = String::new();
+    for _ in 0..PAGES {
+        let target = format!("/nosqldata?category={category}&limit=100{cursor}");
+        let page = system.client.get(&target).await.expect(200).json();
+        for item in page["items"].as_array().context("a page has items")? {
+            let text = |member: &str| item[member].as_str().unwrap_or_default().to_owned();
+            found.entry(text("name")).or_default().push(text("id"));
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(found),
+        }
+    }
+    bail!("{category} has more than {PAGES} pages of products")
 }

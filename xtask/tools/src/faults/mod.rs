@@ -1,28 +1,26 @@
-//! The fault suite: the deployed binaries under load, and every part that they
-//! depend on broken in turn.
+//! The fault suite: injects every fault into the deployed binaries under load.
 //!
 //! `cargo xtask faults` builds what it needs and runs the program `faults`.
 
 mod case;
 mod histories;
 mod ledger;
-
 mod load;
 mod scenarios;
+mod system;
 mod table;
-mod world;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 
 pub use case::Case;
-pub use world::World;
+pub use system::System;
 
 /// Inject every fault under load, and measure the effect
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How long each fault lasts, in seconds
+    /// The duration of each fault, in seconds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 
@@ -38,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     functions: PathBuf,
 
-    /// The folder that the functions' logs go to
+    /// The folder of the functions' logs
     #[arg(long, value_name = "DIR")]
     logs: PathBuf,
 
@@ -51,18 +49,18 @@ pub struct Arguments {
     mariadbd: PathBuf,
 }
 
-/// Runs the suite; whether all held.
+/// Runs the suite; returns whether every invariant held.
 ///
 /// # Errors
-/// The system cannot be started, or one of its parts not be broken.
+/// The system cannot be started, or a fault cannot be injected.
 pub async fn run(arguments: &Arguments) -> Result<bool> {
     let chosen = |name: &str| (arguments.only.as_ref()).is_none_or(|only| name.contains(only));
-    let lasts = Duration::from_secs(arguments.seconds);
-    let mut world = World::start(arguments).await?;
+    let duration = Duration::from_secs(arguments.seconds);
+    let mut system = System::start(arguments).await?;
 
     let mut rows = Vec::new();
     for case in Case::all().into_iter().filter(|case| chosen(&case.name())) {
-        let row = load::run(&mut world, &case, lasts).await?;
+        let row = load::run(&mut system, case, duration).await?;
         eprintln!("{}", row.line());
         rows.push(row);
     }
@@ -70,7 +68,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     for scenario in scenarios::ALL {
         if chosen(scenario.name) {
             eprintln!("{} …", scenario.name);
-            let finding = scenario.run(&mut world).await?;
+            let finding = scenario.run(&mut system).await?;
             eprintln!("{}", finding.line());
             findings.push(finding);
         }
@@ -81,7 +79,8 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         Some(file) => std::fs::write(file, tables)?,
         None => println!("{tables}"),
     }
-    let held = rows.iter().all(|row| row.faults().is_empty()) && findings.iter().all(|it| it.held);
-    world.stop().await;
-    Ok(held)
+    let holds =
+        rows.iter().all(|row| row.violations().is_empty()) && findings.iter().all(|it| it.holds);
+    system.stop().await;
+    Ok(holds)
 }

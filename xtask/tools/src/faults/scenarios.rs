@@ -1,4 +1,4 @@
-//! What has to hold beyond one fault after the other.
+//! Scenarios: invariants that single faults do not show.
 
 use std::{
     collections::HashSet,
@@ -16,21 +16,21 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{
-    Case, World,
+    Case, System,
     case::Dependency,
     histories,
-    ledger::{Ledger, fault_of_problem},
+    ledger::{Ledger, Outcome, defect_of_problem},
     load::{self, PRODUCTS},
-    world::{CLIENTS, Victim},
+    system::{CLIENTS, Victim},
 };
 use testbed::{
     Client, Response,
     wire::{Fault, Proxy},
 };
 
-/// A scenario.
+/// A scenario of the fault suite.
 pub struct Scenario {
-    /// Its name.
+    /// The name, as in the table.
     pub name: &'static str,
     kind: Kind,
 }
@@ -44,17 +44,17 @@ enum Kind {
     Histories,
 }
 
-/// What a scenario found.
+/// The result of a scenario.
 pub struct Finding {
     /// The scenario's name.
     pub name: &'static str,
-    /// What was measured.
+    /// The measurements, as text.
     pub measured: String,
-    /// Whether all held.
-    pub held: bool,
+    /// Whether the invariant holds.
+    pub holds: bool,
 }
 
-/// All of them.
+/// All scenarios, in the order of the table.
 pub const ALL: &[Scenario] = &[
     Scenario {
         name: "the catalogue is down for a minute",
@@ -86,57 +86,65 @@ pub const ALL: &[Scenario] = &[
     },
 ];
 
-/// How often something is killed.
+/// The number of kills.
 const KILLS: usize = 200;
 
-/// How many requests a percentile is taken of.
+/// The number of requests of a percentile.
 const SAMPLE: usize = 400;
 
-/// How much slower an answer may be while a breaker is open.
-const SLOWER: Duration = Duration::from_millis(20);
+/// The most that an open breaker may add to a response time.
+const ADDED_LATENCY: Duration = Duration::from_millis(20);
+
+/// The limit of the time until an order is acknowledged, whatever is killed.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(1);
 
 impl Finding {
-    /// For a person who looks on.
+    /// The result as a line of the log.
     pub fn line(&self) -> String {
-        let verdict = if self.held { "held" } else { "! did not hold" };
+        let verdict = if self.holds {
+            "holds"
+        } else {
+            "! does not hold"
+        };
         format!("  {}: {} ({verdict})", self.name, self.measured)
     }
 }
 
 impl Scenario {
-    /// Plays it.
+    /// Runs the scenario.
     ///
     /// # Errors
-    /// It cannot be played.
-    pub async fn run(&self, world: &mut World) -> Result<Finding> {
-        let (measured, held) = match self.kind {
-            Kind::Minute => minute(world).await?,
-            Kind::OneKey => one_key(world).await?,
-            Kind::Kills => kills(world).await?,
-            Kind::Open(dependency) => open(world, dependency).await?,
-            Kind::Histories => histories::record(world).await?,
+    /// A fault cannot be injected, or a request is not answered as documented.
+    pub async fn run(&self, system: &mut System) -> Result<Finding> {
+        let (measured, holds) = match self.kind {
+            Kind::Minute => minute(system).await?,
+            Kind::OneKey => one_key(system).await?,
+            Kind::Kills => kills(system).await?,
+            Kind::Open(dependency) => open(system, dependency).await?,
+            Kind::Histories => histories::record(system).await?,
         };
         Ok(Finding {
             name: self.name,
             measured,
-            held,
+            holds,
         })
     }
 }
 
-/// No order is refused, and each that is placed says what it was priced by.
-async fn minute(world: &mut World) -> Result<(String, bool)> {
+/// While the catalogue is down, no order is refused, and each reports that it has
+/// snapshot prices.
+async fn minute(system: &mut System) -> Result<(String, bool)> {
     let case = Case::Wire(Dependency::Catalogue, Fault::Refused);
-    let row = load::run(world, &case, Duration::from_mins(1)).await?;
+    let row = load::run(system, case, Duration::from_mins(1)).await?;
     let (placed, snapshots) = row.placed;
     let live = placed - snapshots;
     let refused = row.tally.refused_orders;
     let measured = format!(
-        "{snapshots} orders placed at snapshot prices, {live} live that were being placed when it \
-         went, {refused} refused"
+        "{snapshots} orders placed at snapshot prices, {live} at live prices (in progress when the \
+         catalogue stopped), {refused} refused"
     );
-    let held = row.faults().is_empty() && snapshots > 0 && live <= CLIENTS;
-    Ok((measured, held))
+    let holds = row.violations().is_empty() && snapshots > 0 && live <= CLIENTS;
+    Ok((measured, holds))
 }
 
 fn order(customer: &str) -> Value {
@@ -148,67 +156,69 @@ async fn post(client: &Client, target: &str, key: &str, body: &Value) -> Option<
         ("content-type", "application/json"),
         ("idempotency-key", key),
     ];
-    let patience = Duration::from_secs(15);
+    let timeout = Duration::from_secs(15);
     client
-        .try_send(Method::POST, target, &headers, body.to_string(), patience)
+        .try_send(Method::POST, target, &headers, body.to_string(), timeout)
         .await
 }
 
-/// One of them does it; each other is told what it did, or that it is at it.
-async fn one_key(world: &World) -> Result<(String, bool)> {
+/// One request is executed; each other gets its response, or 409 while it runs.
+async fn one_key(system: &System) -> Result<(String, bool)> {
     let mut measured = String::new();
-    let mut held = true;
+    let mut holds = true;
     for target in ["/mysqldata", "/nosqldata"] {
         let name = format!("one-{}", Uuid::now_v7().simple());
         let body = match target {
             "/mysqldata" => order(&name),
             _ => json!({"name": name, "category": name, "price": {"amount": 1, "currency": "DKK"}}),
         };
-        let asked = (0..64).map(|_| post(&world.client, target, &name, &body));
-        let answers: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        let by = |status: u16, replayed: bool| {
+        let sent = (0..64).map(|_| post(&system.client, target, &name, &body));
+        let responses: Vec<_> = join_all(sent).await.into_iter().flatten().collect();
+        let count = |status: u16, replayed: bool| {
             let same = |it: &&Response| {
                 it.status == status && (it.header("idempotency-replayed") == "true") == replayed
             };
-            answers.iter().filter(same).count()
+            responses.iter().filter(same).count()
         };
-        let made: HashSet<_> = (answers.iter())
-            .filter(|answer| answer.status == 201)
-            .map(|answer| answer.body.clone())
+        let bodies: HashSet<_> = (responses.iter())
+            .filter(|response| response.status == 201)
+            .map(|response| response.body.clone())
             .collect();
         let list = match target {
             "/mysqldata" => format!("/mysqldata?customer={name}"),
             _ => format!("/nosqldata?category={name}"),
         };
-        let there = world.client.get(&list).await.expect(200).json();
-        let there = there["items"].as_array().map_or(0, Vec::len);
-        let (first, again, running) = (by(201, false), by(201, true), by(409, false));
-        held &= first == 1 && first + again + running == 64 && made.len() == 1 && there == 1;
+        let page = system.client.get(&list).await.expect(200).json();
+        let stored = page["items"].as_array().map_or(0, Vec::len);
+        let (executed, replayed, running) =
+            (count(201, false), count(201, true), count(409, false));
+        holds &= executed == 1 && executed + replayed + running == 64;
+        holds &= bodies.len() == 1 && stored == 1;
         write!(
             measured,
-            "{}{target}: {there} made, {again} replays, {running} times 409",
+            "{}{target}: {stored} created, {replayed} replays, {running} times 409",
             if measured.is_empty() { "" } else { "; " }
         )?;
     }
-    Ok((measured, held))
+    Ok((measured, holds))
 }
 
-/// Clients that ask until they are answered, each with its own key, while the
-/// function and its database are killed at random.
-async fn kills(world: &mut World) -> Result<(String, bool)> {
+/// Each order is placed exactly once while the function and its database are
+/// killed at random; clients repeat requests until they are acknowledged.
+async fn kills(system: &mut System) -> Result<(String, bool)> {
     let run = format!("kill-{}", Uuid::now_v7().simple());
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let ledger = Arc::new(Ledger::default());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let (client, stop, ledger) = (world.client.clone(), stop.clone(), ledger.clone());
+            let (client, stop, ledger) = (system.client.clone(), stop.clone(), ledger.clone());
             let run = run.clone();
             tokio::spawn(async move {
                 let mut placed = Vec::new();
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     let customer = format!("{run}-{number}-{}", placed.len());
-                    let id = insist(&client, &customer, &ledger).await;
-                    placed.push((customer, id));
+                    let id = place(&client, &customer, &ledger).await;
+                    placed.push((customer, id.unwrap_or_default()));
                 }
                 placed
             })
@@ -218,11 +228,11 @@ async fn kills(world: &mut World) -> Result<(String, bool)> {
     while functions + databases < KILLS {
         sleep(Duration::from_millis(fastrand::u64(20..300))).await;
         if fastrand::bool() {
-            world.kill(Victim::Function("mysqldata")).await?;
+            system.kill(Victim::Function("mysqldata")).await?;
             functions += 1;
         } else {
-            world.kill(Victim::MySql).await?;
-            world.restart_mysql().await?;
+            system.kill(Victim::MySql).await?;
+            system.restart_mysql().await?;
             databases += 1;
         }
         if (functions + databases) % 25 == 0 {
@@ -234,7 +244,7 @@ async fn kills(world: &mut World) -> Result<(String, bool)> {
     for client in clients {
         placed.extend(client.await?);
     }
-    let mut connection = world.connect().await?;
+    let mut connection = system.connect().await?;
     let rows: Vec<(String, String)> = connection
         .query(format!(
             "SELECT CONVERT(customer USING utf8mb4), LOWER(HEX(id)) FROM orders \
@@ -242,17 +252,17 @@ async fn kills(world: &mut World) -> Result<(String, bool)> {
         ))
         .await?;
     connection.disconnect().await?;
-    let there: HashSet<_> = rows.iter().cloned().collect();
+    let stored: HashSet<_> = rows.iter().cloned().collect();
     let each_once = rows.len() == placed.len()
         && placed
             .iter()
-            .all(|(customer, id)| there.contains(&(customer.clone(), id.replace('-', ""))));
+            .all(|(customer, id)| stored.contains(&(customer.clone(), id.replace('-', ""))));
     let tally = ledger.take();
-    for complaint in &tally.complaints {
-        eprintln!("    ! {complaint}");
+    for violation in &tally.violations {
+        eprintln!("    ! {violation}");
     }
     let measured = format!(
-        "{functions} of the function and {databases} of MySQL; {} clients, {} orders{}; {}",
+        "{functions} kills of the function, {databases} of MySQL; {} orders acknowledged, {} stored{}; {}",
         placed.len(),
         rows.len(),
         if each_once { ", each once" } else { "" },
@@ -261,67 +271,68 @@ async fn kills(world: &mut World) -> Result<(String, bool)> {
     Ok((measured, each_once && tally.wrong == 0))
 }
 
-/// Places an order, however often it has to be asked; its id.
-async fn insist(client: &Client, customer: &str, ledger: &Ledger) -> String {
+/// Places an order, repeating the request until it is acknowledged; returns its id.
+async fn place(client: &Client, customer: &str, ledger: &Ledger) -> Option<String> {
     let body = order(customer).to_string();
     let headers = [
         ("content-type", "application/json"),
         ("idempotency-key", customer),
     ];
-    loop {
-        let asked = Instant::now();
-        // Whoever is killed does not answer; nor does the gateway for it.
-        let patience = Duration::from_secs(3);
-        let answer = client
-            .try_send(Method::POST, "/mysqldata", &headers, body.clone(), patience)
+    let started = Instant::now();
+    while started.elapsed() < ACKNOWLEDGED_WITHIN {
+        let sent = Instant::now();
+        // The Runtime API sends no response for a function that was killed.
+        let timeout = Duration::from_secs(3);
+        let response = client
+            .try_send(Method::POST, "/mysqldata", &headers, body.clone(), timeout)
             .await;
-        let outcome = ledger.judge("POST /mysqldata", answer, asked.elapsed(), &[409], true);
-        if let super::ledger::Outcome::Answered(answer) = outcome {
-            return answer.json()["id"].as_str().unwrap_or_default().to_owned();
+        let outcome = ledger.check("POST /mysqldata", response, sent.elapsed(), &[409], true);
+        if let Outcome::Success(response) = outcome {
+            return response.json()["id"].as_str().map(str::to_owned);
         }
         sleep(Duration::from_millis(fastrand::u64(10..100))).await;
     }
+    ledger.add_violation(format!("the order of {customer} is never acknowledged"));
+    None
 }
 
-/// With the breaker open, an answer is as fast as ever, and no call goes out
-/// but the probes.
-async fn open(world: &World, dependency: Dependency) -> Result<(String, bool)> {
+/// An open breaker adds no latency, and lets only probes through.
+async fn open(system: &System, dependency: Dependency) -> Result<(String, bool)> {
     let (wire, function): (&Proxy, _) = match dependency {
-        Dependency::Catalogue => (&world.catalogue, "mysqldata"),
-        Dependency::DynamoDb => (&world.dynamodb, "nosqldata"),
-        Dependency::MySql => (&world.mysql, "mysqldata"),
+        Dependency::Catalogue => (&system.catalogue, "mysqldata"),
+        Dependency::DynamoDb => (&system.dynamodb, "nosqldata"),
+        Dependency::MySql => (&system.mysql, "mysqldata"),
     };
-    let healthy = percentile(world, dependency).await?;
+    let healthy = percentile(system, dependency).await?;
     wire.set(Fault::BlackHole).await;
-    let opened = opens(world, dependency, function).await;
+    let opened = until_open(system, dependency, function).await;
     wire.calls();
-    let began = Instant::now();
-    let open = percentile(world, dependency).await?;
-    let took = began.elapsed();
+    let started = Instant::now();
+    let open = percentile(system, dependency).await?;
+    let elapsed = started.elapsed();
     let calls = wire.calls();
-    world.heal().await;
-    let closed = closes(world, function).await;
-    // Each instance sends a probe each 2 s that its breaker is open for, which
-    // a store's protocol may take some requests for.
+    system.heal().await;
+    let closed = until_closed(system, function).await;
+    // Each instance sends a probe every 2 s. A probe of a store is up to two
+    // requests.
     let instances = if function == "mysqldata" {
         CLIENTS
     } else {
         2 * CLIENTS
     };
-    let probes = usize::try_from(took.as_secs() / 2 + 1)? * instances * 2;
-    let held = opened && closed && open <= healthy + SLOWER && calls <= probes;
+    let probes = usize::try_from(elapsed.as_secs() / 2 + 1)? * instances * 2;
+    let holds = opened && closed && open <= healthy + ADDED_LATENCY && calls <= probes;
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
     let measured = format!(
-        "p99 {:.1} ms, healthy {:.1} ms; {SAMPLE} requests in {:.1} s, {calls} calls out (at most {probes} are probes)",
+        "p99 {:.1} ms, healthy {:.1} ms; {SAMPLE} requests in {:.1} s, {calls} outbound calls (at most {probes} probes)",
         ms(open),
         ms(healthy),
-        took.as_secs_f64(),
+        elapsed.as_secs_f64(),
     );
-    Ok((measured, held))
+    Ok((measured, holds))
 }
 
-/// A request that needs the dependency; nothing is left behind by it that
-/// another could be slower for.
+/// Sends a request that uses the dependency and does not slow later ones down.
 async fn request(client: &Client, dependency: Dependency) -> Response {
     match dependency {
         Dependency::Catalogue => client.post("/mysqldata", &order("percentile")).await,
@@ -330,30 +341,30 @@ async fn request(client: &Client, dependency: Dependency) -> Response {
     }
 }
 
-/// The 99th percentile of the answers to one client.
-async fn percentile(world: &World, dependency: Dependency) -> Result<Duration> {
+/// The 99th percentile of the response times of one client.
+async fn percentile(system: &System, dependency: Dependency) -> Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..SAMPLE {
-        let asked = Instant::now();
-        let answer = request(&world.client, dependency).await;
-        times.push(asked.elapsed());
-        let good = answer.status.is_success() || fault_of_problem(&answer).is_none();
-        ensure!(good, "{} {:?}", answer.status, answer.body);
+        let sent = Instant::now();
+        let response = request(&system.client, dependency).await;
+        times.push(sent.elapsed());
+        let valid = response.status.is_success() || defect_of_problem(&response).is_none();
+        ensure!(valid, "{} {}", response.status, response.text());
     }
     times.sort_unstable();
     Ok(times[SAMPLE * 99 / 100])
 }
 
-/// Asks until every instance has had enough.
-async fn opens(world: &World, dependency: Dependency, function: &str) -> bool {
+/// Sends requests until the breaker of every instance is open; whether it opened.
+async fn until_open(system: &System, dependency: Dependency, function: &str) -> bool {
     let health = format!("/health/{function}");
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_mins(2) {
-        let asked = (0..2 * CLIENTS).map(|_| request(&world.client, dependency));
-        let slow = Instant::now();
-        join_all(asked).await;
-        if slow.elapsed() < Duration::from_millis(500) {
-            let health = world.client.get(&health).await.text().to_owned();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_mins(2) {
+        let requests = (0..2 * CLIENTS).map(|_| request(&system.client, dependency));
+        let sent = Instant::now();
+        join_all(requests).await;
+        if sent.elapsed() < Duration::from_millis(500) {
+            let health = system.client.get(&health).await.text().to_owned();
             return health.contains(r#""breaker":"open""#)
                 || health.contains(r#""breaker":"half-open""#);
         }
@@ -361,15 +372,15 @@ async fn opens(world: &World, dependency: Dependency, function: &str) -> bool {
     false
 }
 
-/// Whether the function is well again, by itself, in every instance.
-async fn closes(world: &World, function: &str) -> bool {
+/// Queries the health until every instance has recovered; whether it did.
+async fn until_closed(system: &System, function: &str) -> bool {
     let health = format!("/health/{function}");
-    let mut well = 0;
+    let mut passes = 0;
     for _ in 0..200 {
-        let answer = world.client.get(&health).await;
-        let is_well = answer.json()["status"] == "pass";
-        well = if is_well { well + 1 } else { 0 };
-        if well == 4 * CLIENTS {
+        let response = system.client.get(&health).await;
+        let passes_now = response.json()["status"] == "pass";
+        passes = if passes_now { passes + 1 } else { 0 };
+        if passes == 4 * CLIENTS {
             return true;
         }
         sleep(Duration::from_millis(50)).await;

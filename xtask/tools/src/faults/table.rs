@@ -1,10 +1,10 @@
-//! What was found, as Markdown.
+//! The report, as Markdown.
 
 use std::{fmt::Write, process::Command};
 
 use super::{load::Row, scenarios::Finding};
 
-/// The whole document.
+/// The report of a run.
 pub fn render(rows: &[Row], findings: &[Finding], seconds: u64) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -21,13 +21,13 @@ fn write_all(
     writeln!(
         text,
         "# The effect of each fault\n\n\
-         Made by `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
+         Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
          The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
-         proxy on every wire. {} clients place, read and pay orders and make, replace and read products for {seconds} s while\n\
+         proxy on every connection. {} clients place, read and pay orders and create, replace and read products for {seconds} s while\n\
          one part is broken; then it is repaired, and the stores are compared with the acknowledged writes.\n\n\
-         *Outbound* are the requests on the broken wire in that time (a refused connection does not reach the proxy).\n\
+         *Outbound* are the requests on the broken connection in that time (a refused connection does not reach the proxy).\n\
          *Recovery* is the time from the repair to the last response that failed. *Lost* are acknowledged writes that are not\n\
-         stored, *twice* are writes that were done twice, and *wrong* are responses that were neither correct nor a problem, or\n\
+         stored, *twice* are writes that were executed twice, and *wrong* are responses that were neither correct nor a problem, or\n\
          that took longer than 9.9 s: each must be 0, and no order may be refused while the catalogue or its store is\n\
          unavailable.\n\n\
          *Every history is linearizable*: clients read, replace, patch and delete shared products and move shared orders, with\n\
@@ -36,7 +36,7 @@ fn write_all(
          or never.\n",
         date(),
         machine(),
-        super::world::CLIENTS,
+        super::system::CLIENTS,
     )?;
     writeln!(
         text,
@@ -44,20 +44,20 @@ fn write_all(
          |---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     )?;
     for row in rows {
-        let (what, how) = row.case.parts();
+        let (part, fault) = row.case.parts();
         let note = match row.note.as_str() {
             "" => String::new(),
             note => format!(" ({note})"),
         };
         writeln!(
             text,
-            "| {what} | {how}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
+            "| {part} | {fault}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
             row.tally.requests(),
             row.tally.by_status(),
             row.tally.slowest.as_secs_f64(),
             row.calls
                 .map_or_else(|| "–".to_owned(), |calls| calls.to_string()),
-            row.healed.map_or_else(
+            row.recovery.map_or_else(
                 || "**never**".to_owned(),
                 |time| format!("{:.1} s", time.as_secs_f64())
             ),
@@ -69,11 +69,15 @@ fn write_all(
         )?;
     }
     if !findings.is_empty() {
-        writeln!(text, "\n| scenario | measured | held |\n|---|---|---|")?;
+        writeln!(text, "\n| scenario | measured | holds |\n|---|---|---|")?;
     }
     for finding in findings {
-        let held = if finding.held { "yes" } else { "**no**" };
-        writeln!(text, "| {} | {} | {held} |", finding.name, finding.measured)?;
+        let holds = if finding.holds { "yes" } else { "**no**" };
+        writeln!(
+            text,
+            "| {} | {} | {holds} |",
+            finding.name, finding.measured
+        )?;
     }
     Ok(())
 }
@@ -83,7 +87,7 @@ fn date() -> String {
     now.date().to_string()
 }
 
-/// The machine, in words.
+/// A description of the machine.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = std::fs::read_to_string("/proc/meminfo")

@@ -1,6 +1,5 @@
-//! The system that is broken: the binaries that are deployed, under the Lambda
-//! Runtime API that `cargo lambda watch` serves, on stores of their own, with a
-//! proxy on every wire.
+//! The system under test: the deployed binaries under the Lambda Runtime API of
+//! `cargo lambda watch`, on their own stores, with a proxy on every connection.
 
 use std::{
     fs::{self, File},
@@ -31,31 +30,31 @@ use testbed::{
     wire::{Protocol, Proxy},
 };
 
-/// The clients that put the system under load, each with one request at a time.
+/// The number of clients; each sends one request at a time.
 pub const CLIENTS: usize = 6;
 
-/// The instances of each function: as many as there can be requests at a time,
-/// since Lambda would not let any wait. An order asks the catalogue, too.
+/// The instances of each function: as many as there can be concurrent requests,
+/// since Lambda queues none. Placing an order also calls the catalogue.
 const INSTANCES: [(&str, usize); 2] = [("mysqldata", CLIENTS), ("nosqldata", 2 * CLIENTS)];
 
-/// How long `cargo lambda watch` may take to stop.
+/// The time that `cargo lambda watch` has to stop.
 const WATCH_GRACE: Duration = Duration::from_secs(5);
 
-/// The system, in so many processes.
-pub struct World {
-    /// A client of it.
+/// The system, as separate processes.
+pub struct System {
+    /// A client of the API.
     pub client: Client,
-    /// The wire from the orders to the catalogue.
+    /// The proxy between the orders and the catalogue.
     pub catalogue: Proxy,
-    /// The wire from the catalogue to its store.
+    /// The proxy between the catalogue and its store.
     pub dynamodb: Proxy,
-    /// The wire from the orders to their store.
+    /// The proxy between the orders and their store.
     pub mysql: Proxy,
     instances: Vec<Instance>,
     mariadb: Option<MariaDb>,
     mariadbd: PathBuf,
     folder: TempDir,
-    /// The orders' database, past the proxy.
+    /// The URL of the orders' database, without the proxy.
     database: String,
     _watch: Guarded,
     _store: dynamodb::Server,
@@ -68,7 +67,7 @@ struct Instance {
     process: Child,
 }
 
-/// Where a process can be killed.
+/// A process to kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
     /// An instance of this function.
@@ -77,8 +76,8 @@ pub enum Victim {
     MySql,
 }
 
-impl World {
-    /// Starts it with the sample catalogue, and asks every instance once.
+impl System {
+    /// Starts the system with the sample catalogue, and waits until it is healthy.
     ///
     /// # Errors
     /// A part of it does not start.
@@ -107,12 +106,12 @@ impl World {
         let catalogue = Proxy::start(api.clone(), Protocol::Http).await?;
         let watch = watch(arguments, port)?;
 
-        let behind = database.replace(&address(&database), &mysql.address().to_string());
+        let proxied = database.replace(&address(&database), &mysql.address().to_string());
         let environment = [
             ("API_URL", format!("http://{}", catalogue.address())),
             ("PRODUCTS_TABLE", table("products")?),
             ("IDEMPOTENCY_TABLE", table("idempotency-keys")?),
-            ("MYSQL_URL", behind),
+            ("MYSQL_URL", proxied),
             (
                 "AWS_ENDPOINT_URL_DYNAMODB",
                 format!("http://{}", dynamodb.address()),
@@ -123,7 +122,7 @@ impl World {
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
         ];
-        listens(&api).await?;
+        until_listening(&api).await?;
         let mut instances = Vec::new();
         for (function, count) in INSTANCES {
             for n in 0..count {
@@ -150,7 +149,7 @@ impl World {
                 });
             }
         }
-        let world = Self {
+        let system = Self {
             client: Client::new(format!("http://{api}")),
             catalogue,
             dynamodb,
@@ -163,23 +162,23 @@ impl World {
             _watch: watch,
             _store: store,
         };
-        world.is_ready().await?;
-        Ok(world)
+        system.until_healthy().await?;
+        Ok(system)
     }
 
-    /// A connection of the suite's own to the orders' database.
+    /// Opens a connection to the orders' database, without the proxy.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is unavailable.
     pub async fn connect(&self) -> Result<Conn> {
         Ok(Conn::new(Opts::from_url(&self.database)?).await?)
     }
 
-    /// Kills it as `kill -9` does. A function is started anew at once, as
-    /// Lambda does; the database is not.
+    /// Kills a process with `kill -9`. A function restarts immediately, as on
+    /// Lambda; the database does not.
     ///
     /// # Errors
-    /// It does not run.
+    /// The process does not run.
     pub async fn kill(&mut self, victim: Victim) -> Result<()> {
         match victim {
             Victim::Function(function) => {
@@ -194,7 +193,9 @@ impl World {
             Victim::MySql => {
                 let file = self.folder.path().join("mysql/pid");
                 let pid = fs::read_to_string(file)?.trim().parse().ok();
-                let pid = pid.and_then(Pid::from_raw).context("a pid file without")?;
+                let pid = pid
+                    .and_then(Pid::from_raw)
+                    .context("the pid file has no pid")?;
                 kill_process(pid, Signal::KILL)?;
                 if let Some(mut mariadb) = self.mariadb.take() {
                     mariadb.ended().await?;
@@ -204,10 +205,10 @@ impl World {
         Ok(())
     }
 
-    /// Starts the orders' database again, if it was killed. It recovers first.
+    /// Restarts the orders' database, if it was killed, and waits for its recovery.
     ///
     /// # Errors
-    /// It does not come up.
+    /// It does not start.
     pub async fn restart_mysql(&mut self) -> Result<()> {
         if self.mariadb.is_none() {
             let port = Opts::from_url(&self.database)?.tcp_port();
@@ -216,31 +217,31 @@ impl World {
         Ok(())
     }
 
-    /// Makes every wire whole again.
+    /// Ends the fault of every connection.
     pub async fn heal(&self) {
         for proxy in [&self.catalogue, &self.dynamodb, &self.mysql] {
             proxy.heal().await;
         }
     }
 
-    /// Waits until both functions say that they are well.
-    async fn is_ready(&self) -> Result<()> {
+    /// Waits until both functions are healthy.
+    async fn until_healthy(&self) -> Result<()> {
         for _ in 0..600 {
-            let mut well = true;
+            let mut healthy = true;
             for (function, _) in INSTANCES {
                 let health = format!("/health/{function}");
-                let answer = self.client.try_get(&health, Duration::from_secs(15)).await;
-                well &= answer.is_some_and(|it| it.status.is_success());
+                let response = self.client.try_get(&health, Duration::from_secs(15)).await;
+                healthy &= response.is_some_and(|it| it.status.is_success());
             }
-            if well {
+            if healthy {
                 return Ok(());
             }
             sleep(Duration::from_millis(100)).await;
         }
-        bail!("the functions do not get ready")
+        bail!("the functions are not healthy after a minute")
     }
 
-    /// Stops all of it.
+    /// Stops the functions; the rest stops when it is dropped.
     pub async fn stop(mut self) {
         for instance in &mut self.instances {
             let _ = instance.process.kill().await;
@@ -248,15 +249,15 @@ impl World {
     }
 }
 
-/// With settings that keep what is acknowledged whatever happens.
+/// Starts MariaDB so that it flushes every acknowledged transaction to disk.
 async fn start_mariadb(program: &std::path::Path, folder: &TempDir, port: u16) -> Result<MariaDb> {
     let folder = folder.path().join("mysql");
     MariaDb::start(program, &folder, port, Durability::Kept).await
 }
 
-/// The Runtime API of Lambda, and the routes to the functions. It does not
-/// start them: what kills them has to know them, and to start them anew as
-/// Lambda does, which `cargo lambda watch` leaves to a change of the sources.
+/// Starts the Lambda Runtime API and the routes. The suite starts the functions
+/// itself: it kills them and restarts them as Lambda does, whereas `cargo lambda
+/// watch` restarts a function only when its sources change.
 fn watch(arguments: &Arguments, port: u16) -> Result<Guarded> {
     let log = File::create(arguments.logs.join("cargo-lambda.log"))?;
     let mut watch = guard::command(&arguments.cargo_lambda, WATCH_GRACE);
@@ -274,7 +275,7 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-async fn listens(address: &str) -> Result<()> {
+async fn until_listening(address: &str) -> Result<()> {
     for _ in 0..600 {
         if tokio::net::TcpStream::connect(address).await.is_ok() {
             return Ok(());

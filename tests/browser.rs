@@ -29,7 +29,7 @@ use futures_util::{
     stream::{BoxStream, select_all},
 };
 use serde_json::Value;
-use testbed::{Client, System, eventually};
+use testbed::{Client, System, callers, eventually};
 
 /// The limit of the time until a page shows what a test waits for.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -204,6 +204,7 @@ async fn swagger_ui_creates_a_product() {
 /// Creates a product in Swagger UI.
 async fn try_out(page: &Page, api: &str) {
     page.goto(format!("{api}/docs")).await.unwrap();
+    authorize(page, &callers::bearer("tester", "catalogue:write")).await;
     let block = "#operations-nosqldata-createProduct";
     click(page, &format!("{block} .opblock-summary-control")).await;
     click(page, &format!("{block} .try-out__btn")).await;
@@ -218,6 +219,26 @@ async fn try_out(page: &Page, api: &str) {
         location.ends_with("#/nosqldata/createProduct"),
         "no deep link: {location}"
     );
+}
+
+/// Gives Swagger UI a token by its button Authorize, which wants it without its
+/// scheme.
+async fn authorize(page: &Page, bearer: &str) {
+    click(page, ".auth-wrapper .authorize").await;
+    let input = "#auth-bearer-value";
+    wait_for(page, &format!("document.querySelector('{input}') !== null")).await;
+    let token = bearer.trim_start_matches("Bearer ");
+    page.find_element(input)
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap()
+        .type_str(token)
+        .await
+        .unwrap();
+    click(page, ".auth-btn-wrapper .authorize").await;
+    click(page, ".auth-btn-wrapper .btn-done").await;
 }
 
 /// Under a named stage every path has a prefix.

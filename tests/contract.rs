@@ -12,7 +12,7 @@ use dto::Timestamp;
 use proptest::prelude::*;
 use regex::Regex;
 use serde_json::Value;
-use testbed::{FUNCTIONS, event, routes, template};
+use testbed::{FUNCTIONS, callers, event, routes, template};
 
 /// The function of each path.
 type Routes = BTreeMap<String, String>;
@@ -378,11 +378,13 @@ fn document_and_reader_agree_on_idempotency_keys() {
     let mut functions = functions.into_iter().map(|function| function.service);
     let catalogue = functions.find(|service| service.name() == "nosqldata");
     let handler = Handler::new(catalogue.unwrap(), String::new());
+    let token = callers::bearer("tester", "catalogue:write");
     let keys = r#"[!-~]([ -~]{0,8}[!-~])?|"[ !a\\,-]{0,6}"|[a,"\\]{250,260}"#;
     proptest!(ProptestConfig::with_cases(2_000), |(key in keys)| {
         let request = http::Request::post("/nosqldata")
             .header("content-type", "application/json")
             .header("idempotency-key", &key)
+            .header("authorization", &token)
             .body(Bytes::from("{}"))
             .unwrap();
         let invoked = testbed::invoke(&handler, event::of(&request), Duration::from_secs(10));

@@ -204,7 +204,7 @@ async fn request_waits_for_the_first_with_its_key() {
     let system = start(2).await;
     let order = body("/mysqldata", "ann");
     let mut first = system.connect().await;
-    let insert = "INSERT INTO idempotency_keys VALUES ('', 'POST /mysqldata', 'key', '', '', \
+    let insert = "INSERT INTO idempotency_keys VALUES ('tester', 'POST /mysqldata', 'key', '', '', \
                   UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY)";
     first.query_drop("START TRANSACTION").await.unwrap();
     first.query_drop(insert).await.unwrap();

@@ -17,7 +17,7 @@ use super::{
     token::{self, TokenError},
     unauthorized,
 };
-use crate::http::Problem;
+use crate::{RequestContext, http::Problem};
 
 /// Verifies the tokens of a service's requests. Clones share the issuer's keys.
 #[derive(Clone)]
@@ -48,7 +48,11 @@ impl Authenticator {
     /// A 401 problem if the token is not accepted, also on a public route: a
     /// client that sends one expects it to count. 503 if the issuer's keys cannot
     /// be fetched.
-    pub async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    pub async fn caller(
+        &self,
+        headers: &HeaderMap,
+        ctx: &RequestContext,
+    ) -> Result<Option<Caller>, Problem> {
         let invalid = |reason| Err(unauthorized(Some(reason)));
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
@@ -62,7 +66,7 @@ impl Authenticator {
             return invalid("no issuer is configured");
         };
         let (config, keys) = &**issuer;
-        match token::verify(token, config, keys).await {
+        match token::verify(token, config, keys, ctx).await {
             Ok(caller) => Ok(Some(caller)),
             Err(TokenError::Invalid(reason)) => invalid(reason),
             Err(TokenError::Unavailable) => Err(Problem::unavailable(
@@ -74,7 +78,8 @@ impl Authenticator {
 
     /// Verifies the token of a request before its handler runs.
     pub(crate) async fn authenticate(self, mut request: Request, next: Next) -> Response {
-        match self.caller(request.headers()).await {
+        let ctx = RequestContext::of_extensions(request.extensions());
+        match self.caller(request.headers(), &ctx).await {
             Err(problem) => problem.into_response(),
             Ok(caller) => {
                 if let Some(caller) = caller {

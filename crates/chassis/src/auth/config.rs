@@ -9,9 +9,9 @@ use crate::runtime::{Environment, environment::parse_url};
 pub struct Config {
     /// The issuer: the claim `iss`.
     pub issuer: String,
-    /// The audience: the claim `aud`, or `client_id` in an access token of Amazon
-    /// Cognito.
-    pub audience: String,
+    /// The audiences, of which one is enough: the claim `aud`, or `client_id` in an
+    /// access token of Amazon Cognito.
+    pub audiences: Vec<String>,
     /// What the issuer writes before each scope, such as `kea/`. It is removed,
     /// and scopes without it are ignored.
     pub scope_prefix: String,
@@ -24,7 +24,7 @@ pub struct Config {
 pub enum KeySource {
     /// The key set itself, as JSON.
     Inline(String),
-    /// The URL of the key set.
+    /// The URL of the key set, or its path in this API.
     Url(Uri),
 }
 
@@ -40,9 +40,10 @@ impl Config {
             "the issuer of the tokens, such as https://issuer.example.com",
             text,
         )?;
-        let audience = environment.optional(
+        let audiences = environment.optional(
             "AUTH_AUDIENCE",
-            "the audience of the tokens: the claim aud, or client_id of Amazon Cognito",
+            "the audiences of the tokens, separated by commas: the claim aud, or client_id of \
+             Amazon Cognito",
             text,
         )?;
         let scope_prefix = environment.optional(
@@ -57,8 +58,14 @@ impl Config {
         )?;
         let url = environment.optional(
             "AUTH_JWKS_URL",
-            "the URL of the issuer's JSON Web Key Set",
-            |text| parse_url(text).map(KeySource::Url),
+            "the URL of the issuer's JSON Web Key Set, or its path in this API",
+            |text| {
+                let url = match text.strip_prefix('/') {
+                    Some(_) => text.parse().map_err(|_| "it is not a path".to_owned()),
+                    None => parse_url(text),
+                };
+                url.map(KeySource::Url)
+            },
         )?;
         if inline.is_some() && url.is_some() {
             environment.reject("AUTH_JWKS and AUTH_JWKS_URL are both set: set one of them");
@@ -67,13 +74,16 @@ impl Config {
         let Some(keys) = inline.or(url) else {
             return Some(None);
         };
-        let (Some(issuer), Some(audience)) = (issuer, audience) else {
+        let (Some(issuer), Some(audiences)) = (issuer, audiences) else {
             environment.reject("AUTH_ISSUER and AUTH_AUDIENCE must be set where keys are");
             return None;
         };
         Some(Some(Self {
             issuer,
-            audience,
+            audiences: audiences
+                .split(',')
+                .map(|it| it.trim().to_owned())
+                .collect(),
             scope_prefix: scope_prefix.unwrap_or_default(),
             keys,
         }))

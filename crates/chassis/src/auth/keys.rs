@@ -140,18 +140,19 @@ impl Keys {
             set: RwLock::new(Arc::new(set)),
             source,
         }));
-        keys.refresh().await;
+        let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
+        keys.refresh(&ctx).await;
         keys
     }
 
     /// The key with this id.
-    pub(super) async fn find(&self, id: &str) -> Result<Key, NoKey> {
+    pub(super) async fn find(&self, id: &str, ctx: &RequestContext) -> Result<Key, NoKey> {
         if let Some(key) = self.get(id) {
             return Ok(key);
         }
         // A task of its own: a request that ends early must not cut it short.
-        let keys = self.clone();
-        let refresh = async move { keys.refresh().await };
+        let (keys, ctx) = (self.clone(), ctx.clone());
+        let refresh = async move { keys.refresh(&ctx).await };
         let refreshed = tokio::spawn(refresh.in_current_span()).await;
         match self.get(id) {
             Some(key) => Ok(key),
@@ -171,10 +172,14 @@ impl Keys {
 
     /// Fetches the keys unless they were fetched lately. Returns whether the last
     /// fetch succeeded.
-    async fn refresh(&self) -> bool {
+    async fn refresh(&self, ctx: &RequestContext) -> bool {
         let Some(source) = &self.0.source else {
             return true;
         };
+        // A path of this API has no address before there is a request.
+        if source.url.authority().is_none() && ctx.api.is_none() {
+            return false;
+        }
         let mut last = source.last.lock().await;
         let interval = if self.set().is_empty() {
             RETRY_INTERVAL
@@ -186,7 +191,7 @@ impl Keys {
         {
             return fetch.succeeded;
         }
-        let fetched = source.fetch().await;
+        let fetched = source.fetch(ctx).await;
         let succeeded = fetched.is_ok();
         match fetched {
             Ok(set) => {
@@ -203,9 +208,12 @@ impl Keys {
 }
 
 impl Source {
-    async fn fetch(&self) -> Result<KeySet, String> {
-        let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
-        let reply = self.client.get_url(&ctx, &self.url).await;
+    async fn fetch(&self, ctx: &RequestContext) -> Result<KeySet, String> {
+        let ctx = ctx.with_deadline(Deadline::within(FETCH_TIMEOUT));
+        let reply = match self.url.authority() {
+            Some(_) => self.client.get_url(&ctx, &self.url).await,
+            None => self.client.get(&ctx, self.url.path()).await,
+        };
         let reply = reply.map_err(|error| crate::error_chain(&error))?;
         if !reply.status.is_success() {
             return Err(format!("the response has status {}", reply.status));
@@ -255,7 +263,8 @@ mod tests {
     #[tokio::test]
     async fn an_inline_set_is_never_fetched() {
         let keys = Keys::open(KeySource::Inline(KEYS.to_owned())).await;
-        assert!(keys.find("ed").await.is_ok());
-        assert_eq!(keys.find("none").await.err(), Some(NoKey::Unknown));
+        let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
+        assert!(keys.find("ed", &ctx).await.is_ok());
+        assert_eq!(keys.find("none", &ctx).await.err(), Some(NoKey::Unknown));
     }
 }

@@ -7,6 +7,7 @@ use super::{
     Caller, Config,
     keys::{Keys, NoKey},
 };
+use crate::RequestContext;
 
 /// The longest token. API Gateway accepts 10,240 bytes of headers.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -61,6 +62,7 @@ pub(super) async fn verify(
     token: &str,
     config: &Config,
     keys: &Keys,
+    ctx: &RequestContext,
 ) -> Result<Caller, TokenError> {
     use TokenError::Invalid;
 
@@ -73,7 +75,7 @@ pub(super) async fn verify(
         return Err(Invalid("it has a critical header"));
     }
     let id = header.kid.ok_or(Invalid("it names no key"))?;
-    let key = keys.find(&id).await.map_err(|error| match error {
+    let key = keys.find(&id, ctx).await.map_err(|error| match error {
         NoKey::Unknown => Invalid("its key is unknown"),
         NoKey::Unavailable => TokenError::Unavailable,
     })?;
@@ -90,7 +92,7 @@ pub(super) async fn verify(
     if claims.iss != config.issuer {
         return Err(Invalid("it has another issuer"));
     }
-    if !is_for(&claims, &config.audience) {
+    if !config.audiences.iter().any(|it| is_for(&claims, it)) {
         return Err(Invalid("it is for another audience"));
     }
     let subject = claims.sub;

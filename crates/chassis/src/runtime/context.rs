@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts};
+use http::{Extensions, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts};
 use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
 
 use super::Deadline;
@@ -81,6 +81,12 @@ impl RequestContext {
         }
     }
 
+    /// The context of a request that a service serves.
+    pub(crate) fn of_extensions(extensions: &Extensions) -> Self {
+        let ctx = extensions.get::<Self>().cloned();
+        ctx.unwrap_or_else(|| Self::at_start(Deadline::from_lambda(0)))
+    }
+
     /// A context without a request, for what a service does when it starts.
     #[must_use]
     pub fn at_start(deadline: Deadline) -> Self {
@@ -123,7 +129,6 @@ impl<S: Sync> FromRequestParts<S> for RequestContext {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let ctx = parts.extensions.get::<Self>().cloned();
-        Ok(ctx.unwrap_or_else(|| Self::at_start(Deadline::from_lambda(0))))
+        Ok(Self::of_extensions(&parts.extensions))
     }
 }

@@ -20,6 +20,7 @@ macro_rules! check {
 }
 
 mod api;
+mod authorization;
 mod base_paths;
 mod batch;
 mod bodies;
@@ -52,6 +53,7 @@ pub use methods::paths;
 pub fn cases() -> Vec<Case> {
     [
         greetings::cases(),
+        authorization::cases(),
         health::cases(),
         oscheck::cases(),
         catalogue::cases(),

@@ -4,6 +4,7 @@ use std::{path::Path, sync::OnceLock};
 
 use regex::{Captures, Regex};
 use ring::{
+    hmac,
     rand::SystemRandom,
     signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
@@ -51,6 +52,12 @@ pub fn signed(event: &str) -> String {
     let placeholder = Regex::new(r"Bearer token\(([^,)]*),([^)]*)\)").expect("a pattern");
     let token = |found: &Captures<'_>| bearer(found[1].trim(), found[2].trim());
     placeholder.replace_all(event, token).into_owned()
+}
+
+/// The HMAC-SHA-256 of a message, as HS256 signs.
+pub fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, message).as_ref().to_vec()
 }
 
 /// A key of another algorithm than the signing key's.

@@ -141,7 +141,12 @@ impl Keys {
             source,
         }));
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
-        keys.refresh(&ctx).await;
+        let fetched = keys.refresh(&ctx).await;
+        if let (true, Some(source)) = (fetched, &keys.0.source) {
+            // The first key id that is unknown is looked up at once: the issuer may
+            // have changed its keys.
+            *source.last.lock().await = None;
+        }
         keys
     }
 

@@ -1,0 +1,486 @@
+//! Who may call what. The routes and their rules are those of the OpenAPI
+//! document, so that a new route is part of every case.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::Method;
+use serde_json::{Value, json};
+use testbed::{
+    Client, Response,
+    callers::{bearer, signing_key},
+};
+use tokens::{SigningKey, claims, encode, message};
+
+use crate::{Api, Case, Kind};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case!(closed_route_needs_a_token),
+        case!(token_without_the_scope_is_refused),
+        case!(token_with_the_scope_is_admitted),
+        case!(token_of_another_key_is_refused),
+        case!(token_of_an_unknown_key_is_refused),
+        case!(expired_token_is_refused),
+        case!(token_that_is_not_valid_yet_is_refused),
+        case!(token_for_another_audience_is_refused),
+        case!(token_of_another_issuer_is_refused),
+        case!(unsigned_token_is_refused),
+        case!(token_signed_with_the_public_key_is_refused),
+        case!(header_that_is_no_bearer_token_is_refused),
+        case!(clocks_may_differ_by_a_minute),
+        case!(refusal_says_why_and_which_scope_is_missing),
+        case!(refusal_comes_after_404_and_405_and_before_the_body),
+        case!(order_of_another_caller_does_not_exist),
+        case!(reader_sees_every_order_and_changes_none),
+        case!(manager_changes_every_order),
+        case!(anonymous_caller_sees_no_orders),
+        case!(cursor_of_another_caller_returns_400),
+        case!(key_of_another_caller_is_another_key),
+        case!(details_of_health_need_a_scope),
+        case!(repeated_header_is_refused).differs(
+            &[Kind::Watch],
+            "hands on the first of several lines of a header",
+            check!(first_of_several_headers_counts),
+        ),
+    ]
+}
+
+/// Who may call an operation, according to the document.
+enum Rule {
+    /// Everybody; a token is ignored.
+    Ignored,
+    /// Everybody; a token must be valid.
+    Open,
+    /// Every caller with a token.
+    Token,
+    /// Callers with one of these scopes.
+    Scopes(Vec<String>),
+}
+
+/// An operation of the API.
+struct Operation {
+    method: Method,
+    target: String,
+    rule: Rule,
+}
+
+/// Every operation of the document. Its ids exist nowhere.
+async fn operations(api: &Api) -> Vec<Operation> {
+    let document = api.get("/openapi.json").await.expect(200).json();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = uuid::Uuid::now_v7().to_string();
+            let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+                Some(_) => id.as_str(),
+                None => part,
+            });
+            operations.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                target: parts.collect::<Vec<_>>().join("/"),
+                rule: rule(operation),
+            });
+        }
+    }
+    assert!(operations.len() > 20, "{}", operations.len());
+    operations
+}
+
+fn rule(operation: &Value) -> Rule {
+    let security = operation["security"].as_array().expect("a rule");
+    let scopes = security.iter().flat_map(|it| {
+        let scopes = it["bearer"].as_array();
+        scopes.into_iter().flatten()
+    });
+    let scopes: Vec<_> = scopes
+        .map(|scope| scope.as_str().unwrap().to_owned())
+        .collect();
+    let is_open = security.is_empty() || security.iter().any(|it| *it == json!({}));
+    if operation["responses"]["401"].is_null() {
+        assert!(security.is_empty());
+        Rule::Ignored
+    } else if is_open {
+        Rule::Open
+    } else if scopes.is_empty() {
+        Rule::Token
+    } else {
+        Rule::Scopes(scopes)
+    }
+}
+
+async fn call(client: &Client, operation: &Operation) -> Response {
+    let Operation { method, target, .. } = operation;
+    client.send(method.clone(), target, &[], "").await
+}
+
+/// Checks that an operation got as far as its handler.
+fn expect_admitted(response: &Response) {
+    let status = response.status.as_u16();
+    assert!(
+        ![401, 403, 405, 500].contains(&status),
+        "not admitted: {response}"
+    );
+}
+
+/// Checks that every operation refuses this value of `Authorization`, but for
+/// those that ignore it.
+async fn expect_refused(api: &Api, authorization: String, reason: &str) {
+    let client = api.authorized(authorization);
+    for operation in operations(api).await {
+        let response = call(&client, &operation).await;
+        if matches!(operation.rule, Rule::Ignored) {
+            expect_admitted(&response);
+            continue;
+        }
+        let detail = format!("The bearer token is not accepted: {reason}.");
+        let challenge = format!(
+            "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"{reason}\""
+        );
+        response
+            .expect_problem(401, "unauthorized", &detail)
+            .expect_header("www-authenticate", &challenge);
+    }
+}
+
+/// Checks that every operation refuses the token of a caller who may do
+/// everything, with its claims changed.
+async fn expect_claims_refused(api: &Api, change: impl FnOnce(&mut Value), reason: &str) {
+    let mut claims = claims("tester", tokens::SCOPES);
+    change(&mut claims);
+    let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
+    let token = signing_key().sign(&header, &claims);
+    expect_refused(api, format!("Bearer {token}"), reason).await;
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
+async fn closed_route_needs_a_token(api: Api) {
+    let client = api.anonymous();
+    for operation in operations(&api).await {
+        let response = call(&client, &operation).await;
+        match operation.rule {
+            Rule::Ignored | Rule::Open => expect_admitted(&response),
+            Rule::Token | Rule::Scopes(_) => {
+                let detail = "This needs a bearer token in the header Authorization.";
+                response
+                    .expect_problem(401, "unauthorized", detail)
+                    .expect_header("www-authenticate", "Bearer realm=\"api\"");
+            }
+        }
+    }
+}
+
+async fn token_without_the_scope_is_refused(api: Api) {
+    let client = api.caller(&api.unique(), "");
+    for operation in operations(&api).await {
+        let response = call(&client, &operation).await;
+        match operation.rule {
+            Rule::Ignored | Rule::Open | Rule::Token => expect_admitted(&response),
+            Rule::Scopes(scopes) => {
+                let detail = format!("The token lacks the scope {}.", scopes.join(" or "));
+                response.expect_problem(403, "forbidden", &detail);
+            }
+        }
+    }
+}
+
+async fn token_with_the_scope_is_admitted(api: Api) {
+    for operation in operations(&api).await {
+        let scopes = match &operation.rule {
+            Rule::Scopes(scopes) => scopes.clone(),
+            _ => vec![String::new()],
+        };
+        for scope in scopes {
+            let client = api.caller(&api.unique(), &scope);
+            expect_admitted(&call(&client, &operation).await);
+        }
+    }
+}
+
+async fn token_of_another_key_is_refused(api: Api) {
+    let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
+    let other = SigningKey::generate().unwrap();
+    let token = other.sign(&header, &claims("tester", tokens::SCOPES));
+    let reason = "its signature is not valid";
+    expect_refused(&api, format!("Bearer {token}"), reason).await;
+}
+
+async fn token_of_an_unknown_key_is_refused(api: Api) {
+    let other = SigningKey::generate().unwrap();
+    let token = other.token("tester", tokens::SCOPES);
+    expect_refused(&api, format!("Bearer {token}"), "its key is unknown").await;
+    let header = json!({ "alg": "EdDSA" });
+    let token = signing_key().sign(&header, &claims("tester", tokens::SCOPES));
+    expect_refused(&api, format!("Bearer {token}"), "it names no key").await;
+}
+
+async fn expired_token_is_refused(api: Api) {
+    let expired = |claims: &mut Value| claims["exp"] = (now() - 120).into();
+    expect_claims_refused(&api, expired, "it has expired").await;
+    let eternal = |claims: &mut Value| claims["exp"] = Value::Null;
+    expect_claims_refused(&api, eternal, "it lacks exp, iss or sub").await;
+}
+
+async fn token_that_is_not_valid_yet_is_refused(api: Api) {
+    let early = |claims: &mut Value| claims["nbf"] = (now() + 120).into();
+    expect_claims_refused(&api, early, "it is not valid yet").await;
+}
+
+async fn token_for_another_audience_is_refused(api: Api) {
+    let reason = "it is for another audience";
+    for audience in [json!("another"), json!(["another"]), json!(null)] {
+        let another = |claims: &mut Value| claims["aud"] = audience;
+        expect_claims_refused(&api, another, reason).await;
+    }
+    // An id token says who somebody is, and not what they may do.
+    let id_token = |claims: &mut Value| claims["token_use"] = "id".into();
+    expect_claims_refused(&api, id_token, reason).await;
+}
+
+async fn token_of_another_issuer_is_refused(api: Api) {
+    let another = |claims: &mut Value| claims["iss"] = "https://issuer.example.com".into();
+    expect_claims_refused(&api, another, "it has another issuer").await;
+}
+
+async fn unsigned_token_is_refused(api: Api) {
+    let header = json!({ "alg": "none", "kid": signing_key().id() });
+    let message = message(&header, &claims("tester", tokens::SCOPES));
+    expect_refused(&api, format!("Bearer {message}."), "it is malformed").await;
+}
+
+/// Who takes the public key for a secret would accept this one (RFC 8725 §2.1).
+async fn token_signed_with_the_public_key_is_refused(api: Api) {
+    let header = json!({ "alg": "HS256", "kid": signing_key().id() });
+    let message = message(&header, &claims("tester", tokens::SCOPES));
+    let public = signing_key().jwk()["x"].as_str().unwrap().to_owned();
+    let signature = testbed::callers::hmac(public.as_bytes(), message.as_bytes());
+    let token = format!("{message}.{}", encode(&signature));
+    let reason = "its algorithm is not that of its key";
+    expect_refused(&api, format!("Bearer {token}"), reason).await;
+}
+
+async fn header_that_is_no_bearer_token_is_refused(api: Api) {
+    let reason = "the header Authorization must be Bearer and one token";
+    for authorization in ["Basic YWRhOnNlY3JldA==", "Bearer", "Bearer a b", "token"] {
+        expect_refused(&api, authorization.to_owned(), reason).await;
+    }
+    expect_refused(&api, "Bearer a.b.c".to_owned(), "it is malformed").await;
+}
+
+async fn clocks_may_differ_by_a_minute(api: Api) {
+    for (name, time) in [("exp", now() - 30), ("nbf", now() + 30)] {
+        let mut claims = claims(&api.unique(), "");
+        claims[name] = time.into();
+        let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
+        let token = signing_key().sign(&header, &claims);
+        let client = api.authorized(format!("Bearer {token}"));
+        client.get("/mysqldata").await.expect(200);
+    }
+}
+
+async fn refusal_says_why_and_which_scope_is_missing(api: Api) {
+    let client = api.caller(&api.unique(), "orders:write");
+    let refused = client.post("/nosqldata", &api.product()).await;
+    let challenge = "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"catalogue:write\"";
+    refused
+        .expect_problem(
+            403,
+            "forbidden",
+            "The token lacks the scope catalogue:write.",
+        )
+        .expect_header("www-authenticate", challenge);
+}
+
+async fn refusal_comes_after_404_and_405_and_before_the_body(api: Api) {
+    let client = api.anonymous();
+    for (method, target, status) in [
+        (Method::POST, "/nosqldata/a/b", 404),
+        (Method::DELETE, "/nosqldata", 405),
+        (Method::OPTIONS, "/nosqldata", 204),
+        (Method::POST, "/nosqldata?unknown=1", 401),
+        (Method::PATCH, "/nosqldata/none", 401),
+        (Method::PUT, "/nosqldata/%00", 401),
+        (Method::POST, "/mysqldata", 401),
+    ] {
+        // Neither the media type nor the body is what any of them accepts.
+        let headers = [("content-type", "text/plain"), ("if-match", "bogus")];
+        let response = client.send(method, target, &headers, "{").await;
+        if api.kind() == Kind::Replay || status != 404 {
+            response.expect(status);
+        }
+    }
+}
+
+async fn order_of_another_caller_does_not_exist(api: Api) {
+    let order = api.place_order(1).await;
+    let path = order.header("location").to_owned();
+    let other = api.caller(&api.unique(), "orders:write");
+    let detail = "No resource has this id.";
+    other
+        .get(&path)
+        .await
+        .expect_problem(404, "not-found", detail);
+    let paid = json!({"status": "paid"});
+    other
+        .patch(&path, &paid)
+        .await
+        .expect_problem(404, "not-found", detail);
+    let customer = order.json()["customer"].as_str().unwrap().to_owned();
+    let listed = other.get(&format!("/mysqldata?customer={customer}")).await;
+    assert!(listed.expect(200).items().is_empty());
+    api.anonymous().get(&path).await.expect(401);
+    api.get(&path)
+        .await
+        .expect(200)
+        .expect_members(&[("/status", json!("placed"))]);
+}
+
+/// An order, placed by a caller with the scope for that alone, and that caller.
+async fn own_order(api: &Api) -> (Client, String) {
+    let owner = api.caller(&api.unique(), "orders:write");
+    let order = api.order(1).await;
+    let placed = owner.post("/mysqldata", &order).await.expect(201);
+    let path = placed.header("location").to_owned();
+    (owner, path)
+}
+
+async fn reader_sees_every_order_and_changes_none(api: Api) {
+    let (owner, path) = own_order(&api).await;
+    let paid = json!({"status": "paid"});
+    let reader = api.caller(&api.unique(), "orders:read-all");
+    reader.get(&path).await.expect(200);
+    reader.get("/mysqldata/summary").await.expect(200);
+    let detail = "The token lacks the scope orders:write or orders:manage.";
+    reader
+        .patch(&path, &paid)
+        .await
+        .expect_problem(403, "forbidden", detail);
+    let reader = api.caller(&api.unique(), "orders:read-all orders:write");
+    let detail = "The token lacks the scope orders:manage.";
+    reader
+        .patch(&path, &paid)
+        .await
+        .expect_problem(403, "forbidden", detail);
+    owner.patch(&path, &paid).await.expect(200);
+    owner.get("/mysqldata/summary").await.expect(403);
+}
+
+async fn manager_changes_every_order(api: Api) {
+    let (owner, path) = own_order(&api).await;
+    let manager = api.caller(&api.unique(), "orders:manage");
+    let paid = manager.patch(&path, &json!({"status": "paid"})).await;
+    paid.expect(200);
+    manager.get(&path).await.expect(200);
+    let mine = owner.get("/mysqldata").await.expect(200).items();
+    assert_eq!(mine.len(), 1);
+    assert_eq!(mine[0]["status"], "paid");
+    manager
+        .post("/mysqldata", &api.order(1).await)
+        .await
+        .expect(403);
+}
+
+async fn anonymous_caller_sees_no_orders(api: Api) {
+    api.place_order(1).await;
+    let client = api.anonymous();
+    let expected = json!({"message": "MySql Data", "items": [], "nextCursor": null});
+    assert_eq!(client.get("/mysqldata").await.expect(200).json(), expected);
+    let text = client
+        .get_with("/mysqldata", &[("accept", "text/plain")])
+        .await;
+    assert_eq!(text.expect(200).text(), "Test MySQL");
+}
+
+async fn cursor_of_another_caller_returns_400(api: Api) {
+    let owner = api.caller(&api.unique(), "orders:write");
+    for _ in 0..2 {
+        owner
+            .post("/mysqldata", &api.order(1).await)
+            .await
+            .expect(201);
+    }
+    let page = owner.get("/mysqldata?limit=1").await.expect(200).json();
+    let cursor = page["nextCursor"].as_str().expect("another page");
+    let target = format!("/mysqldata?limit=1&cursor={cursor}");
+    assert_eq!(owner.get(&target).await.expect(200).items().len(), 1);
+    let reader = api.caller(&api.unique(), "orders:read-all");
+    for other in [reader, api.caller(&api.unique(), ""), api.anonymous()] {
+        let detail = "is not a cursor of this list with these filters";
+        other
+            .get(&target)
+            .await
+            .expect_malformed(&[("cursor", detail)]);
+    }
+}
+
+async fn key_of_another_caller_is_another_key(api: Api) {
+    let key = api.unique();
+    let order = api.order(1).await;
+    for (target, scope, body) in [
+        ("/mysqldata", "orders:write", order),
+        ("/nosqldata", "catalogue:write", api.product()),
+    ] {
+        let owner = api.caller(&api.unique(), scope);
+        let other = api.caller(&api.unique(), scope);
+        let first = owner.post_once(target, &key, &body).await.expect(201);
+        let second = other.post_once(target, &key, &body).await.expect(201);
+        assert!(!second.is_replay() && second.id() != first.id(), "{second}");
+        let replay = owner.post_once(target, &key, &body).await.expect(201);
+        assert!(replay.is_replay() && replay.id() == first.id(), "{replay}");
+    }
+}
+
+async fn details_of_health_need_a_scope(api: Api) {
+    let operator = api.caller(&api.unique(), "ops:read");
+    for (path, name, check) in [
+        ("/health", "health", "/checks/nosqldata/0/observedUnit"),
+        (
+            "/health/nosqldata",
+            "nosqldata",
+            "/checks/dynamodb/0/observedUnit",
+        ),
+        (
+            "/health/mysqldata",
+            "mysqldata",
+            "/checks/mysql/0/observedUnit",
+        ),
+    ] {
+        let world = json!({"status": "pass", "serviceId": name});
+        for client in [api.anonymous(), api.caller(&api.unique(), "orders:manage")] {
+            assert_eq!(client.get(path).await.expect(200).json(), world);
+        }
+        operator
+            .get(path)
+            .await
+            .expect(200)
+            .expect_members(&[(check, json!("ms"))]);
+    }
+}
+
+/// Two values of `Authorization`: a valid one and a bogus one.
+fn twice() -> [(&'static str, String); 2] {
+    [
+        ("authorization", bearer("tester", "")),
+        ("authorization", "Bearer a.b.c".to_owned()),
+    ]
+}
+
+async fn get_twice(api: &Api) -> Response {
+    let headers = twice();
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    api.get_with("/nosqldata/none", &headers).await
+}
+
+async fn repeated_header_is_refused(api: Api) {
+    get_twice(&api).await.expect(401);
+}
+
+async fn first_of_several_headers_counts(api: Api) {
+    get_twice(&api).await.expect(404);
+}

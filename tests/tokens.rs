@@ -1,0 +1,255 @@
+//! Tokens of every kind of key and issuer, and where the keys come from.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{extract::State, routing::get as route};
+use chassis::{
+    auth::{Access, Authenticator, Caller, Config, KeySource},
+    http::{NoContent, Router, Service, doc, get},
+};
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use testbed::callers::{OtherKey, signing_key};
+use tokens::{AUDIENCE, ISSUER, SigningKey, claims};
+use tokio::net::TcpListener;
+
+/// A service with one closed route and one public one.
+async fn service(config: Option<Config>) -> Service {
+    async fn handle(_: Caller) -> NoContent {
+        NoContent
+    }
+    async fn anyone() -> NoContent {
+        NoContent
+    }
+    Router::new("things", ())
+        .authenticate(Authenticator::open(config).await)
+        .route("/closed", get(doc("get", "Get", Access::Caller), handle))
+        .route("/public", get(doc("see", "See", Access::Public), anyone))
+        .into_service()
+}
+
+fn config(keys: KeySource) -> Config {
+    Config {
+        issuer: ISSUER.to_owned(),
+        audiences: vec![AUDIENCE.to_owned(), "another".to_owned()],
+        scope_prefix: String::new(),
+        keys,
+    }
+}
+
+fn inline(keys: &[Value]) -> Option<Config> {
+    Some(config(KeySource::Inline(
+        json!({ "keys": keys }).to_string(),
+    )))
+}
+
+/// The status of a request with this token; without one if it is empty.
+async fn status(service: &Service, path: &str, token: &str) -> u16 {
+    let mut request = Request::get(path);
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let response = service.call(request.body(axum::body::Body::empty()).unwrap());
+    response.await.status().as_u16()
+}
+
+/// The statuses of the closed and the public route with this token.
+async fn statuses(service: &Service, token: &str) -> [u16; 2] {
+    [
+        status(service, "/closed", token).await,
+        status(service, "/public", token).await,
+    ]
+}
+
+#[tokio::test]
+async fn tokens_of_each_algorithm_are_accepted() {
+    let (rsa, ec) = (OtherKey::rsa(), OtherKey::ec());
+    let service = service(inline(&[signing_key().jwk(), rsa.jwk(), ec.jwk()])).await;
+    let claims = claims("ada", "");
+    for token in [
+        signing_key().token("ada", ""),
+        rsa.sign(&claims),
+        ec.sign(&claims),
+    ] {
+        assert_eq!(statuses(&service, &token).await, [204, 204]);
+        let (cut, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(statuses(&service, &format!("{cut}.AAAA")).await, [401, 401]);
+    }
+}
+
+#[tokio::test]
+async fn token_must_have_the_algorithm_of_its_key() {
+    let (rsa, ec) = (OtherKey::rsa(), OtherKey::ec());
+    let service = service(inline(&[rsa.jwk(), ec.jwk()])).await;
+    for (key, algorithm) in [
+        ("rsa", "ES256"),
+        ("rsa", "PS256"),
+        ("ec", "RS256"),
+        ("ec", "EdDSA"),
+    ] {
+        let header = json!({ "alg": algorithm, "kid": key });
+        let token = signing_key().sign(&header, &claims("ada", ""));
+        assert_eq!(
+            statuses(&service, &token).await,
+            [401, 401],
+            "{key} {algorithm}"
+        );
+    }
+}
+
+/// Cognito writes the client's id in place of an audience, and the resource server
+/// before each scope.
+#[tokio::test]
+async fn access_token_of_cognito_is_accepted() {
+    let rsa = OtherKey::rsa();
+    let mut config = config(KeySource::Inline(
+        json!({ "keys": [rsa.jwk()] }).to_string(),
+    ));
+    config.scope_prefix = "kea/".to_owned();
+    let authenticator = Authenticator::open(Some(config)).await;
+    let mut claims = claims("ada", "openid kea/orders:write other/orders:manage");
+    claims.as_object_mut().unwrap().remove("aud");
+    claims["client_id"] = AUDIENCE.into();
+    claims["token_use"] = "access".into();
+    let caller = async |claims: &Value| {
+        let mut headers = http::HeaderMap::new();
+        let token = format!("Bearer {}", rsa.sign(claims));
+        headers.insert("authorization", token.parse().unwrap());
+        let ctx =
+            chassis::RequestContext::at_start(chassis::Deadline::within(Duration::from_secs(5)));
+        authenticator.caller(&headers, &ctx).await
+    };
+    let accepted = caller(&claims).await.unwrap().unwrap();
+    assert_eq!(accepted.subject(), "ada");
+    assert!(accepted.has_scope("orders:write"));
+    assert!(!accepted.has_scope("orders:manage") && !accepted.has_scope("openid"));
+
+    for (name, value) in [("client_id", "other"), ("token_use", "id")] {
+        let mut changed = claims.clone();
+        changed[name] = value.into();
+        assert_eq!(caller(&changed).await.unwrap_err().status(), 401, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_claims_are_refused() {
+    let service = service(inline(&[signing_key().jwk()])).await;
+    let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
+    for (name, value) in [
+        ("sub", json!("")),
+        ("sub", json!("a".repeat(256))),
+        ("sub", json!("a\nb")),
+        ("sub", json!(7)),
+        ("sub", Value::Null),
+        ("iss", json!([ISSUER])),
+        ("aud", json!(7)),
+        ("aud", json!([])),
+        ("exp", json!("tomorrow")),
+        ("exp", json!(-1)),
+        ("nbf", json!("yesterday")),
+        ("scope", json!(["orders:write"])),
+    ] {
+        let mut claims = claims("ada", "");
+        claims[name] = value.clone();
+        let token = signing_key().sign(&header, &claims);
+        assert_eq!(
+            statuses(&service, &token).await,
+            [401, 401],
+            "{name}: {value}"
+        );
+    }
+    let critical = json!({ "alg": "EdDSA", "kid": signing_key().id(), "crit": ["exp"] });
+    let token = signing_key().sign(&critical, &claims("ada", ""));
+    assert_eq!(statuses(&service, &token).await, [401, 401]);
+    let long = signing_key().token("ada", &"s ".repeat(8_000));
+    assert_eq!(statuses(&service, &long).await, [401, 401]);
+}
+
+#[tokio::test]
+async fn without_keys_every_closed_route_stays_closed() {
+    let service = service(None).await;
+    assert_eq!(statuses(&service, "").await, [401, 204]);
+    let token = signing_key().token("ada", "");
+    assert_eq!(statuses(&service, &token).await, [401, 401]);
+}
+
+/// An issuer: the keys that it publishes, and how often they were fetched.
+#[derive(Clone, Default)]
+struct Issuer {
+    keys: Arc<Mutex<Vec<Value>>>,
+    fetches: Arc<AtomicUsize>,
+}
+
+impl Issuer {
+    /// Publishes the keys; their URL.
+    async fn publish(&self) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let keys = |State(issuer): State<Self>| async move {
+            issuer.fetches.fetch_add(1, Ordering::Relaxed);
+            let keys = issuer.keys.lock().unwrap().clone();
+            if keys.is_empty() {
+                (StatusCode::SERVICE_UNAVAILABLE, String::new())
+            } else {
+                (StatusCode::OK, json!({ "keys": keys }).to_string())
+            }
+        };
+        let issuer = axum::Router::new()
+            .route("/keys", route(keys))
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, issuer).await });
+        url
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test]
+async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
+    let issuer = Issuer::default();
+    issuer.keys.lock().unwrap().push(signing_key().jwk());
+    let url = issuer.publish().await.parse().unwrap();
+    let service = service(Some(config(KeySource::Url(url)))).await;
+    assert_eq!(issuer.fetches(), 1);
+    let token = signing_key().token("ada", "");
+    assert_eq!(statuses(&service, &token).await, [204, 204]);
+    assert_eq!(issuer.fetches(), 1);
+
+    // The issuer adds a key; then comes a flood of ids that nobody has.
+    let added = SigningKey::generate().unwrap();
+    issuer.keys.lock().unwrap().push(added.jwk());
+    assert_eq!(
+        statuses(&service, &added.token("ada", "")).await,
+        [204, 204]
+    );
+    assert_eq!(issuer.fetches(), 2);
+    for _ in 0..50 {
+        let unknown = SigningKey::generate().unwrap().token("ada", "");
+        assert_eq!(status(&service, "/closed", &unknown).await, 401);
+    }
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn unreachable_keys_are_a_503_until_they_are_reachable() {
+    let issuer = Issuer::default();
+    let url = issuer.publish().await.parse().unwrap();
+    let service = service(Some(config(KeySource::Url(url)))).await;
+    let token = signing_key().token("ada", "");
+    assert_eq!(statuses(&service, &token).await, [503, 503]);
+    // Whoever has no token needs no keys.
+    assert_eq!(statuses(&service, "").await, [401, 204]);
+    issuer.keys.lock().unwrap().push(signing_key().jwk());
+    testbed::eventually(Duration::from_secs(20), async || {
+        (status(&service, "/closed", &token).await == 204).then_some(())
+    })
+    .await;
+}

@@ -16,7 +16,7 @@ pub const MAX_ERRORS: usize = 1_000;
 /// `parameter` or `header` in place of `pointer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
-    /// Where it is.
+    /// The location of the error.
     #[serde(flatten)]
     pub at: Location,
     /// The rule, for the person who sent the request.
@@ -39,7 +39,7 @@ pub enum Location {
 #[derive(Debug, Default)]
 pub struct FieldErrors {
     errors: Vec<FieldError>,
-    /// How many are not listed.
+    /// The number of errors that are not listed.
     more: usize,
 }
 

@@ -60,7 +60,7 @@ impl Number {
         })
     }
 
-    /// How many significant digits it has; none for zero.
+    /// The number of significant digits; none for zero.
     #[must_use]
     pub fn significant_digits(&self) -> usize {
         self.digits.len()
@@ -188,7 +188,7 @@ mod tests {
         ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
-        // What DynamoDB may write.
+        // The forms that DynamoDB may return.
         for text in ["+1", "007", ".5", "5."] {
             assert!(Number::parse(text).is_some(), "{text}");
         }

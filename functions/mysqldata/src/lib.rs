@@ -67,7 +67,7 @@ pub fn router(app: App) -> Router<App> {
         .check(catalogue)
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct App {
     orders: Orders,

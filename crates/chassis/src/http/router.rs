@@ -10,7 +10,7 @@ use http::HeaderValue;
 use super::openapi::Document;
 use super::{Problem, Service, health, health::Check, openapi::DescribeHandler};
 
-/// What the OpenAPI document says of an operation beyond its types.
+/// The documentation of an operation beyond its types.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(feature = "openapi"),

@@ -197,6 +197,24 @@ mod tests {
     }
 
     #[test]
+    fn appended_errors_are_counted_beyond_the_limit() {
+        let errors = |count| {
+            let mut errors = FieldErrors::new();
+            (0..count).for_each(|_| errors.add_parameter("limit", "must be given once"));
+            errors
+        };
+        let mut all = errors(MAX_ERRORS + 2);
+        all.append(errors(MAX_ERRORS + 3));
+        let listed = all.into_vec();
+        assert_eq!(listed.len(), MAX_ERRORS + 1);
+        let more = listed.last().unwrap();
+        assert_eq!(
+            more.detail,
+            format!("{} more errors are not listed", MAX_ERRORS + 5)
+        );
+    }
+
+    #[test]
     fn errors_beyond_the_limit_are_counted() {
         let mut errors = FieldErrors::new();
         for _ in 0..MAX_ERRORS + 7 {

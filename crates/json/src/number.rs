@@ -76,9 +76,7 @@ impl Number {
     /// The number as an integer, if it is one (`1999.0` is) and fits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        if self.exponent < 0 || self.magnitude() > 18 {
-            return None;
-        }
+        // An integer that fits has at most 19 digits, so it is written plainly.
         self.to_string().parse().ok()
     }
 }

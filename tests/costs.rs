@@ -1,4 +1,4 @@
-//! What a request costs: calls between services, and round trips to the stores.
+//! The cost of a request: calls between services, and round trips to the stores.
 
 use std::collections::BTreeMap;
 
@@ -25,9 +25,9 @@ fn order(products: &[String]) -> Value {
     json!({"customer": "c", "lines": products.iter().map(line).collect::<Vec<_>>()})
 }
 
-/// Checks what was asked of `DynamoDB` since this was last checked.
+/// Checks the requests to `DynamoDB` since the last check.
 #[track_caller]
-fn expect_asked(system: &System, operations: &[(&str, usize)]) {
+fn expect_requests(system: &System, operations: &[(&str, usize)]) {
     let operations = operations.iter();
     let operations = operations.map(|(name, count)| ((*name).to_owned(), *count));
     assert_eq!(
@@ -45,35 +45,35 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
 
     let list = client.get("/nosqldata?limit=100").await.expect(200);
     assert_eq!(list.items().len(), 100);
-    expect_asked(&system, &[("Scan", 1)]);
+    expect_requests(&system, &[("Scan", 1)]);
     let list = client.get("/nosqldata?limit=100&category=c").await;
     assert_eq!(list.expect(200).items().len(), 100);
-    expect_asked(&system, &[("Query", 1)]);
+    expect_requests(&system, &[("Query", 1)]);
     let batch = format!("/nosqldata?ids={}", ids.join(","));
     let batch = client.get(&batch).await.expect(200);
     assert_eq!(batch.items().len(), 100);
-    expect_asked(&system, &[("BatchGetItem", 1)]);
+    expect_requests(&system, &[("BatchGetItem", 1)]);
 
     let path = "/nosqldata/p000";
     client.post("/nosqldata", &product()).await.expect(201);
-    expect_asked(&system, &[("PutItem", 1)]);
+    expect_requests(&system, &[("PutItem", 1)]);
     client.get(path).await.expect(200);
-    expect_asked(&system, &[("GetItem", 1)]);
+    expect_requests(&system, &[("GetItem", 1)]);
     client.put(path, &product()).await.expect(200);
-    expect_asked(&system, &[("UpdateItem", 1)]);
+    expect_requests(&system, &[("UpdateItem", 1)]);
     let stale = [("if-match", "\"x\"")];
     let refused = client.json(Method::PUT, path, &stale, &product()).await;
     refused.expect(412);
-    expect_asked(&system, &[("UpdateItem", 1)]);
+    expect_requests(&system, &[("UpdateItem", 1)]);
     client.patch(path, &json!({"name": "x"})).await.expect(200);
-    expect_asked(&system, &[("GetItem", 1), ("UpdateItem", 1)]);
+    expect_requests(&system, &[("GetItem", 1), ("UpdateItem", 1)]);
     client.delete(path).await.expect(204);
-    expect_asked(&system, &[("TransactWriteItems", 1)]);
+    expect_requests(&system, &[("TransactWriteItems", 1)]);
     client
         .send(Method::DELETE, path, &stale, "")
         .await
         .expect(404);
-    expect_asked(&system, &[("TransactWriteItems", 1)]);
+    expect_requests(&system, &[("TransactWriteItems", 1)]);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn idempotency_key_costs_the_catalogue_no_round_trip() {
     for (product, status) in [(&product(), 201), (&product(), 201), (&other, 422)] {
         let response = system.client.post_once("/nosqldata", "k", product).await;
         response.expect(status);
-        expect_asked(&system, &[("TransactWriteItems", 1)]);
+        expect_requests(&system, &[("TransactWriteItems", 1)]);
     }
 }
 
@@ -101,22 +101,22 @@ async fn invalid_request_reaches_no_store() {
         .post("/mysqldata?x=1", &order(&["p".to_owned()]))
         .await
         .expect(422);
-    expect_asked(&system, &[]);
+    expect_requests(&system, &[]);
     let calls = system.gateway.calls();
     assert!(
         !calls.iter().any(|call| call.contains("ids=")),
         "{}",
         calls.join(" ")
     );
-    // What only the catalogue knows takes one call.
+    // Prices come from the catalogue in one call.
     client
         .post("/mysqldata", &order(&["p".to_owned()]))
         .await
         .expect(422);
-    expect_asked(&system, &[("BatchGetItem", 1)]);
+    expect_requests(&system, &[("BatchGetItem", 1)]);
 }
 
-/// What an order costs: calls of the catalogue, requests to `DynamoDB`, and commands
+/// The cost of an order: calls of the catalogue, requests to `DynamoDB`, and commands
 /// to `MySQL`, but for the preparation of statements, which connections keep.
 async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize, usize, usize) {
     let before = system.gateway.calls().len();

@@ -7,7 +7,7 @@ use std::{
 
 use diagrams::render;
 
-/// What lies in docs/diagrams, by the names without this extension.
+/// The names of the files in docs/diagrams with this extension.
 fn committed(extension: &str) -> BTreeMap<String, String> {
     let folder = render::folder(&stores::project());
     let files = fs::read_dir(folder).unwrap().filter_map(|entry| {
@@ -21,7 +21,7 @@ fn committed(extension: &str) -> BTreeMap<String, String> {
 const RENEW: &str = "run `cargo xtask diagrams`, look at what it draws, and commit it";
 
 #[tokio::test]
-async fn every_diagram_is_what_the_system_gives_now() {
+async fn every_diagram_is_up_to_date() {
     let (committed, drawn) = (committed("puml"), diagrams::sources().await.unwrap());
     let names = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(
@@ -40,7 +40,7 @@ async fn every_diagram_is_what_the_system_gives_now() {
 }
 
 #[test]
-fn every_picture_is_of_its_source() {
+fn every_picture_is_rendered_from_its_source() {
     let (sources, pictures) = (committed("puml"), committed("svg"));
     assert!(sources.keys().eq(pictures.keys()), "{RENEW}");
     for (name, source) in &sources {

@@ -16,7 +16,7 @@ async fn document_has_the_paths_and_methods_of_the_routers() {
     for (path, item) in document["paths"].as_object().unwrap() {
         let methods = item.as_object().unwrap().keys();
         let mut methods: Vec<_> = methods.map(|method| method.to_uppercase()).collect();
-        // The chassis adds these two; the document says so once, for all.
+        // The chassis adds these two to every path.
         methods.extend(["HEAD".to_owned(), "OPTIONS".to_owned()]);
         methods.sort();
         documented.insert(path.clone(), methods);

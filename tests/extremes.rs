@@ -1,4 +1,4 @@
-//! What was accepted can be read: every kind of row, at the bounds of the API
+//! Accepted data can be read: every kind of row, at the bounds of the API
 //! and at those of the columns that hold it.
 
 use dto::money::MAX_PRICE;

@@ -127,7 +127,7 @@ impl Write {
         response
     }
 
-    /// What it has created, once.
+    /// The resource that it created, exactly once.
     async fn find(&self, system: &System) -> Value {
         let filter = match self.target {
             "/mysqldata" => "customer",
@@ -145,8 +145,8 @@ impl Write {
     }
 }
 
-/// What was created; none where the response is a problem that says when to try
-/// again.
+/// The created representation; none if the response is a 503 problem with
+/// `Retry-After`.
 #[track_caller]
 fn created(response: Response) -> Option<Value> {
     if response.status == 201 {
@@ -203,7 +203,7 @@ async fn survives(dependency: Dependency, faults: &[Fault]) {
 const SLOW: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_catalogue_stops_no_order() {
+async fn unavailable_catalogue_refuses_no_order() {
     let faults = [
         Fault::Refused,
         Fault::Reset(1),

@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 use testbed::{Response, System, eventually};
 
-/// How many send the same request at once.
+/// The number of clients that send the same request concurrently.
 const CLIENTS: usize = 64;
 
 /// The lists of both data services.
@@ -30,7 +30,7 @@ async fn start(instances: usize) -> System {
     system
 }
 
-/// What was created beside the product that is ordered.
+/// The resources that were created, without the product that is ordered.
 async fn created(system: &System, target: &str) -> Vec<Value> {
     let list = system.client.get(&format!("{target}?limit=100")).await;
     let mut items = list.expect(200).items();

@@ -1,5 +1,4 @@
-//! What a function makes of an event, whatever the event is: what every function
-//! has from the chassis.
+//! How a function handles events of any kind, which it has from the chassis.
 
 use std::{
     io,
@@ -285,7 +284,7 @@ async fn strange_host_scheme_or_query_changes_nothing() {
     }
 }
 
-/// A gateway may decode the path; whatever it has then is still a path.
+/// A gateway may decode the path, so any characters may occur in it.
 #[tokio::test]
 async fn strange_path_returns_404() {
     let handler = handler(hello::router());

@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 const CLIENTS: usize = 6;
 
-/// How long each fault lasts, and how long all is healthy after it.
+/// The duration of each fault, and of the healthy period after it.
 const LASTS: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn histories_are_linearizable_while_wires_are_cut() {
     assert!(report.operations > 400 && report.unknown > 0, "{report:?}");
 }
 
-/// What is wrong with a store.
+/// A bug of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bug {
     /// Nothing, but that one write in ten is not acknowledged.
@@ -88,7 +88,7 @@ enum Bug {
     LostMerge,
     /// The entity tag of a product that was deleted is used again.
     ReusedTag,
-    /// A write may be done although it is answered with 412.
+    /// A write is sometimes executed although its response is 412.
     FalseRefusal,
 }
 
@@ -119,7 +119,7 @@ async fn a_planted_bug_is_found() {
     }
 }
 
-/// What the clients of the product suite record on a store with this bug.
+/// The history that the clients of products record on a store with this bug.
 async fn record(bug: Bug) -> Report {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
@@ -222,7 +222,7 @@ impl Store {
         }
     }
 
-    /// Whether it has this bug, and shows it this time.
+    /// Whether the store has this bug, and it takes effect this time.
     fn has(&self, bug: Bug) -> bool {
         self.bug == bug && fastrand::bool()
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 use testbed::System;
 
 #[tokio::test]
-async fn oscheck_reports_what_uname_does() {
+async fn oscheck_reports_the_values_of_uname() {
     let system = System::start().await;
     let uname = |flag: &str| {
         let output = std::process::Command::new("uname").arg(flag).output();

@@ -290,7 +290,7 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
 
 /// Health is public, and its deadline is the caller's choice.
 #[tokio::test]
-async fn hurried_health_checks_change_no_breaker() {
+async fn short_deadlines_of_health_checks_change_no_breaker() {
     let system = System::with_samples().await;
     for (function, wire) in [
         ("mysqldata", &system.catalogue),

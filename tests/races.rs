@@ -1,4 +1,4 @@
-//! Many clients at once: nothing is counted twice, and nothing is lost.
+//! Concurrent clients: every write is counted exactly once.
 
 use futures_util::future::join_all;
 use http::Method;
@@ -19,7 +19,7 @@ fn product(name: &str) -> Value {
     json!({"name": name, "category": "c", "price": {"amount": 3, "currency": "DKK"}})
 }
 
-/// How many responses have this status.
+/// The number of responses with this status.
 fn count(responses: &[Response], status: u16) -> usize {
     responses.iter().filter(|it| it.status == status).count()
 }
@@ -30,7 +30,7 @@ async fn every_successful_put_has_its_own_version() {
     let system = start(path).await;
     let client = &system.client;
     let write = async |n: usize| {
-        // Whoever fails does so because another has succeeded.
+        // A client fails only if another has succeeded: each needs at most so many.
         for _ in 0..CLIENTS {
             let current = client.get(path).await.expect(200);
             let condition = [("if-match", current.header("etag"))];

@@ -1,8 +1,8 @@
 //! Replays every event under `events/` through the handler that Lambda calls,
-//! with real stores behind, and compares the answer with its snapshot.
+//! on real stores, and compares the response with its snapshot.
 //!
-//! `events/<function>/<case>.json` needs no code: it is a test by being there.
-//! `INSTA_UPDATE=always cargo xtask test -- replay` writes the snapshots anew.
+//! Each file `events/<function>/<case>.json` is a test; it needs no code.
+//! `INSTA_UPDATE=always cargo xtask test -- replay` regenerates the snapshots.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Compresses what the function serves and names it by its hash, so that the
 //! function itself has nothing to do but hand it out.
 //!
-//! What others made lies in `assets/vendor`, compressed by brotli already:
+//! Third-party files are in `assets/vendor`, already compressed by brotli:
 //! `cargo xtask assets` puts it there. What is ours lies beside it as it was
 //! written, and the diagrams in `docs/diagrams`. A `{{name}}` in a page becomes the path of the asset of that name.
 
@@ -156,7 +156,7 @@ impl Table {
         Ok(diagrams)
     }
 
-    /// Where the file is, or is to be, compressed by brotli.
+    /// The path of the file compressed by brotli.
     fn brotli(&self, file: &str) -> PathBuf {
         let folder = if file.starts_with("vendor/") {
             &self.assets

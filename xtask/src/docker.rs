@@ -44,15 +44,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Finds the engine, or starts it if it is installed and this is root. An
-    /// error says why there is none.
+    /// Finds the engine, or starts it if it is installed and this is root.
     pub fn find(architecture: Architecture, logs: &Path) -> Result<Self> {
         let docker = programs::find("docker", &[]).context("Docker is not installed")?;
         let is_running = run(&docker, &["version"]).is_ok();
         let daemon = (!is_running).then(|| start(&docker, logs)).transpose()?;
         let mut engine = Self {
             docker,
-            // What SAM makes of the image of a runtime.
+            // The image that SAM derives from that of a runtime.
             rapid_image: image_name("al2023-rapid", architecture),
             containers: Vec::new(),
             _daemon: daemon,
@@ -82,7 +81,7 @@ impl Engine {
     }
 
     /// Provides the image that the functions run in: the real one, or a stand-in
-    /// if it cannot be pulled. Returns what it is; an error says why there is none.
+    /// if it cannot be pulled. Returns a description of it.
     pub fn provide_image(
         &self,
         architecture: Architecture,

@@ -36,7 +36,7 @@ pub fn get(url: &str) -> Result<()> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(REQUEST_TIMEOUT))
         .http_status_as_error(false)
-        // What listens on this machine is never behind a proxy.
+        // A server on this machine is never behind a proxy.
         .proxy(None);
     let agent: ureq::Agent = config.build().into();
     let response = agent.get(url).call();

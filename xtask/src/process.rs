@@ -24,14 +24,14 @@ use signal_hook::{
 /// The interval between checks whether a program has ended or this one should.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a program may take to stop.
+/// The time that a program has to stop.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Whether this process was asked to stop.
+/// Whether this process received a signal to stop.
 static IS_INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// This process was asked to stop. All that it started has been stopped by the
-/// time `main` gets this error.
+/// This process received a signal to stop. When `main` gets this error, every
+/// process that it started has been stopped.
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -43,7 +43,7 @@ impl Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Makes Ctrl-C and its like an [`Interrupted`] error instead of an end at once.
+/// Turns Ctrl-C and similar signals into an [`Interrupted`] error.
 pub fn catch_interrupts() -> io::Result<()> {
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, Arc::clone(&IS_INTERRUPTED))?;
@@ -51,7 +51,7 @@ pub fn catch_interrupts() -> io::Result<()> {
     Ok(())
 }
 
-/// Fails if this process was asked to stop.
+/// Fails if this process received a signal to stop.
 pub fn check_interrupt() -> Result<()> {
     if IS_INTERRUPTED.load(Ordering::Relaxed) {
         bail!(Interrupted);
@@ -59,7 +59,7 @@ pub fn check_interrupt() -> Result<()> {
     Ok(())
 }
 
-/// Waits a moment, and fails if this process was asked to stop.
+/// Waits for [`INTERVAL`]; fails if this process received a signal to stop.
 pub fn pause() -> Result<()> {
     thread::sleep(INTERVAL);
     check_interrupt()

@@ -29,7 +29,7 @@ pub struct Urls {
 /// Running stores, stopped when this is dropped and when this process ends.
 pub struct Stores {
     program: Guarded,
-    /// Where they are.
+    /// Their addresses.
     pub urls: Urls,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 /// The timeout until a surface is ready: `up` may have to build first.
 const READY_TIMEOUT: Duration = Duration::from_mins(20);
 
-/// How long `sam local` may take to stop its containers.
+/// The time that `sam local` has to stop its containers.
 const SAM_GRACE: Duration = Duration::from_secs(20);
 
 /// The name of this machine in containers.
@@ -217,7 +217,7 @@ fn start_server(name: &str, mut command: Command, url: &str, log: &Path) -> Resu
     Ok(server)
 }
 
-/// What `sam build` built for this machine.
+/// The output of `sam build` for this machine.
 struct Release {
     sam: Sam,
     architecture: Architecture,

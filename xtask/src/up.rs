@@ -23,7 +23,7 @@ use crate::{
     wires::{Wire, Wires},
 };
 
-/// The timeout until each function has answered a request.
+/// The timeout until each function has responded to a request.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Run the whole system on this machine
@@ -147,8 +147,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// Sends when each page has answered, one after the other: each starts the
-/// function that has it, and the last one calls all others.
+/// Requests each page in turn and sends its result. Each starts the function that
+/// has it; the last one calls all others.
 fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<()>> {
     let (sender, receiver) = mpsc::channel();
     let deadline = Instant::now() + READY_TIMEOUT;

@@ -1,4 +1,4 @@
-//! What the derives read of a type: its fields, doc comments and attributes.
+//! The parts of a type that the derives read: its fields, doc comments and attributes.
 
 use syn::{
     Attribute, Data, DataStruct, DeriveInput, Error, Expr, ExprLit, Field, Fields, Ident, Lit,

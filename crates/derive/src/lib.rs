@@ -15,7 +15,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// is no field is an error.
 ///
 /// `#[json(read_only("id", …))]` names members that only the service sets: a
-/// client that sends one gets an error that says so.
+/// client that sends one gets an error about it.
 #[proc_macro_derive(FromJson, attributes(json))]
 pub fn derive_from_json(input: TokenStream) -> TokenStream {
     expand(&parse_macro_input!(input as DeriveInput), object::from_json)

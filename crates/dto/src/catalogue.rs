@@ -1,4 +1,4 @@
-//! What the catalogue and its callers agree on.
+//! The types that the catalogue and its callers share.
 
 use json::Text;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub type ProductName = Text<1, 200>;
 pub struct ProductId(String);
 
 impl ProductId {
-    /// What an id must be, for the person who sent another.
+    /// The rule of an id, for an error message.
     pub const RULE: &'static str =
         "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or a digit";
 

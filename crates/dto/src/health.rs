@@ -40,7 +40,7 @@ pub enum HealthStatus {
 pub struct HealthCheck {
     /// The dependency's state.
     pub status: HealthStatus,
-    /// How long the check took, in `observed_unit`.
+    /// The duration of the check, in `observed_unit`.
     pub observed_value: u64,
     /// `ms`.
     pub observed_unit: String,
@@ -48,7 +48,7 @@ pub struct HealthCheck {
     /// where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<String>,
-    /// What is wrong, without internals; absent where nothing is.
+    /// The reason of a failure, without internals; absent on success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }

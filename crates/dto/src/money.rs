@@ -89,3 +89,23 @@ impl Schema for Money {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn currency_is_three_capital_letters() {
+        assert_eq!(Currency::parse("DKK").unwrap().as_str(), "DKK");
+        for text in ["", "DK", "DKKK", "dkk", "DK1", "Ø1"] {
+            assert!(Currency::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sum_beyond_64_bits_is_exact() {
+        let text = r#"{"amount":12345678901234567890123456789,"currency":"EUR"}"#;
+        let sum: Money = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&sum).unwrap(), text);
+    }
+}

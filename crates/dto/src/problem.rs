@@ -58,7 +58,7 @@ macro_rules! problem_types {
                 match self { $(Self::$name => $title,)* }
             }
 
-            /// What it means.
+            /// Its meaning.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }

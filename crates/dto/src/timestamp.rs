@@ -135,6 +135,13 @@ mod tests {
     }
 
     #[test]
+    fn time_of_the_clock_is_cut_to_the_millisecond() {
+        let fine = OffsetDateTime::parse("2026-11-22T00:00:00.123456789+01:00", &Rfc3339).unwrap();
+        let cut = Timestamp::parse_time_or_date("2026-11-21T23:00:00.123Z").unwrap();
+        assert_eq!(Timestamp::from(fine), cut);
+    }
+
+    #[test]
     fn other_text_is_refused() {
         for text in [
             "",

@@ -153,8 +153,8 @@ fn of_code(code: &str, retry_after: Option<Duration>) -> Failure {
     }
 }
 
-/// Classifies a cancelled transaction: a failed condition is a response to it,
-/// whatever else there is.
+/// Classifies a cancelled transaction. A failed condition takes precedence over
+/// other reasons: it is a response to the request.
 fn of_cancellation(reasons: &[CancellationReason]) -> Failure {
     let any = |codes: &[&str]| {
         let mut given = reasons.iter().filter_map(CancellationReason::code);

@@ -18,7 +18,7 @@ pub struct Config {
     pub endpoint: Option<Uri>,
     /// The role that signs the requests.
     pub role: Role,
-    /// How it is called.
+    /// The policy of its calls.
     pub policy: Policy,
 }
 
@@ -38,7 +38,7 @@ impl Config {
     }
 }
 
-/// How `DynamoDB` is called: with less time than [`Policy::default`] grants.
+/// The policy of calls to `DynamoDB`: shorter timeouts than [`Policy::default`].
 #[must_use]
 pub fn default_policy() -> Policy {
     Policy {

@@ -24,10 +24,10 @@ use crate::{Config, Error, attempt::AttemptError, client::client, item::ID, valu
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "dynamodb";
 
-/// How long a start waits for the first connection.
+/// The time that a start waits for the first connection.
 const START_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// How long a health check may take.
+/// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `DynamoDB`, as one service uses it. Clones share the connections, the circuit

@@ -1,4 +1,5 @@
-//! What a table holds: content that clients write, and what the service sets.
+//! The items of a table: content that clients write, and members that the service
+//! sets.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -15,7 +16,7 @@ pub trait Entity: Sized {
     /// The id, whose text is the partition key of the table.
     type Id: Clone + Ord + Display + FromStr;
 
-    /// What clients write: a struct that derives `FromJson` and `ToJson`.
+    /// The content: a struct that derives `FromJson` and `ToJson`.
     type Content: FromJson + ToJson;
 
     /// The entity of these parts.
@@ -24,14 +25,14 @@ pub trait Entity: Sized {
     /// Its id.
     fn id(&self) -> &Self::Id;
 
-    /// What clients write.
+    /// The content that clients write.
     fn content(&self) -> &Self::Content;
 
-    /// What the service sets with every write.
+    /// The members that the service sets with every write.
     fn revision(&self) -> &Revision;
 }
 
-/// What a service sets with every write of an entity.
+/// The members that a service sets with every write of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {

@@ -13,7 +13,7 @@ use crate::{
 
 /// The error of an operation of a store in `DynamoDB`.
 ///
-/// What a variant displays is public; its source is for the log alone.
+/// The text of a variant is public; its source is only for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 404: no item has this id.

@@ -42,7 +42,7 @@ pub(crate) fn condensed(preconditions: &Preconditions, current: Option<&str>) ->
     let one = |tag: Option<&Tag>| tag.map(|tag| Tags::List(vec![tag.clone()]));
     Preconditions {
         if_match: match &preconditions.if_match {
-            // Where none matches, any of them stands for all.
+            // If none matches, any one of them has the same effect as all.
             Some(Tags::List(tags)) => {
                 let strong = tags.iter().filter(|tag| !tag.weak).find(is_current);
                 one(strong.or(tags.first()))
@@ -315,7 +315,7 @@ mod tests {
     }
 
     proptest! {
-        /// `d` stands for the tag of any later write.
+        /// `d` represents the tag of any later write.
         #[test]
         fn condensed_preconditions_hold_where_all_of_them_do(
             if_match in any_tags(),

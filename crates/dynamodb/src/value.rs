@@ -96,7 +96,7 @@ mod tests {
         })
     }
 
-    /// What `DynamoDB` refuses: an empty name, at any depth.
+    /// Whether there is an empty name, which `DynamoDB` rejects at any depth.
     fn has_empty_name(value: &AttributeValue) -> bool {
         match value {
             AttributeValue::M(members) => members

@@ -16,7 +16,7 @@ pub const MAX_ERRORS: usize = 1_000;
 /// `parameter` or `header` in place of `pointer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
-    /// Where it is.
+    /// The location of the error.
     #[serde(flatten)]
     pub at: Location,
     /// The rule, for the person who sent the request.
@@ -39,7 +39,7 @@ pub enum Location {
 #[derive(Debug, Default)]
 pub struct FieldErrors {
     errors: Vec<FieldError>,
-    /// How many are not listed.
+    /// The number of errors that are not listed.
     more: usize,
 }
 
@@ -193,6 +193,24 @@ mod tests {
                 {"header": "If-Match", "detail": "must be *"},
                 {"parameter": "limit", "detail": "must be given once"},
             ])
+        );
+    }
+
+    #[test]
+    fn appended_errors_are_counted_beyond_the_limit() {
+        let errors = |count| {
+            let mut errors = FieldErrors::new();
+            (0..count).for_each(|_| errors.add_parameter("limit", "must be given once"));
+            errors
+        };
+        let mut all = errors(MAX_ERRORS + 2);
+        all.append(errors(MAX_ERRORS + 3));
+        let listed = all.into_vec();
+        assert_eq!(listed.len(), MAX_ERRORS + 1);
+        let more = listed.last().unwrap();
+        assert_eq!(
+            more.detail,
+            format!("{} more errors are not listed", MAX_ERRORS + 5)
         );
     }
 

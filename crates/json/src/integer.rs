@@ -36,7 +36,7 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
         Int(self.0)
     }
 
-    /// What a value must be, for the person who sent another.
+    /// The rule of a value, for an error message.
     #[must_use]
     pub fn rule() -> String {
         format!("must be an integer between {MIN} and {MAX}")

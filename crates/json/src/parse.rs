@@ -205,12 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn malformed_text_is_reported_by_its_line_and_column() {
+        let parsed = Value::parse(b"{\n  \"a\": tru\n}", &mut FieldErrors::new());
+        let Err(ParseError::Malformed(message)) = parsed else {
+            panic!("the text is malformed");
+        };
+        assert!(message.ends_with("at line 2 column 8"), "{message}");
+    }
+
+    #[test]
     fn nesting_beyond_the_limit_is_too_deep() {
-        let deep = |levels: usize| [vec![b'['; levels], vec![b']'; levels]].concat();
-        assert!(Value::parse(&deep(MAX_DEPTH), &mut FieldErrors::new()).is_ok());
-        for levels in [MAX_DEPTH + 1, 120_000] {
-            let parsed = Value::parse(&deep(levels), &mut FieldErrors::new());
-            assert_eq!(parsed, Err(ParseError::TooDeep));
+        let arrays = |levels: usize| ["[".repeat(levels), "]".repeat(levels)].concat();
+        let objects = |levels: usize| {
+            let inner = levels - 1;
+            [r#"{"a":"#.repeat(inner), "{}".to_owned(), "}".repeat(inner)].concat()
+        };
+        for deep in [&arrays as &dyn Fn(usize) -> String, &objects] {
+            let parse = |levels| Value::parse(deep(levels).as_bytes(), &mut FieldErrors::new());
+            assert!(parse(MAX_DEPTH).is_ok());
+            for levels in [MAX_DEPTH + 1, 120_000] {
+                assert_eq!(parse(levels), Err(ParseError::TooDeep));
+            }
         }
     }
 

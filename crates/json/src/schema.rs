@@ -23,7 +23,8 @@ pub trait Schema {
     fn members(_object: &mut ObjectSchema, _components: &mut Components) {}
 }
 
-/// Where in an exchange a schema is used. The same struct has other rules there.
+/// The part of an exchange that a schema is used in. The rules of a struct depend
+/// on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Sent by a service: readers ignore members that they do not know.

@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn multiline_text_may_have_line_feeds_and_tabs() {
-        assert!(MultilineText::<0, 4>::parse("a\n\tb").is_ok());
+        let text = MultilineText::<0, 4>::parse("a\n\tb").unwrap();
+        assert_eq!(text.as_str(), "a\n\tb");
         assert!(MultilineText::<0, 4>::parse("a\r\nb").is_err());
     }
 

@@ -17,17 +17,17 @@ use crate::{
     token::{self, TokenError},
 };
 
-/// Where a database is, how to sign in to it and how it is called. It holds
+/// The address of a database, its credentials and the policy of its calls. It has
 /// secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Config {
-    /// How it is called.
+    /// The policy of its calls.
     pub policy: Policy,
     opts: Opts,
     role: Option<SignIn>,
 }
 
-/// What tokens are signed with.
+/// The credentials that sign tokens.
 #[derive(Clone)]
 struct SignIn {
     region: String,
@@ -164,10 +164,10 @@ impl Config {
     }
 }
 
-/// How a database is called.
+/// The default policy of calls to a database.
 ///
-/// A statement waits 2 s for a lock, which says nothing about the database, so an
-/// attempt must last longer. Three attempts of 3 s fit into a function's 10 s.
+/// A statement waits up to 2 s for a lock, which is no failure of the database, so
+/// an attempt must last longer. Three attempts of 3 s fit into a function's 10 s.
 #[must_use]
 pub fn default_policy() -> Policy {
     Policy {

@@ -13,10 +13,10 @@ use crate::{
     AttemptError, Config, Error, Session, TransactionError, connections::Connections, session::NAME,
 };
 
-/// How long a start waits for the first connection.
+/// The time that a start waits for the first connection.
 const START_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// How long a health check may take.
+/// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A database, as one service uses it. Clones share the connections, the circuit
@@ -94,7 +94,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// What the operation aborts with, or [`Error`] if no attempt succeeded.
+    /// The error that the operation aborts with, or [`Error`] if no attempt succeeded.
     pub async fn transaction<T, E, F>(
         &self,
         ctx: &RequestContext,

@@ -24,7 +24,7 @@ use dto::Timestamp;
 
 use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
 
-/// How many expired keys are deleted for each key that is written: more than
+/// The number of expired keys that are deleted for each key written: more than
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
 

@@ -13,7 +13,7 @@ use aws_sigv4::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// How long a token is valid: the longest that RDS accepts.
+/// The lifetime of a token: the longest that RDS accepts.
 const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Why there is no token.

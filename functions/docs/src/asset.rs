@@ -34,7 +34,7 @@ pub(crate) struct Asset {
     pub(crate) gzip: &'static [u8],
 }
 
-/// How long a client may keep a response.
+/// The time that a client may cache a response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caching {
     /// For ever: the name has a hash of the content.
@@ -58,7 +58,7 @@ impl FromStr for AssetName {
     }
 }
 
-/// What a request for an embedded file says: preconditions, accepted codings,
+/// The parts of a request for an embedded file: preconditions, accepted codings,
 /// and the base path of the links. Unknown query parameters are ignored.
 #[derive(Debug)]
 pub(crate) struct Download {

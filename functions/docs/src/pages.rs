@@ -4,7 +4,7 @@ use chassis::http::{Id, Problem, Request};
 
 use crate::asset::{self, AssetName, Caching, Download, File, Html, Icon, Json, Served, Yaml};
 
-/// What each page may load: nothing from another host, no inline script, no
+/// The content security policy of each page: nothing from another host, no inline script, no
 /// `eval`; and no other page may frame it.
 macro_rules! policy {
     ($($also:literal),* $(,)?) => {

@@ -68,7 +68,7 @@ pub(crate) struct Explanation {
     title: &'static str,
     /// The status of the response.
     status: u16,
-    /// What it means.
+    /// Its meaning.
     meaning: &'static str,
     /// What a client can do about it.
     remedy: &'static str,

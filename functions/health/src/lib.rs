@@ -21,7 +21,7 @@ pub use config::Config;
 /// The name of the function.
 const NAME: &str = "health";
 
-/// How long a function may take. It checks its own stores within 2 s.
+/// The timeout of a function's health check. It checks its own stores within 2 s.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The routes of `health`.

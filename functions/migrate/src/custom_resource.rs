@@ -21,10 +21,10 @@ use crate::{Report, error::Error};
 /// another resource.
 const PHYSICAL_ID: &str = "orders-schema";
 
-/// How long one attempt to send the response may take.
+/// The timeout of one attempt to send the response.
 const SEND_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the response is sent until it is accepted.
+/// The attempts to send the response until it is accepted.
 const ATTEMPTS: u32 = 3;
 
 /// The most bytes of a reason: a response may have 4,096.

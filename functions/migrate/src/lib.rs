@@ -31,7 +31,7 @@ use custom_resource::CustomResource;
 /// The part of the function's time that is reserved for reporting a timeout.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// How long to retry while the database cannot be reached: a new one, or one in a
+/// The limit of retries while the database cannot be reached: a new one, or one in a
 /// failover, may take as long to start.
 const CONNECT_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -44,7 +44,7 @@ pub struct Migrate {
     config: Config,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The migrations that were applied, such as `V1__orders`.

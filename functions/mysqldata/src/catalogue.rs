@@ -22,7 +22,7 @@ pub const PRODUCTS: &str = "/nosqldata";
 /// The path of the catalogue's health.
 pub const HEALTH: &str = "/health/nosqldata";
 
-/// How long a health check may take.
+/// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Products by id. A product that is not among them does not exist.
@@ -46,7 +46,7 @@ pub enum CatalogueError {
     Status {
         /// The status.
         status: StatusCode,
-        /// After which time to retry, where the response says so.
+        /// The time after which to retry, if the response contains one.
         retry_after: Option<Duration>,
     },
     /// The response is not a batch of products.
@@ -72,7 +72,7 @@ impl Classify for CatalogueError {
                 // statuses where it cannot respond in time.
                 503 | 504 => Failure::Late(*retry_after),
                 429 | 500 | 502 => Failure::Transient(*retry_after),
-                // What responds is not the catalogue.
+                // Another server responds, not the catalogue.
                 _ => Failure::Broken,
             },
             // The response may have been cut off.

@@ -16,7 +16,7 @@ pub struct Config {
     pub mysql: mysql::Config,
     /// The base URL of the API; `None` for the API that a request came through.
     pub api: Option<Uri>,
-    /// How the catalogue is called.
+    /// The policy of calls to the catalogue.
     pub catalogue_policy: Policy,
     /// Whose tokens are accepted; `None` if no keys are configured.
     pub auth: Option<auth::Config>,
@@ -42,7 +42,7 @@ impl Config {
     }
 }
 
-/// How the catalogue is called.
+/// The default policy of calls to the catalogue.
 ///
 /// It responds within milliseconds, or within a second after a cold start. Three
 /// attempts of 2 s and their pauses fit into what `pricing` leaves to it.

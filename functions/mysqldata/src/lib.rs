@@ -81,7 +81,7 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
         .check(catalogue)
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct App {
     orders: Orders,

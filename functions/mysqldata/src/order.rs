@@ -47,8 +47,8 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
-/// A line of an order. It keeps the name and the price that the product had, and
-/// is read whatever the bounds of new orders and prices are by then.
+/// A line of an order. It keeps the name and the price that the product had, even
+/// if they exceed the current bounds of new orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {

@@ -58,8 +58,8 @@ pub struct OrderSummary {
     pub rows: Vec<SummaryRow>,
 }
 
-/// A row of a summary. Exactly one of `day`, `product` and `status` is present, as
-/// `by` says.
+/// A row of a summary. Of `day`, `product` and `status`, only the one that `by`
+/// names is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryRow {

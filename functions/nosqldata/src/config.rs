@@ -2,7 +2,7 @@
 
 use chassis::{auth, runtime::Environment};
 
-/// Where the products are stored.
+/// The configuration of the store of products.
 #[derive(Clone)]
 pub struct Config {
     /// The database.

@@ -72,7 +72,7 @@ impl Api {
     pub async fn clean_up(&self) {
         for path in self.take_created() {
             if path.contains("/nosqldata/") {
-                // Where a case deleted it, this is a 404.
+                // 404 if a case has deleted it.
                 self.delete(&path).await;
             }
         }

@@ -7,7 +7,7 @@ use crate::{Api, Case, Kind};
 
 const STAGE: &str = "/prod";
 
-/// Where the gateway is not the testbed's.
+/// The surfaces whose gateway is not the testbed's.
 const ELSEWHERE: &[Kind] = &[Kind::Watch, Kind::StartApi, Kind::Deployed];
 
 pub fn cases() -> Vec<Case> {

@@ -42,33 +42,33 @@ impl Kind {
 /// Sends requests to a surface and panics at a response that is not as it should.
 pub type Check = Arc<dyn Fn(Api) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
-/// A case: what the contract says, and which surfaces differ.
+/// A case: a rule of the contract, and the surfaces that differ.
 #[derive(Clone)]
 pub struct Case {
     /// The file that it is in.
     pub topic: &'static str,
-    /// What it shows.
+    /// The rule, as a sentence.
     pub name: &'static str,
     check: Check,
     differences: Vec<Difference>,
 }
 
-/// How a surface differs, and why it must.
+/// A difference of surfaces, and its reason.
 #[derive(Clone)]
 struct Difference {
     kinds: &'static [Kind],
     reason: &'static str,
     check: Check,
-    /// Whether the surface may also do what the contract says.
+    /// Whether the surface may also behave as the contract requires.
     optional: bool,
 }
 
 /// The result of a case on a surface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// As the contract says.
+    /// As the contract requires.
     Pass,
-    /// As the suite says that this surface differs, with the reason.
+    /// As documented for this surface, which differs for this reason.
     Differs(&'static str),
     /// Neither; the message of the failed assertion.
     Fail(String),
@@ -132,7 +132,7 @@ impl Case {
 }
 
 thread_local! {
-    /// Where the last panic of this thread was, while a check runs in it.
+    /// The location of the last panic of this thread, while a check runs in it.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 

@@ -15,7 +15,7 @@ pub fn cases() -> Vec<Case> {
         case!(created_product_has_what_was_sent),
         case!(attributes_default_to_an_empty_object),
         case!(put_creates_and_replaces),
-        case!(merge_patch_changes_what_it_names),
+        case!(merge_patch_changes_only_the_members_it_contains),
         case!(write_that_changes_nothing_creates_a_version),
         case!(deleted_product_is_gone),
         case!(recreated_product_starts_at_version_1_with_a_new_etag),
@@ -89,7 +89,7 @@ async fn put_creates_and_replaces(api: Api) {
     replaced.expect_header("content-location", &path);
 }
 
-async fn merge_patch_changes_what_it_names(api: Api) {
+async fn merge_patch_changes_only_the_members_it_contains(api: Api) {
     let created = api.post("/nosqldata", &mug(&api)).await.expect(201);
     let path = created.header("location");
     let patch = json!({

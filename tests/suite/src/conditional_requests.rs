@@ -83,7 +83,7 @@ async fn stale_write_returns_412_and_changes_nothing(api: Api) {
     ] {
         for (method, body) in [
             (Method::PUT, &product),
-            // What it would become is not valid either, and is not looked at.
+            // The merged result would be invalid, but 412 takes precedence.
             (Method::PATCH, &json!({"name": ""})),
             (Method::DELETE, &json!({})),
         ] {

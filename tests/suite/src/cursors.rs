@@ -13,10 +13,10 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(walk_returns_each_product_once),
         case!(walk_by_category_is_in_order_of_ids),
-        case!(walk_goes_on_while_products_come_and_go),
+        case!(walk_continues_while_products_are_created_and_deleted),
         case!(walk_returns_orders_newest_first),
         case!(orders_are_filtered_by_customer_status_and_time),
-        case!(walk_goes_on_while_orders_are_placed),
+        case!(walk_continues_while_orders_are_placed),
         case!(foreign_or_changed_cursor_returns_400),
     ]
 }
@@ -96,7 +96,7 @@ async fn walk_by_category_is_in_order_of_ids(api: Api) {
     assert_eq!(none, [] as [Value; 0]);
 }
 
-async fn walk_goes_on_while_products_come_and_go(api: Api) {
+async fn walk_continues_while_products_are_created_and_deleted(api: Api) {
     let category = api.unique();
     let created = create_products(&api, &category, 7).await;
     let list = format!("/nosqldata?category={category}");
@@ -196,7 +196,7 @@ async fn orders_are_filtered_by_customer_status_and_time(api: Api) {
     }
 }
 
-async fn walk_goes_on_while_orders_are_placed(api: Api) {
+async fn walk_continues_while_orders_are_placed(api: Api) {
     let ([ann, _], placed) = place_orders(&api, 7).await;
     let list = format!("/mysqldata?customer={ann}");
     let page = api.get(&format!("{list}&limit=2")).await.expect(200);

@@ -34,7 +34,7 @@ async fn document_is_openapi_3_1(api: Api) {
     assert!(yaml.text().starts_with("openapi: "), "{yaml}");
 }
 
-/// What a page loads from the documentation.
+/// The files that a page loads.
 #[track_caller]
 fn assets(page: &Response) -> Vec<String> {
     let quoted = page.text().split('"').filter(|it| it.starts_with("/docs/"));
@@ -85,7 +85,7 @@ async fn pages_load_nothing_from_other_hosts(api: Api) {
     }
 }
 
-/// What a browser loads before it draws `/docs`.
+/// The files that a browser loads before it renders `/docs`.
 async fn loaded(api: &Api) -> Vec<String> {
     let page = api.get("/docs").await.expect(200);
     let mut paths = assets(&page);

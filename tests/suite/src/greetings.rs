@@ -1,4 +1,4 @@
-//! What a newcomer tries first.
+//! The greetings of the functions.
 
 use crate::{Api, Case};
 
@@ -7,7 +7,7 @@ pub fn cases() -> Vec<Case> {
         case!(greeting_is_exact_json),
         case!(greeting_as_text_is_exact),
         case!(greeting_as_html_links_to_the_documentation),
-        case!(data_services_greet_as_text),
+        case!(data_services_return_their_message_as_text),
     ]
 }
 
@@ -39,7 +39,7 @@ async fn greeting_as_html_links_to_the_documentation(api: Api) {
     }
 }
 
-async fn data_services_greet_as_text(api: Api) {
+async fn data_services_return_their_message_as_text(api: Api) {
     for (path, text) in [("/nosqldata", "Test NoSQL"), ("/mysqldata", "Test MySQL")] {
         let greeting = api.get_with(path, &[("accept", "text/plain")]).await;
         assert_eq!(greeting.text(), text);

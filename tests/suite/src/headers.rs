@@ -10,7 +10,7 @@ pub fn cases() -> Vec<Case> {
         case!(repeated_header_is_one_list).differs(
             &[Kind::Watch],
             "hands on the first of several lines of a header",
-            check!(first_line_of_a_header_counts),
+            check!(only_the_first_line_of_a_header_is_read),
         ),
         case!(long_header_is_accepted),
         case!(traceparent_changes_nothing_even_if_malformed),
@@ -49,7 +49,7 @@ async fn repeated_header_is_one_list(api: Api) {
         .expect(304);
 }
 
-async fn first_line_of_a_header_counts(api: Api) {
+async fn only_the_first_line_of_a_header_is_read(api: Api) {
     let (json, text) = ("application/json", "text/plain");
     for (first, second, body) in [
         (json, text, r#"{"message":"Hello Kea"}"#),

@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
         case!(key_with_another_body_returns_422),
         case!(keys_are_compared_byte_by_byte),
         case!(key_belongs_to_its_route),
-        case!(key_of_a_put_means_nothing),
+        case!(idempotency_key_of_a_put_is_ignored),
         case!(malformed_key_returns_400),
         case!(repeated_key_returns_400).differs(
             &[Kind::Watch],
@@ -27,7 +27,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Where something can be created, and what to send there.
+/// The lists that resources can be created in, each with a body.
 async fn creations(api: &Api) -> [(&'static str, Value); 2] {
     [
         ("/nosqldata", api.product()),
@@ -125,7 +125,7 @@ async fn key_with_another_body_returns_422(api: Api) {
             "Idempotency-Key",
             "was used with another body: a new request needs a new key",
         )]);
-        // What needs no store is checked first.
+        // Checks that need no store come first.
         other[field] = "".into();
         let refused = api.post_once(target, &key, &other).await;
         refused.expect_invalid(&[(&format!("/{field}"), "must have 1 to 200 characters")]);
@@ -159,7 +159,7 @@ async fn key_belongs_to_its_route(api: Api) {
     }
 }
 
-async fn key_of_a_put_means_nothing(api: Api) {
+async fn idempotency_key_of_a_put_is_ignored(api: Api) {
     let (key, product) = (api.unique(), api.product());
     create(&api, "/nosqldata", &key, &product).await;
     let path = format!("/nosqldata/{}", api.unique());

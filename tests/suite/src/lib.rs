@@ -1,4 +1,4 @@
-//! The black-box suite: what the contract says, checked over HTTP.
+//! The black-box suite: checks the contract over HTTP.
 //!
 //! Each case is a test with a name. `cargo xtask test` runs them on the system in
 //! process, `cargo xtask surfaces` on every way of using the bundle. A case creates

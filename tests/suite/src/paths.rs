@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Case> {
         case!(id_is_decoded_once),
         case!(id_that_no_product_can_have_returns_404),
         case!(id_that_is_not_utf8_returns_404),
-        case!(id_of_no_order_returns_404),
+        case!(id_that_no_order_has_returns_404),
         case!(id_of_an_order_is_read_in_either_case),
     ]
 }
@@ -160,7 +160,7 @@ async fn id_that_is_not_utf8_returns_404(api: Api) {
     }
 }
 
-async fn id_of_no_order_returns_404(api: Api) {
+async fn id_that_no_order_has_returns_404(api: Api) {
     let paid = json!({"status": "paid"});
     for id in [
         "42",
@@ -180,7 +180,7 @@ async fn id_of_no_order_returns_404(api: Api) {
             let write = api.json(Method::PATCH, &path, condition, &paid).await;
             write.expect_problem(404, "not-found", NOT_FOUND);
         }
-        // What is wrong with the patch is reported first.
+        // Errors of the patch are reported first.
         let invalid = api.patch(&path, &json!({})).await;
         invalid.expect_invalid(&[("/status", "is required")]);
     }

@@ -1,4 +1,4 @@
-//! What orders sum up to.
+//! The summary of orders.
 
 use serde_json::json;
 

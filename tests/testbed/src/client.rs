@@ -20,7 +20,7 @@ use crate::callers;
 /// Longer than any function may take, with its cold start.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How much of a body a failure shows.
+/// The part of a body that a failure shows.
 const SHOWN_BYTES: usize = 400;
 
 /// A client of the API at one base URL.
@@ -314,8 +314,7 @@ impl Response {
             .expect_allow(allow)
     }
 
-    /// Checks that it is a 503 problem, for one of these reasons, that says when to
-    /// try again.
+    /// Checks that it is a 503 problem with `Retry-After` and one of these details.
     #[track_caller]
     pub fn expect_unavailable(self, details: &[&str]) -> Self {
         let found = self.json()["detail"]

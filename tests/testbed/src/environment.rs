@@ -1,4 +1,4 @@
-//! Where the stores are that `cargo xtask test` started.
+//! The addresses of the stores that `cargo xtask test` started.
 
 /// The URL of a store, from the environment.
 pub fn store(variable: &str) -> String {

@@ -24,7 +24,7 @@ use crate::event;
 /// The base path by which a custom domain maps to the API.
 pub const BASE_PATH: &str = "/shop/v1";
 
-/// What the paths of some clients have before the routes, and the stage of their
+/// The prefix of the paths of some clients, and the stage of their
 /// events.
 const PREFIXES: [(&str, &str); 3] = [("", "$default"), ("/prod", "prod"), (BASE_PATH, "$default")];
 

@@ -1,4 +1,4 @@
-//! What differs from run to run, replaced by a placeholder.
+//! Replaces values that differ from run to run by placeholders.
 //!
 //! A value is replaced only where it has its proper form, so a snapshot still
 //! shows that it is there and well-formed.

@@ -41,12 +41,12 @@ pub const FUNCTIONS: [&str; 6] = [
     "oscheck",
 ];
 
-/// How a system is set up, where a test needs more than the usual.
+/// The options of a system; the default is the usual one.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Instances of each function: with more than one, requests race.
     pub instances: usize,
-    /// How stores and services are called; as deployed where it is none.
+    /// The policy of calls to stores and services; by default as deployed.
     pub policy: Option<Policy>,
     /// The fault of the connection to `DynamoDB` while the functions start.
     pub dynamodb_fault: Fault,
@@ -307,7 +307,7 @@ pub async fn routes() -> BTreeMap<String, String> {
     routes
 }
 
-/// Where a function finds what it depends on.
+/// The addresses of a function's dependencies.
 struct Surroundings {
     api: String,
     catalogue: String,

@@ -169,7 +169,7 @@ impl<'t> Drawing<'t> {
         self.line("}");
     }
 
-    /// What invokes functions besides the API, and what they write to.
+    /// The resources besides the API that invoke functions, and those they write to.
     fn invokers(&mut self) {
         let template = self.template;
         for (id, it) in &template.resources {
@@ -208,8 +208,8 @@ impl<'t> Drawing<'t> {
             "node \"**CloudWatch**\\n{parts}\" as monitoring {colour}"
         ));
         for (id, _) in template.of_type("AWS::SNS::Topic") {
-            self.node(id, &["writes to whoever is on call"]);
-            self.edge("monitoring", &resource(id), "goes off");
+            self.node(id, &["notifies the operators"]);
+            self.edge("monitoring", &resource(id), "notifies");
         }
     }
 
@@ -303,7 +303,7 @@ impl<'t> Drawing<'t> {
             let events = function.resource.properties.get("Events");
             let named = events.map(|it| template.references(it)).unwrap_or_default();
             for api in apis.iter().filter(|api| named.contains(**api)) {
-                // One path stands for those to all functions outside.
+                // One edge represents those to all functions outside the network.
                 let to = if is_outside { "outside" } else { &me };
                 self.edge(&resource(api), to, "invokes");
             }

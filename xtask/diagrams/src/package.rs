@@ -133,7 +133,7 @@ fn body(it: &Crate) -> String {
 }
 
 /// The dependencies within the workspace, without those that follow from others.
-/// One arrow of a folder stands for those of its crates, if all of them depend on a
+/// One arrow of a folder represents those of its crates, if all of them depend on a
 /// crate or most of them are depended on.
 fn arrows(
     crates: &BTreeMap<String, Crate>,

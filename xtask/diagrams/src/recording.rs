@@ -78,17 +78,16 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// Begins a recording: what was said before is not part of it.
+/// Begins a recording; discards earlier lines of the log.
 pub fn begin() {
     LOG.0.lock().unwrap().clear();
 }
 
-/// The request that came in from outside since [`begin`], with all that came of
-/// it.
+/// The request that was received from outside since [`begin`], with its calls.
 ///
 /// # Errors
 ///
-/// It was not exactly one, or the log does not hold together.
+/// There was not exactly one request, or a line of the log is missing.
 pub async fn end() -> Result<Request> {
     let lines = std::mem::take(&mut *LOG.0.lock().unwrap());
     let routes = routes().await;
@@ -105,14 +104,14 @@ struct Recording {
 }
 
 impl Recording {
-    fn said(&self, message: &str) -> impl Iterator<Item = (usize, &Line)> {
+    fn lines_of(&self, message: &str) -> impl Iterator<Item = (usize, &Line)> {
         let lines = self.lines.iter().enumerate();
         lines.filter(move |(_, line)| line["message"] == message)
     }
 
     /// The requests whose caller's span this is.
     fn requests(&self, parent: Option<&str>) -> impl Iterator<Item = &Line> {
-        let requests = self.said("request").map(|(_, line)| line);
+        let requests = self.lines_of("request").map(|(_, line)| line);
         requests.filter(move |line| line.get("parent_id").map(String::as_str) == parent)
     }
 
@@ -126,15 +125,15 @@ impl Recording {
         })
     }
 
-    /// What the service did for the request of this line, in the order in which
-    /// it began; what overlaps was done at once, and is put in order by name.
+    /// The calls of the service for the request of this line, in the order in which
+    /// they began; concurrent calls are sorted by name.
     fn steps(&self, request: &Line) -> Result<Vec<Step>> {
         let starts: BTreeMap<_, _> = self
-            .said("call started")
+            .lines_of("call started")
             .map(|(at, line)| (&line["span_id"], at))
             .collect();
         let mut steps: Vec<(usize, usize, Option<Asked>, String)> = Vec::new();
-        for (end, line) in self.said("call") {
+        for (end, line) in self.lines_of("call") {
             if line.get("parent_id") == request.get("span_id") {
                 let begin = *starts
                     .get(&line["span_id"])

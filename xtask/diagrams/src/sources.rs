@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// What they are made of cannot be read, or does not fit together.
+/// A source of the diagrams cannot be read, or two contradict each other.
 pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&template::path())?;
     let crates = workspace::crates(&stores::project())?;
@@ -80,13 +80,13 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
     system.client.get("/health").await.expect(200);
     recorded.push((
         "sequence-health",
-        "Asking how everything is",
+        "Checking the health of every function",
         recording::end().await?,
     ));
 
     system.catalogue.set(Fault::Refused).await;
-    let away = "Placing an order while the catalogue is away";
-    recorded.push(("sequence-fallback", away, place("second").await?));
+    let unavailable = "Placing an order while the catalogue is unavailable";
+    recorded.push(("sequence-fallback", unavailable, place("second").await?));
 
     for (_, _, request) in &recorded {
         check(request, routed)?;

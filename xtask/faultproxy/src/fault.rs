@@ -9,7 +9,7 @@ use crate::request::Request;
 /// The media type of `DynamoDB`'s API.
 const DYNAMODB_JSON: &str = "application/x-amz-json-1.0";
 
-/// What is wrong with a connection. Unless documented otherwise the upstream
+/// A fault of a connection. Unless documented otherwise the upstream
 /// receives and executes the request: only its response is lost or late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -65,7 +65,7 @@ impl fmt::Display for Fault {
 /// A future that runs between the execution of a request and the loss of its response.
 pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What happens to one request of a script.
+/// The treatment of one request of a script.
 pub enum Step {
     /// It is forwarded.
     Forward,

@@ -46,7 +46,7 @@ pub struct Proxy {
     server: JoinHandle<io::Result<()>>,
 }
 
-/// What the connections of a proxy share.
+/// The state that the connections of a proxy share.
 struct Link {
     upstream: String,
     protocol: Protocol,
@@ -263,7 +263,7 @@ struct Connection {
     link: Arc<Link>,
     /// Whether the fault applies to the request whose response is awaited.
     applies: AtomicBool,
-    /// What runs before the response that is awaited is lost.
+    /// Runs before the awaited response is lost.
     lose: Mutex<Option<BoxFuture>>,
 }
 
@@ -427,7 +427,7 @@ mod tests {
         address
     }
 
-    /// What a client receives for one request on a connection of its own.
+    /// The response to one request on a new connection.
     async fn get(proxy: &Proxy, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(proxy.address()).await?;
         let request = format!("GET {path} HTTP/1.1\r\n\r\n");

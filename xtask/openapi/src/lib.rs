@@ -295,7 +295,7 @@ mod tests {
         assert!(wrong.is_empty(), "no description of\n{}", wrong.join("\n"));
     }
 
-    /// What a reference refers to, or the value itself.
+    /// The value that a reference refers to, or the value itself.
     fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
         let reference = value["$ref"]
             .as_str()

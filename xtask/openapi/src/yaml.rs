@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_numbers_to_either_yaml() {
+    fn numbers_are_numbers_in_either_yaml() {
         for number in [
             json!(0),
             json!(-1),

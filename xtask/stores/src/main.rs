@@ -108,8 +108,8 @@ fn explained(error: &anyhow::Error) -> String {
     text
 }
 
-/// Runs the stores until this program is asked to stop. They are stopped by being
-/// dropped.
+/// Runs the stores until this program receives a signal to stop. They stop when
+/// they are dropped.
 async fn run(arguments: &Arguments) -> Result<()> {
     let stop = stop_requested()?;
     tokio::select! {

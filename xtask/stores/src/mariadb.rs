@@ -20,7 +20,7 @@ const NAME: &str = "kea";
 /// The timeout of the start: after a crash the server recovers first.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a server may take to flush its data and stop.
+/// The time that a server has to flush its data and stop.
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
 /// The sizes of a small server. They must be the same for the bootstrap and the

@@ -1,5 +1,5 @@
-//! What `cargo xtask` runs on the built system. It builds and starts what these
-//! need.
+//! The commands that `cargo xtask` runs on the built system. It builds and starts
+//! the programs that they need.
 
 mod diagrams;
 mod faults;

@@ -80,7 +80,7 @@ impl<T: FromJson + ToJson> MergePatch<T> {
     ///
     /// # Errors
     ///
-    /// What is wrong with the result.
+    /// The errors of the result.
     pub fn apply(&self, target: &T) -> Result<T, FieldErrors> {
         let mut errors = FieldErrors::new();
         let mut merged = target.to_json().unwrap_or(Value::Null);

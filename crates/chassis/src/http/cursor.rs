@@ -35,7 +35,7 @@ impl List {
         }
     }
 
-    /// The cursor that stands for `position` in this list.
+    /// Encodes `position` as a cursor of this list.
     ///
     /// # Errors
     ///
@@ -46,8 +46,7 @@ impl List {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The position that `cursor` stands for; `None` if it is not a cursor of
-    /// this list.
+    /// Decodes the position of `cursor`; `None` if it is not a cursor of this list.
     pub(super) fn open<T: DeserializeOwned>(&self, cursor: &str) -> Option<T> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (checksum, position) = sealed.split_at_checked(CHECKSUM_BYTES)?;

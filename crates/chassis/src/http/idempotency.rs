@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header of a replayed response.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// How long a response is stored.
+/// The time that a response is stored.
 pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// The most characters of a key.

@@ -52,7 +52,7 @@ impl FromStr for Limit {
 }
 
 /// The request for a page of a list that is filtered by `F`. `P` is a position
-/// in the list: what a cursor stands for.
+/// in the list, which a cursor encodes.
 ///
 /// The cursor is bound to the list, its filters and, unless the route is public,
 /// the caller; `limit` may change from page to page.

@@ -13,7 +13,7 @@ use super::{
     request::{Incoming, Part, RequestErrors},
 };
 
-/// What a request requires of the resource's present state.
+/// The preconditions of a request on the current state of the resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
     /// The state must be one of these, by strong comparison.
@@ -36,7 +36,7 @@ pub enum Tags {
 pub struct Tag {
     /// Whether it starts with `W/`.
     pub weak: bool,
-    /// What is between the quotes.
+    /// The text between the quotes.
     pub opaque: String,
 }
 

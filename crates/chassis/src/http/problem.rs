@@ -107,7 +107,7 @@ impl Problem {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What the client reads about this request.
+    /// The detail that the client reads.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail

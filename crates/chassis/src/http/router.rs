@@ -17,7 +17,7 @@ use super::openapi::Document;
 use super::{Problem, Service, health, health::Check, openapi::DescribeHandler};
 use crate::auth::Access;
 
-/// What the OpenAPI document says of an operation beyond its types.
+/// The documentation of an operation beyond its types.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(feature = "openapi"),

@@ -1,4 +1,4 @@
-//! A service: HTTP requests in, HTTP responses out, whatever happens inside.
+//! A service: turns every HTTP request into an HTTP response.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

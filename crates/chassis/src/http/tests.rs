@@ -187,7 +187,7 @@ async fn the_first_kind_of_error_is_reported() {
 }
 
 #[tokio::test]
-async fn a_415_names_what_is_not_supported() {
+async fn problem_415_names_the_unsupported_part() {
     let coded = send("PUT", "/notes/n", &[JSON, ("content-encoding", "br")], "").await;
     assert_eq!(coded.headers["accept-encoding"], "identity");
     assert!(!coded.headers.contains_key("accept"));

@@ -21,7 +21,7 @@ pub struct Breaker {
     inner: Arc<Mutex<Inner>>,
 }
 
-/// What a breaker lets through.
+/// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Everything.
@@ -64,7 +64,7 @@ impl Breaker {
         }
     }
 
-    /// What it lets through.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> State {
         match &*self.lock() {
@@ -78,7 +78,7 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// Where there is none: the time after which it is worth asking again.
+    /// The time until a permit may be available, if there is none.
     pub fn acquire(&self) -> Result<Permit, Duration> {
         let mut inner = self.lock();
         let probe = match &*inner {
@@ -137,12 +137,12 @@ impl Breaker {
             }
             // Half-open as before: the next request may probe at once.
             (Inner::Probing, Evidence::None) if probe => *inner = Inner::Open(now),
-            // An attempt from before the breaker opened says nothing new.
+            // An attempt from before the breaker opened is no new evidence.
             (Inner::Closed(_) | Inner::Probing | Inner::Open(_), _) => {}
         }
     }
 
-    /// What is inside is whole between any two lines, so a panic elsewhere does
+    /// The state is consistent between any two lines, so a panic elsewhere does
     /// it no harm.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -37,8 +37,8 @@ impl RetryBudget {
         }
     }
 
-    /// Counts a request: a first attempt that says something about the
-    /// dependency, so that no caller can raise the number of retries.
+    /// Counts a request: a first attempt that is evidence about the dependency, so
+    /// that no caller can raise the number of retries.
     pub fn request(&self) {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         spent.forget();

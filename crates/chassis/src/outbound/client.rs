@@ -47,7 +47,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// After which time to retry, where the service said so (`Retry-After` in
+    /// The time after which to retry, if the service sent one (`Retry-After` in
     /// seconds).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -58,7 +58,7 @@ impl Reply {
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
-    /// Neither the configuration nor the event says where the API is.
+    /// Neither the configuration nor the event contains the address of the API.
     #[error("the address of the API is unknown: set API_URL")]
     NoApi,
     /// The address is malformed.

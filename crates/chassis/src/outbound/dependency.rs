@@ -17,7 +17,7 @@ use crate::{Deadline, RequestContext, http::Problem};
 /// A call with less time left is not made: no response would arrive.
 const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 
-/// How long a request waits for the probe of a half-open breaker. A dependency
+/// The time that a request waits for the probe of a half-open breaker. A dependency
 /// that has recovered responds in less; one that has not must not slow the
 /// request down.
 pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
@@ -127,7 +127,7 @@ impl Dependency {
     /// Calls the dependency with an operation that is safe to repeat.
     ///
     /// `attempt` is made once, and again as the policy allows if its
-    /// [`Failure`] says that a retry may help. Each attempt gets a context with
+    /// [`Failure`] allows a retry. Each attempt gets a context with
     /// a deadline of its own, and is dropped when that has passed.
     ///
     /// # Errors

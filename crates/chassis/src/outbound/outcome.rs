@@ -1,4 +1,4 @@
-//! What the outcome of an attempt says about a dependency.
+//! The evidence that the outcome of an attempt is about a dependency.
 //!
 //! One rule moves a circuit breaker and a retry budget, for calls and for
 //! health probes alike: [`Outcome::evidence`]. Nothing that a caller controls
@@ -20,8 +20,8 @@ pub enum Failure {
     Rejected,
     /// The request never left this process.
     Unsent,
-    /// The dependency failed, whatever time it was given, and a retry is safe;
-    /// not before this time has passed, where it said so (`Retry-After`).
+    /// The dependency failed, and more time would not have helped. A retry is safe,
+    /// but not before this time has passed, if it sent one (`Retry-After`).
     Transient(Option<Duration>),
     /// The time may be why: no response in time, or the response of a service
     /// that is passed the deadline and may have run out of it (503). A retry is
@@ -64,7 +64,7 @@ pub enum Allowance {
     Cut,
 }
 
-/// What an outcome says about the health of the dependency.
+/// What an outcome shows about the health of the dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// It is healthy.
@@ -88,8 +88,8 @@ pub(crate) enum Retry {
 }
 
 impl Outcome {
-    /// The rule: what this outcome of an attempt that was given so much time
-    /// says about the dependency.
+    /// The rule: what this outcome of an attempt with this much time shows about the
+    /// dependency.
     ///
     /// - A response to a valid request shows that the dependency is healthy,
     ///   whatever the response is.
@@ -112,8 +112,8 @@ impl Outcome {
         }
     }
 
-    /// Whether another attempt may help. What says nothing about the dependency
-    /// is not retried, so that no caller can spend the retry budget.
+    /// Whether another attempt may help. An outcome that is no evidence about the
+    /// dependency is not retried, so that no caller can spend the retry budget.
     #[must_use]
     pub(crate) fn retry(self, allowance: Allowance) -> Retry {
         match (self, self.evidence(allowance)) {

@@ -6,20 +6,20 @@ use std::time::Duration;
 /// the same region that responds within milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// How long opening a connection may take. Within a region that is a
+    /// The timeout of opening a connection. Within a region that is a
     /// millisecond or two; one second allows for a packet that is lost twice.
     pub connect: Duration,
-    /// How long one attempt may take, its connection included. 2 s leave room
+    /// The timeout of one attempt, its connection included. 2 s leave room
     /// for a cold start behind it, and for a second attempt within a function's
     /// 10 s.
     pub attempt: Duration,
-    /// How often a failed attempt is repeated.
+    /// The number of retries of a failed attempt.
     pub retries: u32,
     /// The longest pause before the first retry; it doubles with each retry.
     pub backoff: Duration,
     /// The longest pause before any retry.
     pub max_pause: Duration,
-    /// How many retries there may be for 100 requests, over 10 s.
+    /// The limit of retries per 100 requests, over 10 s.
     pub budget_percent: u32,
     /// The percentage of failed attempts in the window that opens the breaker.
     pub failure_percent: u32,
@@ -29,7 +29,7 @@ pub struct Policy {
     /// The fewest attempts in the window for which the percentage means
     /// something.
     pub min_attempts: u32,
-    /// How long the breaker stays open before it lets a probe through.
+    /// The time that the breaker stays open before it lets a probe through.
     pub open: Duration,
 }
 

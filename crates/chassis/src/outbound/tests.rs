@@ -1,4 +1,4 @@
-//! What must hold of the breaker, the budget and the deadline, on a paused
+//! Invariants of the breaker, the budget and the deadline, on a paused
 //! clock.
 
 use std::{
@@ -419,7 +419,7 @@ proptest! {
     /// While it is open nothing goes through; it opens only on failures; and
     /// one success of a probe closes it.
     #[test]
-    fn a_breaker_keeps_its_promises(steps in prop::collection::vec((0..1_500_u64, any::<bool>()), 1..200)) {
+    fn breaker_opens_probes_and_closes_as_documented(steps in prop::collection::vec((0..1_500_u64, any::<bool>()), 1..200)) {
         paused(async {
             let policy = Policy::default();
             let breaker = Breaker::new("it", policy.clone());

@@ -9,7 +9,7 @@ use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
 use super::Deadline;
 use crate::telemetry::Trace;
 
-/// How much longer the caller waits, in milliseconds. It is relative, as gRPC's
+/// The remaining time of the caller, in milliseconds. It is relative, as gRPC's
 /// `grpc-timeout` is, so that no clocks need to agree.
 pub(crate) const REQUEST_DEADLINE: HeaderName = HeaderName::from_static("x-request-deadline");
 
@@ -27,7 +27,7 @@ pub struct RequestContext {
     /// The address of the API that the request came through, base path
     /// included, where the gateway names it.
     pub api: Option<Uri>,
-    /// What was in front of the routes' paths, such as a named stage: `/prod`,
+    /// The prefix in front of the routes' paths, such as a named stage: `/prod`,
     /// or nothing.
     pub base_path: String,
     /// The trace that the request is part of, with this service's span.
@@ -62,7 +62,7 @@ impl RequestContext {
         };
         let BasePath(base_path) = request.extensions().get().cloned().unwrap_or_default();
         let ours = Deadline::from_lambda(context.map_or(0, |context| context.deadline));
-        // A malformed one asks for nothing.
+        // A malformed one is ignored.
         let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
         Self {
             deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),

@@ -36,7 +36,7 @@ impl Role {
 /// what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Environment {
-    /// What there is in place of the process's environment.
+    /// Replaces the environment of the process.
     variables: Option<Vec<(String, OsString)>>,
     read: Vec<&'static str>,
     errors: Vec<String>,
@@ -119,7 +119,7 @@ impl Environment {
         &self.read
     }
 
-    /// What is wrong, a sentence for each variable.
+    /// The errors, a sentence for each variable.
     #[must_use]
     pub fn errors(&self) -> &[String] {
         &self.errors
@@ -161,7 +161,7 @@ impl Environment {
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// The defect of a value.
 pub fn parse_url(text: &str) -> Result<http::Uri, String> {
     let url: http::Uri = text
         .parse()

@@ -147,7 +147,7 @@ impl From<UnsupportedEvent> for Diagnostic {
     }
 }
 
-/// What Lambda invokes: from an event to a response, the same for a deployed
+/// The handler that Lambda invokes: from an event to a response, the same for a deployed
 /// function and for an event that a test replays.
 #[derive(Clone)]
 pub struct Handler {
@@ -302,7 +302,7 @@ fn normalize(
     Ok((event, base_path))
 }
 
-/// Removes a body that is not the base64 it is said to be; what is wrong with it.
+/// Removes a body that is declared as base64 and is not; describes the defect.
 fn remove_malformed_body(event: &mut ApiGatewayV2httpRequest) -> Option<&'static str> {
     let body = event
         .body

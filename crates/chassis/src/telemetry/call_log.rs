@@ -28,7 +28,7 @@ impl CallLog {
             operation: operation.into(),
             started: Instant::now(),
             status: None,
-            // Unless it ends, nobody waited for that.
+            // Replaced when the call ends.
             error: Some("abandoned".to_owned()),
         };
         tracing::trace!(

@@ -23,7 +23,7 @@ use todc_utils::{
 
 use super::model::{Call, Model, Outcome};
 
-/// What clients did to one object and observed, in the order in which it
+/// The operations of clients on one object and their results, in the order in which it
 /// happened.
 #[derive(Debug)]
 pub struct History<M: Model> {
@@ -158,7 +158,7 @@ fn is_linearizable<M: Model>(operations: &[Operation<M>], events: &[Event]) -> b
             }
         }
     }
-    // A read that has shown nothing says nothing.
+    // A read without a response constrains nothing.
     let (writes, reads): (BTreeSet<_>, _) =
         (running.into_iter()).partition(|&index| operations[index].call.write.is_some());
     actions.retain(|(index, _)| !reads.contains(index));

@@ -27,7 +27,7 @@ use order::Order;
 use product::Product;
 use subject::Subject;
 
-/// How long a client pauses after an unknown outcome: more requests during an
+/// The pause of a client after an unknown outcome: more requests during an
 /// outage would show nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,7 +47,7 @@ struct Shared {
 /// Objects of one kind; the last is the one in use.
 type Pool<M> = Mutex<Vec<Arc<Subject<M>>>>;
 
-/// What was recorded, checked.
+/// The result of checking a recording.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The number of operations.
@@ -56,7 +56,7 @@ pub struct Report {
     pub unknown: usize,
     /// The number of objects.
     pub objects: usize,
-    /// What is wrong, object by object.
+    /// The violations, object by object.
     pub violations: Vec<String>,
 }
 

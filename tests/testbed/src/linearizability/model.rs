@@ -1,4 +1,4 @@
-//! What one object of the API is allowed to do, operation by operation.
+//! The sequential specification of one object of the API.
 //!
 //! Products and orders obey the same HTTP semantics: conditional requests (RFC
 //! 9110 §13) on a representation that has an entity tag. They differ in what a
@@ -46,7 +46,7 @@ pub trait Model: Copy + Debug + Eq + Hash + Send + Sync + 'static {
     fn apply(write: Self::Write, before: Option<Self>) -> Result<Option<Self>, NoSuchTransition>;
 }
 
-/// An object cannot get from its state to the one that a write asks for.
+/// The state of an object does not allow a write.
 #[derive(Debug)]
 pub struct NoSuchTransition;
 
@@ -75,7 +75,7 @@ pub enum Condition<M> {
     IsNot(M),
 }
 
-/// What a response shows of the object.
+/// The state of the object as a response shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome<M> {
     /// 200 with this representation.

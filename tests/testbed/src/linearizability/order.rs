@@ -11,7 +11,7 @@ use crate::Client;
 /// The product that is ordered.
 const PRODUCT: &str = "espresso-cups";
 
-/// How long placing an order may take.
+/// The limit of the time to place an order.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The statuses, and those that an order may move to from each.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::model::{Model, NoSuchTransition};
 use crate::Client;
 
-/// A product, as its content tells which writes it is the result of.
+/// The state of a product, from which the writes that led to it can be derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Product {
     /// Its version.

@@ -15,15 +15,15 @@ use super::{
 };
 use crate::{Client, Response};
 
-/// How long a client waits for a response. One that it does not wait for is
+/// The timeout of a request. A response that does not arrive in time is
 /// an unknown outcome, whether the request runs on or was killed.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The number of writes with an unknown outcome after which an object is left
 /// alone. Each may double the checker's work.
 const UNKNOWN: usize = 6;
 
-/// How often an object is read in the end until there is a response.
+/// The attempts to read an object in the end until there is a response.
 const READS: usize = 100;
 
 /// An object: where it is, and what clients did and observed.
@@ -56,7 +56,7 @@ impl<M: Model> Subject<M> {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -94,7 +94,7 @@ impl<M: Model> Subject<M> {
         false
     }
 
-    /// What is wrong with what was recorded.
+    /// The violations of the history.
     pub fn violations(&self) -> Vec<String> {
         let Self { path, .. } = self;
         let record = self.record();
@@ -120,7 +120,7 @@ impl<M: Model> Subject<M> {
 
         let index = self.record().history.invoke(number, call);
         let response = client
-            .try_send(method, &self.path, &headers, body, PATIENCE)
+            .try_send(method, &self.path, &headers, body, TIMEOUT)
             .await;
         let response = response.filter(|response| response.status != 503);
         let Some(response) = response else {
@@ -194,7 +194,7 @@ impl<M: Model> Record<M> {
     }
 }
 
-/// What a response other than 503 shows.
+/// The observation of a response other than 503.
 fn outcome<M: Model>(response: &Response) -> Outcome<M> {
     let status = response.status.as_u16();
     let shown = || M::read(&serde_json::from_slice(&response.body).ok()?);

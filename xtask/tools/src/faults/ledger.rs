@@ -23,7 +23,7 @@ pub struct Ledger(Mutex<Tally>);
 /// The counts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// The number of responses by status; 0 stands for no response.
+    /// The number of responses by status; 0 represents no response.
     pub responses: BTreeMap<u16, usize>,
     /// The longest response time.
     pub slowest: Duration,

@@ -536,12 +536,11 @@ impl LoadClient {
     /// Repeats each unconfirmed write until it is acknowledged.
     async fn confirm_writes(&mut self) {
         for creation in std::mem::take(&mut self.unconfirmed) {
-            match self.post(&creation, FINAL_ATTEMPTS).await {
-                Some(created) => self.acknowledge(&creation, created),
-                None => {
-                    let violation = format!("{} is never acknowledged", creation.body);
-                    self.ledger.add_violation(violation);
-                }
+            if let Some(created) = self.post(&creation, FINAL_ATTEMPTS).await {
+                self.acknowledge(&creation, created);
+            } else {
+                let violation = format!("{} is never acknowledged", creation.body);
+                self.ledger.add_violation(violation);
             }
         }
     }

@@ -29,7 +29,7 @@ use super::template::{self, Function as Described};
 /// Longer than the timeout of any function.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// How long an emulator may take to stop its function.
+/// The time that an emulator has to stop its function.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The last response of an emulator.
@@ -190,8 +190,8 @@ impl Emulated {
         }
     }
 
-    /// The response to an event. The emulator's status is 200 whatever happens; its
-    /// body says that a function failed.
+    /// The response to an event. The emulator's status is always 200; a failure of
+    /// the function is in the body.
     async fn invoke(&self, event: &Value) -> Value {
         let path = "/2015-03-31/functions/function/invocations";
         let invocation = self

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long)]
     replay: bool,
 
-    /// Where `cargo lambda watch` serves
+    /// The URL that `cargo lambda watch` serves
     #[arg(long, value_name = "URL")]
     watch: Option<String>,
 
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     emulator_program: Option<PathBuf>,
 
-    /// Where `sam local start-api` serves
+    /// The URL that `sam local start-api` serves
     #[arg(long, value_name = "URL")]
     start_api: Option<String>,
 

@@ -17,7 +17,7 @@ pub struct Column {
     pub held: bool,
     /// Each case and its verdict.
     pub verdicts: Vec<(&'static str, Verdict)>,
-    /// How long it took.
+    /// The duration of the run.
     pub lasted: Duration,
 }
 
@@ -27,7 +27,7 @@ impl Column {
         verdict.map_or("–", |(_, verdict)| word(verdict)).to_owned()
     }
 
-    /// How many cases have each verdict: `70 pass, 4 differs`.
+    /// The number of cases with each verdict: `70 pass, 4 differs`.
     fn total(&self) -> String {
         let mut counts = BTreeMap::<&str, usize>::new();
         for (_, verdict) in &self.verdicts {

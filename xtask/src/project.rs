@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -109,6 +109,12 @@ impl Project {
             })
             .collect()
     }
+}
+
+/// Creates a folder with those above it. An error names it.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("the folder {} cannot be created", folder.display()))
 }
 
 /// The functions of one route: a name, a table with a method and a name, or

@@ -11,12 +11,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use programs::Guarded;
+use serde_json::Value;
 
 use crate::{
     environment,
     net::{self, http_url},
     process::{self, pause, step},
-    project::Project,
+    project::{self, Project},
     stores::{Stores, Urls},
     tools,
     wires::{Wire, Wires},
@@ -24,6 +25,9 @@ use crate::{
 
 /// The timeout until each function has answered a request.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The programs of this project that `up` itself runs.
+const OWN: [&str; 2] = ["launcher", "stores"];
 
 /// Run the whole system on this machine
 ///
@@ -133,11 +137,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         if let Some(status) = stores.try_wait()? {
             bail!("the stores ended ({status}), so everything was stopped");
         }
-        if let Ok(outcome) = ready.try_recv() {
-            outcome?;
+        if let Ok(failures) = ready.try_recv() {
+            let failures = failures?;
             let seconds = started.elapsed().as_secs_f64();
             step(format_args!("Ready after {seconds:.1} s"));
             arguments.announce(&api, &pages, &stores.urls);
+            for failure in failures {
+                println!("{failure}");
+            }
         }
         if pause().is_err() {
             step("Stopping");
@@ -146,36 +153,61 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-/// Sends when each page has answered, one after the other: each starts the
-/// function that has it, and the last one calls all others.
-fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<()>> {
+/// Sends when each page has responded: each starts the function that has it, and
+/// the last one, which calls all others, is requested when those have. What is sent
+/// is why functions are unavailable.
+fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<Vec<String>>> {
     let (sender, receiver) = mpsc::channel();
     let deadline = Instant::now() + READY_TIMEOUT;
-    thread::spawn(move || {
-        let ready = pages.iter().try_for_each(|page| {
-            while let Err(error) = net::get(page) {
-                if Instant::now() >= deadline {
+    let outcome = move |page: String| {
+        loop {
+            match net::fetch(&page) {
+                Ok((status, body)) => return Ok(unavailable(status, &body)),
+                Err(error) if Instant::now() >= deadline => {
                     return Err(error.context("the system is not ready; its log is above"));
                 }
-                thread::sleep(Duration::from_millis(100));
+                Err(_) => thread::sleep(Duration::from_millis(100)),
             }
-            Ok(())
-        });
+        }
+    };
+    thread::spawn(move || {
+        let (last, others) = pages
+            .split_last()
+            .map_or((None, &[][..]), |(last, others)| (Some(last), others));
+        let others: Vec<_> = (others.iter().cloned())
+            .map(|page| thread::spawn(move || outcome(page)))
+            .collect();
+        let others = others.into_iter().filter_map(|thread| thread.join().ok());
+        let mut outcomes: Vec<_> = others.collect();
+        outcomes.extend(last.cloned().map(outcome));
+        let failures: Result<Vec<_>> = outcomes.into_iter().collect();
+        let failures = failures.map(|failures| failures.into_iter().flatten().collect());
         // The receiver is gone if the wait was interrupted.
-        let _ = sender.send(ready);
+        let _ = sender.send(failures);
     });
     receiver
 }
 
+/// Why a function is unavailable, if a response says so: the detail of its problem.
+fn unavailable(status: u16, body: &str) -> Option<String> {
+    let problem: Value = serde_json::from_str(body).ok()?;
+    let detail = problem.get("detail")?.as_str()?;
+    (status == 503).then(|| detail.to_owned())
+}
+
 impl Arguments {
-    /// Fails before anything slow happens if a port is in use.
+    /// Fails before anything slow happens if a port is in use, or given twice.
     fn check_ports(&self) -> Result<()> {
-        net::require_free(self.port, "the API", "--port")?;
+        let mut ports = vec![(self.port, "the API", "--port")];
         if self.dynamodb_url.is_none() {
-            net::require_free(self.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
+            ports.push((self.dynamodb_port, "DynamoDB", "--dynamodb-port"));
         }
         if self.mysql_url.is_none() {
-            net::require_free(self.mysql_port, "MySQL", "--mysql-port")?;
+            ports.push((self.mysql_port, "MySQL", "--mysql-port"));
+        }
+        net::require_distinct(&ports)?;
+        for (port, purpose, option) in ports {
+            net::require_free(port, purpose, option)?;
         }
         Ok(())
     }
@@ -203,17 +235,26 @@ impl Arguments {
     }
 
     /// Builds the stores and every function, by the same options as `cargo lambda
-    /// watch` does, so that it has nothing to compile.
+    /// watch` does, so that it has nothing to compile. A function that does not
+    /// compile does not stop the others.
     fn build(&self, project: &Project) -> Result<()> {
         step("Building; the first time this takes some minutes");
-        if !self.release {
-            return project.build(project.functions().chain(["stores"]));
+        let mut build = process::cargo(&project.root);
+        build.args(["build", "--keep-going"]);
+        build.args(project.functions().flat_map(|name| ["--bin", name]));
+        if self.release {
+            build.arg("--release");
+        } else {
+            build.args(OWN.iter().flat_map(|name| ["--bin", name]));
         }
-        let mut functions = process::cargo(&project.root);
-        functions.args(["build", "--release"]);
-        functions.args(project.functions().flat_map(|name| ["--bin", name]));
-        process::succeed(functions, "cargo build --release")?;
-        project.build(["stores"])
+        let built = process::status(build)?.success();
+        if self.release || !built {
+            project.build(OWN)?;
+        }
+        if !built {
+            step("Not every function compiles; the others are started");
+        }
+        Ok(())
     }
 
     /// Starts the server that starts the functions on demand.
@@ -225,6 +266,8 @@ impl Arguments {
         urls: &Urls,
     ) -> Result<Guarded> {
         let own_dynamodb = self.dynamodb_url.is_some();
+        let builds = project.own_folder().join("builds");
+        project::create_folder(&builds)?;
         let mut watch = process::command(cargo_lambda);
         process::remove_package_variables(&mut watch);
         watch
@@ -234,10 +277,21 @@ impl Arguments {
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)
-            .envs(environment::of_functions(project, api, urls, own_dynamodb));
+            .envs(environment::of_functions(project, api, urls, own_dynamodb))
+            // It runs functions by `cargo run`; this reports those that fail.
+            .env("CARGO", project.program("launcher"))
+            .env(
+                "LAUNCHER_CARGO",
+                env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+            )
+            .env("LAUNCHER_FOLDER", builds);
         if env::var_os("RUST_LOG").is_none() {
-            // The warnings of cargo-lambda; the functions do not read it.
-            watch.env("RUST_LOG", "cargo_lambda=warn");
+            // The warnings of cargo-lambda; the functions do not read it. Without
+            // those of its watcher, which are about each process that it ends.
+            watch.env(
+                "RUST_LOG",
+                "cargo_lambda=warn,cargo_lambda_watch::watcher=off",
+            );
         }
         Guarded::spawn(watch).context("cargo lambda watch cannot be started")
     }

@@ -25,6 +25,9 @@ use crate::{build::Built, stand_in::StandIn};
 /// The environment variable with the path of the real cargo.
 const CARGO: &str = "LAUNCHER_CARGO";
 
+/// The prefix of the environment variables of the functions.
+const FUNCTION: &str = "LAUNCHER_ENV_";
+
 /// The exit code of a function that is not configured, as the chassis has it.
 const EXIT_CONFIG: i32 = 78;
 
@@ -60,6 +63,7 @@ fn run() -> Result<Infallible> {
     };
     loop {
         let status = Command::new(&program)
+            .envs(environment())
             .status()
             .with_context(|| format!("{} cannot be run", program.display()))?;
         let reason = if status.code() == Some(EXIT_CONFIG) {
@@ -73,6 +77,15 @@ fn run() -> Result<Infallible> {
             "The function {reason}. Its log is in the terminal of `cargo xtask up`."
         ))?;
     }
+}
+
+/// The variables of the functions. `cargo lambda watch` sets those in the manifest,
+/// also where they are set already.
+fn environment() -> impl Iterator<Item = (String, OsString)> {
+    env::vars_os().filter_map(|(name, value)| {
+        let name = name.to_str()?.strip_prefix(FUNCTION)?.to_owned();
+        Some((name, value))
+    })
 }
 
 /// The value after an option.

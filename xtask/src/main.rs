@@ -7,6 +7,7 @@ mod docker;
 mod edit;
 mod environment;
 mod faults;
+mod lambda;
 mod mutants;
 mod net;
 mod openapi;
@@ -15,6 +16,7 @@ mod project;
 mod replay;
 mod sam;
 mod scratch;
+mod start_api;
 mod stores;
 mod surfaces;
 mod test;
@@ -35,6 +37,12 @@ use crate::process::Interrupted;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_version_flag = true)]
 struct Arguments {
+    /// Install missing system packages without asking
+    ///
+    /// MariaDB, Python, Chromium, Java with Graphviz, npm: as root or with sudo.
+    #[arg(long, global = true)]
+    yes: bool,
+
     #[command(subcommand)]
     task: Task,
 }
@@ -42,6 +50,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Up(up::Arguments),
+    Stores(stores::Arguments),
+    Lambda(lambda::Arguments),
     Test(test::Arguments),
     Token(token::Arguments),
     Replay(replay::Arguments),
@@ -64,7 +74,11 @@ fn main() -> ExitCode {
     if let Some(code) = programs::guard::run_if_asked() {
         return code;
     }
-    match perform(&Arguments::parse().task) {
+    let arguments = Arguments::parse();
+    if arguments.yes {
+        tools::consent();
+    }
+    match perform(&arguments.task) {
         Ok(code) => code,
         // The code of a program that SIGINT ended, as a shell has it.
         Err(error) if error.is::<Interrupted>() => ExitCode::from(130),
@@ -79,6 +93,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
     process::catch_interrupts()?;
     match task {
         Task::Up(arguments) => up::run(arguments),
+        Task::Stores(arguments) => stores::run(arguments),
+        Task::Lambda(arguments) => lambda::run(arguments),
         Task::Test(arguments) => test::run(arguments),
         Task::Token(arguments) => token::run(arguments),
         Task::Replay(arguments) => replay::run(arguments),

@@ -1,6 +1,7 @@
 //! Ports and HTTP requests on this machine.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{Ipv4Addr, TcpListener},
     time::Duration,
@@ -26,6 +27,21 @@ pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<()> {
     }
 }
 
+/// Fails if two purposes have the same port. Each is a port, what it is for and the
+/// option that chooses it.
+pub fn require_distinct(ports: &[(u16, &str, &str)]) -> Result<()> {
+    let mut seen: BTreeMap<u16, (&str, &str)> = BTreeMap::new();
+    for &(port, purpose, option) in ports {
+        if let Some((other, other_option)) = seen.insert(port, (purpose, option)) {
+            bail!(
+                "port {port} is given to {other} and to {purpose}: \
+                 choose another with {other_option} or {option}"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A free port of the address `host`.
 pub fn free_port(host: &str) -> Result<u16> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
@@ -33,6 +49,13 @@ pub fn free_port(host: &str) -> Result<u16> {
 
 /// Sends a `GET` request that must succeed.
 pub fn get(url: &str) -> Result<()> {
+    let (status, _) = fetch(url)?;
+    ensure!((200..300).contains(&status), "GET {url} returned {status}");
+    Ok(())
+}
+
+/// Sends a `GET` request and returns the status and the body of the response.
+pub fn fetch(url: &str) -> Result<(u16, String)> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(REQUEST_TIMEOUT))
         .http_status_as_error(false)
@@ -40,9 +63,11 @@ pub fn get(url: &str) -> Result<()> {
         .proxy(None);
     let agent: ureq::Agent = config.build().into();
     let response = agent.get(url).call();
-    let status = response.with_context(|| format!("GET {url}"))?.status();
-    ensure!(status.is_success(), "GET {url} returned {status}");
-    Ok(())
+    let mut response = response.with_context(|| format!("GET {url}"))?;
+    let status = response.status().as_u16();
+    // Bytes that are not UTF-8 are of no interest here.
+    let body = response.body_mut().read_to_string().unwrap_or_default();
+    Ok((status, body))
 }
 
 /// A parser of command line options that are HTTP URLs.
@@ -75,6 +100,17 @@ mod tests {
         assert!(error.contains("--port"), "{error}");
         drop(listener);
         require_free(port, "the API", "--port").unwrap();
+    }
+
+    #[test]
+    fn error_of_a_port_with_two_purposes_names_both() {
+        let api = (9000, "the API", "--port");
+        let error = require_distinct(&[api, (9000, "DynamoDB", "--dynamodb-port")]);
+        let error = error.unwrap_err().to_string();
+        for part in ["9000", "--port", "--dynamodb-port"] {
+            assert!(error.contains(part), "{error}");
+        }
+        require_distinct(&[api, (8000, "DynamoDB", "--dynamodb-port")]).unwrap();
     }
 
     #[test]

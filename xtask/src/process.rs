@@ -21,6 +21,8 @@ use signal_hook::{
     flag,
 };
 
+use crate::tools;
+
 /// The interval between checks whether a program has ended or this one should.
 const INTERVAL: Duration = Duration::from_millis(50);
 
@@ -77,7 +79,9 @@ pub fn step(what: impl Display) {
 
 /// A command that runs `program` and stops it when this process ends.
 pub fn command(program: impl AsRef<Path>) -> Command {
-    guard::command(program.as_ref(), GRACE)
+    let mut command = guard::command(program.as_ref(), GRACE);
+    tools::pass_consent(&mut command);
+    command
 }
 
 /// A command of cargo, of the toolchain that runs this, in `folder`.

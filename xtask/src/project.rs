@@ -2,8 +2,8 @@
 //! and their routes.
 
 use std::{
-    collections::BTreeMap,
-    env,
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -25,6 +25,8 @@ pub struct Project {
     target: PathBuf,
     /// The paths that `cargo lambda watch` routes to each function, by function.
     pub routes: BTreeMap<String, Vec<String>>,
+    /// The names of what each package of the workspace depends on.
+    packages: BTreeMap<String, Vec<String>>,
 }
 
 impl Project {
@@ -64,6 +66,7 @@ impl Project {
             root: folder("workspace_root")?,
             target: folder("target_directory")?,
             routes,
+            packages: packages(metadata),
         })
     }
 
@@ -106,6 +109,34 @@ impl Project {
         self.routes.keys().map(String::as_str)
     }
 
+    /// Fails if one of these is not a package of the workspace.
+    pub fn check_packages(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            ensure!(
+                self.packages.contains_key(name),
+                "{name} is not a package of this workspace; these are: {}",
+                self.packages.keys().cloned().collect::<Vec<_>>().join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether a package depends on the stores, perhaps through others.
+    pub fn uses_stores(&self, name: &str) -> bool {
+        let mut pending = vec![name];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = pending.pop() {
+            if name == "stores" {
+                return true;
+            }
+            if seen.insert(name) {
+                let needed = self.packages.get(name).into_iter().flatten();
+                pending.extend(needed.map(String::as_str));
+            }
+        }
+        false
+    }
+
     /// One path of each function: the shortest without parameters that is not its
     /// health. That of `health`, which calls all others, is last.
     pub fn sample_paths(&self) -> Vec<&str> {
@@ -121,6 +152,26 @@ impl Project {
             })
             .collect()
     }
+}
+
+/// The packages of the workspace, and the names of what each depends on.
+fn packages(metadata: &Value) -> BTreeMap<String, Vec<String>> {
+    let name = |value: &Value| value.get("name")?.as_str().map(str::to_owned);
+    let list = |value: &Value, member| value.get(member).and_then(Value::as_array).cloned();
+    let packages = list(metadata, "packages").unwrap_or_default();
+    packages
+        .iter()
+        .filter_map(|package| {
+            let needed = list(package, "dependencies").unwrap_or_default();
+            Some((name(package)?, needed.iter().filter_map(name).collect()))
+        })
+        .collect()
+}
+
+/// Creates a folder with those above it. An error names it.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("the folder {} cannot be created", folder.display()))
 }
 
 /// The functions of one route: a name, a table with a method and a name, or
@@ -139,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_a_route_is_read() {
+    fn routes_and_packages_are_read() {
         let project = Project::from_metadata(&serde_json::json!({
             "workspace_root": "/kea",
             "target_directory": "/kea/target",
@@ -148,10 +199,23 @@ mod tests {
                 "/a": { "method": "GET", "function": "a" },
                 "/b": [{ "method": "GET", "function": "a" }, { "method": "PUT", "function": "b" }],
             }}}},
+            "packages": [
+                { "name": "a", "dependencies": [{ "name": "dto" }] },
+                { "name": "dto", "dependencies": [] },
+                { "name": "tests", "dependencies": [{ "name": "a" }, { "name": "testbed" }] },
+                { "name": "testbed", "dependencies": [{ "name": "stores" }] },
+            ],
         }))
         .unwrap();
         assert_eq!(project.functions().collect::<Vec<_>>(), ["a", "b", "hello"]);
         assert_eq!(project.routes["a"], ["/a", "/b"]);
         assert_eq!(project.sample_paths(), ["/a", "/b", "/"]);
+        assert!(project.uses_stores("tests") && !project.uses_stores("a"));
+        assert!(project.check_packages(&["dto".to_owned()]).is_ok());
+        assert!(
+            project
+                .check_packages(&["dto".to_owned(), "b".to_owned()])
+                .is_err()
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! The program `stores`, run as a child of this process.
+//! The program `stores`, run as a child of this process, and `cargo xtask stores`.
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Command, ExitStatus},
+    net::IpAddr,
+    process::{Command, ExitCode, ExitStatus},
     sync::mpsc::{self, TryRecvError},
     thread,
 };
@@ -12,10 +13,160 @@ use programs::Guarded;
 use serde_json::Value;
 
 use crate::{
+    environment,
+    net::{self, http_url},
     process::{pause, step},
     project::Project,
     tools,
 };
+
+/// Run the two stores with sample data
+///
+/// Starts a DynamoDB and a MySQL, prints the environment variables of the functions
+/// and runs until Ctrl-C; the data is kept in .kea/data. Beside it, functions run by
+/// plain `cargo lambda watch` or in a debugger. `cargo xtask up` does all of it.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The stores of a system: where they listen, or one's own.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Port of the DynamoDB that is started
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 8000,
+        value_parser = clap::value_parser!(u16).range(1..),
+        conflicts_with = "dynamodb_url"
+    )]
+    dynamodb_port: u16,
+
+    /// Port of the MySQL that is started
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 3307,
+        value_parser = clap::value_parser!(u16).range(1..),
+        conflicts_with = "mysql_url"
+    )]
+    mysql_port: u16,
+
+    /// Use your own DynamoDB at this endpoint
+    ///
+    /// Missing tables are created. The region and the credentials are those of
+    /// your environment, if it has any.
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub dynamodb_url: Option<String>,
+
+    /// Use your own MySQL at mysql://user:password@host:port/database
+    ///
+    /// The database is created if it is missing, and migrated.
+    #[arg(long, value_name = "URL", value_parser = mysql_url)]
+    pub mysql_url: Option<String>,
+
+    /// Drop the data in .kea/data and start with the sample data
+    ///
+    /// Stores that are given by their URL are not changed.
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl Options {
+    /// Fails before anything slow happens if a port is in use, or given twice.
+    /// `api` is the port of the API, if that is started too.
+    pub fn check_ports(&self, api: Option<u16>) -> Result<()> {
+        let mut ports = Vec::new();
+        ports.extend(api.map(|port| (port, "the API", "--port")));
+        if self.dynamodb_url.is_none() {
+            ports.push((self.dynamodb_port, "DynamoDB", "--dynamodb-port"));
+        }
+        if self.mysql_url.is_none() {
+            ports.push((self.mysql_port, "MySQL", "--mysql-port"));
+        }
+        net::require_distinct(&ports)?;
+        for (port, purpose, option) in ports {
+            net::require_free(port, purpose, option)?;
+        }
+        Ok(())
+    }
+
+    /// The command that starts the stores, at this address of this machine if not
+    /// at the loopback address.
+    pub fn command(&self, project: &Project, host: Option<IpAddr>) -> Result<Command> {
+        let mut stores = Command::new(project.program("stores"));
+        stores.arg("--sample").current_dir(&project.root);
+        stores.args(
+            host.iter()
+                .flat_map(|host| ["--host".to_owned(), host.to_string()]),
+        );
+        if self.dynamodb_url.is_none() || self.mysql_url.is_none() {
+            stores.arg("--data").arg(project.own_folder().join("data"));
+            stores.args(self.fresh.then_some("--fresh"));
+        }
+        match &self.dynamodb_url {
+            Some(url) => stores.args(["--dynamodb-url", url]),
+            None => stores.args(["--dynamodb-port", &self.dynamodb_port.to_string()]),
+        };
+        match &self.mysql_url {
+            Some(url) => stores.args(["--mysql-url", url]),
+            None => stores
+                .args(["--mysql-port", &self.mysql_port.to_string()])
+                .arg("--mariadbd")
+                .arg(tools::mariadbd()?),
+        };
+        Ok(stores)
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let options = &arguments.options;
+    let project = Project::read()?;
+    options.check_ports(None)?;
+    let stores = options.command(&project, None)?;
+    project.build(["stores"])?;
+    let mut stores = Stores::start(stores)?;
+    let own_dynamodb = options.dynamodb_url.is_some();
+    println!("\nThe environment of the functions, with the API at {API}:\n");
+    for (name, value) in environment::of_functions(&project, API, &stores.urls, own_dynamodb)? {
+        println!("export {name}='{value}'");
+    }
+    println!(
+        "
+`cargo lambda watch` sets it itself, for the default ports, except AUTH_…: export those
+in its terminal, and closed routes accept the tokens of `cargo xtask token`. For a function in a
+debugger, run `cargo lambda watch --only-lambda-apis`, and start target/debug/hello, say,
+with these variables and with
+
+export AWS_LAMBDA_RUNTIME_API='{API}/.rt/hello' AWS_LAMBDA_FUNCTION_NAME=hello \\
+       AWS_LAMBDA_FUNCTION_VERSION=1 AWS_LAMBDA_FUNCTION_MEMORY_SIZE=4096
+
+Ctrl-C stops the stores."
+    );
+    loop {
+        if let Some(status) = stores.try_wait()? {
+            bail!("the stores ended ({status})");
+        }
+        if pause().is_err() {
+            step("Stopping");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// The URL at which plain `cargo lambda watch` serves the API.
+const API: &str = "http://127.0.0.1:9000";
+
+/// Parses what looks like a URL of MySQL; the stores check whether it is one.
+fn mysql_url(text: &str) -> Result<String, String> {
+    if text.starts_with("mysql://") && text.matches('/').count() == 3 {
+        Ok(text.to_owned())
+    } else {
+        Err("its form is mysql://user:password@host:port/database".to_owned())
+    }
+}
 
 /// The environment variables from which the tests read where the stores are.
 const TEST_VARIABLES: [&str; 2] = ["KEA_TEST_DYNAMODB_URL", "KEA_TEST_MYSQL_URL"];
@@ -95,4 +246,40 @@ fn urls(line: &str) -> Result<Urls> {
         dynamodb: url("dynamodb")?,
         mysql: url("mysql")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn manifest_has_the_environment_for_plain_cargo_lambda_watch() {
+        let project = Project::read().unwrap();
+        let urls = Urls {
+            dynamodb: "http://127.0.0.1:8000".to_owned(),
+            mysql: "mysql://kea:kea@127.0.0.1:3307/kea".to_owned(),
+        };
+        let variables = environment::of_functions(&project, API, &urls, false)
+            .unwrap()
+            .into_iter();
+        // cargo-lambda accepts no empty values; nothing is the same to a function.
+        let expected: BTreeMap<_, _> = variables
+            .map(|(name, value)| (name.to_owned(), value))
+            .filter(|(_, value)| !value.is_empty())
+            // The development key is this machine's own.
+            .filter(|(name, _)| !name.starts_with("AUTH_"))
+            .collect();
+        let manifest = std::fs::read_to_string(project.root.join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let watch = &manifest["workspace"]["metadata"]["lambda"]["watch"];
+        let actual: BTreeMap<String, String> = watch["env"].clone().try_into().unwrap();
+        assert_eq!(
+            actual,
+            expected,
+            "[workspace.metadata.lambda.watch.env] in Cargo.toml should be:\n{}",
+            toml::to_string(&expected).unwrap()
+        );
+    }
 }

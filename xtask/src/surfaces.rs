@@ -3,34 +3,28 @@
 use std::{
     fs::{self, File},
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use programs::{Guarded, guard};
+use programs::Guarded;
 
 use crate::{
     docker::{self, Engine},
-    environment,
     net::{self, http_url},
     process::{self, check_interrupt, step},
     project::Project,
-    sam::{Architecture, Function, Sam},
+    sam::Architecture,
+    start_api::Release,
     stores::{Stores, Urls},
     up,
 };
 
 /// The timeout until a surface is ready: `up` may have to build first.
 const READY_TIMEOUT: Duration = Duration::from_mins(20);
-
-/// The time that `sam local` has to stop its containers.
-const SAM_GRACE: Duration = Duration::from_secs(20);
-
-/// The name of this machine in containers.
-const HOST: &str = "host.docker.internal";
 
 /// Run one suite against every surface of the system
 ///
@@ -102,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if uses(Surface::Emulator) || uses(Surface::StartApi) {
         let built = Release::build(&project, &folder)?;
         if let Some(found) = engine.take() {
-            let image = found.provide_image(built.architecture, &built.bootstraps, &folder);
+            let image = built.provide_image(&found, &folder);
             if let Some(image) = arguments.unless_required(image)? {
                 step(format_args!("start-api runs the functions in {image}"));
                 engine = Some(found);
@@ -130,13 +124,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         if let Some(release) = &release {
             if uses(Surface::Emulator) {
-                let program = release.sam.emulator(release.architecture)?;
-                suite.arg("--emulator").arg(&release.output);
+                let program = release.emulator()?;
+                suite.arg("--emulator").arg(release.output());
                 suite.arg("--emulator-program").arg(program);
             }
             if let Some(host) = host {
                 let urls = &started.urls;
-                let (server, url) = release.start_api(&project, &folder, urls, host)?;
+                let (server, url) = start_start_api(release, &project, &folder, urls, host)?;
                 servers.push(server);
                 suite.args(["--start-api", &url]);
             }
@@ -166,6 +160,7 @@ impl Arguments {
     fn suite(&self, project: &Project, logs: &Path) -> Command {
         let mut suite = process::command(project.program("tools"));
         suite.arg("surfaces").arg("--logs").arg(logs);
+        suite.env("KEA_SIGNING_KEY", project.signing_key_file());
         suite.args(self.url.iter().flat_map(|url| ["--url", url]));
         suite.args(self.only.iter().flat_map(|only| ["--only", only]));
         if self.write {
@@ -206,6 +201,22 @@ fn start_watch(project: &Project, folder: &Path, urls: &Urls) -> Result<(Guarded
     Ok((server, url))
 }
 
+/// Starts `sam local start-api` and returns its URL.
+fn start_start_api(
+    release: &Release,
+    project: &Project,
+    folder: &Path,
+    urls: &Urls,
+    host: IpAddr,
+) -> Result<(Guarded, String)> {
+    step("Starting sam local start-api");
+    let port = net::free_port(&host.to_string())?;
+    let (serve, url) = release.serve(project, folder, urls, host, port)?;
+    let log = folder.join("start-api.log");
+    let server = start_server("sam local start-api", serve, &url, &log)?;
+    Ok((server, url))
+}
+
 /// Starts a server and waits until all functions behind it are healthy.
 fn start_server(name: &str, mut command: Command, url: &str, log: &Path) -> Result<Guarded> {
     let output = File::create(log)?;
@@ -215,83 +226,4 @@ fn start_server(name: &str, mut command: Command, url: &str, log: &Path) -> Resu
     process::wait_until_ready(&mut server, name, READY_TIMEOUT, || net::get(&health))
         .with_context(|| format!("see {}", log.display()))?;
     Ok(server)
-}
-
-/// The output of `sam build` for this machine.
-struct Release {
-    sam: Sam,
-    architecture: Architecture,
-    output: PathBuf,
-    bootstraps: Vec<PathBuf>,
-}
-
-impl Release {
-    /// Builds into a folder of its own, so that what is to be deployed stays.
-    fn build(project: &Project, folder: &Path) -> Result<Self> {
-        let sam = Sam::install(project, true)?;
-        let architecture = Architecture::here()?;
-        let output = folder.join("build");
-        let functions = sam.build(project, architecture, &output)?;
-        let bootstraps = functions
-            .into_iter()
-            .map(|Function { bootstrap, .. }| bootstrap);
-        Ok(Self {
-            bootstraps: bootstraps.collect(),
-            sam,
-            architecture,
-            output,
-        })
-    }
-
-    /// Starts `sam local start-api` on the address at which the functions in its
-    /// containers reach each other, and returns its URL.
-    fn start_api(
-        &self,
-        project: &Project,
-        folder: &Path,
-        urls: &Urls,
-        host: IpAddr,
-    ) -> Result<(Guarded, String)> {
-        step("Starting sam local start-api");
-        let host = host.to_string();
-        let port = net::free_port(&host)?;
-        let url = format!("http://{host}:{port}");
-
-        let inside = |url: &str| url.replacen(&host, HOST, 1);
-        let stores = Urls {
-            dynamodb: inside(&urls.dynamodb),
-            mysql: inside(&urls.mysql),
-        };
-        let variables = environment::of_functions(project, &inside(&url), &stores, false)?;
-        let variables: serde_json::Map<_, _> = (variables.into_iter())
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        let environment = folder.join("environment.json");
-        let text = serde_json::json!({ "Parameters": variables }).to_string();
-        fs::write(&environment, text)?;
-
-        let mut serve = guard::command(&self.sam.program(), SAM_GRACE);
-        self.sam.set_variables(&mut serve);
-        serve
-            .args(["local", "start-api", "--template"])
-            .arg(self.output.join("template.yaml"))
-            .arg("--parameter-overrides")
-            .arg(format!("Architecture={}", self.architecture.name()))
-            .arg("--env-vars")
-            .arg(environment)
-            .args(["--host", &host, "--port", &port.to_string()])
-            .args(["--skip-pull-image", "--warm-containers", "EAGER"])
-            .args(["--add-host", &format!("{HOST}:host-gateway")])
-            // The functions get these.
-            .envs([
-                ("AWS_ACCESS_KEY_ID", "local"),
-                ("AWS_SECRET_ACCESS_KEY", "local"),
-            ])
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_SESSION_TOKEN")
-            .current_dir(&project.root);
-        let log = folder.join("start-api.log");
-        let server = start_server("sam local start-api", serve, &url, &log)?;
-        Ok((server, url))
-    }
 }

@@ -18,42 +18,79 @@ use crate::{
 /// otherwise `cargo test`. docs/testing.md describes the tests.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Arguments of the runner, such as part of a test's name
+    /// Only the tests of this package, and build only what they need
+    #[arg(short, long, value_name = "NAME")]
+    package: Vec<String>,
+
+    /// Part of the names of the tests to run
+    filter: Option<String>,
+
+    /// Arguments of the runner
     #[arg(last = true)]
     runner: Vec<OsString>,
 }
 
+/// The package of the tests in a browser.
+const WITH_BROWSER: &str = "tests";
+
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    tools::mariadbd()?;
-    tools::chromium()?;
+    let packages = &arguments.package;
+    project.check_packages(packages)?;
+    let are_all = packages.is_empty();
+    let use_stores = are_all || packages.iter().any(|name| project.uses_stores(name));
+    if use_stores {
+        tools::mariadbd()?;
+    }
+    if are_all || packages.iter().any(|name| name == WITH_BROWSER) {
+        tools::chromium()?;
+    }
 
     step("Building");
+    let selected = if are_all {
+        vec!["--workspace"]
+    } else {
+        packages
+            .iter()
+            .flat_map(|name| ["--package", name])
+            .collect()
+    };
     let mut build = process::cargo(&project.root);
     // As the runner builds, so that it has nothing to compile.
-    build.args(["build", "--workspace", "--bins", "--tests"]);
+    build
+        .arg("build")
+        .args(&selected)
+        .args(["--bins", "--tests"]);
     process::succeed(build, "the build")?;
-    let stores = Stores::throw_away(&project, &[])?;
+    let mut stores = None;
+    if use_stores {
+        if !are_all {
+            project.build(["stores"])?;
+        }
+        stores = Some(Stores::throw_away(&project, &[])?);
+    }
 
     step("Testing");
     let cargo = |arguments: &[&str]| {
         let mut command = process::cargo(&project.root);
-        command.args(arguments);
-        stores.set_variables(&project, &mut command);
+        command.args(arguments).args(&selected);
+        if let Some(stores) = &stores {
+            stores.set_variables(&project, &mut command);
+        }
         command
     };
     let has_nextest = programs::find("cargo-nextest", &[]).is_some();
     // nextest does not run documentation tests. They come first, so that its
     // summary is at the end.
-    if has_nextest && arguments.runner.is_empty() {
-        let documentation = cargo(&["test", "--doc", "--workspace", "--quiet"]);
+    if has_nextest && are_all && arguments.filter.is_none() && arguments.runner.is_empty() {
+        let documentation = cargo(&["test", "--doc", "--quiet"]);
         process::succeed(documentation, "the documentation tests")?;
     }
     let mut runner = if has_nextest {
-        cargo(&["nextest", "run", "--workspace"])
+        cargo(&["nextest", "run"])
     } else {
-        cargo(&["test", "--workspace"])
+        cargo(&["test"])
     };
-    runner.args(&arguments.runner);
+    runner.args(&arguments.filter).args(&arguments.runner);
     process::run(runner)
 }

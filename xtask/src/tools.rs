@@ -1,9 +1,11 @@
 //! The tools that cargo does not bring: found, or else installed.
 
 use std::{
-    fs,
+    env, fs,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -104,6 +106,14 @@ pub fn zig(project: &Project) -> Result<Option<PathBuf>> {
     }
     let folder = python_tool(project, "zig", &[ZIG])?;
     Ok(Some(folder.join("bin/python3")))
+}
+
+/// Names the linker in a command that runs `cargo lambda build`.
+pub fn set_linker(project: &Project, command: &mut Command) -> Result<()> {
+    if let Some(zig) = zig(project)? {
+        command.env("CARGO_ZIGBUILD_PYTHON_PATH", zig);
+    }
+    Ok(())
 }
 
 /// A Python environment with these packages, installed if one is missing or has
@@ -219,7 +229,7 @@ pub fn plantuml(project: &Project) -> Result<PathBuf> {
 }
 
 /// The program that `find` finds, after the package manager of this machine has
-/// installed it if need be.
+/// installed it if need be and the user consents.
 fn require(
     name: &str,
     find: impl Fn() -> Option<PathBuf>,
@@ -230,9 +240,27 @@ fn require(
     if let Some(program) = find() {
         return Ok(program);
     }
+    let apt = programs::find("apt-get", &[]).is_some();
+    let brew = programs::find("brew", &[]).filter(|_| !apt);
+    let arguments = [&["install", "-y", "--no-install-recommends"], debian].concat();
+    let command = match &brew {
+        _ if apt => format!("apt-get {}", arguments.join(" ")),
+        Some(_) => format!("brew install {homebrew}"),
+        None => bail!("{name} is needed: put on PATH {hint}"),
+    };
+    ensure!(
+        may_install(name, &command)?,
+        "{name} is needed and not installed. Run `{command}` as root, or pass --yes and \
+         it is run; or put on PATH {hint}"
+    );
     step(format_args!("Installing {name}"));
-    if programs::find("apt-get", &[]).is_some() {
-        let arguments = [&["install", "-y", "--no-install-recommends"], debian].concat();
+    if let Some(brew) = brew {
+        let status = Command::new(brew).args(["install", homebrew]).status()?;
+        ensure!(
+            status.success(),
+            "brew cannot install {homebrew}; its output is above"
+        );
+    } else {
         // A bare machine has no package lists, an old one has outdated ones.
         let installed = apt_get(&arguments)?
             || (check_interrupt().is_ok() && apt_get(&["update"])? && apt_get(&arguments)?);
@@ -243,14 +271,42 @@ fn require(
              Try yourself: apt-get update && apt-get install --no-install-recommends {0}",
             debian.join(" ")
         );
-    } else if let Some(brew) = programs::find("brew", &[]) {
-        let status = Command::new(brew).args(["install", homebrew]).status()?;
-        ensure!(
-            status.success(),
-            "brew cannot install {homebrew}; its output is above"
-        );
     }
     find().with_context(|| format!("{name} is needed: put on PATH {hint}"))
+}
+
+/// The environment variable of the consent, for the `cargo xtask` that this runs.
+const CONSENT: &str = "XTASK_YES";
+
+/// Whether system packages are installed without asking.
+static HAS_CONSENT: AtomicBool = AtomicBool::new(false);
+
+/// Lets system packages be installed without asking.
+pub fn consent() {
+    HAS_CONSENT.store(true, Ordering::Relaxed);
+}
+
+/// Hands the consent on to a command.
+pub fn pass_consent(command: &mut Command) {
+    if HAS_CONSENT.load(Ordering::Relaxed) {
+        command.env(CONSENT, "1");
+    }
+}
+
+/// Whether `command` may be run to install `name`: asks, unless the answer is known
+/// or there is no terminal.
+fn may_install(name: &str, command: &str) -> Result<bool> {
+    if HAS_CONSENT.load(Ordering::Relaxed) || env::var_os(CONSENT).is_some() {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("{name} is missing. Run `{command}`? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    check_interrupt()?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Runs apt-get as root, in the foreground because sudo may ask for a password.

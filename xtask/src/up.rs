@@ -9,22 +9,41 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use programs::Guarded;
+use serde_json::Value;
 use tokens::SCOPES;
 
 use crate::{
-    environment,
-    net::{self, http_url},
+    docker::{self, Engine},
+    environment, net,
     process::{self, pause, step},
-    project::Project,
-    stores::{Stores, Urls},
+    project::{self, Project},
+    sam::Architecture,
+    start_api::Release,
+    stores::{Options, Stores, Urls},
     tools,
     wires::{Wire, Wires},
 };
 
-/// The timeout until each function has responded to a request.
+/// The timeout until each function has answered a request.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The programs of this project that `up` itself runs.
+const OWN: [&str; 2] = ["launcher", "stores"];
+
+/// The prefix of the variables that the launcher sets for functions, without it: the
+/// environment in the manifest, for plain `cargo lambda watch`, overrides others.
+const FUNCTION: &str = "LAUNCHER_ENV_";
+
+/// What serves the functions on this machine.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Surface {
+    /// `cargo lambda watch`, which rebuilds what changes
+    Watch,
+    /// `sam local start-api`: release builds in containers; needs Docker
+    StartApi,
+}
 
 /// Run the whole system on this machine
 ///
@@ -38,44 +57,12 @@ pub struct Arguments {
     #[arg(long, default_value_t = 9000, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 
-    /// Port of the DynamoDB that is started
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 8000,
-        value_parser = clap::value_parser!(u16).range(1..),
-        conflicts_with = "dynamodb_url"
-    )]
-    dynamodb_port: u16,
+    #[command(flatten)]
+    stores: Options,
 
-    /// Port of the MySQL that is started
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 3307,
-        value_parser = clap::value_parser!(u16).range(1..),
-        conflicts_with = "mysql_url"
-    )]
-    mysql_port: u16,
-
-    /// Use your own DynamoDB at this endpoint
-    ///
-    /// Missing tables are created. The region and the credentials are those of
-    /// your environment, if it has any.
-    #[arg(long, value_name = "URL", value_parser = http_url)]
-    dynamodb_url: Option<String>,
-
-    /// Use your own MySQL at mysql://user:password@host:port/database
-    ///
-    /// The database is created if it is missing, and migrated.
-    #[arg(long, value_name = "URL", value_parser = mysql_url)]
-    mysql_url: Option<String>,
-
-    /// Drop the data in .kea/data and start with the sample data
-    ///
-    /// Stores that are given by their URL are not changed.
-    #[arg(long)]
-    fresh: bool,
+    /// What serves the functions
+    #[arg(long, value_enum, default_value_t = Surface::Watch)]
+    surface: Surface,
 
     /// The maximum number of instances of each function
     #[arg(
@@ -102,119 +89,176 @@ pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let started = Instant::now();
-    let project = Project::read()?;
-    arguments.check_ports()?;
-    let cargo_lambda = tools::cargo_lambda(&project)?;
-    let mut stores = arguments.stores(&project)?;
-    arguments.build(&project)?;
-
-    step("Starting the stores");
-    stores.current_dir(&project.root);
-    let mut stores = Stores::start(stores)?;
-
-    step("Starting the functions");
-    let api = format!("http://127.0.0.1:{}", arguments.port);
-    let wires = Wires::start(&project, &api)?;
-    let urls = wires.to_stores(
-        &stores.urls,
-        arguments.dynamodb_url.is_some(),
-        arguments.mysql_url.is_some(),
-    )?;
-    let catalogue = wires.to(Wire::Catalogue, &api)?;
-    let mut functions = arguments.watch(&cargo_lambda, &project, &catalogue, &urls)?;
-
-    let paths = project.sample_paths();
-    let pages: Vec<_> = paths.iter().map(|path| format!("{api}{path}")).collect();
-    let ready = wait_until_ready(pages.clone());
-    loop {
-        if let Some(status) = functions.try_wait()? {
-            bail!("cargo lambda watch ended ({status}), so everything was stopped");
-        }
-        if let Some(status) = stores.try_wait()? {
-            bail!("the stores ended ({status}), so everything was stopped");
-        }
-        if let Ok(outcome) = ready.try_recv() {
-            outcome?;
-            let seconds = started.elapsed().as_secs_f64();
-            step(format_args!("Ready after {seconds:.1} s"));
-            arguments.announce(&project, &api, &pages, &stores.urls)?;
-        }
-        if pause().is_err() {
-            step("Stopping");
-            return Ok(ExitCode::SUCCESS);
-        }
+    match arguments.surface {
+        Surface::Watch => arguments.up_watch(),
+        Surface::StartApi => arguments.up_start_api(),
     }
 }
 
-/// Requests each page in turn and sends its result. Each starts the function that
-/// has it; the last one calls all others.
-fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<()>> {
+/// Sends when each page has responded: each starts the function that has it, and
+/// the last one, which calls all others, is requested when those have. What is sent
+/// is why functions are unavailable.
+fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<Vec<String>>> {
     let (sender, receiver) = mpsc::channel();
     let deadline = Instant::now() + READY_TIMEOUT;
-    thread::spawn(move || {
-        let ready = pages.iter().try_for_each(|page| {
-            while let Err(error) = net::get(page) {
-                if Instant::now() >= deadline {
+    let outcome = move |page: String| {
+        loop {
+            match net::fetch(&page) {
+                Ok((status, body)) => return Ok(unavailable(status, &body)),
+                Err(error) if Instant::now() >= deadline => {
                     return Err(error.context("the system is not ready; its log is above"));
                 }
-                thread::sleep(Duration::from_millis(100));
+                Err(_) => thread::sleep(Duration::from_millis(100)),
             }
-            Ok(())
-        });
+        }
+    };
+    thread::spawn(move || {
+        let (last, others) = pages
+            .split_last()
+            .map_or((None, &[][..]), |(last, others)| (Some(last), others));
+        let others: Vec<_> = (others.iter().cloned())
+            .map(|page| thread::spawn(move || outcome(page)))
+            .collect();
+        let others = others.into_iter().filter_map(|thread| thread.join().ok());
+        let mut outcomes: Vec<_> = others.collect();
+        outcomes.extend(last.cloned().map(outcome));
+        let failures: Result<Vec<_>> = outcomes.into_iter().collect();
+        let failures = failures.map(|failures| failures.into_iter().flatten().collect());
         // The receiver is gone if the wait was interrupted.
-        let _ = sender.send(ready);
+        let _ = sender.send(failures);
     });
     receiver
 }
 
+/// Why a function is unavailable, if a response says so: the detail of its problem.
+fn unavailable(status: u16, body: &str) -> Option<String> {
+    let problem: Value = serde_json::from_str(body).ok()?;
+    let detail = problem.get("detail")?.as_str()?;
+    (status == 503).then(|| detail.to_owned())
+}
+
 impl Arguments {
-    /// Fails before anything slow happens if a port is in use.
-    fn check_ports(&self) -> Result<()> {
-        net::require_free(self.port, "the API", "--port")?;
-        if self.dynamodb_url.is_none() {
-            net::require_free(self.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
-        }
-        if self.mysql_url.is_none() {
-            net::require_free(self.mysql_port, "MySQL", "--mysql-port")?;
-        }
-        Ok(())
+    fn up_watch(&self) -> Result<ExitCode> {
+        let started = Instant::now();
+        let project = Project::read()?;
+        self.stores.check_ports(Some(self.port))?;
+        let cargo_lambda = tools::cargo_lambda(&project)?;
+        let stores = self.stores.command(&project, None)?;
+        self.build(&project)?;
+
+        step("Starting the stores");
+        let stores = Stores::start(stores)?;
+        step("Starting the functions");
+        let api = format!("http://127.0.0.1:{}", self.port);
+        let wires = Wires::start(&project, &api)?;
+        let urls = wires.to_stores(
+            &stores.urls,
+            self.stores.dynamodb_url.is_some(),
+            self.stores.mysql_url.is_some(),
+        )?;
+        let catalogue = wires.to(Wire::Catalogue, &api)?;
+        let functions = self.watch(&cargo_lambda, &project, &catalogue, &urls)?;
+        self.serve(
+            &project,
+            started,
+            &api,
+            stores,
+            ("cargo lambda watch", functions),
+        )
     }
 
-    /// The command that starts the stores.
-    fn stores(&self, project: &Project) -> Result<Command> {
-        let mut stores = Command::new(project.program("stores"));
-        stores.arg("--sample");
-        if self.dynamodb_url.is_none() || self.mysql_url.is_none() {
-            stores.arg("--data").arg(project.own_folder().join("data"));
-            stores.args(self.fresh.then_some("--fresh"));
+    fn up_start_api(&self) -> Result<ExitCode> {
+        let started = Instant::now();
+        let project = Project::read()?;
+        self.stores.check_ports(Some(self.port))?;
+        ensure!(
+            self.stores.dynamodb_url.is_none() && self.stores.mysql_url.is_none(),
+            "the surface start-api has stores of its own: containers reach them at \
+             the address of Docker's bridge"
+        );
+        let folder = project.own_folder().join("start-api");
+        project::create_folder(&folder)?;
+        let engine = Engine::find(Architecture::here()?, &folder);
+        let engine = engine.with_context(|| format!("start-api needs Docker: {}", docker::HINT))?;
+        let host = engine.host()?;
+        let stores = self.stores.command(&project, Some(host))?;
+        project.build(["stores"])?;
+        let release = Release::build(&project, &folder)?;
+        let image = release.provide_image(&engine, &folder)?;
+        step(format_args!("The functions run in {image}"));
+
+        step("Starting the stores");
+        let stores = Stores::start(stores)?;
+        step("Starting the functions");
+        let (serve, api) = release.serve(&project, &folder, &stores.urls, host, self.port)?;
+        let functions = Guarded::spawn(serve).context("sam local start-api cannot be started")?;
+        self.serve(
+            &project,
+            started,
+            &api,
+            stores,
+            ("sam local start-api", functions),
+        )
+    }
+
+    /// Waits until the functions are ready, reports that, and returns when this
+    /// process is asked to stop. `functions` is the server of the functions, with
+    /// its name.
+    fn serve(
+        &self,
+        project: &Project,
+        started: Instant,
+        api: &str,
+        mut stores: Stores,
+        (name, mut functions): (&str, Guarded),
+    ) -> Result<ExitCode> {
+        let paths = project.sample_paths();
+        let pages: Vec<_> = paths.iter().map(|path| format!("{api}{path}")).collect();
+        let ready = wait_until_ready(pages.clone());
+        loop {
+            if let Some(status) = functions.try_wait()? {
+                bail!("{name} ended ({status}), so everything was stopped");
+            }
+            if let Some(status) = stores.try_wait()? {
+                bail!("the stores ended ({status}), so everything was stopped");
+            }
+            if let Ok(failures) = ready.try_recv() {
+                let failures = failures?;
+                let seconds = started.elapsed().as_secs_f64();
+                step(format_args!("Ready after {seconds:.1} s"));
+                self.announce(project, api, &pages, &stores.urls)?;
+                for failure in failures {
+                    println!("{failure}");
+                }
+            }
+            if pause().is_err() {
+                step("Stopping");
+                return Ok(ExitCode::SUCCESS);
+            }
         }
-        match &self.dynamodb_url {
-            Some(url) => stores.args(["--dynamodb-url", url]),
-            None => stores.args(["--dynamodb-port", &self.dynamodb_port.to_string()]),
-        };
-        match &self.mysql_url {
-            Some(url) => stores.args(["--mysql-url", url]),
-            None => stores
-                .args(["--mysql-port", &self.mysql_port.to_string()])
-                .arg("--mariadbd")
-                .arg(tools::mariadbd()?),
-        };
-        Ok(stores)
     }
 
     /// Builds the stores and every function, by the same options as `cargo lambda
-    /// watch` does, so that it has nothing to compile.
+    /// watch` does, so that it has nothing to compile. A function that does not
+    /// compile does not stop the others.
     fn build(&self, project: &Project) -> Result<()> {
         step("Building; the first time this takes some minutes");
-        if !self.release {
-            return project.build(project.functions().chain(["stores"]));
+        let mut build = process::cargo(&project.root);
+        build.args(["build", "--keep-going"]);
+        build.args(project.functions().flat_map(|name| ["--bin", name]));
+        if self.release {
+            build.arg("--release");
+        } else {
+            build.args(OWN.iter().flat_map(|name| ["--bin", name]));
         }
-        let mut functions = process::cargo(&project.root);
-        functions.args(["build", "--release"]);
-        functions.args(project.functions().flat_map(|name| ["--bin", name]));
-        process::succeed(functions, "cargo build --release")?;
-        project.build(["stores"])
+        let all_compile = process::status(build)?.success();
+        if self.release || !all_compile {
+            project.build(OWN)?;
+        }
+        if !all_compile {
+            step("Not every function compiles; the others are started");
+        }
+        Ok(())
     }
 
     /// Starts the server that starts the functions on demand.
@@ -225,7 +269,10 @@ impl Arguments {
         api: &str,
         urls: &Urls,
     ) -> Result<Guarded> {
-        let own_dynamodb = self.dynamodb_url.is_some();
+        let own_dynamodb = self.stores.dynamodb_url.is_some();
+        let environment = environment::of_functions(project, api, urls, own_dynamodb)?.into_iter();
+        let builds = project.own_folder().join("builds");
+        project::create_folder(&builds)?;
         let mut watch = process::command(cargo_lambda);
         process::remove_package_variables(&mut watch);
         watch
@@ -235,10 +282,21 @@ impl Arguments {
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)
-            .envs(environment::of_functions(project, api, urls, own_dynamodb)?);
+            .envs(environment.map(|(name, value)| (format!("{FUNCTION}{name}"), value)))
+            // It runs functions by `cargo run`; this reports those that fail.
+            .env("CARGO", project.program("launcher"))
+            .env(
+                "LAUNCHER_CARGO",
+                env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+            )
+            .env("LAUNCHER_FOLDER", builds);
         if env::var_os("RUST_LOG").is_none() {
-            // The warnings of cargo-lambda; the functions do not read it.
-            watch.env("RUST_LOG", "cargo_lambda=warn");
+            // The warnings of cargo-lambda; the functions do not read it. Without
+            // those of its watcher, which are about each process that it ends.
+            watch.env(
+                "RUST_LOG",
+                "cargo_lambda=warn,cargo_lambda_watch::watcher=off",
+            );
         }
         Guarded::spawn(watch).context("cargo lambda watch cannot be started")
     }
@@ -250,6 +308,12 @@ impl Arguments {
         let shown = |own: &Option<String>, url: &str| match own {
             Some(_) => "your own".to_owned(),
             None => url.to_owned(),
+        };
+        let wires = match self.surface {
+            Surface::Watch => {
+                "\nBreak something: cargo xtask break catalogue (see docs/let-it-fail.md)"
+            }
+            Surface::StartApi => "",
         };
         println!(
             "
@@ -266,22 +330,12 @@ eight hours (`cargo xtask token` makes others):
   curl {api}/
   curl '{api}/nosqldata?category=coffee&limit=3'
   curl {api}/mysqldata -H \"Authorization: Bearer $TOKEN\" --json '{{\"customer\":\"Ada\",\"lines\":[{{\"productId\":\"moka-pot\",\"quantity\":2}}]}}'
-
-Break something: cargo xtask break catalogue (see docs/let-it-fail.md)
+{wires}
 Ctrl-C stops everything.",
             pages.join("\n  "),
-            shown(&self.dynamodb_url, &urls.dynamodb),
-            shown(&self.mysql_url, &urls.mysql),
+            shown(&self.stores.dynamodb_url, &urls.dynamodb),
+            shown(&self.stores.mysql_url, &urls.mysql),
         );
         Ok(())
-    }
-}
-
-/// Parses what looks like a URL of MySQL; the stores check whether it is one.
-fn mysql_url(text: &str) -> Result<String, String> {
-    if text.starts_with("mysql://") && text.matches('/').count() == 3 {
-        Ok(text.to_owned())
-    } else {
-        Err("its form is mysql://user:password@host:port/database".to_owned())
     }
 }

@@ -10,12 +10,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use faultproxy::{Fault, Protocol, Proxy};
 use tokio::runtime::Runtime;
 
-use crate::{net, project::Project, stores::Urls};
+use crate::{
+    net,
+    project::{self, Project},
+    stores::Urls,
+};
 
 /// The interval at which `up` reads the state of a wire.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -105,10 +109,12 @@ impl Wires {
         let folder = folder(project);
         // Those of a process that was killed.
         if folder.exists() {
-            fs::remove_dir_all(&folder)?;
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("{} cannot be deleted", folder.display()))?;
         }
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join(API), api)?;
+        project::create_folder(&folder)?;
+        let file = folder.join(API);
+        fs::write(&file, api).with_context(|| format!("{} cannot be written", file.display()))?;
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build()?;
         Ok(Self { folder, runtime })

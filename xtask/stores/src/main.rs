@@ -279,14 +279,17 @@ impl Folder {
             return Ok(None);
         }
         let folder = self.path.join("dynamodb");
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("the folder {} cannot be created", folder.display()))?;
         Ok(Some(folder.join("database.sqlite")))
     }
 }
 
 /// Locks the folder, waiting a little for a predecessor that is just stopping.
 async fn lock(folder: &Path) -> Result<File> {
-    let file = File::create(folder.join("lock"))?;
+    let path = folder.join("lock");
+    let file =
+        File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),

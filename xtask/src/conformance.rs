@@ -1,9 +1,15 @@
 //! `cargo xtask conformance`.
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use programs::Guarded;
+use tokens::SCOPES;
 
 use crate::{
     process::{self, step},
@@ -34,7 +40,7 @@ const READY_TIMEOUT: Duration = Duration::from_mins(1);
 ///
 /// Validates the document, generates a client from it, and has schemathesis send
 /// many requests to every operation and follow its links, with valid and with
-/// invalid data. Fails at a server error, an undocumented status or a response
+/// invalid data, with a token and without. Fails at a server error, an undocumented status or a response
 /// that differs from the document.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -80,27 +86,34 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (_system, api) = serve(&project, &stores, &folder)?;
 
     let cases = arguments.cases.to_string();
-    step(format_args!(
-        "Sending at most {cases} cases to each operation"
-    ));
-    let mut schemathesis = process::command(bin.join("schemathesis"));
-    schemathesis
-        .args(["run", &format!("{api}/openapi.json"), "--url", &api])
-        .args(["--phases", "examples,coverage,fuzzing,stateful"])
-        .args([
-            "--mode",
-            "all",
-            "--checks",
-            CHECKS,
-            "--max-examples",
-            &cases,
-        ])
-        .args(["--request-timeout", "15", "--generation-database", "none"])
-        .current_dir(&folder);
-    if let Some(seed) = arguments.seed {
-        schemathesis.args(["--seed", &seed.to_string()]);
+    let token = project.signing_key()?.token("conformance", SCOPES);
+    for (who, token) in [("with a token", Some(token)), ("without a token", None)] {
+        step(format_args!(
+            "Sending at most {cases} cases to each operation, {who}"
+        ));
+        let mut run = arguments.schemathesis(&bin, &api, &cases);
+        run.current_dir(&folder);
+        if let Some(token) = token {
+            run.args(["--header", &format!("Authorization: Bearer {token}")]);
+        }
+        process::succeed(run, "schemathesis")?;
     }
-    process::run(schemathesis)
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn schemathesis(&self, bin: &Path, api: &str, cases: &str) -> Command {
+        let mut schemathesis = process::command(bin.join("schemathesis"));
+        schemathesis
+            .args(["run", &format!("{api}/openapi.json"), "--url", api])
+            .args(["--phases", "examples,coverage,fuzzing,stateful"])
+            .args(["--mode", "all", "--checks", CHECKS, "--max-examples", cases])
+            .args(["--request-timeout", "15", "--generation-database", "none"]);
+        if let Some(seed) = self.seed {
+            schemathesis.args(["--seed", &seed.to_string()]);
+        }
+        schemathesis
+    }
 }
 
 /// Serves the whole system as the tests have it: their gateway forwards any bytes,

@@ -89,8 +89,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         State::Silent => println!("The wire to {title} is silent. Try, more than once:"),
     }
     let (path, body) = wire.example();
-    println!("\n  curl -i '{api}{path}'{body}");
-    println!("  curl {api}{}\n", wire.health());
+    let token = "-H \"Authorization: Bearer $TOKEN\"";
+    println!("\n  curl -i '{api}{path}' {token}{body}");
+    println!("  curl {api}{} {token}\n", wire.health());
     if state != State::Whole {
         println!("Heal it with: cargo xtask break {name} --heal");
     }

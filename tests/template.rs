@@ -210,11 +210,9 @@ fn every_function_has_its_own_role_log_group_and_alarms() {
             alarms.push("ServerErrors");
             let rollback = &properties["DeploymentPreference"];
             assert_eq!(rollback["Enabled"], "Canary", "{name}");
-            assert_eq!(
-                rollback["Alarms"],
-                json!([format!("{name}Errors"), format!("{name}ServerErrors")]),
-                "the alarms that roll {name} back"
-            );
+            let canary = json!([["IsCanary", format!("{name}Canary"), "AWS::NoValue"]]);
+            assert_eq!(rollback["Alarms"], canary, "what rolls {name} back");
+            alarms.push("Canary");
         }
         for alarm in alarms {
             let id = format!("{name}{alarm}");
@@ -264,11 +262,115 @@ fn timeout_of_a_function_is_shorter_than_that_of_the_gateway() {
 fn parameter_protected_decides_whether_data_is_retained() {
     let template = template();
     let resources = resources(&template);
-    for (id, retained) in [("ProductsTable", "Retain"), ("Database", "Snapshot")] {
+    for (id, retained) in [
+        ("ProductsTable", "RetainExceptOnCreate"),
+        ("Database", "Snapshot"),
+    ] {
         let policy = &resources[id]["DeletionPolicy"];
         assert_eq!(*policy, json!(["IsProtected", retained, "Delete"]), "{id}");
     }
     assert_eq!(template["Parameters"]["Protected"]["Default"], "true");
+    // It would keep a failed first deployment from being rolled back.
+    let refusal = &template["Parameters"]["DeletionProtection"];
+    assert_eq!(refusal["Default"], "false");
+}
+
+/// SAM publishes a version for every change of a function only if it is asked to,
+/// for each function.
+#[test]
+fn every_change_of_a_function_reaches_live() {
+    let template = template();
+    let transforms = several(&template["Transform"]);
+    assert_eq!(
+        transforms,
+        ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"],
+        "the first resolves the parameters, so that SAM sees a changed value"
+    );
+    for (name, function) in functions(&template) {
+        let properties = &function["Properties"];
+        assert_eq!(
+            properties["AutoPublishAliasAllProperties"], true,
+            "{name} lacks AutoPublishAliasAllProperties"
+        );
+        // What is not part of a version must be in the description, or Lambda has
+        // nothing to publish and the deployment fails.
+        let description = properties["Description"].to_string();
+        if !properties["ReservedConcurrentExecutions"].is_null() {
+            assert!(description.contains("${OrdersConcurrency}"), "{name}");
+        }
+        // SAM sees the name of the database, not its address.
+        if properties["Environment"].to_string().contains("Database.") {
+            assert!(description.contains("${DatabaseSnapshot}"), "{name}");
+        }
+    }
+}
+
+/// A version's alarm sees that version alone, as a share of its requests.
+#[test]
+fn a_canary_is_judged_by_its_own_version() {
+    let template = template();
+    let resources = resources(&template);
+    for (name, function) in functions(&template) {
+        if function["Properties"]["Events"].is_null() {
+            continue;
+        }
+        let alarm = resources[format!("{name}Canary").as_str()];
+        let metrics = alarm["Properties"]["Metrics"].as_array().unwrap();
+        let (rate, metrics) = metrics.split_first().unwrap();
+        assert!(rate["Expression"].as_str().unwrap().ends_with("/ requests"));
+        for metric in metrics {
+            let dimensions = metric["MetricStat"]["Metric"]["Dimensions"].to_string();
+            let version = format!("{name}Function.Version.Version");
+            assert!(dimensions.contains(&version), "{name}: {metric}");
+        }
+        let filter = resources[format!("{name}VersionErrorsFilter").as_str()];
+        let filter = &filter["Properties"]["MetricTransformations"][0];
+        assert_eq!(
+            filter["Dimensions"],
+            json!([{ "Key": "Version", "Value": "$.version" }])
+        );
+    }
+}
+
+/// A deployment to another region stops before anything is created.
+#[test]
+fn the_regions_are_those_whose_authorities_are_compiled_in() {
+    let template = template();
+    let rule = &template["Rules"]["Region"]["Assertions"][0]["Assert"]["Fn::Contains"];
+    let allowed: BTreeSet<_> = several(&rule[0]).into_iter().collect();
+    let roots = fs::read_dir(stores::project().join("crates/mysql/roots")).unwrap();
+    let names = roots.map(|root| root.unwrap().file_name().into_string().unwrap());
+    let regions = names.filter_map(|name| Some(name.strip_suffix(".pem")?.to_owned()));
+    assert_eq!(allowed, regions.collect());
+    assert_eq!(rule[1], "AWS::Region");
+}
+
+/// In a search, quotes mean an exact match, and the names of functions end with
+/// what nobody knows before they exist.
+#[test]
+fn the_dashboard_searches_find_the_functions() {
+    let template = template();
+    let resources = resources(&template);
+    let dashboard = &resources["Dashboard"]["Properties"];
+    assert_eq!(
+        dashboard["DashboardName"], "${AWS::StackName}-${AWS::Region}",
+        "dashboards are global in an account"
+    );
+    let body = dashboard["DashboardBody"][0].as_str().unwrap();
+    let searches: Vec<_> = body.split("SEARCH('").skip(1).collect();
+    assert!(!searches.is_empty());
+    for search in searches {
+        let search = search.split('\'').next().unwrap();
+        let (quoted, words): (Vec<_>, Vec<_>) = search
+            .split_whitespace()
+            .skip(1)
+            .partition(|term| term.contains('"'));
+        assert_eq!(words, ["${Words}"], "{search}");
+        assert!(
+            quoted.iter().all(|term| term.starts_with("MetricName=")),
+            "{search} is looked for exactly"
+        );
+    }
 }
 
 /// They sign in with a role, over TLS.
@@ -313,7 +415,9 @@ fn only_the_order_service_reaches_the_database() {
     }
     let database = &resources(&template)["Database"]["Properties"];
     assert_eq!(database["PubliclyAccessible"], false);
-    assert_eq!(database["StorageEncrypted"], true);
+    // That of a snapshot cannot be set.
+    let encrypted = json!(["HasDatabaseSnapshot", "AWS::NoValue", true]);
+    assert_eq!(database["StorageEncrypted"], encrypted);
     assert_eq!(database["EnableIAMDatabaseAuthentication"], true);
     let parameters = &resources(&template)["DatabaseParameters"]["Properties"]["Parameters"];
     assert_eq!(parameters["require_secure_transport"], "1");
@@ -324,8 +428,15 @@ fn only_the_order_service_reaches_the_database() {
 fn orders_are_deployed_after_the_migration() {
     let template = template();
     let resources = resources(&template);
-    assert_eq!(resources["MysqldataFunction"]["DependsOn"], "Migration");
+    let after = several(&resources["MysqldataFunction"]["DependsOn"]);
+    assert_eq!(after, ["Migration", "DatabaseIngressOfMysqldata"]);
+    let after = several(&resources["Migration"]["DependsOn"]);
+    for needed in ["DatabaseIngressOfMigrate", "RouteOut", "S3Endpoint"] {
+        assert!(after.iter().any(|it| it == needed), "{needed}");
+    }
     let migration = &resources["Migration"]["Properties"];
-    assert_eq!(migration["ServiceToken"], "MigrateFunction.Arn");
+    // Settings of asynchronous invocations go by qualifier.
+    assert_eq!(migration["ServiceToken"], "MigrateFunction.Alias");
     assert_eq!(migration["Code"], "MigrateFunction.Version");
+    assert_eq!(migration["Database"], "Database.DbiResourceId");
 }

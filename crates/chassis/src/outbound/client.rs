@@ -22,6 +22,11 @@ use crate::{
     telemetry::CallLog,
 };
 
+/// When a connection is tried with the other address family too (RFC 8305, §5). In
+/// a VPC without a route for IPv4, the first address may lead nowhere; the default
+/// is 300 ms.
+const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
+
 /// The other services' name in the log.
 const NAME: &str = "api";
 
@@ -96,6 +101,7 @@ impl Client {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect));
+        tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
         let connector = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()

@@ -29,7 +29,10 @@ pub(crate) fn start() {
     let log = tracing_subscriber::registry().with(levels);
     let lines = tracing_subscriber::fmt::layer();
     if is_json() {
-        let lines = lines.event_format(JsonLine).fmt_fields(JsonFields::new());
+        // Tells apart the versions of a canary deployment.
+        let version = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default();
+        let line = JsonLine { version };
+        let lines = lines.event_format(line).fmt_fields(JsonFields::new());
         log.with(lines).init();
     } else {
         let lines = lines.with_target(false);
@@ -51,9 +54,11 @@ fn is_json() -> bool {
     }
 }
 
-/// A line as one flat JSON object: the fields of the spans around the event, from
-/// the outermost, and its own.
-struct JsonLine;
+/// A line as one flat JSON object: the version of the function, the fields of the
+/// spans around the event, from the outermost, and its own.
+struct JsonLine {
+    version: String,
+}
 
 impl<S, N> FormatEvent<S, N> for JsonLine
 where
@@ -68,7 +73,10 @@ where
     ) -> fmt::Result {
         writer.write_str("{\"timestamp\":\"")?;
         SystemTime.format_time(&mut writer)?;
-        write!(writer, "\",\"level\":\"{}\"", event.metadata().level())?;
+        let level = event.metadata().level();
+        let version = &self.version;
+        // A number, or `$LATEST`: nothing to escape.
+        write!(writer, "\",\"level\":\"{level}\",\"version\":\"{version}\"")?;
         for span in ctx.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 write_members(&mut writer, fields)?;

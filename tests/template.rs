@@ -8,6 +8,7 @@ use std::{
 
 use http::Method;
 use serde_json::{Value, json};
+use template::Template;
 use testbed::{FUNCTIONS, System, template, wire::Action};
 
 fn resources(template: &Value) -> BTreeMap<&str, &Value> {
@@ -32,8 +33,8 @@ fn functions(template: &Value) -> BTreeMap<&str, &Value> {
 }
 
 /// The statements of a role: what it may do (or may not), to what.
-fn statements(role: &Value) -> Vec<&Value> {
-    let policies = role["Properties"]["Policies"].as_array().unwrap();
+fn statements(properties: &Value) -> Vec<&Value> {
+    let policies = properties["Policies"].as_array().unwrap();
     let statements = policies
         .iter()
         .map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
@@ -52,7 +53,7 @@ fn several(value: &Value) -> Vec<String> {
 /// The actions of `DynamoDB` that a role allows, and the table or index.
 fn allowed(role: &Value) -> BTreeSet<Action> {
     let mut allowed = BTreeSet::new();
-    for statement in statements(role) {
+    for statement in statements(&role["Properties"]) {
         for action in several(&statement["Action"]) {
             let Some(action) = action.strip_prefix("dynamodb:") else {
                 continue;
@@ -65,17 +66,18 @@ fn allowed(role: &Value) -> BTreeSet<Action> {
     allowed
 }
 
-/// The table or index that was asked, as the template's policies name it.
-fn named(target: &str) -> String {
+/// The table or index of a request, as the template's policies name it.
+fn named(template: &Template, target: &str) -> String {
     let (table, index) = target
         .split_once('/')
-        .map_or((target, None), |(t, i)| (t, Some(i)));
-    let table = match table {
-        table if table.ends_with("-products") => "ProductsTable.Arn",
-        table if table.ends_with("-idempotency-keys") => "IdempotencyKeysTable.Arn",
-        other => panic!("{other} is no table of the template"),
-    };
-    index.map_or(table.to_owned(), |index| format!("${{{table}}}/{index}"))
+        .map_or((target, None), |(table, index)| (table, Some(index)));
+    let mut tables = template.of_type("AWS::DynamoDB::Table").map(|(id, _)| id);
+    let id = tables.find(|id| table.ends_with(&format!("-{}", template::table_name(id))));
+    let id = id.unwrap_or_else(|| panic!("{table} is no table of the template"));
+    match index {
+        Some(index) => format!("${{{id}.Arn}}/{index}"),
+        None => format!("{id}.Arn"),
+    }
 }
 
 /// All that the tests' suite of events asks, and what takes two requests.
@@ -118,9 +120,10 @@ async fn the_catalogue_may_do_what_it_does_and_no_more() {
         .await
         .expect(204);
 
+    let described = Template::read(&template::path()).unwrap();
     let asked = system.dynamodb.actions().into_iter();
     let asked: BTreeSet<_> = asked
-        .map(|(action, target)| (action, named(&target)))
+        .map(|(action, target)| (action, named(&described, &target)))
         .collect();
     let template = template();
     let resources = resources(&template);
@@ -131,13 +134,26 @@ async fn the_catalogue_may_do_what_it_does_and_no_more() {
     );
 }
 
+/// The tables of a function are those that its environment names.
 #[test]
-fn only_the_catalogue_may_use_its_tables() {
-    let template = template();
-    for (id, resource) in resources(&template) {
-        if resource["Type"] == "AWS::IAM::Role" && id != "NosqldataRole" {
-            assert_eq!(allowed(resource), BTreeSet::new(), "{id}");
+fn only_their_owner_may_use_its_tables() {
+    let template = Template::read(&template::path()).unwrap();
+    for function in template.functions() {
+        let role = function.resource.properties["Role"].as_str().unwrap();
+        let role = &template.resources[role.strip_suffix(".Arn").unwrap()];
+        let own: BTreeSet<_> = function.tables().into_values().collect();
+        let mut allowed = BTreeSet::new();
+        for statement in statements(&role.properties) {
+            let actions = several(&statement["Action"]);
+            if actions.iter().any(|action| action.starts_with("dynamodb:")) {
+                allowed.extend(template.references(&statement["Resource"]));
+            }
         }
+        assert_eq!(
+            allowed, own,
+            "left: the tables that the role of {} allows, right: those that it names",
+            function.binary
+        );
     }
 }
 
@@ -164,7 +180,7 @@ fn a_role_allows_single_actions_on_single_resources() {
             resource["Properties"]["ManagedPolicyArns"].is_null(),
             "{id} has a policy that is not in the template"
         );
-        for statement in statements(resource) {
+        for statement in statements(&resource["Properties"]) {
             if statement["Effect"] == "Deny" {
                 continue;
             }
@@ -197,7 +213,9 @@ fn every_function_has_a_role_a_log_and_alarms_of_its_own() {
         );
         assert_eq!(resources[log.as_str()]["Type"], "AWS::Logs::LogGroup");
         assert!(!resources[log.as_str()]["Properties"]["RetentionInDays"].is_null());
-        let own = several(&statements(resources[format!("{name}Role").as_str()])[0]["Resource"]);
+        let own = several(
+            &statements(&resources[format!("{name}Role").as_str()]["Properties"])[0]["Resource"],
+        );
         assert_eq!(own, [format!("{log}.Arn")], "the log that {name} writes");
         assert!(
             properties["MemorySize"].is_u64(),
@@ -235,7 +253,7 @@ fn every_function_has_a_role_a_log_and_alarms_of_its_own() {
         .into_keys()
         .map(str::to_lowercase)
         .collect();
-    for function in FUNCTIONS {
+    for &function in FUNCTIONS.iter() {
         assert!(
             named.contains(function),
             "{function} is not in the template"
@@ -256,28 +274,37 @@ fn a_function_that_answers_has_less_time_than_the_api_waits() {
     }
 }
 
-/// Whose data outlives a stack is the operator's to say.
+/// Whose data outlives a stack is the operator's decision. Keys and stored
+/// responses expire after a day and need not.
 #[test]
-fn what_is_kept_is_kept_by_the_parameter() {
+fn data_is_kept_if_the_parameter_says_so() {
     let template = template();
-    let resources = resources(&template);
-    for (id, kept) in [("ProductsTable", "Retain"), ("Database", "Snapshot")] {
-        let policy = &resources[id]["DeletionPolicy"];
+    for (id, resource) in resources(&template) {
+        let kept = match resource["Type"].as_str().unwrap() {
+            "AWS::DynamoDB::Table"
+                if resource["Properties"]["TimeToLiveSpecification"].is_null() =>
+            {
+                "Retain"
+            }
+            "AWS::RDS::DBInstance" => "Snapshot",
+            _ => continue,
+        };
+        let policy = &resource["DeletionPolicy"];
         assert_eq!(*policy, json!(["IsProtected", kept, "Delete"]), "{id}");
     }
     assert_eq!(template["Parameters"]["Protected"]["Default"], "true");
 }
 
-/// Only the orders reach the database, only with a role, only over TLS.
+/// Only functions that use it reach the database, only with a role, only over TLS.
 #[test]
-fn nobody_but_the_orders_reaches_the_database() {
+fn only_functions_that_use_the_database_reach_it() {
     let template = template();
     for (name, function) in functions(&template) {
         let properties = &function["Properties"];
         let joined = !properties["VpcConfig"].is_null();
-        assert_eq!(joined, ["Migrate", "Mysqldata"].contains(&name), "{name}");
+        let variables = &properties["Environment"]["Variables"];
+        assert_eq!(joined, !variables["MYSQL_URL"].is_null(), "{name}");
         if joined {
-            let variables = &properties["Environment"]["Variables"];
             assert_eq!(variables["MYSQL_TLS"], "rds", "{name}");
             let url = variables["MYSQL_URL"].to_string();
             let credentials = url
@@ -314,10 +341,16 @@ fn nobody_but_the_orders_reaches_the_database() {
 
 /// The schema is up to date before code that may need it takes traffic.
 #[test]
-fn the_orders_wait_for_the_migration() {
+fn functions_of_the_database_wait_for_the_migration() {
     let template = template();
     let resources = resources(&template);
-    assert_eq!(resources["MysqldataFunction"]["DependsOn"], "Migration");
+    for (id, function) in functions(&template) {
+        let properties = &function["Properties"];
+        let answers = !properties["Events"].is_null();
+        if answers && !properties["Environment"]["Variables"]["MYSQL_URL"].is_null() {
+            assert_eq!(function["DependsOn"], "Migration", "{id}");
+        }
+    }
     let migration = &resources["Migration"]["Properties"];
     assert_eq!(migration["ServiceToken"], "MigrateFunction.Arn");
     assert_eq!(migration["Code"], "MigrateFunction.Version");

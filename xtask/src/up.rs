@@ -234,7 +234,7 @@ impl Arguments {
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)
-            .envs(environment::of_functions(project, api, urls, own_dynamodb));
+            .envs(environment::of_functions(api, urls, own_dynamodb)?);
         if env::var_os("RUST_LOG").is_none() {
             // The warnings of cargo-lambda; the functions do not read it.
             watch.env("RUST_LOG", "cargo_lambda=warn");

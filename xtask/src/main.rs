@@ -4,17 +4,18 @@ mod browser;
 mod conformance;
 mod diagrams;
 mod docker;
-mod edit;
 mod environment;
 mod faults;
 mod mutants;
 mod net;
+mod new;
 mod openapi;
 mod process;
 mod project;
+mod registry;
+mod remove;
 mod replay;
 mod sam;
-mod scratch;
 mod stores;
 mod surfaces;
 mod test;
@@ -41,6 +42,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Up(up::Arguments),
+    New(new::Arguments),
+    Remove(remove::Arguments),
     Test(test::Arguments),
     Replay(replay::Arguments),
     Openapi(openapi::Document),
@@ -51,7 +54,6 @@ enum Task {
     Break(wires::Arguments),
     Faults(faults::Arguments),
     Mutants(mutants::Arguments),
-    Scratch(scratch::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
     Sam(sam::Arguments),
@@ -77,6 +79,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
     process::catch_interrupts()?;
     match task {
         Task::Up(arguments) => up::run(arguments),
+        Task::New(arguments) => new::run(arguments),
+        Task::Remove(arguments) => remove::run(arguments),
         Task::Test(arguments) => test::run(arguments),
         Task::Replay(arguments) => replay::run(arguments),
         Task::Openapi(arguments) => openapi::document(arguments),
@@ -87,7 +91,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
-        Task::Scratch(arguments) => scratch::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
         Task::Sam(arguments) => sam::run(arguments),

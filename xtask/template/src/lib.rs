@@ -298,13 +298,11 @@ impl Function<'_> {
     /// environment.
     #[must_use]
     pub fn database_user(&self) -> Option<String> {
-        let urls = self.resource.environment();
-        let urls = urls.values().map(|value| value.to_string());
-        urls.filter_map(|url| {
+        self.resource.environment().values().find_map(|value| {
+            let url = value.to_string();
             let (_, rest) = url.split_once("mysql://")?;
             Some(rest.split_once('@')?.0.to_owned())
         })
-        .next()
     }
 
     /// Its environment variables on this machine: as the template declares them,

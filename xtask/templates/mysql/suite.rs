@@ -50,8 +50,9 @@ async fn repeated_request_creates_one_@type@(api: Api) {
     assert_eq!(second.body, first.body);
     second.expect_header("idempotency-replayed", "true");
 
-    let other = api.json(Method::POST, "/@name@", &headers, &content(&api));
-    other.await.expect(422);
+    let other = content(&api);
+    let other = api.json(Method::POST, "/@name@", &headers, &other).await;
+    other.expect(422);
 }
 
 async fn walk_returns_each_@type@_once(api: Api) {

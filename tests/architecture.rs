@@ -75,30 +75,44 @@ fn dto_does_no_input_or_output() {
     }
 }
 
+/// A table has one owner. So has a table of a database: the privileges of its
+/// users are disjoint, and each is the user of one function.
 #[test]
 fn no_two_services_share_a_store() {
     let template = Template::read(&stores::template()).unwrap();
-    let mut users = BTreeMap::<String, BTreeSet<&str>>::new();
-    for function in template.functions() {
+    let mut owners = BTreeMap::<String, &str>::new();
+    let mut used = BTreeSet::new();
+    // The function that migrates a database answers no requests, and owns nothing.
+    for function in template.answering() {
         for store in store::of(&template, function.resource).into_keys() {
-            users.entry(store.id).or_default().insert(function.binary);
+            used.insert(store.id.clone());
+            let owned = match function.database_user() {
+                Some(user) if store.product == "MySQL" => format!("the user {user}"),
+                _ => store.id,
+            };
+            if let Some(other) = owners.insert(owned.clone(), function.binary) {
+                panic!("{owned} is of {other} and of {}", function.binary);
+            }
         }
-    }
-    assert!(!users.is_empty(), "no function has a store");
-    for (store, users) in &users {
-        // The order service is two functions: mysqldata, and migrate, which only
-        // creates its schema.
-        let owners: Vec<_> = users.iter().filter(|it| **it != "migrate").collect();
-        assert_eq!(
-            owners.len(),
-            1,
-            "{store} is used by {users:?}: a store has one owner"
-        );
     }
     let tables = template.of_type("AWS::DynamoDB::Table");
     let databases = template.of_type("AWS::RDS::DBInstance");
     for (id, _) in tables.chain(databases) {
-        assert!(users.contains_key(id), "no function uses {id}");
+        assert!(used.contains(id), "no function uses {id}");
+    }
+
+    let grants = fs::read_to_string(stores::grants()).unwrap_or_default();
+    let mut tables = BTreeMap::new();
+    for grant in grants.lines().filter_map(|line| line.strip_suffix(';')) {
+        let (_, grant) = grant.split_once(" ON ").unwrap();
+        let (table, user) = grant.split_once(" TO ").unwrap();
+        assert!(
+            owners.contains_key(&format!("the user {user}")),
+            "no function signs in as {user}"
+        );
+        if let Some(other) = tables.insert(table, user) {
+            panic!("{table} is of {other} and of {user}");
+        }
     }
 }
 

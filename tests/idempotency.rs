@@ -51,7 +51,11 @@ fn expect_replay(response: Response, first: &Response) {
 
 /// The keys that `DynamoDB` has.
 async fn dynamodb_keys(system: &System) -> Vec<std::collections::HashMap<String, AttributeValue>> {
-    let keys = system.store().scan().table_name(&system.keys_table).send();
+    let keys = system
+        .store()
+        .scan()
+        .table_name(system.table("idempotency-keys"))
+        .send();
     keys.await.unwrap().items().to_vec()
 }
 
@@ -159,7 +163,10 @@ async fn expired_key_can_be_used_again() {
         } else {
             let mut expired = dynamodb_keys(&system).await.remove(0);
             expired.insert("expiresAt".to_owned(), AttributeValue::N("1000".to_owned()));
-            let put = system.store().put_item().table_name(&system.keys_table);
+            let put = system
+                .store()
+                .put_item()
+                .table_name(system.table("idempotency-keys"));
             put.set_item(Some(expired)).send().await.unwrap();
         }
         let second = body(target, "second");

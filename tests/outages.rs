@@ -48,16 +48,24 @@ async fn orders(system: &System) -> Vec<Value> {
 
 /// Deletes the catalogue's table.
 async fn lose_the_catalogue(system: &System) {
-    let deleted = system.store().delete_table().table_name(&system.table);
+    let deleted = system
+        .store()
+        .delete_table()
+        .table_name(system.table("products"));
     deleted.send().await.unwrap();
 }
 
 /// Recreates the catalogue's table, empty, and waits until it can be read.
 async fn restore_the_catalogue(system: &System) {
-    let prefix = system.table.strip_suffix("products").unwrap();
+    let prefix = system.table("products").strip_suffix("products").unwrap();
     let template = stores::template();
     let tables = stores::dynamodb::create_tables(&system.store(), &template, prefix).await;
-    assert!(tables.unwrap().contains(&system.table));
+    assert!(
+        tables
+            .unwrap()
+            .iter()
+            .any(|it| it == system.table("products"))
+    );
     eventually(RECOVERY, async || {
         let list = system.client.get("/nosqldata").await;
         (list.status == 200).then_some(())

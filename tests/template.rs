@@ -8,6 +8,7 @@ use std::{
 
 use http::Method;
 use serde_json::{Value, json};
+use template::Template;
 use testbed::{FUNCTIONS, System, template, wire::Action};
 
 fn resources(template: &Value) -> BTreeMap<&str, &Value> {
@@ -32,8 +33,8 @@ fn functions(template: &Value) -> BTreeMap<&str, &Value> {
 }
 
 /// The policy statements of a role.
-fn statements(role: &Value) -> Vec<&Value> {
-    let policies = role["Properties"]["Policies"].as_array().unwrap();
+fn statements(properties: &Value) -> Vec<&Value> {
+    let policies = properties["Policies"].as_array().unwrap();
     let statements = policies
         .iter()
         .map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
@@ -52,7 +53,7 @@ fn values(value: &Value) -> Vec<String> {
 /// The actions of `DynamoDB` that a role allows, each with its table or index.
 fn allowed(role: &Value) -> BTreeSet<Action> {
     let mut allowed = BTreeSet::new();
-    for statement in statements(role) {
+    for statement in statements(&role["Properties"]) {
         for action in values(&statement["Action"]) {
             let Some(action) = action.strip_prefix("dynamodb:") else {
                 continue;
@@ -65,17 +66,18 @@ fn allowed(role: &Value) -> BTreeSet<Action> {
     allowed
 }
 
-/// A table or an index, as the policies of the template name it.
-fn policy_resource(target: &str) -> String {
+/// The table or index of a request, as the template's policies name it.
+fn named(template: &Template, target: &str) -> String {
     let (table, index) = target
         .split_once('/')
-        .map_or((target, None), |(t, i)| (t, Some(i)));
-    let table = match table {
-        table if table.ends_with("-products") => "ProductsTable.Arn",
-        table if table.ends_with("-idempotency-keys") => "IdempotencyKeysTable.Arn",
-        other => panic!("{other} is not a table of the template"),
-    };
-    index.map_or(table.to_owned(), |index| format!("${{{table}}}/{index}"))
+        .map_or((target, None), |(table, index)| (table, Some(index)));
+    let mut tables = template.of_type("AWS::DynamoDB::Table").map(|(id, _)| id);
+    let id = tables.find(|id| table.ends_with(&format!("-{}", template::table_name(id))));
+    let id = id.unwrap_or_else(|| panic!("{table} is not a table of the template"));
+    match index {
+        Some(index) => format!("${{{id}.Arn}}/{index}"),
+        None => format!("{id}.Arn"),
+    }
 }
 
 /// The requests are the events, and those that take more than one request.
@@ -118,9 +120,10 @@ async fn catalogue_role_allows_exactly_the_actions_in_use() {
         .await
         .expect(204);
 
+    let described = Template::read(&template::path()).unwrap();
     let used = system.dynamodb.actions().into_iter();
     let used: BTreeSet<_> = used
-        .map(|(action, target)| (action, policy_resource(&target)))
+        .map(|(action, target)| (action, named(&described, &target)))
         .collect();
     let template = template();
     let resources = resources(&template);
@@ -131,13 +134,26 @@ async fn catalogue_role_allows_exactly_the_actions_in_use() {
     );
 }
 
+/// The tables of a function are those that its environment names.
 #[test]
-fn only_the_catalogue_role_has_access_to_its_tables() {
-    let template = template();
-    for (id, resource) in resources(&template) {
-        if resource["Type"] == "AWS::IAM::Role" && id != "NosqldataRole" {
-            assert_eq!(allowed(resource), BTreeSet::new(), "{id}");
+fn only_the_role_of_their_owner_has_access_to_tables() {
+    let template = Template::read(&template::path()).unwrap();
+    for function in template.functions() {
+        let role = function.resource.properties["Role"].as_str().unwrap();
+        let role = &template.resources[role.strip_suffix(".Arn").unwrap()];
+        let own: BTreeSet<_> = function.tables().into_values().collect();
+        let mut allowed = BTreeSet::new();
+        for statement in statements(&role.properties) {
+            let actions = values(&statement["Action"]);
+            if actions.iter().any(|action| action.starts_with("dynamodb:")) {
+                allowed.extend(template.references(&statement["Resource"]));
+            }
         }
+        assert_eq!(
+            allowed, own,
+            "left: the tables that the role of {} allows, right: those that it names",
+            function.binary
+        );
     }
 }
 
@@ -163,7 +179,7 @@ fn role_allows_single_actions_on_single_resources() {
             resource["Properties"]["ManagedPolicyArns"].is_null(),
             "{id} has a managed policy"
         );
-        for statement in statements(resource) {
+        for statement in statements(&resource["Properties"]) {
             if statement["Effect"] == "Deny" {
                 continue;
             }
@@ -196,9 +212,14 @@ fn every_function_has_its_own_role_log_group_and_alarms() {
         );
         assert_eq!(resources[log.as_str()]["Type"], "AWS::Logs::LogGroup");
         assert!(!resources[log.as_str()]["Properties"]["RetentionInDays"].is_null());
-        let writable =
-            values(&statements(resources[format!("{name}Role").as_str()])[0]["Resource"]);
-        assert_eq!(writable, [format!("{log}.Arn")], "the log group of {name}");
+        let writable = values(
+            &statements(&resources[format!("{name}Role").as_str()]["Properties"])[0]["Resource"],
+        );
+        assert_eq!(
+            writable,
+            [format!("{log}.Arn")],
+            "the log that {name} writes"
+        );
         assert!(
             properties["MemorySize"].is_u64(),
             "{name} has no MemorySize"
@@ -236,7 +257,7 @@ fn every_function_has_its_own_role_log_group_and_alarms() {
         .into_keys()
         .map(str::to_lowercase)
         .collect();
-    for function in FUNCTIONS {
+    for &function in FUNCTIONS.iter() {
         assert!(
             names.contains(function),
             "{function} is not in the template"
@@ -257,16 +278,22 @@ fn timeout_of_a_function_is_shorter_than_that_of_the_gateway() {
     }
 }
 
-/// An operator decides whether the data outlives the stack.
+/// Whose data outlives a stack is the operator's decision. Keys and stored
+/// responses expire after a day and need not.
 #[test]
 fn parameter_protected_decides_whether_data_is_retained() {
     let template = template();
-    let resources = resources(&template);
-    for (id, retained) in [
-        ("ProductsTable", "RetainExceptOnCreate"),
-        ("Database", "Snapshot"),
-    ] {
-        let policy = &resources[id]["DeletionPolicy"];
+    for (id, resource) in resources(&template) {
+        let retained = match resource["Type"].as_str().unwrap() {
+            "AWS::DynamoDB::Table"
+                if resource["Properties"]["TimeToLiveSpecification"].is_null() =>
+            {
+                "RetainExceptOnCreate"
+            }
+            "AWS::RDS::DBInstance" => "Snapshot",
+            _ => continue,
+        };
+        let policy = &resource["DeletionPolicy"];
         assert_eq!(*policy, json!(["IsProtected", retained, "Delete"]), "{id}");
     }
     assert_eq!(template["Parameters"]["Protected"]["Default"], "true");
@@ -280,7 +307,7 @@ fn parameter_protected_decides_whether_data_is_retained() {
 #[test]
 fn every_change_of_a_function_reaches_live() {
     let template = template();
-    let transforms = several(&template["Transform"]);
+    let transforms = values(&template["Transform"]);
     assert_eq!(
         transforms,
         ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"],
@@ -337,7 +364,7 @@ fn a_canary_is_judged_by_its_own_version() {
 fn the_regions_are_those_whose_authorities_are_compiled_in() {
     let template = template();
     let rule = &template["Rules"]["Region"]["Assertions"][0]["Assert"]["Fn::Contains"];
-    let allowed: BTreeSet<_> = several(&rule[0]).into_iter().collect();
+    let allowed: BTreeSet<_> = values(&rule[0]).into_iter().collect();
     let roots = fs::read_dir(stores::project().join("crates/mysql/roots")).unwrap();
     let names = roots.map(|root| root.unwrap().file_name().into_string().unwrap());
     let regions = names.filter_map(|name| Some(name.strip_suffix(".pem")?.to_owned()));
@@ -373,20 +400,16 @@ fn the_dashboard_searches_find_the_functions() {
     }
 }
 
-/// They sign in with a role, over TLS.
+/// Only functions that use it reach the database, only with a role, only over TLS.
 #[test]
-fn only_the_order_service_reaches_the_database() {
+fn only_functions_that_use_the_database_reach_it() {
     let template = template();
     for (name, function) in functions(&template) {
         let properties = &function["Properties"];
         let in_network = !properties["VpcConfig"].is_null();
-        assert_eq!(
-            in_network,
-            ["Migrate", "Mysqldata"].contains(&name),
-            "{name}"
-        );
+        let variables = &properties["Environment"]["Variables"];
+        assert_eq!(in_network, !variables["MYSQL_URL"].is_null(), "{name}");
         if in_network {
-            let variables = &properties["Environment"]["Variables"];
             assert_eq!(variables["MYSQL_TLS"], "rds", "{name}");
             let url = variables["MYSQL_URL"].to_string();
             let credentials = url
@@ -425,12 +448,19 @@ fn only_the_order_service_reaches_the_database() {
 
 /// The schema is migrated before code that may need it receives requests.
 #[test]
-fn orders_are_deployed_after_the_migration() {
+fn functions_of_the_database_wait_for_the_migration() {
     let template = template();
     let resources = resources(&template);
-    let after = several(&resources["MysqldataFunction"]["DependsOn"]);
-    assert_eq!(after, ["Migration", "DatabaseIngressOfMysqldata"]);
-    let after = several(&resources["Migration"]["DependsOn"]);
+    for (name, function) in functions(&template) {
+        let properties = &function["Properties"];
+        let serves_http = !properties["Events"].is_null();
+        if serves_http && !properties["Environment"]["Variables"]["MYSQL_URL"].is_null() {
+            let after = values(&function["DependsOn"]);
+            let ingress = format!("DatabaseIngressOf{name}");
+            assert_eq!(after, ["Migration".to_owned(), ingress], "{name}");
+        }
+    }
+    let after = values(&resources["Migration"]["DependsOn"]);
     for needed in ["DatabaseIngressOfMigrate", "RouteOut", "S3Endpoint"] {
         assert!(after.iter().any(|it| it == needed), "{needed}");
     }

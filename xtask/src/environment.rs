@@ -1,44 +1,64 @@
 //! The environment variables of the functions on this machine.
 
-use std::env;
+use std::{collections::BTreeMap, env};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use template::{Local, Template};
 
-use crate::{
-    project::{HEALTH, Project},
-    stores::Urls,
-};
+use crate::{project::Project, stores::Urls};
 
-/// The variables of every function. `own_dynamodb`: the store was not started
-/// here, so the credentials and the region are the user's own.
+/// The variables of all functions together, as `cargo lambda watch` sets them for
+/// each. `own_dynamodb`: the store was not started here, so the credentials and
+/// the region are the user's own.
 pub fn of_functions(
     project: &Project,
     api: &str,
     urls: &Urls,
     own_dynamodb: bool,
-) -> Result<Vec<(&'static str, String)>> {
-    let aws = |name: &'static str, local: &str| {
+) -> Result<BTreeMap<String, String>> {
+    let local = Local {
+        api: api.to_owned(),
+        dynamodb: urls.dynamodb.clone(),
+        mysql: urls.mysql.clone(),
+        table_prefix: String::new(),
+        auth: tokens::environment(&[project.signing_key()?.jwk()]),
+    };
+    let mut variables = variables(&Template::read(&template::path())?, &local)?;
+    for (name, value) in [
+        ("AWS_REGION", "eu-north-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ] {
         let own = env::var(name)
             .ok()
             .filter(|it| own_dynamodb && !it.is_empty());
-        (name, own.unwrap_or_else(|| local.to_owned()))
-    };
-    let checked: Vec<_> = project.functions().filter(|&it| it != HEALTH).collect();
-    let mut variables = tokens::environment(&[project.signing_key()?.jwk()]);
-    variables.extend([
-        ("API_URL", api.to_owned()),
-        ("FUNCTIONS", checked.join(",")),
-        // As `stores` names them.
-        ("PRODUCTS_TABLE", "products".to_owned()),
-        ("IDEMPOTENCY_TABLE", "idempotency-keys".to_owned()),
-        ("MYSQL_URL", urls.mysql.clone()),
-        // In the template these two have values for RDS.
-        ("MYSQL_TLS", String::new()),
-        ("MYSQL_SIGN_IN", String::new()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", urls.dynamodb.clone()),
-        aws("AWS_REGION", "eu-north-1"),
-        aws("AWS_ACCESS_KEY_ID", "local"),
-        aws("AWS_SECRET_ACCESS_KEY", "local"),
-    ]);
+        variables.insert(name.to_owned(), own.unwrap_or_else(|| value.to_owned()));
+    }
     Ok(variables)
+}
+
+fn variables(template: &Template, local: &Local) -> Result<BTreeMap<String, String>> {
+    let mut variables = BTreeMap::<String, String>::new();
+    for function in template.answering() {
+        for (name, value) in function.local_variables(local) {
+            let other = variables.insert(name.clone(), value.clone());
+            ensure!(
+                other.is_none_or(|other| other == value),
+                "{name} has several values in template.yaml, and all functions share one \
+                 environment on this machine: rename it in one of them"
+            );
+        }
+    }
+    Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variable_has_one_value_for_all_functions() {
+        let template = Template::read(&template::path()).unwrap();
+        variables(&template, &Local::default()).unwrap();
+    }
 }

@@ -4,18 +4,19 @@ mod browser;
 mod conformance;
 mod diagrams;
 mod docker;
-mod edit;
 mod environment;
 mod faults;
 mod lambda;
 mod mutants;
 mod net;
+mod new;
 mod openapi;
 mod process;
 mod project;
+mod registry;
+mod remove;
 mod replay;
 mod sam;
-mod scratch;
 mod start_api;
 mod stores;
 mod surfaces;
@@ -50,6 +51,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Up(up::Arguments),
+    New(new::Arguments),
+    Remove(remove::Arguments),
     Stores(stores::Arguments),
     Lambda(lambda::Arguments),
     Test(test::Arguments),
@@ -63,7 +66,6 @@ enum Task {
     Break(wires::Arguments),
     Faults(faults::Arguments),
     Mutants(mutants::Arguments),
-    Scratch(scratch::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
     Sam(sam::Arguments),
@@ -93,6 +95,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
     process::catch_interrupts()?;
     match task {
         Task::Up(arguments) => up::run(arguments),
+        Task::New(arguments) => new::run(arguments),
+        Task::Remove(arguments) => remove::run(arguments),
         Task::Stores(arguments) => stores::run(arguments),
         Task::Lambda(arguments) => lambda::run(arguments),
         Task::Test(arguments) => test::run(arguments),
@@ -106,7 +110,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
-        Task::Scratch(arguments) => scratch::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
         Task::Sam(arguments) => sam::run(arguments),

@@ -2,7 +2,7 @@
 
 use chassis::runtime::{Environment, environment::Role};
 
-use crate::{secret::Secret, user::User};
+use crate::secret::Secret;
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]
@@ -11,8 +11,9 @@ pub struct Config {
     pub mysql: mysql::Config,
     /// The secret with the user and the password, if they are not in the URL.
     pub secret: Option<Secret>,
-    /// The user to create, if any.
-    pub orders_user: Option<User>,
+    /// Whether to create the users of `grants.sql`, which sign in with the roles
+    /// of their functions.
+    pub creates_users: bool,
 }
 
 impl Config {
@@ -30,11 +31,14 @@ impl Config {
             "the http or https URL of a Secrets Manager, or empty for that of AWS",
             str::parse::<String>,
         );
-        let orders_user = environment.optional(
-            "ORDERS_USER",
-            "the database user as which the orders function signs in with its role (1 to 32 of \
-             a-z 0-9 _), or empty for none",
-            str::parse::<User>,
+        let users = environment.optional(
+            "MYSQL_USERS",
+            "iam to create the users of grants.sql, which sign in with the roles of their \
+             functions, or empty for none",
+            |users| match users {
+                "iam" => Ok(()),
+                _ => Err("it is neither"),
+            },
         );
         let secret = match secret? {
             None => None,
@@ -43,7 +47,7 @@ impl Config {
         Some(Self {
             mysql: mysql?,
             secret,
-            orders_user: orders_user?,
+            creates_users: users?.is_some(),
         })
     }
 }

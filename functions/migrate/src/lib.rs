@@ -1,8 +1,8 @@
-//! Migrates the orders' database: the schema, and the user as which the orders
-//! function signs in.
+//! Migrates the database: the schema, and the users as which the functions sign
+//! in.
 //!
-//! A deployment runs it as a custom resource of `CloudFormation`, before the
-//! orders function gets traffic. It may run twice, concurrently, or after a run
+//! A deployment runs it as a custom resource of `CloudFormation`, before these
+//! functions get traffic. It may run twice, concurrently, or after a run
 //! that was interrupted: what is done already is skipped. Invoked with any other
 //! event, it does the same and returns a report.
 
@@ -24,7 +24,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub use config::Config;
 pub use error::Error;
 pub use secret::Secret;
-pub use user::{GRANTS, User};
 
 use custom_resource::CustomResource;
 
@@ -97,8 +96,8 @@ impl Migrate {
             let database = self.database().await?;
             wait_for(&database).await?;
             let applied = schema::migrate(&database).await?;
-            if let Some(user) = &self.config.orders_user {
-                user::create(&database, user).await?;
+            if self.config.creates_users {
+                user::create_all(&database).await?;
             }
             Ok(Report { applied })
         };

@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 async fn every_function_reports_its_own_health(api: Api) {
-    for function in FUNCTIONS {
+    for &function in FUNCTIONS.iter() {
         let health = api.get(&format!("/health/{function}")).await.expect(200);
         health
             .expect_header("content-type", "application/health+json")
@@ -37,7 +37,7 @@ async fn health_checks_every_other_function(api: Api) {
     let health = api.get("/health").await.expect(200);
     let checks = health.json()["checks"].as_object().unwrap().clone();
     let checked: BTreeSet<_> = checks.keys().map(String::as_str).collect();
-    let others = FUNCTIONS.into_iter().filter(|&name| name != "health");
+    let others = FUNCTIONS.iter().copied().filter(|&name| name != "health");
     assert_eq!(checked, others.collect());
     for (function, check) in checks {
         assert_eq!(check[0]["status"], "pass", "{function}");

@@ -20,5 +20,5 @@ pub mod wire;
 pub use client::{Client, Response, eventually};
 pub use environment::{address, store};
 pub use gateway::{BASE_PATH, Function, Gateway, Instance};
-pub use system::{Built, FUNCTIONS, Setup, System, functions, handler, invoke, routes};
+pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, routes};
 pub use template::template;

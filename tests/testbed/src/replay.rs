@@ -28,7 +28,7 @@ pub async fn replay(path: &Path) -> Result<Replayed> {
         .with_context(|| format!("there is no file {}", path.display()))?;
     let function = name(absolute.parent()).context("the event's folder has no name")?;
     ensure!(
-        crate::FUNCTIONS.contains(&function.as_str()),
+        crate::FUNCTIONS.contains(&&*function),
         "{function} is not a function: an event is in the folder that is named after its function"
     );
     let text = callers::signed(&std::fs::read_to_string(path)?);

@@ -4,22 +4,24 @@
 
 use std::{
     collections::BTreeMap,
+    sync::LazyLock,
     thread,
     time::{Duration, SystemTime},
 };
 
 use aws_sdk_dynamodb::Client as DynamoDb;
+pub use bundle::Started;
 use chassis::{
-    auth::Authenticator,
-    http::{Router, Service},
+    http::Router,
     outbound::Policy,
-    runtime::{Environment, Event, Handler},
+    runtime::{Event, Handler},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
-use mysql_async::{Conn, Opts, prelude::Queryable};
+use mysql_async::{Conn, Opts};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
+use template::Local;
 
 use crate::{
     BASE_PATH, Client, Gateway, address, callers,
@@ -32,14 +34,10 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The names of the functions that respond to HTTP requests.
-pub const FUNCTIONS: [&str; 6] = [
-    "docs",
-    "health",
-    "hello",
-    "mysqldata",
-    "nosqldata",
-    "oscheck",
-];
+pub static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let functions = bundle::functions().expect("the template");
+    functions.iter().map(|function| function.binary).collect()
+});
 
 /// The options of a system; the default is the usual one.
 #[derive(Debug, Clone)]
@@ -74,36 +72,10 @@ pub struct System {
     pub mysql: Proxy,
     /// The wire from the orders to the catalogue.
     pub catalogue: Proxy,
-    /// The test's own `DynamoDB` table of products.
-    pub table: String,
-    /// The test's own `DynamoDB` table of idempotency keys.
-    pub keys_table: String,
+    tables: Vec<String>,
     /// The test's own `MySQL` database.
     pub database: String,
     functions: BTreeMap<&'static str, Function>,
-}
-
-/// The user, and its password, that the orders function signs in as here: one
-/// that may do just what the deployed one may.
-const ORDERS: &str = "orders";
-
-async fn grant_orders(database: &str) -> mysql_async::Result<()> {
-    let opts = Opts::from_url(database)?;
-    let name = opts.db_name().unwrap_or_default().to_owned();
-    let mut connection = Conn::new(opts).await?;
-    connection
-        .query_drop(format!(
-            "CREATE USER IF NOT EXISTS '{ORDERS}'@'%' IDENTIFIED BY '{ORDERS}'"
-        ))
-        .await?;
-    for (table, rights) in migrate::GRANTS {
-        connection
-            .query_drop(format!(
-                "GRANT {rights} ON `{name}`.`{table}` TO '{ORDERS}'@'%'"
-            ))
-            .await?;
-    }
-    connection.disconnect().await
 }
 
 impl System {
@@ -126,7 +98,7 @@ impl System {
     /// instance of each function.
     pub async fn with_samples() -> Self {
         let system = Self::start().await;
-        let products = sample::insert_products(&system.store(), &system.table).await;
+        let products = sample::insert_products(&system.store(), system.table("products")).await;
         products.expect("sample products");
         let orders = sample::insert_orders(&system.database).await;
         orders.expect("sample orders");
@@ -142,11 +114,6 @@ impl System {
         let prefix = format!("{name}-");
         let tables = dynamodb::create_tables(&client, &stores::template(), &prefix).await;
         let tables = tables.expect("tables");
-        let named = |name: &str| {
-            let table = tables.iter().find(|table| table.ends_with(name));
-            table.cloned().expect("a table of the template")
-        };
-        let (table, keys_table) = (named("-products"), named("-idempotency-keys"));
         let proxy = async |upstream: &str, protocol| {
             let proxy = Proxy::start(upstream, protocol).await;
             proxy.expect("a free port")
@@ -159,7 +126,8 @@ impl System {
         let database = database.expect("a database");
         let migrated = mysql::migrate(&database, &stores::migrations()).await;
         migrated.expect("migrations");
-        grant_orders(&database).await.expect("grants");
+        let granted = mysql::grant(&database, &stores::grants()).await;
+        granted.expect("grants");
         let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
 
         let (listener, api) = Gateway::listen().await;
@@ -167,21 +135,21 @@ impl System {
         let surroundings = Surroundings {
             api: format!("http://{api}"),
             catalogue: format!("http://{}", catalogue.address()),
-            table: table.clone(),
-            keys_table: keys_table.clone(),
             dynamodb: format!("http://{}", dynamodb.address()),
-            mysql: format!("mysql://{ORDERS}:{ORDERS}@{}/{name}", mysql.address()),
+            mysql: format!("{}/{name}", mysql.address()),
+            table_prefix: prefix,
             policy: setup.policy,
         };
         let mut functions = BTreeMap::new();
         let mut routes = BTreeMap::new();
-        for name in FUNCTIONS {
+        for function in bundle::functions().expect("the template") {
+            let name = function.binary;
             let mut instances = Vec::new();
             let mut paths = Vec::new();
             for _ in 0..setup.instances {
-                let Built { service, .. } = surroundings.build(name).await;
+                let Started { service, .. } = surroundings.start(function).await;
                 paths = service.paths().to_vec();
-                instances.push(Local(Handler::new(service, BASE_PATH.to_owned())));
+                instances.push(InProcess(Handler::new(service, BASE_PATH.to_owned())));
             }
             let function = Function::new(instances);
             routes.extend(paths.into_iter().map(|path| (path, function.clone())));
@@ -195,11 +163,17 @@ impl System {
             dynamodb,
             mysql,
             catalogue,
-            table,
-            keys_table,
+            tables,
             database,
             functions,
         }
+    }
+
+    /// The test's own `DynamoDB` table of this local name, such as `products`.
+    pub fn table(&self, name: &str) -> &str {
+        let own = format!("-{name}");
+        let table = self.tables.iter().find(|table| table.ends_with(&own));
+        table.expect("a table of the template")
     }
 
     /// A client of the test's `DynamoDB`, past the proxy.
@@ -241,9 +215,9 @@ impl Drop for System {
 }
 
 /// An instance of a function in this process.
-struct Local(Handler);
+struct InProcess(Handler);
 
-impl Instance for Local {
+impl Instance for InProcess {
     fn invoke(&self, event: Value) -> BoxFuture<'_, Value> {
         invoke(&self.0, event, TIMEOUT).boxed()
     }
@@ -269,29 +243,20 @@ pub fn handler<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Handler {
     Handler::new(router.into_service(), String::new())
 }
 
-/// A function as it starts, and the variables that it has read.
-pub struct Built {
-    /// Its routes.
-    pub service: Service,
-    /// The names of the variables of its environment.
-    pub variables: Vec<&'static str>,
-}
-
 /// Every function. No store is needed: a function starts without.
-pub async fn functions() -> Vec<Built> {
+pub async fn functions() -> Vec<Started> {
     let closed = "http://127.0.0.1:9".to_owned();
     let surroundings = Surroundings {
         api: closed.clone(),
         catalogue: closed.clone(),
-        table: "none".to_owned(),
-        keys_table: "none".to_owned(),
         dynamodb: closed,
-        mysql: "mysql://nobody@127.0.0.1:9/none".to_owned(),
+        mysql: "127.0.0.1:9/none".to_owned(),
+        table_prefix: String::new(),
         policy: None,
     };
     let mut functions = Vec::new();
-    for name in FUNCTIONS {
-        functions.push(surroundings.build(name).await);
+    for function in bundle::functions().expect("the template") {
+        functions.push(surroundings.start(function).await);
     }
     functions
 }
@@ -299,7 +264,7 @@ pub async fn functions() -> Vec<Built> {
 /// Each path that a function declares, and that function.
 pub async fn routes() -> BTreeMap<String, String> {
     let mut routes = BTreeMap::new();
-    for Built { service, .. } in functions().await {
+    for Started { service, .. } in functions().await {
         let name = service.name();
         let paths = service.paths().iter();
         routes.extend(paths.map(|path| (path.clone(), name.to_owned())));
@@ -311,71 +276,31 @@ pub async fn routes() -> BTreeMap<String, String> {
 struct Surroundings {
     api: String,
     catalogue: String,
-    table: String,
-    keys_table: String,
     dynamodb: String,
+    /// The address of the server, and the database.
     mysql: String,
+    table_prefix: String,
     policy: Option<Policy>,
 }
 
 impl Surroundings {
-    /// Starts a function, configured by its environment as in Lambda.
-    async fn build(&self, name: &str) -> Built {
-        let others = FUNCTIONS.iter().filter(|&&name| name != "health");
-        let others: Vec<_> = others.copied().collect();
-        let api = if name == "mysqldata" {
-            &self.catalogue
-        } else {
+    /// Starts a function, configured by its environment as in Lambda. It signs in
+    /// to `MySQL` as its own user, which may do just what the deployed one may.
+    async fn start(&self, function: template::Function<'_>) -> Started {
+        let api = if function.binary == "health" {
             &self.api
+        } else {
+            &self.catalogue
         };
-        let mut variables = callers::environment();
-        variables.extend([
-            ("API_URL", api.clone()),
-            ("FUNCTIONS", others.join(",")),
-            ("PRODUCTS_TABLE", self.table.clone()),
-            ("IDEMPOTENCY_TABLE", self.keys_table.clone()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.clone()),
-            ("MYSQL_URL", self.mysql.clone()),
-            ("AWS_REGION", dynamodb::REGION.to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        ]);
-        let mut environment = Environment::of(variables);
-        let service = match name {
-            "docs" => docs::router().into_service(),
-            "hello" => hello::router().into_service(),
-            "oscheck" => oscheck::router().into_service(),
-            "health" => {
-                let config = health::Config::read(&mut environment);
-                let config = config.expect("a configuration");
-                let authenticator = Authenticator::open(config.auth.clone()).await;
-                health::router(config, authenticator).into_service()
-            }
-            "nosqldata" => {
-                let config = nosqldata::Config::read(&mut environment);
-                let mut config = config.expect("a configuration");
-                if let Some(policy) = &self.policy {
-                    config.dynamodb.policy = policy.clone();
-                }
-                let authenticator = Authenticator::open(config.auth.clone()).await;
-                let catalogue = nosqldata::Catalogue::open(config).await;
-                nosqldata::router(catalogue, authenticator).into_service()
-            }
-            "mysqldata" => {
-                let config = mysqldata::Config::read(&mut environment);
-                let mut config = config.expect("a configuration");
-                if let Some(policy) = &self.policy {
-                    config.mysql.policy = policy.clone();
-                    config.catalogue_policy = policy.clone();
-                }
-                let authenticator = Authenticator::open(config.auth.clone()).await;
-                mysqldata::router(mysqldata::App::open(config).await, authenticator).into_service()
-            }
-            other => panic!("{other} is not a function"),
+        let user = function.database_user().unwrap_or_default();
+        let local = Local {
+            api: api.clone(),
+            dynamodb: self.dynamodb.clone(),
+            mysql: format!("mysql://{user}:{user}@{}", self.mysql),
+            table_prefix: self.table_prefix.clone(),
+            auth: callers::environment(),
         };
-        Built {
-            service,
-            variables: environment.variables().to_vec(),
-        }
+        let started = bundle::start(function, &local, self.policy.as_ref()).await;
+        started.expect("a function of the template starts")
     }
 }

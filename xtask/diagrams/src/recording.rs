@@ -45,14 +45,13 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
-        let ours = ["chassis", "mysqldata", "nosqldata", "health"];
         let target = event
             .metadata()
             .target()
             .split("::")
             .next()
             .unwrap_or_default();
-        if !ours.contains(&target) && !FUNCTIONS.contains(&target) {
+        if target != "chassis" && !FUNCTIONS.contains(&target) {
             return;
         }
         let mut line = Line::from([("level".to_owned(), event.metadata().level().to_string())]);

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use http::Method;
 use serde_json::json;
 use template::Template;
-use testbed::{Built, System, functions, wire::Fault};
+use testbed::{Started, System, functions, wire::Fault};
 
 use crate::{
     activity,
@@ -26,7 +26,7 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&template::path())?;
     let crates = workspace::crates(&stores::project())?;
     let routed = functions().await.into_iter().map(|function| {
-        let Built { service, variables } = function;
+        let Started { service, variables } = function;
         let routed = Routed {
             paths: service.paths().to_vec(),
             reads: variables.into_iter().map(str::to_owned).collect(),

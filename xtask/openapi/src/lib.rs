@@ -4,16 +4,13 @@
     reason = "the members of an object are set by name"
 )]
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use anyhow::{Result, bail};
-use chassis::{
-    auth::Authenticator,
-    http::{Service, openapi::BEARER},
-    runtime::Environment,
-};
+use anyhow::{Context, Result};
+use chassis::http::{Service, openapi::BEARER};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
+use template::Local;
 
 mod examples;
 mod yaml;
@@ -28,44 +25,37 @@ pub fn project() -> PathBuf {
 }
 
 /// The services with the descriptions of their tags, in the order of the
-/// document. Their stores are not there, and need not be.
-async fn services() -> Result<Vec<(Service, &'static str)>> {
-    let mut environment = Environment::of([
-        ("AWS_REGION", "eu-north-1"),
-        ("AWS_ACCESS_KEY_ID", "none"),
-        ("AWS_SECRET_ACCESS_KEY", "none"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
-        ("PRODUCTS_TABLE", "none"),
-        ("IDEMPOTENCY_TABLE", "none"),
-        ("MYSQL_URL", "mysql://none@127.0.0.1:1/none"),
-        ("FUNCTIONS", "none"),
-    ]);
-    let nosqldata = nosqldata::Config::read(&mut environment);
-    let mysqldata = mysqldata::Config::read(&mut environment);
-    let health = health::Config::read(&mut environment);
-    let (Some(nosqldata), Some(mysqldata), Some(health)) = (nosqldata, mysqldata, health) else {
-        bail!("{}", environment.errors().join("\n"));
+/// document: what every bundle has comes last. Their stores are not there, and need
+/// not be.
+async fn services() -> Result<Vec<(Service, String)>> {
+    let closed = "http://127.0.0.1:1";
+    let local = Local {
+        api: closed.to_owned(),
+        dynamodb: closed.to_owned(),
+        mysql: "mysql://none@127.0.0.1:1/none".to_owned(),
+        ..Local::default()
     };
-    let auth = Authenticator::open(None).await;
-    let nosqldata = nosqldata::router(nosqldata::Catalogue::open(nosqldata).await, auth.clone());
-    let mysqldata = mysqldata::router(mysqldata::App::open(mysqldata).await, auth.clone());
-    Ok(vec![
-        (
-            nosqldata.into_service(),
-            "The catalogue: products in DynamoDB.",
-        ),
-        (mysqldata.into_service(), "The orders, in MySQL."),
-        (hello::router().into_service(), "A greeting."),
-        (oscheck::router().into_service(), "A function's machine."),
-        (
-            health::router(health, auth).into_service(),
-            "The health of every function.",
-        ),
-        (
-            docs::router().into_service(),
-            "The documentation of the API and its problem types.",
-        ),
-    ])
+    let mut functions = bundle::functions()?;
+    functions.sort_by_key(|it| ["health", "docs"].contains(&it.binary));
+    let mut services = Vec::new();
+    for function in functions {
+        let started = bundle::start(function, &local, None).await?;
+        services.push((started.service, description(function.binary)?));
+    }
+    Ok(services)
+}
+
+/// What a function is, from the description in its `Cargo.toml`: what follows its
+/// paths there, as a sentence.
+fn description(function: &str) -> Result<String> {
+    let path = project().join(format!("functions/{function}/Cargo.toml"));
+    let manifest: toml::Table = fs::read_to_string(&path)?.parse()?;
+    let text = manifest["package"]["description"].as_str();
+    let text = text.with_context(|| format!("{} has no description", path.display()))?;
+    let text = text.split_once(": ").map_or(text, |(_paths, text)| text);
+    let first = text.chars().next().into_iter();
+    let first = first.flat_map(char::to_uppercase);
+    Ok(first.chain(text.chars().skip(1)).collect())
 }
 
 /// The document of the whole API.

@@ -28,3 +28,9 @@ pub fn template() -> PathBuf {
 pub fn migrations() -> PathBuf {
     project().join("functions/migrate/migrations")
 }
+
+/// The file of the privileges of each function's user in the `MySQL` database.
+#[must_use]
+pub fn grants() -> PathBuf {
+    project().join("functions/migrate/grants.sql")
+}

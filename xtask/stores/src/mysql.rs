@@ -1,6 +1,6 @@
 //! The `MySQL` side: databases and their migrations, on any server.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, prelude::Queryable};
@@ -60,6 +60,24 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
         );
     pool.disconnect().await?;
     migrated.map(drop)
+}
+
+/// Grants each user of the file `grants` its privileges in the database of `url`.
+/// A user that is missing is created, with its name as its password.
+///
+/// # Errors
+/// The file cannot be read, or the server rejects a statement.
+pub async fn grant(url: &str, grants: &Path) -> Result<()> {
+    let grants = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
+    let mut connection = connect(options(url)?).await?;
+    for statement in grants.lines().filter_map(|line| line.strip_suffix(';')) {
+        let user = statement.rsplit(' ').next().unwrap_or_default();
+        let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{user}'");
+        connection.query_drop(create).await?;
+        connection.query_drop(statement).await?;
+    }
+    connection.disconnect().await?;
+    Ok(())
 }
 
 /// The name of the database in `url`.

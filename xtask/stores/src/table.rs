@@ -97,7 +97,7 @@ fn table(id: &str, properties: Value) -> Result<Table> {
     });
     let indexes = properties.global_secondary_indexes.into_iter();
     Ok(Table {
-        name: kebab_case(id.strip_suffix("Table").unwrap_or(id)),
+        name: template::table_name(id),
         attributes: attributes.collect::<Result<_, _>>()?,
         key: key(properties.key_schema)?,
         indexes: indexes.map(index).collect::<Result<_>>()?,
@@ -126,29 +126,35 @@ fn index(index: Index) -> Result<GlobalSecondaryIndex> {
         .build()?)
 }
 
-fn kebab_case(name: &str) -> String {
-    let mut kebab = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !kebab.is_empty() {
-            kebab.push('-');
-        }
-        kebab.push(c.to_ascii_lowercase());
-    }
-    kebab
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tables_of_the_project_are_read() {
-        let tables = read(&template::path()).unwrap();
-        let products = tables.iter().find(|table| table.name == "products");
-        let products = products.unwrap();
-        assert_eq!(products.key[0].attribute_name(), "id");
-        assert_eq!(products.indexes[0].index_name(), "by-category");
-        assert!(tables.iter().any(|table| table.name == "idempotency-keys"));
+        for table in read(&template::path()).unwrap() {
+            assert!(!table.key.is_empty(), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn table_has_its_key_and_its_indexes() {
+        let template = Template::parse(
+            "Resources:\n\
+             \x20 LostThingsTable:\n\
+             \x20   Type: AWS::DynamoDB::Table\n\
+             \x20   Properties:\n\
+             \x20     AttributeDefinitions: [{AttributeName: id, AttributeType: S}]\n\
+             \x20     KeySchema: [{AttributeName: id, KeyType: HASH}]\n\
+             \x20     GlobalSecondaryIndexes:\n\
+             \x20       - IndexName: by-owner\n\
+             \x20         KeySchema: [{AttributeName: owner, KeyType: HASH}]\n\
+             \x20         Projection: {ProjectionType: ALL}\n",
+        );
+        let tables = tables(&template.unwrap()).unwrap();
+        assert_eq!(tables[0].name, "lost-things");
+        assert_eq!(tables[0].key[0].attribute_name(), "id");
+        assert_eq!(tables[0].indexes[0].index_name(), "by-owner");
     }
 
     #[test]

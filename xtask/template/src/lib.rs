@@ -17,6 +17,9 @@ use serde_json::Value;
 /// The type of a function's resource.
 const FUNCTION: &str = "AWS::Serverless::Function";
 
+/// The type of a `DynamoDB` table's resource.
+const TABLE: &str = "AWS::DynamoDB::Table";
+
 /// The path of the project's own template.
 #[must_use]
 pub fn path() -> PathBuf {
@@ -80,6 +83,21 @@ pub struct Function<'t> {
     template: &'t Template,
 }
 
+/// Where a function finds what it depends on, on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct Local {
+    /// The base URL at which functions call each other.
+    pub api: String,
+    /// The URL of `DynamoDB`.
+    pub dynamodb: String,
+    /// The URL of `MySQL`.
+    pub mysql: String,
+    /// What the local name of each table begins with.
+    pub table_prefix: String,
+    /// The variables that name the issuer of tokens; none if no token is accepted.
+    pub auth: Vec<(&'static str, String)>,
+}
+
 impl Template {
     /// Reads the template at `path`.
     ///
@@ -128,6 +146,16 @@ impl Template {
                 template: self,
             })
         })
+    }
+
+    /// The functions that HTTP requests reach, ordered by the name of their
+    /// binary.
+    #[must_use]
+    pub fn answering(&self) -> Vec<Function<'_>> {
+        let functions = self.functions();
+        let mut answering: Vec<_> = functions.filter(|it| !it.paths().is_empty()).collect();
+        answering.sort_by_key(|it| it.binary);
+        answering
     }
 
     /// The resources and parameters that `value` refers to, at any depth, by
@@ -253,6 +281,58 @@ impl Function<'_> {
             .collect()
     }
 
+    /// Its tables: the logical id of each by the variable that names it.
+    #[must_use]
+    pub fn tables(&self) -> BTreeMap<&str, &str> {
+        let tables = self.resource.environment().into_iter();
+        let tables = tables.filter_map(|(variable, value)| {
+            let referred = self.template.references(value).into_iter();
+            let is_table = |id: &&str| {
+                let resource = self.template.resources.get(*id);
+                resource.is_some_and(|it| it.kind == TABLE)
+            };
+            Some((variable, referred.into_iter().find(is_table)?))
+        });
+        tables.collect()
+    }
+
+    /// The user as which it signs in to its database: that of the URL in its
+    /// environment.
+    #[must_use]
+    pub fn database_user(&self) -> Option<String> {
+        self.resource.environment().values().find_map(|value| {
+            let url = value.to_string();
+            let (_, rest) = url.split_once("mysql://")?;
+            Some(rest.split_once('@')?.0.to_owned())
+        })
+    }
+
+    /// Its environment variables on this machine: as the template declares them,
+    /// except what is elsewhere here.
+    #[must_use]
+    pub fn local_variables(&self, local: &Local) -> BTreeMap<String, String> {
+        let mut variables = self.variables();
+        for (variable, table) in self.tables() {
+            let name = format!("{}{}", local.table_prefix, table_name(table));
+            variables.insert(variable.to_owned(), name);
+        }
+        for (name, value) in &mut variables {
+            match name.as_str() {
+                "API_URL" => value.clone_from(&local.api),
+                "AWS_ENDPOINT_URL_DYNAMODB" => value.clone_from(&local.dynamodb),
+                "MYSQL_URL" => value.clone_from(&local.mysql),
+                // In the template these two have values for RDS.
+                "MYSQL_TLS" | "MYSQL_SIGN_IN" => value.clear(),
+                name if name.starts_with("AUTH_") => {
+                    let auth = local.auth.iter().find(|(known, _)| *known == name);
+                    *value = auth.map(|(_, value)| value.clone()).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        variables
+    }
+
     /// The paths that the HTTP API routes to it.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
@@ -267,6 +347,20 @@ impl Function<'_> {
         let own = self.resource.properties.get(name);
         own.or_else(|| self.template.globals.get("Function")?.get(name))
     }
+}
+
+/// The local name of a table: its logical id without `Table`, in kebab case, such
+/// as `idempotency-keys` for `IdempotencyKeysTable`.
+#[must_use]
+pub fn table_name(id: &str) -> String {
+    let mut kebab = String::new();
+    for c in id.strip_suffix("Table").unwrap_or(id).chars() {
+        if c.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(c.to_ascii_lowercase());
+    }
+    kebab
 }
 
 fn members(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
@@ -295,10 +389,18 @@ Resources:
     Properties:
       CodeUri: HelloFunction
       VpcConfig: !If [InVpc, {SubnetIds: [!Ref A]}, !Ref AWS::NoValue]
-      Environment: {Variables: {API_URL: {Ref: Url}, LEVEL: warn, TABLE: !GetAtt Table.Arn}}
+      Environment:
+        Variables:
+          API_URL: {Ref: Url}
+          LEVEL: warn
+          ARN: !GetAtt Table.Arn
+          TABLE: !Ref LostThingsTable
+          MYSQL_TLS: rds
+          MYSQL_URL: !Sub ['mysql://lost@${Host}:3306/kea', {Host: !GetAtt Database.Address}]
       Events:
         Root: {Type: HttpApi, Properties: {Path: /, Method: ANY}}
-  Table: {Type: AWS::DynamoDB::Table}
+  Table: {Type: AWS::SSM::Parameter}
+  LostThingsTable: {Type: AWS::DynamoDB::Table}
 ";
 
     #[test]
@@ -318,7 +420,24 @@ Resources:
         let variables = hello.variables();
         assert_eq!(variables["LEVEL"], "warn");
         assert_eq!(variables["API_URL"], "");
-        assert_eq!(variables["TABLE"], "Table.Arn");
+        assert_eq!(variables["ARN"], "Table.Arn");
+    }
+
+    #[test]
+    fn function_finds_its_stores_on_this_machine() {
+        let template = Template::parse(TEMPLATE).unwrap();
+        let hello = template.answering()[0];
+        assert_eq!(hello.database_user().as_deref(), Some("lost"));
+        let variables = hello.local_variables(&Local {
+            api: "http://here".to_owned(),
+            mysql: "mysql://here".to_owned(),
+            table_prefix: "mine-".to_owned(),
+            ..Local::default()
+        });
+        assert_eq!(variables["API_URL"], "http://here");
+        assert_eq!(variables["TABLE"], "mine-lost-things");
+        assert_eq!(variables["MYSQL_URL"], "mysql://here");
+        assert_eq!(variables["MYSQL_TLS"], "");
     }
 
     #[test]

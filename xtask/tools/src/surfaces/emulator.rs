@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use ::template::Local;
 use anyhow::{Context, Result, bail};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
@@ -52,31 +53,20 @@ impl Emulator {
     /// # Errors
     /// There is none, or an emulator does not start.
     pub async fn start(program: &Path, build: &Path, logs: &Path) -> Result<Self> {
-        let described = template::functions(build)?;
         let folder = tempfile::Builder::new().prefix("emulator-").tempdir()?;
         fs::create_dir_all(logs)?;
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
         let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await?;
         let (listener, gateway) = Gateway::listen().await;
-        let others = described.iter().map(|it| it.name.as_str());
-        let others: Vec<_> = others.filter(|&name| name != "health").collect();
-        let mut known: BTreeMap<_, _> = callers::environment().into_iter().collect();
-        known.extend([
-            ("API_URL", format!("http://{gateway}")),
-            ("FUNCTIONS", others.join(",")),
-            ("PRODUCTS_TABLE", "products".to_owned()),
-            ("IDEMPOTENCY_TABLE", "idempotency-keys".to_owned()),
-            ("MYSQL_URL", store("KEA_TEST_MYSQL_URL")),
-            // The template sets these two for RDS.
-            ("MYSQL_TLS", String::new()),
-            ("MYSQL_SIGN_IN", String::new()),
-            ("BASE_PATH", BASE_PATH.to_owned()),
-            (
-                "AWS_ENDPOINT_URL_DYNAMODB",
-                format!("http://{}", dynamodb.address()),
-            ),
-        ]);
+        let local = Local {
+            api: format!("http://{gateway}"),
+            dynamodb: format!("http://{}", dynamodb.address()),
+            mysql: store("KEA_TEST_MYSQL_URL"),
+            table_prefix: String::new(),
+            auth: callers::environment(),
+        };
+        let described = template::functions(build, &local)?;
 
         let mut routes = BTreeMap::new();
         let mut timeouts = BTreeMap::new();
@@ -99,7 +89,7 @@ impl Emulator {
                 .arg(&bootstrap)
                 .current_dir(&own)
                 .env_clear()
-                .envs(environment(function, &known))
+                .envs(environment(function))
                 .stdout(log.try_clone()?)
                 .stderr(log);
             processes.push(Guarded::spawn(command)?);
@@ -152,13 +142,10 @@ impl Emulator {
 
 /// The environment of a function, and nothing else of this machine's: what the
 /// template declares, and what Lambda sets.
-fn environment(function: &Described, known: &BTreeMap<&str, String>) -> Vec<(String, String)> {
-    let declared = function.variables.iter().map(|(name, value)| {
-        let value = known.get(name.as_str()).unwrap_or(value);
-        (name.clone(), value.clone())
-    });
-    let mut environment: Vec<_> = declared.collect();
+fn environment(function: &Described) -> BTreeMap<String, String> {
+    let mut environment = function.variables.clone();
     let lambda = [
+        ("BASE_PATH", BASE_PATH),
         ("AWS_REGION", dynamodb::REGION),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use template::Template;
+use template::{Local, Template};
 
 /// A function that answers HTTP requests.
 #[derive(Debug)]
@@ -19,22 +19,18 @@ pub struct Function {
     pub timeout: u64,
     /// Its memory in MB.
     pub memory: u64,
-    /// The environment variables that the template declares, with their values.
+    /// Its environment variables on this machine.
     pub variables: BTreeMap<String, String>,
     /// The paths that are routed to it.
     pub paths: Vec<String>,
 }
 
 /// The functions of the template in the folder `build` that HTTP requests reach.
-pub fn functions(build: &Path) -> Result<Vec<Function>> {
+pub fn functions(build: &Path, local: &Local) -> Result<Vec<Function>> {
     let file = build.join("template.yaml");
     let template = Template::read(&file).context("run `sam build` first")?;
     let mut functions = Vec::new();
-    for function in template.functions() {
-        let paths = function.paths();
-        if paths.is_empty() {
-            continue;
-        }
+    for function in template.answering() {
         let code = function.code();
         let code = code.with_context(|| format!("{} has no CodeUri", function.id))?;
         functions.push(Function {
@@ -43,8 +39,8 @@ pub fn functions(build: &Path) -> Result<Vec<Function>> {
             // CloudFormation's defaults.
             timeout: function.number("Timeout", 3)?,
             memory: function.number("MemorySize", 128)?,
-            variables: function.variables(),
-            paths,
+            variables: function.local_variables(local),
+            paths: function.paths(),
         });
     }
     let name = file.display();

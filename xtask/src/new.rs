@@ -1,0 +1,312 @@
+//! `cargo xtask new`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
+use template::Template;
+
+use crate::{
+    process::{self, step},
+    project::Project,
+    registry::{Files, Registration},
+    remove,
+};
+
+/// Add an endpoint: a function of its own, with tests and documentation
+///
+/// Writes the crate functions/NAME, its section in template.yaml, its tests and
+/// its events, registers it, and regenerates what is generated: snapshots, the
+/// OpenAPI document and the diagrams. docs/adding-an-endpoint.md explains the
+/// result. `cargo xtask remove NAME` undoes it.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The name: lower-case letters and digits, such as parcels
+    name: String,
+
+    /// Where it stores what it creates
+    #[arg(long, value_enum, default_value_t = Store::None)]
+    store: Store,
+}
+
+/// The store of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Store {
+    /// Tables of its own in `DynamoDB`.
+    Dynamodb,
+    /// Tables of its own in the MySQL database.
+    Mysql,
+    /// None.
+    None,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let files = Files::of(&project.root);
+    let names = Names::of(&arguments.name)?;
+    check(&names, arguments.store, &files)?;
+    step(format_args!("Writing functions/{}", names.name));
+    write(&names, arguments.store, &files)?;
+    let mut format = process::cargo(&project.root);
+    format.args(["fmt", "--all"]);
+    process::succeed(format, "cargo fmt")?;
+    remove::regenerate(&project)?;
+    step("Done");
+    let name = &names.name;
+    println!(
+        "
+  functions/{name}/src           its code: begin at lib.rs
+  template.yaml                  its section
+  events/{name}                  its events; tests/snapshots/{name} has the responses
+  tests/suite/src/{name}.rs      its black-box tests
+
+  cargo xtask test               runs all tests
+  cargo xtask up                 serves it at http://127.0.0.1:9000/{name}
+  cargo xtask remove {name}      removes it"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Store {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Dynamodb => "dynamodb",
+            Self::Mysql => "mysql",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The forms of a function's name.
+struct Names {
+    /// `parcels`.
+    name: String,
+    /// One of them: `parcel`.
+    one: String,
+}
+
+impl Names {
+    fn of(name: &str) -> Result<Self> {
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        ensure!(
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.chars().all(is_allowed)
+                && name.len() <= 32,
+            "{name} is not the name of a function: use a lower-case letter, and then lower-case \
+             letters and digits, at most 32"
+        );
+        let one = match name.strip_suffix('s') {
+            Some(one) if one.len() > 1 && !one.ends_with('s') => one,
+            _ => name,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            one: one.to_owned(),
+        })
+    }
+
+    /// Replaces the placeholders.
+    fn fill(&self, text: &str) -> String {
+        [
+            ("@name@", self.name.clone()),
+            ("@Name@", capitalized(&self.name)),
+            ("@NAME@", self.name.to_uppercase()),
+            ("@type@", self.one.clone()),
+            ("@Type@", capitalized(&self.one)),
+        ]
+        .iter()
+        .fold(text.to_owned(), |text, (placeholder, value)| {
+            text.replace(placeholder, value)
+        })
+    }
+}
+
+/// Names that mean something else in Rust, in the paths or in the tests.
+const RESERVED: [&str; 60] = [
+    "abstract", "api", "as", "async", "await", "batch", "become", "bodies", "box", "break", "case",
+    "config", "const", "continue", "core", "crate", "do", "dyn", "else", "enum", "error", "extern",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match",
+    "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "std",
+    "store", "struct", "super", "test", "tests", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "yield",
+];
+
+/// Fails if the name cannot be used.
+fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
+    let name = &names.name;
+    ensure!(
+        !files.path(&format!("functions/{name}")).exists(),
+        "functions/{name} exists already"
+    );
+    for word in [name, &names.one] {
+        ensure!(
+            !RESERVED.contains(&word.as_str()),
+            "{name} cannot be the name of a function, because {word} is reserved: choose another"
+        );
+    }
+    let manifest: toml::Table = files.read("Cargo.toml")?.parse()?;
+    let crates = manifest
+        .get("workspace")
+        .and_then(|it| it.get("dependencies"))
+        .and_then(toml::Value::as_table);
+    ensure!(
+        !crates.is_some_and(|crates| crates.contains_key(name)),
+        "{name} cannot be the name of a function, because a crate that the workspace uses has it: \
+         choose another"
+    );
+    ensure!(
+        !files.path(&format!("tests/suite/src/{name}.rs")).exists(),
+        "{name} cannot be the name of a function, because tests/suite/src/{name}.rs is a topic of \
+         the tests: choose another"
+    );
+    if store != Store::None {
+        let folder = format!("crates/{}", store.folder());
+        ensure!(
+            files.path(&folder).exists(),
+            "there is no {folder}: it was removed with the last function that used it"
+        );
+    }
+    let template = Template::read(&files.path("template.yaml"))?;
+    let section = names.fill(&section_of(store, files)?);
+    let mut ids = section.lines().filter_map(|line| {
+        let id = line.strip_prefix("  ")?.strip_suffix(':')?;
+        id.chars().all(char::is_alphanumeric).then_some(id)
+    });
+    if let Some(id) = ids.find(|id| template.resources.contains_key(*id)) {
+        bail!(
+            "{name} cannot be the name of a function, because template.yaml has a resource {id} \
+             already: choose another"
+        );
+    }
+    Ok(())
+}
+
+/// The section of a function in the template, with placeholders.
+fn section_of(store: Store, files: &Files) -> Result<String> {
+    let common = files.read("xtask/templates/common.yaml")?;
+    let section = files.read(&format!("xtask/templates/{}/section.yaml", store.folder()))?;
+    Ok(section.replace("@COMMON@", &common))
+}
+
+/// Writes every file of a function and registers it.
+fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
+    let name = &names.name;
+    let templates = format!("xtask/templates/{}", store.folder());
+    let copy = |from: &str, to: &str| {
+        let text = files.read(&format!("{templates}/{from}"))?;
+        files.write(&names.fill(to), &names.fill(&text))
+    };
+    copy("Cargo.toml", "functions/@name@/Cargo.toml")?;
+    for file in files.list(&format!("{templates}/src"))? {
+        copy(
+            &format!("src/{file}"),
+            &format!("functions/@name@/src/{file}"),
+        )?;
+    }
+    copy("suite.rs", "tests/suite/src/@name@.rs")?;
+    let mut grants = String::new();
+    if store == Store::Mysql {
+        let migrations = files.list("functions/migrate/migrations")?;
+        let versions = migrations.iter().filter_map(|file| {
+            let (version, _) = file.strip_prefix('V')?.split_once("__")?;
+            version.parse::<u32>().ok()
+        });
+        let version = versions.max().unwrap_or_default() + 1;
+        let migration = format!("functions/migrate/migrations/V{version}__@name@.sql");
+        copy("migration.sql", &migration)?;
+        grants = names.fill(&files.read(&format!("{templates}/grants.sql"))?);
+    }
+    let mut paths = vec![format!("/{name}"), format!("/health/{name}")];
+    if store != Store::None {
+        paths.push(format!("/{name}/{{id}}"));
+    }
+    for (case, event) in events(name, store) {
+        let text = serde_json::to_string_pretty(&event)? + "\n";
+        files.write(&format!("events/{name}/{case}.json"), &text)?;
+    }
+    files.register(&Registration {
+        name,
+        paths,
+        section: names.fill(&section_of(store, files)?),
+        arm: names.fill(&files.read(&format!("{templates}/bundle.rs"))?),
+        grants,
+    })
+}
+
+/// The events of a function by the case that each is.
+fn events(name: &str, store: Store) -> Vec<(&'static str, Value)> {
+    let list = format!("/{name}");
+    let mut events = vec![
+        ("list", event("GET", &list, "", None)),
+        (
+            "list-invalid-parameters",
+            event("GET", &list, "limit=0&colour=red", None),
+        ),
+        ("health", event("GET", &format!("/health/{name}"), "", None)),
+    ];
+    if store != Store::None {
+        let valid = json!({"name": "First", "note": "On the top shelf"});
+        let invalid = json!({"id": "mine", "name": "", "note": 7});
+        let unknown = format!("/{name}/019aacd4-3b7f-7cc1-8a53-0123456789ab");
+        events.extend([
+            ("create", event("POST", &list, "", Some(valid))),
+            (
+                "create-invalid-fields",
+                event("POST", &list, "", Some(invalid)),
+            ),
+            ("get-unknown", event("GET", &unknown, "", None)),
+        ]);
+    }
+    events
+}
+
+/// An event of API Gateway.
+fn event(method: &str, path: &str, query: &str, body: Option<Value>) -> Value {
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "accept": "*/*",
+            "host": "api.example.com",
+            "user-agent": "curl/8.5.0",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "kea",
+            "domainName": "api.example.com",
+            "domainPrefix": "api",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "curl/8.5.0",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "22/Nov/2026:12:00:00 +0000",
+            "timeEpoch": 1_795_348_800_000_u64,
+        },
+        "isBase64Encoded": false,
+    });
+    if let Some(body) = body {
+        let headers = event.get_mut("headers").and_then(Value::as_object_mut);
+        if let Some(headers) = headers {
+            headers.insert("content-type".to_owned(), "application/json".into());
+        }
+        if let Some(event) = event.as_object_mut() {
+            event.insert("body".to_owned(), body.to_string().into());
+        }
+    }
+    event
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}

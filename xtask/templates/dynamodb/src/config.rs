@@ -1,0 +1,37 @@
+//! The configuration of the function.
+
+use chassis::runtime::Environment;
+
+/// Where the @name@ are stored.
+#[derive(Clone)]
+pub struct Config {
+    /// The database.
+    pub dynamodb: dynamodb::Config,
+    /// The name of the @name@' table.
+    pub table: String,
+    /// The name of the idempotency keys' table.
+    pub keys_table: String,
+}
+
+impl Config {
+    /// Reads the environment. Returns `None` if and only if it has recorded an
+    /// error, so that all errors are reported at once.
+    pub fn read(environment: &mut Environment) -> Option<Self> {
+        let table = environment.required(
+            "@NAME@_TABLE",
+            "the name of the @name@' DynamoDB table",
+            str::parse::<String>,
+        );
+        let keys_table = environment.required(
+            "@NAME@_KEYS_TABLE",
+            "the name of the idempotency keys' DynamoDB table",
+            str::parse::<String>,
+        );
+        let dynamodb = dynamodb::Config::read(environment);
+        Some(Self {
+            dynamodb: dynamodb?,
+            table: table?,
+            keys_table: keys_table?,
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! `/@name@`: the @name@, in `DynamoDB`.
+
+use chassis::http::{Router, doc, get};
+
+mod config;
+mod error;
+mod http;
+mod @type@;
+mod store;
+
+pub use config::Config;
+pub use store::@Type@Store;
+
+/// The routes of `@name@`.
+///
+/// The chassis adds `HEAD`, `OPTIONS`, `GET /health/@name@`, 404 and 405.
+#[must_use]
+pub fn router(store: @Type@Store) -> Router<@Type@Store> {
+    let check = store.check();
+    Router::new("@name@", store)
+        .route(
+            "/@name@",
+            get(doc("list@Name@", "List @name@").describe(http::LIST), http::list).post(
+                doc("create@Type@", "Create a @type@").describe(http::CREATE),
+                http::create,
+            ),
+        )
+        .route(
+            "/@name@/{id}",
+            get(doc("get@Type@", "Get a @type@").describe(http::FETCH), http::fetch),
+        )
+        .cache_control("no-cache")
+        .check(check)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::Body,
+        http::{Request, header::CONTENT_TYPE},
+    };
+    use chassis::runtime::Environment;
+
+    use super::*;
+
+    const ID: &str = "/@name@/019aacd4-3b7f-7cc1-8a53-0123456789ab";
+
+    /// The status of a response while the store is unavailable.
+    async fn status(method: &str, target: &str, body: &'static str) -> u16 {
+        // Nothing listens on port 1.
+        let mut environment = Environment::of([
+            ("@NAME@_TABLE", "none"),
+            ("@NAME@_KEYS_TABLE", "none"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
+            ("AWS_REGION", "eu-north-1"),
+            ("AWS_ACCESS_KEY_ID", "none"),
+            ("AWS_SECRET_ACCESS_KEY", "none"),
+        ]);
+        let config = Config::read(&mut environment).expect("a configuration");
+        let service = router(@Type@Store::open(config).await).into_service();
+        let request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(body));
+        service.call(request.unwrap()).await.status().into()
+    }
+
+    #[tokio::test]
+    async fn unavailable_store_is_503() {
+        for (method, target, body) in [
+            ("GET", "/@name@", ""),
+            ("POST", "/@name@", r#"{"name":"First"}"#),
+            ("GET", ID, ""),
+            ("GET", "/health/@name@", ""),
+        ] {
+            assert_eq!(status(method, target, body).await, 503, "{method} {target}");
+        }
+    }
+
+    #[tokio::test]
+    async fn invalid_request_is_rejected_without_the_store() {
+        for (method, target, body, expected) in [
+            ("POST", "/@name@", "{", 400),
+            ("POST", "/@name@", r#"{"name":""}"#, 422),
+            ("POST", "/@name@", r#"{"name":"First","id":"mine"}"#, 422),
+            ("GET", "/@name@?limit=0", "", 422),
+            ("GET", "/@name@?cursor=bogus", "", 400),
+            ("GET", "/@name@/none", "", 404),
+            ("DELETE", ID, "", 405),
+        ] {
+            let status = status(method, target, body).await;
+            assert_eq!(status, expected, "{method} {target}");
+        }
+    }
+}

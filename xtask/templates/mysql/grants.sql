@@ -1,0 +1,2 @@
+GRANT SELECT, INSERT ON @name@ TO @name@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @name@_keys TO @name@;

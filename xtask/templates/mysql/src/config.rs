@@ -1,0 +1,19 @@
+//! The configuration of the function.
+
+use chassis::runtime::Environment;
+
+/// The function's configuration. It holds secrets, so it has no `Debug`.
+#[derive(Clone)]
+pub struct Config {
+    /// The database, in which the @name@ have tables of their own.
+    pub mysql: mysql::Config,
+}
+
+impl Config {
+    /// Reads the environment. Returns `None` if and only if it has recorded an
+    /// error.
+    pub fn read(environment: &mut Environment) -> Option<Self> {
+        let mysql = mysql::Config::read(environment)?;
+        Some(Self { mysql })
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use programs::Guarded;
-use tokens::SCOPES;
+use tokens::scopes;
 
 use crate::{
     process::{self, step},
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (_system, api) = serve(&project, &stores, &folder)?;
 
     let cases = arguments.cases.to_string();
-    let token = project.signing_key()?.token("conformance", SCOPES);
+    let token = project.signing_key()?.token("conformance", &scopes()?);
     for (who, token) in [("with a token", Some(token)), ("without a token", None)] {
         step(format_args!(
             "Sending at most {cases} cases to each operation, {who}"

@@ -229,6 +229,7 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         paths,
         section: names.fill(&section_of(store, files)?),
         arm: names.fill(&files.read(&format!("{templates}/bundle.rs"))?),
+        scope: (store != Store::None).then(|| format!("{name}:write")),
         grants,
     })
 }
@@ -294,9 +295,13 @@ fn event(method: &str, path: &str, query: &str, body: Option<Value>) -> Value {
         "isBase64Encoded": false,
     });
     if let Some(body) = body {
+        let name = path.trim_start_matches('/');
         let headers = event.get_mut("headers").and_then(Value::as_object_mut);
         if let Some(headers) = headers {
             headers.insert("content-type".to_owned(), "application/json".into());
+            // The replay signs it: a committed token would expire.
+            let token = format!("Bearer token(sample, {name}:write)");
+            headers.insert("authorization".to_owned(), token.into());
         }
         if let Some(event) = event.as_object_mut() {
             event.insert("body".to_owned(), body.to_string().into());
@@ -309,4 +314,52 @@ fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn name_has_a_singular() {
+        for (name, one) in [
+            ("parcels", "parcel"),
+            ("stock", "stock"),
+            ("glass", "glass"),
+        ] {
+            assert_eq!(Names::of(name).unwrap().one, one);
+        }
+        for wrong in ["", "Parcels", "1st", "a-b", "a_b", "ä"] {
+            assert!(Names::of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn name_that_is_taken_or_reserved_is_refused() {
+        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        for taken in ["hello", "json", "match", "types", "tokio", "headers"] {
+            let names = Names::of(taken).unwrap();
+            assert!(check(&names, Store::None, &files).is_err(), "{taken}");
+        }
+        check(&Names::of("parcels").unwrap(), Store::Mysql, &files).unwrap();
+    }
+
+    /// What a new function gets is what the functions of the template have.
+    #[test]
+    fn section_is_as_those_of_other_functions() {
+        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let section = section_of(Store::None, &files).unwrap();
+        let section = Names::of("hello").unwrap().fill(&section);
+        let template = files.read("template.yaml").unwrap();
+        // The events are the function's own.
+        let (before, after) = section.split_once("      Events:\n").unwrap();
+        let (_, after) = after.split_once("\n\n").unwrap();
+        assert!(
+            template.contains(before),
+            "xtask/templates/none/section.yaml"
+        );
+        assert!(template.contains(after), "xtask/templates/common.yaml");
+    }
 }

@@ -86,11 +86,6 @@ impl Project {
         SigningKey::open(&self.signing_key_file())
     }
 
-    /// The folder that cargo builds to.
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
     /// The program `name`, built for development.
     pub fn program(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)

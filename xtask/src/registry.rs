@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 /// The list of functions in Rust.
 const BUNDLE: &str = "xtask/bundle/src/lib.rs";
@@ -35,6 +35,8 @@ pub struct Registration<'r> {
     pub section: String,
     /// Its arm in the list of functions.
     pub arm: String,
+    /// The scope of its writes, if it has any.
+    pub scope: Option<String>,
     /// The privileges of its user of the database.
     pub grants: String,
 }
@@ -62,6 +64,10 @@ impl Files {
             let (start, _) = section(text, "docs")?;
             let (before, after) = text.split_at_checked(start)?;
             let text = format!("{before}{}\n{}\n{after}", rule(name), function.section);
+            let text = match &function.scope {
+                Some(scope) => add_scope(&text, name, scope)?,
+                None => text,
+            };
             change_functions(&text, |functions| {
                 let at = functions.iter().position(|it| *it == "docs");
                 functions.insert(at.unwrap_or(functions.len()), name.to_owned());
@@ -124,6 +130,18 @@ impl Files {
         self.edit("template.yaml", |text| {
             let (start, end) = section(text, name)?;
             let text = format!("{}{}", text.get(..start)?, text.get(end..)?);
+            let scope = [
+                format!("- {{ ScopeName: \"{name}:"),
+                format!("- !Sub \"${{AWS::StackName}}/{name}:"),
+            ];
+            let lines = text.split_inclusive('\n');
+            let text: String = lines
+                .filter(|line| {
+                    !scope
+                        .iter()
+                        .any(|it| line.trim_start().starts_with(it.as_str()))
+                })
+                .collect();
             change_functions(&text, |functions| functions.retain(|it| *it != name))
         })?;
         self.edit(BUNDLE, |text| {
@@ -191,23 +209,6 @@ impl Files {
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
-
-    /// Fails if the project has changes that are not committed: then a command that
-    /// changes many files could not be undone with git.
-    pub fn require_clean(&self) -> Result<()> {
-        let status = std::process::Command::new("git")
-            .args(["status", "--porcelain"])
-            .current_dir(&self.root)
-            .output()
-            .context("git is needed")?;
-        ensure!(status.status.success(), "the project is no git repository");
-        ensure!(
-            status.stdout.is_empty(),
-            "there are changes that are not committed: commit or stash them first, so that git can \
-             undo what this command does"
-        );
-        Ok(())
-    }
 }
 
 /// The rule above a section of the template.
@@ -215,7 +216,7 @@ fn rule(name: &str) -> String {
     let line = format!(" {name} --");
     format!(
         "  # {}{line}\n",
-        "-".repeat(76_usize.saturating_sub(line.len()))
+        "-".repeat(74_usize.saturating_sub(line.len()))
     )
 }
 
@@ -227,6 +228,20 @@ fn section(template: &str, name: &str) -> Option<(usize, usize)> {
     let first_line = template.get(start..)?.find('\n')? + 1;
     let next = template.get(start + first_line..)?.find("\n  # -----")?;
     Some((start, start + first_line + next + 1))
+}
+
+/// Adds a scope to those that the user pool knows, and to those of operators.
+fn add_scope(template: &str, name: &str, scope: &str) -> Option<String> {
+    let known = "        - { ScopeName: \"ops:read\"";
+    let allowed = "        - !Sub \"${AWS::StackName}/ops:read\"";
+    let at = template.find(known)?;
+    let (before, after) = template.split_at_checked(at)?;
+    let line = format!("        - {{ ScopeName: \"{scope}\", ScopeDescription: Write {name} }}\n");
+    let template = format!("{before}{line}{after}");
+    let at = template.find(allowed)?;
+    let (before, after) = template.split_at_checked(at)?;
+    let line = format!("        - !Sub \"${{AWS::StackName}}/{scope}\"\n");
+    Some(format!("{before}{line}{after}"))
 }
 
 /// Changes the list of the functions whose health is checked.

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use programs::Guarded;
 use serde_json::Value;
-use tokens::SCOPES;
+use tokens::scopes;
 
 use crate::{
     docker::{self, Engine},
@@ -303,7 +303,7 @@ impl Arguments {
 
     /// Prints where everything is and what to try.
     fn announce(&self, project: &Project, api: &str, pages: &[String], urls: &Urls) -> Result<()> {
-        let token = project.signing_key()?.token("developer", SCOPES);
+        let token = project.signing_key()?.token("developer", &scopes()?);
         // The URL of one's own store may contain a password.
         let shown = |own: &Option<String>, url: &str| match own {
             Some(_) => "your own".to_owned(),

@@ -1,6 +1,7 @@
 //! Writes that are executed once per `Idempotency-Key`.
 //!
-//! The table `idempotency_keys` holds each key with the response to its request:
+//! A table, by default `idempotency_keys`, holds each key with the response to its
+//! request:
 //!
 //! ```sql
 //! CREATE TABLE idempotency_keys (
@@ -32,6 +33,13 @@ const PURGED: u32 = 10;
 #[derive(Clone)]
 pub struct KeyTable {
     database: Database,
+    keys: Keys,
+}
+
+/// Where the keys of an operation are.
+#[derive(Clone, Copy)]
+struct Keys {
+    table: &'static str,
     operation: &'static str,
 }
 
@@ -40,9 +48,16 @@ impl KeyTable {
     /// another operation, such as `POST /things`, independently.
     #[must_use]
     pub fn new(database: &Database, operation: &'static str) -> Self {
+        Self::in_table(database, "idempotency_keys", operation)
+    }
+
+    /// The same, in the table `table`: for a service whose tables are beside those
+    /// of another.
+    #[must_use]
+    pub fn in_table(database: &Database, table: &'static str, operation: &'static str) -> Self {
         Self {
             database: database.clone(),
-            operation,
+            keys: Keys { table, operation },
         }
     }
 
@@ -56,12 +71,10 @@ impl KeyTable {
         ctx: &RequestContext,
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
-        let operation = self.operation;
+        let keys = self.keys;
         let found = self
             .database
-            .run(ctx, async |session| {
-                find(&session, operation, request).await
-            })
+            .run(ctx, async |session| find(&session, keys, request).await)
             .await?;
         match found {
             Some((fingerprint, _)) if fingerprint != request.fingerprint => {
@@ -93,12 +106,12 @@ impl KeyTable {
         E: From<Error>,
         F: Future<Output = Result<(), TransactionError<E>>>,
     {
-        let operation = self.operation;
+        let keys = self.keys;
         let write = &write;
         let transaction = |session: Session| async move {
             // The key comes first: who waits for it holds no other lock.
             if let Some(request) = request
-                && let Some(outcome) = write_key(&session, operation, request, response).await?
+                && let Some(outcome) = write_key(&session, keys, request, response).await?
             {
                 return Ok(outcome);
             }
@@ -109,7 +122,7 @@ impl KeyTable {
         let attempt = |session: Session| async move {
             let outcome = session.transaction(transaction).await?;
             if request.is_some() && outcome == Outcome::Executed {
-                purge(&session).await;
+                purge(&session, keys).await;
             }
             Ok(outcome)
         };
@@ -123,7 +136,7 @@ impl KeyTable {
 /// request, or by an earlier attempt of this one.
 async fn write_key<E: From<Error>>(
     session: &Session,
-    operation: &'static str,
+    keys: Keys,
     request: &IdempotentRequest,
     response: &StoredResponse,
 ) -> Result<Option<Outcome>, TransactionError<E>> {
@@ -131,7 +144,7 @@ async fn write_key<E: From<Error>>(
     let now = Timestamp::now();
     let answer = serde_json::to_vec(response).map_err(|error| error.to_string());
     let (sql, values) = insert(
-        "idempotency_keys",
+        keys.table,
         [
             "caller",
             "route",
@@ -143,7 +156,7 @@ async fn write_key<E: From<Error>>(
         ],
         [[
             request.caller.as_bytes().into(),
-            operation.into(),
+            keys.operation.into(),
             request.key.as_str().into(),
             request.fingerprint.0.as_slice().into(),
             answer.map_err(AttemptError::from)?.into(),
@@ -167,7 +180,7 @@ async fn write_key<E: From<Error>>(
         Err(error) if error.is_lock_timeout() => return Err(abort(KeyConflict::Running)),
         Err(error) => return Err(error.into()),
     }
-    let found = find(session, operation, request).await?;
+    let found = find(session, keys, request).await?;
     let (fingerprint, stored) = found.ok_or_else(|| {
         AttemptError::from("an idempotency key is neither new nor stored".to_owned())
     })?;
@@ -179,19 +192,22 @@ async fn write_key<E: From<Error>>(
 /// fingerprint.
 async fn find(
     session: &Session,
-    operation: &'static str,
+    keys: Keys,
     request: &IdempotentRequest,
 ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
-    let sql = "SELECT fingerprint, answer FROM idempotency_keys \
-               WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?";
+    let sql = format!(
+        "SELECT fingerprint, answer FROM {} \
+         WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?",
+        keys.table
+    );
     let now = to_datetime(Timestamp::now());
     let key = (
         request.caller.as_bytes(),
-        operation,
+        keys.operation,
         request.key.as_str(),
         now,
     );
-    let row = session.row::<(Vec<u8>, Vec<u8>)>(sql, key).await?;
+    let row = session.row::<(Vec<u8>, Vec<u8>)>(&sql, key).await?;
     let Some((fingerprint, answer)) = row else {
         return Ok(None);
     };
@@ -203,11 +219,14 @@ async fn find(
 
 /// Deletes some keys that expired so long ago that no request takes them over.
 /// The request has been executed; a failure here does not affect it.
-async fn purge(session: &Session) {
-    let sql = "DELETE FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
+async fn purge(session: &Session, keys: Keys) {
+    let sql = format!(
+        "DELETE FROM {} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+        keys.table
+    );
     let until = Timestamp::now().utc() - KEY_LIFETIME;
     let values = (to_datetime(until.into()), PURGED);
-    if let Err(error) = session.execute(sql, values).await {
+    if let Err(error) = session.execute(&sql, values).await {
         tracing::debug!(error = error.to_string(), "expired keys were not deleted");
     }
 }

@@ -145,7 +145,7 @@ async fn expect_refused(api: &Api, authorization: String, reason: &str) {
 /// Checks that every operation refuses the token of a caller who may do
 /// everything, with its claims changed.
 async fn expect_claims_refused(api: &Api, change: impl FnOnce(&mut Value), reason: &str) {
-    let mut claims = claims("tester", tokens::SCOPES);
+    let mut claims = claims("tester", &tokens::scopes().unwrap());
     change(&mut claims);
     let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
     let token = signing_key().sign(&header, &claims);
@@ -203,17 +203,17 @@ async fn token_with_the_scope_is_admitted(api: Api) {
 async fn token_of_another_key_is_refused(api: Api) {
     let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
     let other = SigningKey::generate().unwrap();
-    let token = other.sign(&header, &claims("tester", tokens::SCOPES));
+    let token = other.sign(&header, &claims("tester", &tokens::scopes().unwrap()));
     let reason = "its signature is not valid";
     expect_refused(&api, format!("Bearer {token}"), reason).await;
 }
 
 async fn token_of_an_unknown_key_is_refused(api: Api) {
     let other = SigningKey::generate().unwrap();
-    let token = other.token("tester", tokens::SCOPES);
+    let token = other.token("tester", &tokens::scopes().unwrap());
     expect_refused(&api, format!("Bearer {token}"), "its key is unknown").await;
     let header = json!({ "alg": "EdDSA" });
-    let token = signing_key().sign(&header, &claims("tester", tokens::SCOPES));
+    let token = signing_key().sign(&header, &claims("tester", &tokens::scopes().unwrap()));
     expect_refused(&api, format!("Bearer {token}"), "it names no key").await;
 }
 
@@ -247,14 +247,14 @@ async fn token_of_another_issuer_is_refused(api: Api) {
 
 async fn unsigned_token_is_refused(api: Api) {
     let header = json!({ "alg": "none", "kid": signing_key().id() });
-    let message = message(&header, &claims("tester", tokens::SCOPES));
+    let message = message(&header, &claims("tester", &tokens::scopes().unwrap()));
     expect_refused(&api, format!("Bearer {message}."), "it is malformed").await;
 }
 
 /// Who takes the public key for a secret would accept this one (RFC 8725 §2.1).
 async fn token_signed_with_the_public_key_is_refused(api: Api) {
     let header = json!({ "alg": "HS256", "kid": signing_key().id() });
-    let message = message(&header, &claims("tester", tokens::SCOPES));
+    let message = message(&header, &claims("tester", &tokens::scopes().unwrap()));
     let public = signing_key().jwk()["x"].as_str().unwrap().to_owned();
     let signature = testbed::callers::hmac(public.as_bytes(), message.as_bytes());
     let token = format!("{message}.{}", encode(&signature));

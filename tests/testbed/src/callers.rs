@@ -12,7 +12,7 @@ use ring::{
     },
 };
 use serde_json::{Value, json};
-use tokens::{SCOPES, SigningKey, encode, message};
+use tokens::{SigningKey, encode, message, scopes};
 
 /// The caller of the tests that concern no caller: it may do everything.
 pub const TESTER: &str = "tester";
@@ -42,7 +42,7 @@ pub fn bearer(subject: &str, scope: &str) -> String {
 /// The value of `Authorization` for a caller who may do everything.
 pub(crate) fn tester() -> &'static str {
     static TOKEN: OnceLock<String> = OnceLock::new();
-    TOKEN.get_or_init(|| bearer(TESTER, SCOPES))
+    TOKEN.get_or_init(|| bearer(TESTER, &scopes().expect("the template")))
 }
 
 /// The text of an event with its tokens signed: `Bearer token(ada, orders:write)`

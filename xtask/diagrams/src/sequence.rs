@@ -90,7 +90,7 @@ pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
             let _ = writeln!(
                 text,
                 "database \"{product}\" as {} {}",
-                alias("store", store),
+                alias("store", &format!("{service} {store}")),
                 Colour::Store.light()
             );
         }
@@ -202,7 +202,7 @@ impl Drawing {
                     .entry(service.to_owned())
                     .or_default()
                     .insert(store.clone());
-                (&asked.operation, alias("store", store))
+                (&asked.operation, alias("store", &format!("{service} {store}")))
             }
             Peer::Function(function) => {
                 self.meet(function);

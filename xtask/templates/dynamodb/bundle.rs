@@ -1,4 +1,5 @@
         "@name@" => {
             let config = @name@::Config::read(environment)?;
-            @name@::router(@name@::@Type@Store::open(config).await).into_service()
+            let authenticator = Authenticator::open(config.auth.clone()).await;
+            @name@::router(@name@::@Type@Store::open(config).await, authenticator).into_service()
         }

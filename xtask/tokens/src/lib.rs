@@ -16,6 +16,7 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair},
 };
 use serde_json::{Value, json};
+use template::Template;
 
 /// The claim `iss` of the tokens.
 pub const ISSUER: &str = "urn:kea:development";
@@ -26,8 +27,19 @@ pub const AUDIENCE: &str = "kea";
 /// How long a token is valid: a working day.
 pub const LIFETIME: Duration = Duration::from_hours(8);
 
-/// The scopes of the API.
-pub const SCOPES: &str = "catalogue:write orders:write orders:read-all orders:manage ops:read";
+/// The scopes of the API, separated by blanks: those that the template declares.
+///
+/// # Errors
+///
+/// The template cannot be read.
+pub fn scopes() -> Result<String> {
+    let template = Template::read(&template::path())?;
+    let servers = template.of_type("AWS::Cognito::UserPoolResourceServer");
+    let scopes = servers.filter_map(|(_, server)| server.properties.get("Scopes")?.as_array());
+    let names = scopes.flatten();
+    let names = names.filter_map(|scope| scope.get("ScopeName")?.as_str());
+    Ok(names.collect::<Vec<_>>().join(" "))
+}
 
 /// A key that signs tokens, by Ed25519.
 pub struct SigningKey {

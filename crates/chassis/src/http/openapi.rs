@@ -149,9 +149,13 @@ mod described {
         pub fn path_parameter<T: Schema>(&mut self) {
             let schema = self.request_schema::<T>();
             let name = self.path.split(['{', '}']).nth(1).unwrap_or_default();
-            self.parameter(
-                json!({ "in": "path", "name": name, "required": true, "schema": schema }),
-            );
+            let mut parameter =
+                json!({ "in": "path", "name": name, "required": true, "schema": schema });
+            // A type with a name of its own has its own description.
+            if parameter.pointer("/schema/$ref").is_none() {
+                parameter["description"] = "The id of the resource.".into();
+            }
+            self.parameter(parameter);
         }
 
         /// Adds an optional query parameter.

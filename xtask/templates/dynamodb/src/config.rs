@@ -1,6 +1,6 @@
 //! The configuration of the function.
 
-use chassis::runtime::Environment;
+use chassis::{auth, runtime::Environment};
 
 /// Where the @name@ are stored.
 #[derive(Clone)]
@@ -11,6 +11,8 @@ pub struct Config {
     pub table: String,
     /// The name of the idempotency keys' table.
     pub keys_table: String,
+    /// Whose tokens are accepted; `None` if no keys are configured.
+    pub auth: Option<auth::Config>,
 }
 
 impl Config {
@@ -28,10 +30,12 @@ impl Config {
             str::parse::<String>,
         );
         let dynamodb = dynamodb::Config::read(environment);
+        let auth = auth::Config::read(environment);
         Some(Self {
             dynamodb: dynamodb?,
             table: table?,
             keys_table: keys_table?,
+            auth: auth?,
         })
     }
 }

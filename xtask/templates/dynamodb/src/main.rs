@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-use @name@::{Config, @Type@Store};
+use chassis::auth::Authenticator;
+use @name@::{@Type@Store, Config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     chassis::runtime::start(Config::read, async |config| {
-        @name@::router(@Type@Store::open(config).await)
+        // Before the first request, and both at once.
+        let authenticator = Authenticator::open(config.auth.clone());
+        let (authenticator, store) = tokio::join!(authenticator, @Type@Store::open(config));
+        @name@::router(store, authenticator)
     })
     .await
 }

@@ -1,19 +1,25 @@
 //! The configuration of the function.
 
-use chassis::runtime::Environment;
+use chassis::{auth, runtime::Environment};
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Config {
     /// The database, in which the @name@ have tables of their own.
     pub mysql: mysql::Config,
+    /// Whose tokens are accepted; `None` if no keys are configured.
+    pub auth: Option<auth::Config>,
 }
 
 impl Config {
     /// Reads the environment. Returns `None` if and only if it has recorded an
-    /// error.
+    /// error, so that all errors are reported at once.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let mysql = mysql::Config::read(environment)?;
-        Some(Self { mysql })
+        let mysql = mysql::Config::read(environment);
+        let auth = auth::Config::read(environment);
+        Some(Self {
+            mysql: mysql?,
+            auth: auth?,
+        })
     }
 }

@@ -16,14 +16,13 @@ use crate::{
 };
 
 /// The documentation of [`list`].
-pub(crate) const LIST: &str =
-    "Page by page: pass `nextCursor` as `cursor` until it is `null`. A page may be shorter than \
-     its `limit` before that.";
+pub(crate) const LIST: &str = "\
+Page by page: pass `nextCursor` as `cursor` until it is `null`. A page may be shorter than its \
+`limit` before that.";
 
 /// The documentation of [`create`].
-pub(crate) const CREATE: &str =
-    "With an `Idempotency-Key`, a request that is repeated creates nothing and gets the same \
-     response.";
+pub(crate) const CREATE: &str = "\
+With an `Idempotency-Key`, a request that is repeated creates nothing and gets the same response.";
 
 /// The documentation of [`fetch`].
 pub(crate) const FETCH: &str =

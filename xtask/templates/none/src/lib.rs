@@ -1,13 +1,17 @@
 //! `/@name@`: the @name@.
 
-use chassis::http::{Representation, Request, Router, doc, get};
+use chassis::{
+    auth::Access,
+    http::{Representation, Request, Router, doc, get},
+};
 use json::Schema;
 use serde::Serialize;
 
 /// The routes of `@name@`.
 #[must_use]
 pub fn router() -> Router {
-    Router::new("@name@", ()).route("/@name@", get(doc("list@Name@", "List @name@"), list))
+    let list_all = doc("list@Name@", "List @name@", Access::Public);
+    Router::new("@name@", ()).route("/@name@", get(list_all, list))
 }
 
 /// The @name@.

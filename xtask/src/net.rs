@@ -49,15 +49,15 @@ pub fn free_port(host: &str) -> Result<u16> {
 
 /// Sends a `GET` request that must succeed.
 pub fn get(url: &str) -> Result<()> {
-    let (status, _) = fetch(url)?;
+    let (status, _) = fetch(url, REQUEST_TIMEOUT)?;
     ensure!((200..300).contains(&status), "GET {url} returned {status}");
     Ok(())
 }
 
 /// Sends a `GET` request and returns the status and the body of the response.
-pub fn fetch(url: &str) -> Result<(u16, String)> {
+pub fn fetch(url: &str, timeout: Duration) -> Result<(u16, String)> {
     let config = ureq::Agent::config_builder()
-        .timeout_global(Some(REQUEST_TIMEOUT))
+        .timeout_global(Some(timeout))
         .http_status_as_error(false)
         // A server on this machine is never behind a proxy.
         .proxy(None);

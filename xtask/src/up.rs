@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Command, ExitCode},
     sync::mpsc,
@@ -30,7 +31,7 @@ use crate::{
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The programs of this project that `up` itself runs.
-const OWN: [&str; 2] = ["launcher", "stores"];
+const OWN: [&str; 3] = ["front", "launcher", "stores"];
 
 /// The prefix of the variables that the launcher sets for functions, without it: the
 /// environment in the manifest, for plain `cargo lambda watch`, overrides others.
@@ -103,7 +104,7 @@ fn wait_until_ready(pages: Vec<String>) -> mpsc::Receiver<Result<Vec<String>>> {
     let deadline = Instant::now() + READY_TIMEOUT;
     let outcome = move |page: String| {
         loop {
-            match net::fetch(&page) {
+            match net::fetch(&page, READY_TIMEOUT) {
                 Ok((status, body)) => return Ok(unavailable(status, &body)),
                 Err(error) if Instant::now() >= deadline => {
                     return Err(error.context("the system is not ready; its log is above"));
@@ -157,14 +158,16 @@ impl Arguments {
             self.stores.mysql_url.is_some(),
         )?;
         let catalogue = wires.to(Wire::Catalogue, &api)?;
-        let functions = self.watch(&cargo_lambda, &project, &catalogue, &urls)?;
-        self.serve(
-            &project,
-            started,
-            &api,
-            stores,
-            ("cargo lambda watch", functions),
-        )
+        let upstream = net::free_port("127.0.0.1")?;
+        let mut functions = self.watch(&cargo_lambda, &project, upstream, &catalogue, &urls)?;
+        let (name, address) = ("cargo lambda watch", (Ipv4Addr::LOCALHOST, upstream));
+        process::wait_until_ready(&mut functions, name, READY_TIMEOUT, || {
+            Ok(TcpStream::connect(address)?)
+        })?;
+        let front = Guarded::spawn(self.front(&project, upstream))?;
+        let direct = format!("http://127.0.0.1:{upstream}");
+        let servers = vec![(name, functions), ("front", front)];
+        self.serve(&project, started, (&api, &direct), stores, servers)
     }
 
     fn up_start_api(&self) -> Result<ExitCode> {
@@ -192,32 +195,30 @@ impl Arguments {
         step("Starting the functions");
         let (serve, api) = release.serve(&project, &folder, &stores.urls, host, self.port)?;
         let functions = Guarded::spawn(serve).context("sam local start-api cannot be started")?;
-        self.serve(
-            &project,
-            started,
-            &api,
-            stores,
-            ("sam local start-api", functions),
-        )
+        let servers = vec![("sam local start-api", functions)];
+        self.serve(&project, started, (&api, &api), stores, servers)
     }
 
     /// Waits until the functions are ready, reports that, and returns when this
-    /// process is asked to stop. `functions` is the server of the functions, with
-    /// its name.
+    /// process is asked to stop. `api` is where clients find the API, and `direct`
+    /// where nothing limits the time of a request. `servers` are those of the API,
+    /// with their names.
     fn serve(
         &self,
         project: &Project,
         started: Instant,
-        api: &str,
+        (api, direct): (&str, &str),
         mut stores: Stores,
-        (name, mut functions): (&str, Guarded),
+        mut servers: Vec<(&str, Guarded)>,
     ) -> Result<ExitCode> {
         let paths = project.sample_paths();
         let pages: Vec<_> = paths.iter().map(|path| format!("{api}{path}")).collect();
-        let ready = wait_until_ready(pages.clone());
+        let ready = wait_until_ready(paths.iter().map(|path| format!("{direct}{path}")).collect());
         loop {
-            if let Some(status) = functions.try_wait()? {
-                bail!("{name} ended ({status}), so everything was stopped");
+            for (name, server) in &mut servers {
+                if let Some(status) = server.try_wait()? {
+                    bail!("{name} ended ({status}), so everything was stopped");
+                }
             }
             if let Some(status) = stores.try_wait()? {
                 bail!("the stores ended ({status}), so everything was stopped");
@@ -233,6 +234,10 @@ impl Arguments {
             }
             if pause().is_err() {
                 step("Stopping");
+                if self.surface == Surface::Watch {
+                    // Without their server, functions would log errors.
+                    servers.iter().for_each(|(_, server)| server.kill_below());
+                }
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -261,11 +266,26 @@ impl Arguments {
         Ok(())
     }
 
-    /// Starts the server that starts the functions on demand.
+    /// The command of the server in front of `cargo lambda watch` at `upstream`.
+    fn front(&self, project: &Project, upstream: u16) -> Command {
+        let mut front = process::command(project.program("front"));
+        front.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
+        front.args(["--upstream", &format!("127.0.0.1:{upstream}")]);
+        for (function, paths) in &project.routes {
+            for path in paths {
+                front.args(["--route", &format!("{path}={function}")]);
+            }
+        }
+        front
+    }
+
+    /// Starts the server that starts the functions on demand, at `port`. `api` is
+    /// where functions call others.
     fn watch(
         &self,
         cargo_lambda: &Path,
         project: &Project,
+        port: u16,
         api: &str,
         urls: &Urls,
     ) -> Result<Guarded> {
@@ -278,7 +298,7 @@ impl Arguments {
         watch
             .args(["lambda", "watch", "--quiet", "--disable-cors"])
             .args(["--invoke-address", "127.0.0.1"])
-            .args(["--invoke-port", &self.port.to_string()])
+            .args(["--invoke-port", &port.to_string()])
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)

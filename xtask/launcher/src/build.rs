@@ -2,9 +2,11 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs::{self, File},
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::SystemTime,
+    process::Command,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -12,6 +14,13 @@ use serde_json::{Value, json};
 
 /// The environment variable with the folder of the records of builds.
 const FOLDER: &str = "LAUNCHER_FOLDER";
+
+/// The time from the start of one instance to a build for it: `cargo lambda watch`
+/// starts one every 100 ms until one responds, and at most four by default.
+const GATHERING: Duration = Duration::from_millis(400);
+
+/// The time in which the same errors are not reported again.
+const REPETITION: Duration = Duration::from_secs(10);
 
 /// The result of a build.
 pub enum Built {
@@ -23,9 +32,9 @@ pub enum Built {
 
 /// Builds the function `name`, and reports it if it does not compile.
 ///
-/// `cargo lambda watch` starts several instances of a function at once: the first
-/// one builds it, and the others use the result of any build that began after they
-/// did.
+/// `cargo lambda watch` starts several instances of a function at once. One uses the
+/// program of another's build that began after it was started, and does not repeat
+/// the errors that another has just reported.
 pub fn function(
     cargo: &OsStr,
     options: &[OsString],
@@ -38,32 +47,70 @@ pub fn function(
     let lock = folder.join(format!("{name}.lock"));
     let lock = File::create(&lock).with_context(|| lock.display().to_string())?;
     lock.lock()?;
-    if let Some(built) = recorded(&record, started) {
-        return Ok(built);
+    let last = Record::read(&record);
+    if let Some(last) = &last
+        && last.began >= nanoseconds(started)
+        && let Some(program) = &last.program
+    {
+        return Ok(Built::Program(program.clone()));
     }
+    // Most others are started meanwhile, and use this build.
+    thread::sleep(GATHERING.saturating_sub(started.elapsed().unwrap_or_default()));
     let began = nanoseconds(SystemTime::now());
-    let built = build(cargo, options)?;
-    let program = match &built {
-        Built::Program(program) => Some(program),
-        Built::DoesNotCompile => {
-            eprintln!("{name} does not compile");
-            None
-        }
+    let (program, output) = build(cargo, options)?;
+    if program.is_some() {
+        eprint!("{output}");
+    } else if last.is_none_or(|last| !last.has_just_reported(&output)) {
+        eprintln!("{output}{name} does not compile");
+    }
+    let this = Record {
+        began,
+        ended: nanoseconds(SystemTime::now()),
+        program: program.clone(),
+        output,
     };
-    let text = json!({ "began": began, "program": program }).to_string();
-    fs::write(&record, text).with_context(|| record.display().to_string())?;
-    Ok(built)
+    this.write(&record)?;
+    Ok(program.map_or(Built::DoesNotCompile, Built::Program))
 }
 
-/// The recorded result of a build, if that began at `started` or later.
-fn recorded(record: &Path, started: SystemTime) -> Option<Built> {
-    let record: Value = serde_json::from_str(&fs::read_to_string(record).ok()?).ok()?;
-    let began = record.get("began")?.as_u64()?;
-    let built = match record.get("program")?.as_str() {
-        Some(program) => Built::Program(program.into()),
-        None => Built::DoesNotCompile,
-    };
-    (began >= nanoseconds(started)).then_some(built)
+/// What is kept of the last build of a function.
+struct Record {
+    /// When it began and ended, in nanoseconds since 1970.
+    began: u64,
+    ended: u64,
+    /// `None` if it did not compile.
+    program: Option<PathBuf>,
+    /// The errors and warnings.
+    output: String,
+}
+
+impl Record {
+    fn read(file: &Path) -> Option<Self> {
+        let record: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
+        Some(Self {
+            began: record.get("began")?.as_u64()?,
+            ended: record.get("ended")?.as_u64()?,
+            program: record.get("program")?.as_str().map(PathBuf::from),
+            output: record.get("output")?.as_str()?.to_owned(),
+        })
+    }
+
+    /// Whether it reported these errors, for another instance of the function.
+    fn has_just_reported(&self, errors: &str) -> bool {
+        let recently = SystemTime::now().checked_sub(REPETITION);
+        let recently = recently.map_or(0, nanoseconds);
+        self.program.is_none() && self.output == errors && self.ended >= recently
+    }
+
+    fn write(&self, file: &Path) -> Result<()> {
+        let record = json!({
+            "began": self.began,
+            "ended": self.ended,
+            "program": self.program,
+            "output": self.output,
+        });
+        fs::write(file, record.to_string()).with_context(|| file.display().to_string())
+    }
 }
 
 /// The time since 1970, until 2554.
@@ -72,15 +119,25 @@ fn nanoseconds(time: SystemTime) -> u64 {
     u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn build(cargo: &OsStr, options: &[OsString]) -> Result<Built> {
-    let output = Command::new(cargo)
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .args(options)
-        .stderr(Stdio::inherit())
+/// The program, if it compiles, and the errors and warnings.
+fn build(cargo: &OsStr, options: &[OsString]) -> Result<(Option<PathBuf>, String)> {
+    let mut command = Command::new(cargo);
+    command.args(["build", "--message-format=json-render-diagnostics"]);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        command.arg(option);
+        // "auto" would be about the pipe.
+        if option == "--color" && options.next().is_some() {
+            let is_terminal = io::stderr().is_terminal();
+            command.arg(if is_terminal { "always" } else { "never" });
+        }
+    }
+    let output = command
         .output()
         .with_context(|| format!("{} cannot be run", cargo.display()))?;
+    let diagnostics = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() {
-        return Ok(Built::DoesNotCompile);
+        return Ok((None, diagnostics));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text
@@ -91,5 +148,5 @@ fn build(cargo: &OsStr, options: &[OsString]) -> Result<Built> {
         Some(PathBuf::from(program))
     });
     let program = programs.next_back().context("cargo built no program")?;
-    Ok(Built::Program(program))
+    Ok((Some(program), diagnostics))
 }

@@ -129,6 +129,26 @@ impl Guarded {
         Ok(self.status)
     }
 
+    /// Kills what the program started, but not the program. Does nothing where there
+    /// is no `/proc`.
+    pub fn kill_below(&self) {
+        let mut below = vec![Pid::from_child(&self.guard)];
+        let parents = parents();
+        let mut next = 0;
+        while let Some(&parent) = below.get(next) {
+            let children = parents
+                .iter()
+                .filter(|(_, its)| *its == parent.as_raw_pid());
+            below.extend(children.map(|&(child, _)| child));
+            next += 1;
+        }
+        // The guard and the program come first.
+        for process in below.into_iter().skip(2) {
+            // It may have ended since it was listed.
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+
     /// Stops the program and returns once it has ended, with all that it started.
     pub fn stop(&mut self) {
         drop(self.guard.stdin.take());
@@ -232,14 +252,20 @@ fn end_children(signal: Signal) {
 
 /// The children of this process, from `/proc`; none where there is no `/proc`.
 fn children() -> Vec<Pid> {
+    let own = getpid().as_raw_pid();
+    let children = parents().into_iter().filter(|&(_, parent)| parent == own);
+    children.map(|(child, _)| child).collect()
+}
+
+/// Every process with its parent, from `/proc`.
+fn parents() -> Vec<(Pid, i32)> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter_map(|process| {
-            let pid = process.file_name().to_str()?.parse().ok()?;
+            let pid = Pid::from_raw(process.file_name().to_str()?.parse().ok()?)?;
             let stat = fs::read_to_string(process.path().join("stat")).ok()?;
-            (parent(&stat)? == getpid().as_raw_pid()).then_some(pid)
+            Some((pid, parent(&stat)?))
         })
-        .filter_map(Pid::from_raw)
         .collect()
 }
 

@@ -1,0 +1,149 @@
+//! The front passes requests on, but no longer than its limit.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// An upstream that responds with the request that it received, or not at all to
+/// `/silent`. Returns its address.
+fn upstream() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = receive(&stream);
+            if request.starts_with("GET /silent") {
+                silent.push(stream);
+                continue;
+            }
+            let length = request.len();
+            let head = format!("HTTP/1.1 201 Created\r\nx: y\r\ncontent-length: {length}\r\n");
+            write!(stream, "{head}connection: close\r\n\r\n{request}").unwrap();
+        }
+    });
+    address
+}
+
+/// A message with a body of a known length.
+fn receive(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut text = String::new();
+    while !text.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let lower = text.to_lowercase();
+    let length = lower.split("content-length: ").nth(1).unwrap_or("0");
+    let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    text + &String::from_utf8(body).unwrap()
+}
+
+/// A running front, stopped when this is dropped.
+struct Front(Child, String);
+
+impl Front {
+    fn start(upstream: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let front = Command::new(env!("CARGO_BIN_EXE_front"))
+            .args([
+                "--listen",
+                &address,
+                "--upstream",
+                upstream,
+                "--limit",
+                "0.5",
+            ])
+            .args(["--route", "/silent/{id}=parcels"])
+            .spawn()
+            .unwrap();
+        let front = Self(front, address);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(&front.1).is_err() {
+            assert!(Instant::now() < deadline, "the front does not listen");
+            thread::sleep(Duration::from_millis(10));
+        }
+        front
+    }
+
+    /// Sends a request and returns the head and the body of the response.
+    fn send(&self, request: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(&self.1).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let response = receive(&stream);
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn request_and_response_are_passed_on() {
+    let front = Front::start(&upstream());
+    let (head, body) = front.send(
+        "POST /a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\na: 1\r\na: 2\r\n\
+         content-length: 2\r\n\r\nhi",
+    );
+    assert!(
+        head.starts_with("HTTP/1.1 201 Created\r\nx: y\r\n"),
+        "{head}"
+    );
+    assert!(
+        body.starts_with("POST /a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\n"),
+        "{body}"
+    );
+    assert!(
+        body.contains("\r\na: 1\r\na: 2\r\n") && body.ends_with("\r\n\r\nhi"),
+        "{body}"
+    );
+}
+
+#[test]
+fn request_without_a_response_is_a_503_that_names_the_function() {
+    let front = Front::start(&upstream());
+    let (head, body) = front.send("GET /silent/1 HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    for header in ["content-type: application/problem+json", "retry-after: 5"] {
+        assert!(head.contains(header), "{head}");
+    }
+    let mut problem: Value = serde_json::from_str(&body).unwrap();
+    let detail = problem["detail"].take().as_str().unwrap().to_owned();
+    assert!(
+        detail.starts_with("The function parcels did not respond within 0.5 s."),
+        "{detail}"
+    );
+    assert!(problem["requestId"].take().is_string());
+    let expected = json!({
+        "type": "/problems/service-unavailable",
+        "title": "Service unavailable",
+        "status": 503,
+        "detail": null,
+        "instance": "/silent/1",
+        "requestId": null,
+    });
+    assert_eq!(problem, expected);
+}
+
+#[test]
+fn upstream_that_is_gone_is_a_503() {
+    let front = Front::start("127.0.0.1:9");
+    let (head, _) = front.send("GET / HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+}

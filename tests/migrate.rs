@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::any};
-use chassis::runtime::environment::Role;
+use chassis::runtime::{Environment, environment::Role};
 use lambda_http::{Context, LambdaEvent};
 use migrate::{Config, GRANTS, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
@@ -105,6 +105,8 @@ fn statements() -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+const FUNCTION: &str = "arn:aws:lambda:eu-north-1:123456789012:function:migrate";
 
 const ORDER: &str = "INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, \
      version, created_at, updated_at) VALUES (REPEAT('o', 16), 'Ada', 'placed', 'DKK', 1, 100, \
@@ -319,6 +321,38 @@ async fn cloudformation_is_told_what_became_of_it() {
     orders.drop().await;
 }
 
+/// The database may be what failed: asking it again would fail the rollback too.
+#[tokio::test]
+async fn a_rollback_succeeds_without_the_database() {
+    let function = function("mysql://nobody@127.0.0.1:1/none");
+    let told = Listener::start(["{}"]).await;
+    let version = |number| json!({ "Code": format!("{FUNCTION}:{number}") });
+    let mut event = custom_resource("Update", &told, 300);
+    event.payload["ResourceProperties"] = version(9);
+    event.payload["OldResourceProperties"] = version(10);
+    function.handle(event).await.unwrap();
+    assert_eq!(told.take().1["Status"], "SUCCESS");
+}
+
+/// Nobody else answers, and the stack would wait for ten minutes.
+#[tokio::test]
+async fn cloudformation_is_told_what_is_wrong_with_the_configuration() {
+    let mut environment = Environment::of([("MYSQL_TLS", "rds"), ("ORDERS_USER", "Robert';")]);
+    let function = Migrate::configure(&mut environment);
+    let told = Listener::start(["{}"]).await;
+    let event = custom_resource("Create", &told, 300);
+    function.handle(event).await.unwrap();
+    let (_, answer) = told.take();
+    assert_eq!(answer["Status"], "FAILED");
+    let reason = answer["Reason"].as_str().unwrap();
+    for variable in ["MYSQL_URL", "ORDERS_USER"] {
+        assert!(reason.contains(variable), "{reason}");
+    }
+    let event = custom_resource("Delete", &told, 300);
+    function.handle(event).await.unwrap();
+    assert_eq!(told.take().1["Status"], "SUCCESS");
+}
+
 #[tokio::test]
 async fn cloudformation_is_told_before_the_functions_time_is_over() {
     let orders = Orders::new().await;
@@ -402,17 +436,17 @@ async fn the_password_comes_from_the_secret() {
 fn custom_resource(kind: &str, told: &Listener, seconds: u64) -> LambdaEvent<Value> {
     let mut event = json!({
         "RequestType": kind,
-        "ServiceToken": "arn:aws:lambda:eu-north-1:123456789012:function:migrate",
+        "ServiceToken": format!("{FUNCTION}:live"),
         "RequestId": "request-1",
         "ResponseURL": format!("{}/answer?X-Amz-Signature=1", told.url),
         "StackId": "arn:aws:cloudformation:eu-north-1:123456789012:stack/kea/1",
         "ResourceType": "Custom::Migration",
         "LogicalResourceId": "Migration",
-        "ResourceProperties": { "Code": "1" },
+        "ResourceProperties": { "Code": format!("{FUNCTION}:10") },
     });
     if kind != "Create" {
         event["PhysicalResourceId"] = "orders-schema".into();
-        event["OldResourceProperties"] = json!({ "Code": "0" });
+        event["OldResourceProperties"] = json!({ "Code": format!("{FUNCTION}:9") });
     }
     let deadline = SystemTime::now() + Duration::from_secs(seconds);
     let mut context = Context::default();

@@ -12,6 +12,7 @@ mod net;
 mod openapi;
 mod process;
 mod project;
+mod rehearse;
 mod replay;
 mod sam;
 mod scratch;
@@ -54,6 +55,7 @@ enum Task {
     Scratch(scratch::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
+    Rehearse(rehearse::Arguments),
     Sam(sam::Arguments),
     Validate(validate::Arguments),
 }
@@ -90,6 +92,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Scratch(arguments) => scratch::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
+        Task::Rehearse(arguments) => rehearse::run(arguments),
         Task::Sam(arguments) => sam::run(arguments),
         Task::Validate(_) => validate::run(),
     }

@@ -31,15 +31,19 @@ pub fn free_port(host: &str) -> Result<u16> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
 }
 
-/// Sends a `GET` request that must succeed.
-pub fn get(url: &str) -> Result<()> {
+/// A client of servers on this machine.
+pub fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(REQUEST_TIMEOUT))
         .http_status_as_error(false)
         // What listens on this machine is never behind a proxy.
         .proxy(None);
-    let agent: ureq::Agent = config.build().into();
-    let response = agent.get(url).call();
+    config.build().into()
+}
+
+/// Sends a `GET` request that must succeed.
+pub fn get(url: &str) -> Result<()> {
+    let response = agent().get(url).call();
     let status = response.with_context(|| format!("GET {url}"))?.status();
     ensure!(status.is_success(), "GET {url} returned {status}");
     Ok(())

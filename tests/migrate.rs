@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
-use chassis::runtime::environment::Role;
+use chassis::runtime::{Environment, environment::Role};
 use lambda_http::{Context, LambdaEvent};
 use migrate::{Config, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
@@ -138,6 +138,8 @@ fn statements() -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+const FUNCTION: &str = "arn:aws:lambda:eu-north-1:123456789012:function:migrate";
 
 const ORDER: &str = "INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, \
      version, created_at, updated_at) VALUES (REPEAT('o', 16), 'Ada', 'placed', 'DKK', 1, 100, \
@@ -369,6 +371,36 @@ async fn outcome_is_reported_to_cloudformation() {
     orders.drop().await;
 }
 
+/// The database may be what failed: to query it again would fail the rollback too.
+#[tokio::test]
+async fn rollback_succeeds_without_the_database() {
+    let function = function("mysql://nobody@127.0.0.1:1/none");
+    let cloudformation = Server::start(["{}"]).await;
+    let version = |number| json!({ "Code": format!("{FUNCTION}:{number}") });
+    let mut event = custom_resource("Update", &cloudformation, 300);
+    event.payload["ResourceProperties"] = version(9);
+    event.payload["OldResourceProperties"] = version(10);
+    function.handle(event).await.unwrap();
+    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
+}
+
+/// Without a report the stack would wait for ten minutes.
+#[tokio::test]
+async fn malformed_configuration_is_reported_to_cloudformation() {
+    let mut environment = Environment::of([("MYSQL_TLS", "rds"), ("MYSQL_SECRET", "no arn")]);
+    let function = Migrate::configure(&mut environment);
+    let cloudformation = Server::start(["{}", "{}"]).await;
+    let event = custom_resource("Create", &cloudformation, 300);
+    function.handle(event).await.unwrap();
+    let (_, report) = cloudformation.last_request();
+    assert_eq!(report["Status"], "FAILED");
+    let reason = report["Reason"].as_str().unwrap();
+    assert!(reason.contains("MYSQL_URL"), "{reason}");
+    let event = custom_resource("Delete", &cloudformation, 300);
+    function.handle(event).await.unwrap();
+    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
+}
+
 #[tokio::test]
 async fn failure_is_reported_before_the_function_times_out() {
     let orders = Orders::new().await;
@@ -453,17 +485,17 @@ async fn password_is_read_from_the_secret() {
 fn custom_resource(kind: &str, cloudformation: &Server, seconds: u64) -> LambdaEvent<Value> {
     let mut event = json!({
         "RequestType": kind,
-        "ServiceToken": "arn:aws:lambda:eu-north-1:123456789012:function:migrate",
+        "ServiceToken": format!("{FUNCTION}:live"),
         "RequestId": "request-1",
         "ResponseURL": format!("{}/report?X-Amz-Signature=1", cloudformation.url),
         "StackId": "arn:aws:cloudformation:eu-north-1:123456789012:stack/kea/1",
         "ResourceType": "Custom::Migration",
         "LogicalResourceId": "Migration",
-        "ResourceProperties": { "Code": "1" },
+        "ResourceProperties": { "Code": format!("{FUNCTION}:10") },
     });
     if kind != "Create" {
         event["PhysicalResourceId"] = "orders-schema".into();
-        event["OldResourceProperties"] = json!({ "Code": "0" });
+        event["OldResourceProperties"] = json!({ "Code": format!("{FUNCTION}:9") });
     }
     let deadline = SystemTime::now() + Duration::from_secs(seconds);
     let mut context = Context::default();

@@ -14,6 +14,7 @@ mod openapi;
 mod process;
 mod project;
 mod registry;
+mod rehearse;
 mod remove;
 mod replay;
 mod sam;
@@ -68,6 +69,7 @@ enum Task {
     Mutants(mutants::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
+    Rehearse(rehearse::Arguments),
     Sam(sam::Arguments),
     Validate(validate::Arguments),
 }
@@ -112,6 +114,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Mutants(arguments) => mutants::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
+        Task::Rehearse(arguments) => rehearse::run(arguments),
         Task::Sam(arguments) => sam::run(arguments),
         Task::Validate(_) => validate::run(),
     }

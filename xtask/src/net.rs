@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// The timeout of one request: the first to a function waits until
 /// `cargo lambda watch` has started it.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fails if something listens on `port`, naming the option that chooses another.
 pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<()> {
@@ -47,6 +47,16 @@ pub fn free_port(host: &str) -> Result<u16> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
 }
 
+/// A client of servers on this machine.
+pub fn agent(timeout: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        // A server on this machine is never behind a proxy.
+        .proxy(None);
+    config.build().into()
+}
+
 /// Sends a `GET` request that must succeed.
 pub fn get(url: &str) -> Result<()> {
     let (status, _) = fetch(url, REQUEST_TIMEOUT)?;
@@ -56,13 +66,7 @@ pub fn get(url: &str) -> Result<()> {
 
 /// Sends a `GET` request and returns the status and the body of the response.
 pub fn fetch(url: &str, timeout: Duration) -> Result<(u16, String)> {
-    let config = ureq::Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .http_status_as_error(false)
-        // A server on this machine is never behind a proxy.
-        .proxy(None);
-    let agent: ureq::Agent = config.build().into();
-    let response = agent.get(url).call();
+    let response = agent(timeout).get(url).call();
     let mut response = response.with_context(|| format!("GET {url}"))?;
     let status = response.status().as_u16();
     // Bytes that are not UTF-8 are of no interest here.

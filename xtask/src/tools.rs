@@ -30,6 +30,10 @@ const SAM: &str = "aws-sam-cli==1.170.0";
 const ZIG: &str = "ziglang==0.17.1";
 const CHECKOV: &str = "checkov==3.3.30";
 
+/// The emulator of AWS, whose internals `rehearsal/launcher.py` uses, and the SAM
+/// transform.
+const EMULATOR_OF_AWS: [&str; 2] = ["ministack==1.5.33", "aws-sam-translator==1.115.0"];
+
 /// The program `cargo-lambda`.
 pub fn cargo_lambda(project: &Project) -> Result<PathBuf> {
     let folder = project.own_folder().join("tools/cargo-lambda");
@@ -91,6 +95,11 @@ pub fn cargo_mutants(project: &Project) -> Result<PathBuf> {
 /// The Python environment of the SAM CLI, of a pinned version.
 pub fn sam(project: &Project) -> Result<PathBuf> {
     python_tool(project, "sam", &[SAM])
+}
+
+/// The Python environment of the emulator of AWS.
+pub fn emulator_of_aws(project: &Project) -> Result<PathBuf> {
+    python_tool(project, "ministack", &EMULATOR_OF_AWS)
 }
 
 /// The Python environment of checkov.

@@ -86,6 +86,22 @@ impl CustomResource {
         matches!(self.request, Request::Delete(_))
     }
 
+    /// Whether this undoes an update: the code to go back to is older than the code
+    /// to leave. The properties have the ARNs of the two versions of this function.
+    pub fn is_rolled_back(&self) -> bool {
+        let Request::Update(update) = &self.request else {
+            return false;
+        };
+        let version = |properties: &Value| {
+            let (function, version) = properties.get("Code")?.as_str()?.rsplit_once(':')?;
+            Some((function.to_owned(), version.parse::<u64>().ok()?))
+        };
+        let new = version(&update.resource_properties);
+        let old = version(&update.old_resource_properties);
+        new.zip(old)
+            .is_some_and(|((function, new), (same, old))| function == same && new < old)
+    }
+
     /// Sends the result. The reason of a failure is in the stack's events, and in
     /// the log.
     pub async fn respond(
@@ -117,7 +133,12 @@ impl CustomResource {
         let reason = result.as_ref().err().map(|error| {
             let mut reason = error.chain();
             reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
-            format!("{reason} (the log is in {})", context.env_config.log_group)
+            // The rollback of a new stack deletes the log.
+            if matches!(self.request, Request::Create(_)) {
+                reason
+            } else {
+                format!("{reason} (the log is in {})", context.env_config.log_group)
+            }
         });
         let response = Response {
             status: if result.is_ok() { "SUCCESS" } else { "FAILED" },

@@ -7,6 +7,9 @@ use crate::{custom_resource::ResponseError, secret::SecretError};
 /// Why the database is not migrated, or the result is not reported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Variables are missing or malformed.
+    #[error("the configuration is wrong: {0}")]
+    Configuration(String),
     /// The secret cannot be read.
     #[error("the password of the database is unknown")]
     Secret(#[from] SecretError),

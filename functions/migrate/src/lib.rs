@@ -3,8 +3,9 @@
 //!
 //! A deployment runs it as a custom resource of `CloudFormation`, before these
 //! functions get traffic. It may run twice, concurrently, or after a run
-//! that was interrupted: what is done already is skipped. Invoked with any other
-//! event, it does the same and returns a report.
+//! that was interrupted: what is done already is skipped. A rollback has nothing to
+//! migrate, because the schema of a later deployment suits the code of an earlier
+//! one. Invoked with any other event, it migrates and returns a report.
 
 mod config;
 mod custom_resource;
@@ -15,6 +16,7 @@ mod user;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chassis::runtime::Environment;
 use lambda_runtime::{Context, LambdaEvent};
 use mysql_async::Conn;
 use serde::Serialize;
@@ -40,7 +42,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The function.
 #[derive(Clone)]
 pub struct Migrate {
-    config: Config,
+    /// Or what is wrong with it. `CloudFormation` waits for an answer all the same.
+    config: Result<Config, String>,
 }
 
 /// The result of a run.
@@ -54,6 +57,17 @@ impl Migrate {
     /// The function with this configuration. It makes no call yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self { config: Ok(config) }
+    }
+
+    /// The function with the configuration of `environment`. If that is wrong, every
+    /// event is answered with its errors.
+    #[must_use]
+    pub fn configure(environment: &mut Environment) -> Self {
+        let config = Config::read(environment);
+        let errors = environment.take_errors();
+        let config = config.filter(|_| errors.is_empty());
+        let config = config.ok_or_else(|| errors.join("; "));
         Self { config }
     }
 
@@ -71,7 +85,7 @@ impl Migrate {
             return Ok(serde_json::to_value(report)?);
         };
         // The schema stays when the stack is deleted, because the data may stay.
-        let result = if resource.is_deleted() {
+        let result = if resource.is_deleted() || resource.is_rolled_back() {
             Ok(Report {
                 applied: Vec::new(),
             })
@@ -92,11 +106,13 @@ impl Migrate {
     ///
     /// [`Error`] if it did not finish; it may be run again.
     pub async fn run(&self, deadline: Instant) -> Result<Report, Error> {
+        let config = self.config.as_ref();
+        let config = config.map_err(|errors| Error::Configuration(errors.clone()))?;
         let migration = async {
-            let database = self.database().await?;
+            let database = Self::database(config).await?;
             wait_for(&database).await?;
             let applied = schema::migrate(&database).await?;
-            if self.config.creates_users {
+            if config.creates_users {
                 user::create_all(&database).await?;
             }
             Ok(Report { applied })
@@ -107,9 +123,9 @@ impl Migrate {
     }
 
     /// The database, with the user and the password of the secret if there is one.
-    async fn database(&self) -> Result<mysql::Config, Error> {
-        let database = self.config.mysql.clone();
-        let Some(secret) = &self.config.secret else {
+    async fn database(config: &Config) -> Result<mysql::Config, Error> {
+        let database = config.mysql.clone();
+        let Some(secret) = &config.secret else {
             return Ok(database);
         };
         let login = secret.read().await?;

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use migrate::{Config, Migrate};
+use migrate::Migrate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    chassis::runtime::start_handler(Config::read, async |config| {
-        let migrate = Migrate::new(config);
+    let configure = |environment: &mut _| Some(Migrate::configure(environment));
+    chassis::runtime::start_handler(configure, async |migrate| {
         move |event| {
             let migrate = migrate.clone();
             // The SDK's futures are large, so they go to the heap.

@@ -42,3 +42,26 @@ pub async fn migrate(database: &mysql::Config) -> Result<Vec<String>, Error> {
     let applied = applied.applied_migrations().iter();
     Ok(applied.map(ToString::to_string).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The checksum of each migration that a database may have. A change of an
+    /// applied migration fails every deployment, so it must be a new migration.
+    const APPLIED: &[(&str, u64)] = &[("V1__orders", 2_276_212_784_723_223_880)];
+
+    #[test]
+    fn an_applied_migration_is_unchanged() {
+        let runner = embedded::migrations::runner();
+        let migrations = runner.get_migrations().iter();
+        let found: Vec<_> = migrations
+            .map(|it| (it.to_string(), it.checksum()))
+            .collect();
+        let expected = APPLIED.iter();
+        let expected: Vec<_> = expected
+            .map(|(name, sum)| ((*name).to_owned(), *sum))
+            .collect();
+        assert_eq!(found, expected, "left: the files, right: what was applied");
+    }
+}

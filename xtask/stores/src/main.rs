@@ -69,6 +69,11 @@ struct Arguments {
     #[arg(long, value_names = ["FILE", "FILE"], num_args = 2, conflicts_with = "mysql_url")]
     mysql_tls: Option<Vec<PathBuf>>,
 
+    /// Leave MySQL as a deployment finds it: an empty database, and the user
+    /// `orders`, with its name as its password, whom RDS signs in with a role
+    #[arg(long, conflicts_with_all = ["data", "mysql_url", "sample"])]
+    as_deployed: bool,
+
     /// Insert sample products and orders into empty stores
     #[arg(long)]
     sample: bool,
@@ -215,7 +220,11 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             server: Some(server),
         }
     };
-    mysql::migrate(&store.url, &stores::migrations()).await?;
+    if arguments.as_deployed {
+        mysql::create_orders_user(&store.url).await?;
+    } else {
+        mysql::migrate(&store.url, &stores::migrations()).await?;
+    }
     if arguments.sample {
         let count = sample::insert_orders(&store.url).await?;
         if count > 0 {

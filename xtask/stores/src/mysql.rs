@@ -42,6 +42,20 @@ pub async fn drop_database(url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Creates the user `orders`, with its name as its password and no privileges.
+///
+/// # Errors
+/// The server of `url` is unavailable, or its user may not create others.
+pub async fn create_orders_user(url: &str) -> Result<()> {
+    let mut connection = connect(OptsBuilder::from_opts(options(url)?)).await?;
+    connection
+        .query_drop("CREATE USER 'orders'@'%' IDENTIFIED BY 'orders'")
+        .await
+        .context("the MySQL user orders cannot be created")?;
+    connection.disconnect().await?;
+    Ok(())
+}
+
 /// Runs the migrations of the folder `migrations` that are new to the database of
 /// `url`. They are read here, so that a change of one needs no rebuild.
 ///

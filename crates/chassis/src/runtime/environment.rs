@@ -125,6 +125,12 @@ impl Environment {
         &self.errors
     }
 
+    /// Takes the errors, for a function that starts in spite of them because
+    /// somebody waits for its answer.
+    pub fn take_errors(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.errors)
+    }
+
     /// Reads a variable that Lambda sets.
     fn platform(&mut self, name: &'static str) -> Option<String> {
         match self.look_up(name) {

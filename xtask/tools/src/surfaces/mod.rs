@@ -52,6 +52,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
+    /// Not these cases, by their names with their topics
+    #[arg(long, value_name = "NAME")]
+    skip: Vec<String>,
+
     /// The folder that the functions' logs go to
     #[arg(long, value_name = "DIR", default_value = ".")]
     logs: PathBuf,
@@ -66,7 +70,7 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
     let mut columns = Vec::new();
     let mut judge = |kind, url: &str, cases| {
         let api = Api::new(kind, url);
-        columns.push(judge(&api, cases, arguments.only.as_deref(), runtime));
+        columns.push(judge(&api, cases, arguments, runtime));
     };
     if arguments.replay {
         let system = runtime.block_on(System::start());
@@ -98,7 +102,7 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
 }
 
 /// Runs the cases on one surface, one after the other.
-fn judge(api: &Api, cases: Vec<Case>, only: Option<&str>, runtime: &Runtime) -> Column {
+fn judge(api: &Api, cases: Vec<Case>, arguments: &Arguments, runtime: &Runtime) -> Column {
     let started = Instant::now();
     let verdicts = Arc::new(Mutex::new(Vec::new()));
     let trials = cases.into_iter().map(|case| {
@@ -109,7 +113,8 @@ fn judge(api: &Api, cases: Vec<Case>, only: Option<&str>, runtime: &Runtime) -> 
         suite::trial(case, runtime.handle().clone(), || api, record).with_kind(kind)
     });
     let options = Options {
-        filter: only.map(str::to_owned),
+        filter: arguments.only.clone(),
+        skip: arguments.skip.clone(),
         test_threads: Some(1),
         ..Options::default()
     };

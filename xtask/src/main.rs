@@ -6,6 +6,7 @@ mod diagrams;
 mod docker;
 mod environment;
 mod faults;
+mod hostile;
 mod lambda;
 mod mutants;
 mod net;
@@ -66,6 +67,7 @@ enum Task {
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
     Faults(faults::Arguments),
+    Hostile(hostile::Arguments),
     Mutants(mutants::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
@@ -111,6 +113,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Conformance(arguments) => conformance::run(arguments),
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments),
+        Task::Hostile(arguments) => hostile::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),

@@ -10,6 +10,7 @@ mod client;
 mod environment;
 pub mod event;
 mod gateway;
+pub mod hostile;
 pub mod linearizability;
 pub mod redact;
 pub mod replay;

@@ -3,6 +3,7 @@
 
 mod diagrams;
 mod faults;
+mod hostile;
 mod surfaces;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -17,6 +18,7 @@ use tokio::runtime::Builder;
 enum Command {
     Diagrams(diagrams::Arguments),
     Faults(faults::Arguments),
+    Hostile(hostile::Arguments),
     Replay(Replay),
     Serve(Serve),
     Surfaces(surfaces::Arguments),
@@ -62,6 +64,7 @@ fn run(command: &Command) -> Result<bool> {
     match command {
         Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
         Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
+        Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),
         Command::Replay(Replay { files }) => runtime.block_on(async {
             for file in files {
                 let replayed = testbed::replay::replay(file).await?;

@@ -15,6 +15,7 @@ use template::Template;
 
 use crate::{
     net,
+    preflight::differences,
     process::{self, step},
     project::Project,
     sam::Architecture,
@@ -518,13 +519,7 @@ impl Stage {
 
     fn configuration(&self, name: &str, qualifier: &str) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{name}/configuration?Qualifier={qualifier}");
-        let mut configuration: Value = serde_json::from_str(&self.get("lambda", &path)?)?;
-        // What differs between versions of the same.
-        let own = configuration.as_object_mut().context("no configuration")?;
-        for name in ["FunctionArn", "LastModified", "MasterArn", "RevisionId"] {
-            own.remove(name);
-        }
-        Ok(configuration)
+        Ok(serde_json::from_str(&self.get("lambda", &path)?)?)
     }
 
     /// The version of each alias `live`.
@@ -543,15 +538,12 @@ impl Stage {
         for (id, name) in self.names(build)? {
             let live = self.configuration(&name, "live")?;
             let latest = self.configuration(&name, "$LATEST")?;
-            let members = latest.as_object().into_iter().flatten();
-            for (name, value) in members.filter(|(name, _)| *name != "Version") {
-                ensure!(
-                    live.get(name) == Some(value),
-                    "the change of {name} in {id} has not reached `live`, which has {:?} \
-                     instead of {value}",
-                    live.get(name)
-                );
-            }
+            let stale = differences(&latest, &live);
+            ensure!(
+                stale.is_empty(),
+                "a change of {} in {id} has not reached `live`",
+                stale.join(", ")
+            );
         }
         Ok(())
     }

@@ -145,6 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut suite = process::command(project.program("tools"));
     suite.arg("surfaces").arg("--logs").arg(&folder);
     suite.args(["--url", &stage.api()]);
+    suite.env("KEA_SIGNING_KEY", project.signing_key_file());
     suite.args(arguments.only.iter().flat_map(|only| ["--only", only]));
     suite.args(SKIPPED.iter().flat_map(|case| ["--skip", case]));
     process::succeed(suite, "the suite")?;
@@ -339,7 +340,7 @@ impl Stage {
         let endpoint = format!("http://127.0.0.1:{port}");
         let database = net::address(&stores.urls.mysql);
         let login = |user: &str| format!("mysql://{user}@{database}/kea");
-        let variables = json!({
+        let mut variables = json!({
             "NosqldataFunction": { "AWS_ENDPOINT_URL_DYNAMODB": endpoint },
             "MysqldataFunction": {
                 "MYSQL_URL": login("orders:orders"),
@@ -352,6 +353,19 @@ impl Stage {
                 "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
             },
         });
+        // The issuer of the suite's tokens, in place of a user pool.
+        let key = project.signing_key()?.jwk();
+        for function in template.functions() {
+            let own = function
+                .resource
+                .properties
+                .pointer("/Environment/Variables");
+            if own.is_some_and(|own| own.get("AUTH_JWKS").is_some()) {
+                for (name, value) in tokens::environment(std::slice::from_ref(&key)) {
+                    variables[function.id][name] = value.into();
+                }
+            }
+        }
         let log = folder.join("emulator.log");
         let output = File::create(&log)?;
         let mut launcher = process::command(emulator.join("bin/python3"));

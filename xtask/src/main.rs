@@ -12,6 +12,7 @@ mod mutants;
 mod net;
 mod new;
 mod openapi;
+mod preflight;
 mod process;
 mod project;
 mod registry;
@@ -71,6 +72,7 @@ enum Task {
     Mutants(mutants::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
+    Preflight(preflight::Arguments),
     Rehearse(rehearse::Arguments),
     Sam(sam::Arguments),
     Validate(validate::Arguments),
@@ -117,6 +119,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Mutants(arguments) => mutants::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
+        Task::Preflight(arguments) => preflight::run(arguments),
         Task::Rehearse(arguments) => rehearse::run(arguments),
         Task::Sam(arguments) => sam::run(arguments),
         Task::Validate(_) => validate::run(),

@@ -15,6 +15,7 @@ use template::Template;
 
 use crate::{
     net,
+    preflight::differences,
     process::{self, step},
     project::Project,
     sam::Architecture,
@@ -144,6 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut suite = process::command(project.program("tools"));
     suite.arg("surfaces").arg("--logs").arg(&folder);
     suite.args(["--url", &stage.api()]);
+    suite.env("KEA_SIGNING_KEY", project.signing_key_file());
     suite.args(arguments.only.iter().flat_map(|only| ["--only", only]));
     suite.args(SKIPPED.iter().flat_map(|case| ["--skip", case]));
     process::succeed(suite, "the suite")?;
@@ -338,7 +340,7 @@ impl Stage {
         let endpoint = format!("http://127.0.0.1:{port}");
         let database = net::address(&stores.urls.mysql);
         let login = |user: &str| format!("mysql://{user}@{database}/kea");
-        let variables = json!({
+        let mut variables = json!({
             "NosqldataFunction": { "AWS_ENDPOINT_URL_DYNAMODB": endpoint },
             "MysqldataFunction": {
                 "MYSQL_URL": login("orders:orders"),
@@ -351,6 +353,19 @@ impl Stage {
                 "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
             },
         });
+        // The issuer of the suite's tokens, in place of a user pool.
+        let key = project.signing_key()?.jwk();
+        for function in template.functions() {
+            let own = function
+                .resource
+                .properties
+                .pointer("/Environment/Variables");
+            if own.is_some_and(|own| own.get("AUTH_JWKS").is_some()) {
+                for (name, value) in tokens::environment(std::slice::from_ref(&key)) {
+                    variables[function.id][name] = value.into();
+                }
+            }
+        }
         let log = folder.join("emulator.log");
         let output = File::create(&log)?;
         let mut launcher = process::command(emulator.join("bin/python3"));
@@ -518,13 +533,7 @@ impl Stage {
 
     fn configuration(&self, name: &str, qualifier: &str) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{name}/configuration?Qualifier={qualifier}");
-        let mut configuration: Value = serde_json::from_str(&self.get("lambda", &path)?)?;
-        // What differs between versions of the same.
-        let own = configuration.as_object_mut().context("no configuration")?;
-        for name in ["FunctionArn", "LastModified", "MasterArn", "RevisionId"] {
-            own.remove(name);
-        }
-        Ok(configuration)
+        Ok(serde_json::from_str(&self.get("lambda", &path)?)?)
     }
 
     /// The version of each alias `live`.
@@ -543,15 +552,12 @@ impl Stage {
         for (id, name) in self.names(build)? {
             let live = self.configuration(&name, "live")?;
             let latest = self.configuration(&name, "$LATEST")?;
-            let members = latest.as_object().into_iter().flatten();
-            for (name, value) in members.filter(|(name, _)| *name != "Version") {
-                ensure!(
-                    live.get(name) == Some(value),
-                    "the change of {name} in {id} has not reached `live`, which has {:?} \
-                     instead of {value}",
-                    live.get(name)
-                );
-            }
+            let stale = differences(&latest, &live);
+            ensure!(
+                stale.is_empty(),
+                "a change of {} in {id} has not reached `live`",
+                stale.join(", ")
+            );
         }
         Ok(())
     }

@@ -1,0 +1,448 @@
+//! `cargo xtask preflight`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use template::Template;
+
+use crate::{process::step, project::Project};
+
+/// The concurrency that Lambda keeps unreserved in an account
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
+const UNRESERVED: u64 = 100;
+
+/// Check what would stop a deployment, before it is started
+///
+/// Reads the environment of samconfig.toml and asks AWS, with `aws`, for the
+/// credentials, the region, the state of the stack, the concurrency that is left,
+/// the class of the database and the account's plan. Changes nothing.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The environment of samconfig.toml
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    config_env: String,
+
+    /// Check instead that every function's alias `live` has its last configuration
+    #[arg(long)]
+    deployed: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let plan = Plan::read(&project, &arguments.config_env)?;
+    if arguments.deployed {
+        return deployed(&project, &plan.stack);
+    }
+    step(format_args!("Checking what {} needs", plan.stack));
+    let account = Account::ask(&plan)?;
+    let faults = faults(&plan, &account);
+    if faults.is_empty() {
+        println!(
+            "nothing stops the deployment of {} to {}",
+            plan.stack, account.region
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in &faults {
+        eprintln!("- {fault}");
+    }
+    bail!("{} would not be deployed: see above", plan.stack)
+}
+
+/// What is to be deployed.
+struct Plan {
+    stack: String,
+    /// The values of all parameters.
+    parameters: BTreeMap<String, String>,
+    /// The regions whose certificate authorities are compiled in.
+    regions: Vec<String>,
+}
+
+impl Plan {
+    fn read(project: &Project, environment: &str) -> Result<Self> {
+        let config: toml::Table =
+            fs::read_to_string(project.root.join("samconfig.toml"))?.parse()?;
+        let config = config.get(environment);
+        let config = config.with_context(|| format!("samconfig.toml has no [{environment}]"))?;
+        let of =
+            |command: &str, name: &str| config.get(command)?.get("parameters")?.get(name).cloned();
+        let stack = of("global", "stack_name");
+        let stack = stack.as_ref().and_then(|name| name.as_str());
+        let stack = stack.with_context(|| format!("[{environment}] has no stack_name"))?;
+
+        let template = Template::read(&project.root.join("template.yaml"))?;
+        let mut parameters = BTreeMap::new();
+        for (name, parameter) in &template.parameters {
+            let text = match parameter.get("Default") {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => continue,
+            };
+            parameters.insert(name.clone(), text);
+        }
+        let overrides = of("deploy", "parameter_overrides");
+        let overrides = overrides.as_ref().and_then(|it| it.as_array());
+        for value in overrides.into_iter().flatten() {
+            if let Some((name, value)) = value.as_str().and_then(|it| it.split_once('=')) {
+                parameters.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let roots = fs::read_dir(project.root.join("crates/mysql/roots"))?.flatten();
+        let roots = roots.filter_map(|file| file.file_name().into_string().ok());
+        Ok(Self {
+            stack: stack.to_owned(),
+            parameters,
+            regions: roots
+                .filter_map(|name| Some(name.strip_suffix(".pem")?.to_owned()))
+                .collect(),
+        })
+    }
+
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
+}
+
+/// What AWS says of the account.
+#[derive(Default)]
+struct Account {
+    region: String,
+    /// The status of the stack; `None` if there is none.
+    stack: Option<String>,
+    /// The concurrency of all functions, and what of it the stack has reserved.
+    concurrency: u64,
+    unreserved: u64,
+    /// Whether the region has the database's class; `None` if that is not known.
+    has_class: Option<bool>,
+    /// Whether the account has the free plan.
+    is_free: bool,
+}
+
+impl Account {
+    fn ask(plan: &Plan) -> Result<Self> {
+        aws(&["sts", "get-caller-identity"])
+            .context("there are no valid credentials: `aws configure sso`, or set AWS_PROFILE")?;
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+        let region = match region {
+            Some(region) => region,
+            None => text(&["configure", "get", "region"])
+                .context("there is no region: set AWS_REGION")?,
+        };
+        let stack = aws(&[
+            "cloudformation",
+            "describe-stacks",
+            "--stack-name",
+            &plan.stack,
+        ])
+        .ok();
+        let stack =
+            stack.and_then(|it| Some(it.pointer("/Stacks/0/StackStatus")?.as_str()?.to_owned()));
+        let lambda = aws(&["lambda", "get-account-settings"])
+            .context("the limits of Lambda cannot be read")?;
+        let limit = |name: &str| {
+            let limit = lambda.pointer(&format!("/AccountLimit/{name}"));
+            limit.and_then(Value::as_u64).unwrap_or_default()
+        };
+        let class = plan.parameter("DatabaseClass");
+        let offered = aws(&[
+            "rds",
+            "describe-orderable-db-instance-options",
+            "--engine",
+            "mysql",
+            "--db-instance-class",
+            class,
+            "--max-items",
+            "1",
+        ]);
+        let offered = offered.ok().and_then(|it| {
+            let options = it.get("OrderableDBInstanceOptions")?.as_array()?;
+            Some(!options.is_empty())
+        });
+        // Older accounts have no plan.
+        let account = aws(&[
+            "freetier",
+            "get-account-plan-state",
+            "--region",
+            "us-east-1",
+        ])
+        .ok();
+        let account = account.and_then(|it| Some(it.get("accountPlanType")?.as_str()? == "FREE"));
+        Ok(Self {
+            region,
+            stack,
+            concurrency: limit("ConcurrentExecutions"),
+            unreserved: limit("UnreservedConcurrentExecutions"),
+            has_class: offered,
+            is_free: account.unwrap_or(false),
+        })
+    }
+}
+
+/// What would stop the deployment, and what to do.
+fn faults(plan: &Plan, account: &Account) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut fault = |text: String| faults.push(text);
+    let number = |name: &str| plan.parameter(name).parse::<u64>().unwrap_or_default();
+    if !plan.regions.contains(&account.region) {
+        fault(format!(
+            "the certificate authority of RDS in {} is not compiled in: see crates/mysql/roots/README.md",
+            account.region
+        ));
+    }
+    let is_new = account.stack.is_none();
+    match account.stack.as_deref() {
+        Some("ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED") => {
+            fault(format!(
+                "the first deployment of {0} failed: `sam delete --stack-name {0}`",
+                plan.stack
+            ))
+        }
+        Some("UPDATE_ROLLBACK_FAILED") => fault(format!(
+            "a rollback of {0} failed: `aws cloudformation continue-update-rollback --stack-name {0}`",
+            plan.stack
+        )),
+        Some(status) if status.ends_with("_IN_PROGRESS") => {
+            fault(format!(
+                "{} is {status}: wait until it has ended",
+                plan.stack
+            ));
+        }
+        _ => {}
+    }
+    let reserved = number("OrdersConcurrency");
+    if is_new && reserved > 0 && account.unreserved < reserved + UNRESERVED {
+        fault(format!(
+            "OrdersConcurrency={reserved} cannot be reserved: the account has {} of {} concurrent \
+             executions left, of which {UNRESERVED} stay unreserved. Set OrdersConcurrency=0, or \
+             request a higher quota",
+            account.unreserved, account.concurrency
+        ));
+    }
+    if is_new && plan.parameter("DeletionProtection") == "true" {
+        fault(
+            "DeletionProtection=true would block the rollback of a failed first deployment: turn \
+             it on afterwards"
+                .to_owned(),
+        );
+    }
+    let class = plan.parameter("DatabaseClass");
+    if account.has_class == Some(false) {
+        fault(format!(
+            "RDS offers no {class} for MySQL in {}",
+            account.region
+        ));
+    }
+    if account.is_free {
+        if !class.ends_with(".micro") {
+            fault(format!(
+                "the account's free plan has no {class}: set DatabaseClass=db.t4g.micro"
+            ));
+        }
+        if number("DatabaseBackupDays") > 1 {
+            fault(
+                "the account's free plan keeps backups for a day: set DatabaseBackupDays=1"
+                    .to_owned(),
+            );
+        }
+        if plan.parameter("DatabaseMultiAz") == "true" {
+            fault("the account's free plan has no standby: set DatabaseMultiAz=false".to_owned());
+        }
+    }
+    faults
+}
+
+/// Fails if a change of a function has not reached its alias.
+fn deployed(project: &Project, stack: &str) -> Result<ExitCode> {
+    let template = Template::read(&project.root.join("template.yaml"))?;
+    for function in template.functions() {
+        let id = function.id;
+        let resource = aws(&[
+            "cloudformation",
+            "describe-stack-resource",
+            "--stack-name",
+            stack,
+            "--logical-resource-id",
+            id,
+        ])?;
+        let name = resource.pointer("/StackResourceDetail/PhysicalResourceId");
+        let name = name
+            .and_then(Value::as_str)
+            .context("the function has no name")?;
+        let configuration = |qualifier| {
+            aws(&[
+                "lambda",
+                "get-function-configuration",
+                "--function-name",
+                name,
+                "--qualifier",
+                qualifier,
+            ])
+        };
+        let stale = differences(&configuration("$LATEST")?, &configuration("live")?);
+        ensure!(
+            stale.is_empty(),
+            "a change of {} in {id} has not reached `live`",
+            stale.join(", ")
+        );
+    }
+    println!("every change has reached `live`");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings of a function in which a version is behind.
+pub fn differences(latest: &Value, version: &Value) -> Vec<String> {
+    // These differ between two versions of the same.
+    let own = [
+        "FunctionArn",
+        "LastModified",
+        "MasterArn",
+        "RevisionId",
+        "Version",
+    ];
+    let settings = latest.as_object().into_iter().flatten();
+    let settings = settings.filter(|(name, value)| {
+        !own.contains(&name.as_str()) && version.get(name.as_str()) != Some(*value)
+    });
+    settings.map(|(name, _)| name.clone()).collect()
+}
+
+/// The output of `aws`, as JSON.
+fn aws(arguments: &[&str]) -> Result<Value> {
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--output", "json"]);
+    Ok(serde_json::from_str(&text(&arguments)?)?)
+}
+
+/// The output of `aws`.
+fn text(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("aws")
+        .args(arguments)
+        .env("AWS_PAGER", "")
+        .stderr(Stdio::piped())
+        .output()
+        .context("the AWS CLI is needed: https://aws.amazon.com/cli/")?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "aws {}: {}",
+        arguments.join(" "),
+        error.trim()
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(parameters: &[(&str, &str)]) -> Plan {
+        let parameters = parameters.iter();
+        Plan {
+            stack: "kea-dev".to_owned(),
+            parameters: parameters
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            regions: vec!["eu-north-1".to_owned()],
+        }
+    }
+
+    fn account() -> Account {
+        Account {
+            region: "eu-north-1".to_owned(),
+            concurrency: 1000,
+            unreserved: 1000,
+            ..Account::default()
+        }
+    }
+
+    #[test]
+    fn fault_says_what_to_do() {
+        let orders = [("OrdersConcurrency", "20")];
+        let backups = [
+            ("DatabaseBackupDays", "7"),
+            ("DatabaseClass", "db.t4g.micro"),
+        ];
+        let protected = [("DeletionProtection", "true")];
+        let status = |status: &str| Account {
+            stack: Some(status.to_owned()),
+            ..account()
+        };
+        for (parameters, account, expected) in [
+            (&orders[..], account(), None),
+            (
+                &orders,
+                Account {
+                    unreserved: 10,
+                    ..account()
+                },
+                Some("OrdersConcurrency=0"),
+            ),
+            (
+                &orders,
+                Account {
+                    unreserved: 10,
+                    ..status("UPDATE_COMPLETE")
+                },
+                None,
+            ),
+            (
+                &[],
+                Account {
+                    region: "il-central-1".to_owned(),
+                    ..account()
+                },
+                Some("roots/README.md"),
+            ),
+            (
+                &[],
+                status("ROLLBACK_COMPLETE"),
+                Some("sam delete --stack-name kea-dev"),
+            ),
+            (
+                &[],
+                status("UPDATE_ROLLBACK_FAILED"),
+                Some("continue-update-rollback"),
+            ),
+            (&[], status("UPDATE_IN_PROGRESS"), Some("wait")),
+            (&protected, account(), Some("turn it on afterwards")),
+            (&protected, status("UPDATE_COMPLETE"), None),
+            (
+                &[],
+                Account {
+                    has_class: Some(false),
+                    ..account()
+                },
+                Some("offers no"),
+            ),
+            (
+                &backups,
+                Account {
+                    is_free: true,
+                    ..account()
+                },
+                Some("DatabaseBackupDays=1"),
+            ),
+        ] {
+            let faults = faults(&plan(parameters), &account).join("; ");
+            assert_eq!(faults.is_empty(), expected.is_none(), "{faults}");
+            assert!(faults.contains(expected.unwrap_or_default()), "{faults}");
+        }
+    }
+
+    #[test]
+    fn environments_of_samconfig_are_read() {
+        let project = Project::read().unwrap();
+        let plan = Plan::read(&project, "dev").unwrap();
+        assert_eq!(plan.stack, "kea-dev");
+        assert_eq!(plan.parameter("Protected"), "false");
+        assert_eq!(plan.parameter("DatabaseClass"), "db.t4g.micro");
+        assert!(Plan::read(&project, "none").is_err());
+    }
+}

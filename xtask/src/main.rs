@@ -16,6 +16,7 @@ mod replay;
 mod sam;
 mod scratch;
 mod stores;
+mod supply_chain;
 mod surfaces;
 mod test;
 mod tools;
@@ -51,6 +52,8 @@ enum Task {
     Break(wires::Arguments),
     Faults(faults::Arguments),
     Mutants(mutants::Arguments),
+    Deny(supply_chain::Deny),
+    Sbom(supply_chain::Sbom),
     Scratch(scratch::Arguments),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
@@ -87,6 +90,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
+        Task::Deny(_) => supply_chain::deny(),
+        Task::Sbom(_) => supply_chain::sbom(),
         Task::Scratch(arguments) => scratch::run(arguments),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),

@@ -33,6 +33,7 @@ mod greetings;
 mod headers;
 mod health;
 mod idempotency;
+mod limits;
 mod methods;
 mod orders;
 mod oscheck;
@@ -70,6 +71,7 @@ pub fn cases() -> Vec<Case> {
         headers::cases(),
         caching::cases(),
         bodies::cases(),
+        limits::cases(),
     ]
     .concat()
 }

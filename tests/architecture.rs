@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use diagrams::{render, store};
 use stores::project;
 use template::Template;
@@ -72,6 +72,50 @@ fn dto_does_no_input_or_output() {
                 dependency.name
             );
         }
+    }
+}
+
+/// The crates in the tables of a section of `docs/dependencies.md`.
+fn documented_crates(section: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(project().join("docs/dependencies.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("\n## {section}\n")).unwrap();
+    let rows = rest.split("\n## ").next().unwrap().lines();
+    let cells = rows.filter_map(|row| {
+        let mut cells = row.strip_prefix("| ")?.split('|');
+        let (name, reason) = (cells.next()?.trim(), cells.next()?.trim());
+        assert!(!reason.is_empty(), "{name} has no reason");
+        (name != "crate").then(|| name.to_owned())
+    });
+    cells.collect()
+}
+
+#[test]
+fn every_third_party_crate_has_a_documented_reason() {
+    let metadata = metadata();
+    let (mut of_functions, mut of_tools) = (BTreeSet::new(), BTreeSet::new());
+    for package in &metadata.packages {
+        let folder = folder(&metadata, &package.manifest_path);
+        let is_deployed = ["crates", "functions"].contains(&folder.as_str());
+        for dependency in &package.dependencies {
+            if dependency.path.is_some() {
+                continue;
+            }
+            let is_tool = !is_deployed || dependency.kind == DependencyKind::Development;
+            let crates = if is_tool {
+                &mut of_tools
+            } else {
+                &mut of_functions
+            };
+            crates.insert(dependency.name.clone());
+        }
+    }
+    let only_tools = &of_tools - &of_functions;
+    for (section, crates) in [("Functions", of_functions), ("Tools and tests", only_tools)] {
+        assert_eq!(
+            documented_crates(section),
+            crates,
+            "left: docs/dependencies.md, {section}; right: the manifests"
+        );
     }
 }
 

@@ -34,7 +34,7 @@ async fn every_diagram_is_up_to_date() {
         let differences = diagrams::differences(there, source);
         assert!(
             there == source,
-            "docs/diagrams/{name}.puml (-) is not what the system gives now (+); {RENEW}\n{differences}"
+            "docs/diagrams/{name}.puml (-) differs from the generated one (+); {RENEW}\n{differences}"
         );
     }
 }

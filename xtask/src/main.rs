@@ -22,6 +22,7 @@ mod replay;
 mod sam;
 mod start_api;
 mod stores;
+mod supply_chain;
 mod surfaces;
 mod test;
 mod token;
@@ -70,6 +71,8 @@ enum Task {
     Faults(faults::Arguments),
     Hostile(hostile::Arguments),
     Mutants(mutants::Arguments),
+    Deny(supply_chain::Deny),
+    Sbom(supply_chain::Sbom),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
     Preflight(preflight::Arguments),
@@ -117,6 +120,8 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Faults(arguments) => faults::run(arguments),
         Task::Hostile(arguments) => hostile::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
+        Task::Deny(_) => supply_chain::deny(),
+        Task::Sbom(_) => supply_chain::sbom(),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
         Task::Preflight(arguments) => preflight::run(arguments),

@@ -40,7 +40,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let cargo_mutants = tools::cargo_mutants(&project)?;
+    let cargo_mutants = tools::CARGO_MUTANTS.install(&project)?;
     let packages = match &arguments.package[..] {
         [] => PACKAGES.map(str::to_owned).to_vec(),
         packages => packages.to_vec(),

@@ -34,6 +34,7 @@ mod greetings;
 mod headers;
 mod health;
 mod idempotency;
+mod limits;
 mod methods;
 mod orders;
 mod oscheck;
@@ -72,6 +73,7 @@ pub fn cases() -> Vec<Case> {
         headers::cases(),
         caching::cases(),
         bodies::cases(),
+        limits::cases(),
     ]
     .concat()
 }

@@ -27,6 +27,9 @@ use crate::http::{Problem, Service};
 /// request line and headers.
 const MAX_TARGET_BYTES: usize = 32 * 1024;
 
+/// The most bytes of the names and values of all headers.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
 /// The route key of a gateway that passes on every request, as `cargo lambda
 /// watch` and a function URL do.
 const ANY_ROUTE: &str = "$default";
@@ -284,6 +287,13 @@ fn normalize(
 
     if path.len() + query.len() > MAX_TARGET_BYTES {
         return Err("has a path and query of more than 32 KiB");
+    }
+    let headers = event.headers.iter();
+    let header_bytes: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if header_bytes > MAX_HEADER_BYTES {
+        return Err("has headers of more than 32 KiB");
     }
 
     // `lambda_http` builds a URL of these. Only its path and query are used, so

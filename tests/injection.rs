@@ -1,0 +1,168 @@
+//! No value of a request is part of the text of a statement: SQL has bound
+//! parameters, and expressions of `DynamoDB` have placeholders.
+//!
+//! These tests read the source: every part that is interpolated into a statement
+//! has to be listed here with its reason.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use regex::Regex;
+use stores::project;
+
+/// The parts of SQL statements that are interpolated.
+const SQL_PARTS: [(&str, &str); 17] = [
+    ("", "`placeholders`, within `IN ({})`"),
+    ("COLUMNS", "a constant"),
+    ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
+    ("WAIT_TIMEOUT_S", "a constant"),
+    ("columns", "constants of the caller of `mysql::sql::insert`"),
+    ("conditions", "`mysql::sql::Conditions`, of constants"),
+    ("from", "a constant for each `by`"),
+    ("insert", "the result of `mysql::sql::insert`"),
+    ("key", "a constant for each `by`"),
+    ("privileges", "a constant: `GRANT` has no parameters"),
+    ("quantity", "a constant for each `by`"),
+    ("revenue", "a constant for each `by`"),
+    ("rows", "placeholders of `mysql::sql::insert`"),
+    (
+        "schema",
+        "the configured database, quoted: `GRANT` has no parameters",
+    ),
+    ("sql", "the result of `mysql::sql::insert`"),
+    ("table", "a constant"),
+    (
+        "user",
+        "the configured user, of letters, digits and `_`: `CREATE USER` has no parameters",
+    ),
+];
+
+/// The parts of expressions of `DynamoDB` that are interpolated.
+const EXPRESSION_PARTS: [(&str, &str); 7] = [
+    ("", "terms, each a constant or made of placeholders"),
+    ("CREATED_AT", "a constant"),
+    ("UPDATED_AT", "a constant"),
+    ("VERSION", "a constant"),
+    ("index", "the number of a placeholder"),
+    ("list", "placeholders"),
+    ("name", "the name of a member that the entity declares"),
+];
+
+/// The deployed Rust files under these folders, without their tests.
+fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    fn read(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, files);
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+                let source = fs::read_to_string(&path).unwrap();
+                let deployed = source.split("#[cfg(test)]").next().unwrap();
+                files.push((path, deployed.to_owned()));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    for folder in folders {
+        read(&project().join(folder), &mut files);
+    }
+    assert!(!files.is_empty());
+    files
+}
+
+/// The formats in a source that match `statement`, without escaped braces.
+fn formats(source: &str, statement: &str) -> Vec<String> {
+    let format = Regex::new(r#"format!\(\s*"((?:[^"\\]|\\(?s:.))*)""#).unwrap();
+    let statement = Regex::new(statement).unwrap();
+    let texts = format
+        .captures_iter(source)
+        .map(|found| found[1].to_owned());
+    texts.filter(|text| statement.is_match(text)).collect()
+}
+
+fn parts(format: &str) -> Vec<String> {
+    let part = Regex::new(r"\{([^{}]*)\}").unwrap();
+    let parts = part.captures_iter(format).map(|found| found[1].to_owned());
+    parts.collect()
+}
+
+/// Checks that the interpolated parts are those of the list.
+fn expect_parts(found: &BTreeSet<String>, listed: &[(&str, &str)]) {
+    let listed: BTreeSet<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(
+        *found, listed,
+        "left: the parts in the source, right: those listed in tests/injection.rs"
+    );
+}
+
+#[test]
+fn sql_has_only_bound_parameters() {
+    let folders = [
+        "crates/mysql/src",
+        "functions/mysqldata/src",
+        "functions/migrate/src",
+    ];
+    let verb = r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|GRANT|CREATE USER|SET|WHERE)\b";
+    let concatenation = Regex::new(r#"(push_str|\+=?)\s*\(?&?"[^"]*\b(WHERE|VALUES)\b"#).unwrap();
+    let mut found = BTreeSet::new();
+    for (path, source) in sources(&folders) {
+        for format in formats(&source, verb) {
+            let positional = format.matches("{}").count();
+            assert_eq!(
+                positional,
+                format.matches("IN ({})").count(),
+                "{}: {format}",
+                path.display()
+            );
+            let is_quoted = format.contains("'{") && !path.ends_with("migrate/src/user.rs");
+            assert!(!is_quoted, "{}: {format}", path.display());
+            found.extend(parts(&format));
+        }
+        assert!(
+            !concatenation.is_match(&source),
+            "{} concatenates SQL: use mysql::sql",
+            path.display()
+        );
+    }
+    expect_parts(&found, &SQL_PARTS);
+}
+
+#[test]
+fn expressions_of_dynamodb_have_only_placeholders() {
+    for (path, source) in sources(&["functions"]) {
+        assert!(
+            !source.contains("_expression("),
+            "{} has an expression: only crates/dynamodb may",
+            path.display()
+        );
+    }
+    let call = Regex::new(r"_expression\(([^()]*(?:\(\))?)\)").unwrap();
+    let constant =
+        Regex::new(r#"^("[^"{}]*"|[A-Z_]+|condition\.expression\(\)|update\.expression)$"#);
+    let constant = constant.unwrap();
+    let mut calls = 0;
+    for (path, source) in sources(&["crates/dynamodb/src"]) {
+        for found in call.captures_iter(&source) {
+            calls += 1;
+            let argument = found[1].trim();
+            assert!(
+                constant.is_match(argument),
+                "{}: {argument}",
+                path.display()
+            );
+        }
+    }
+    assert!(calls >= 6, "{calls} expressions");
+    let path = project().join("crates/dynamodb/src/expression.rs");
+    let source = fs::read_to_string(path).unwrap();
+    let deployed = source.split("#[cfg(test)]").next().unwrap();
+    let mut found = BTreeSet::new();
+    for format in formats(deployed, r"[:#=<]|\bIN\b|\bSET\b") {
+        assert!(!format.contains(['\'', '"']), "{format}");
+        found.extend(parts(&format));
+    }
+    expect_parts(&found, &EXPRESSION_PARTS);
+}

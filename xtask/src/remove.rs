@@ -8,7 +8,7 @@ use crate::{
     process::{self, step},
     project::Project,
     registry::Files,
-    stores::Stores,
+    stores::{self, Stores},
 };
 
 /// Remove an endpoint with everything that concerns it alone
@@ -75,6 +75,7 @@ fn remove(name: &str, files: &Files) -> Result<()> {
 /// Regenerates what is generated, in the order in which one depends on another: the
 /// document has the snapshots as examples, and the snapshots have its size.
 pub fn regenerate(project: &Project) -> Result<()> {
+    stores::write_manifest_environment(project)?;
     step("Building");
     project.build(["stores"])?;
     {

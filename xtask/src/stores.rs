@@ -1,6 +1,8 @@
 //! The program `stores`, run as a child of this process, and `cargo xtask stores`.
 
 use std::{
+    collections::BTreeMap,
+    fs,
     io::{BufRead, BufReader},
     net::IpAddr,
     process::{Command, ExitCode, ExitStatus},
@@ -248,30 +250,44 @@ fn urls(line: &str) -> Result<Urls> {
     })
 }
 
+/// Where the environment of plain `cargo lambda watch` is in the manifest.
+const MANIFEST_SECTION: &str = "[workspace.metadata.lambda.watch.env]\n";
+
+/// The environment of the functions beside `cargo xtask stores` on its default
+/// ports. The development key is this machine's own, so it is not part of it.
+fn manifest_environment(project: &Project) -> Result<BTreeMap<String, String>> {
+    let urls = Urls {
+        dynamodb: "http://127.0.0.1:8000".to_owned(),
+        mysql: "mysql://kea:kea@127.0.0.1:3307/kea".to_owned(),
+    };
+    let mut variables = environment::of_functions(project, API, &urls, false)?;
+    // cargo-lambda accepts no empty values; nothing is the same to a function.
+    variables.retain(|name, value| !value.is_empty() && !name.starts_with("AUTH_"));
+    Ok(variables)
+}
+
+/// Writes the environment of plain `cargo lambda watch` to the manifest, of which it
+/// is the last section.
+pub fn write_manifest_environment(project: &Project) -> Result<()> {
+    let path = project.root.join("Cargo.toml");
+    let manifest = fs::read_to_string(&path)?;
+    let (before, _) = manifest
+        .split_once(MANIFEST_SECTION)
+        .with_context(|| format!("Cargo.toml has no {MANIFEST_SECTION}"))?;
+    let environment = toml::to_string(&manifest_environment(project)?)?;
+    fs::write(path, format!("{before}{MANIFEST_SECTION}{environment}"))?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]
     fn manifest_has_the_environment_for_plain_cargo_lambda_watch() {
         let project = Project::read().unwrap();
-        let urls = Urls {
-            dynamodb: "http://127.0.0.1:8000".to_owned(),
-            mysql: "mysql://kea:kea@127.0.0.1:3307/kea".to_owned(),
-        };
-        let variables = environment::of_functions(&project, API, &urls, false)
-            .unwrap()
-            .into_iter();
-        // cargo-lambda accepts no empty values; nothing is the same to a function.
-        let expected: BTreeMap<_, _> = variables
-            .map(|(name, value)| (name.to_owned(), value))
-            .filter(|(_, value)| !value.is_empty())
-            // The development key is this machine's own.
-            .filter(|(name, _)| !name.starts_with("AUTH_"))
-            .collect();
-        let manifest = std::fs::read_to_string(project.root.join("Cargo.toml")).unwrap();
+        let expected = manifest_environment(&project).unwrap();
+        let manifest = fs::read_to_string(project.root.join("Cargo.toml")).unwrap();
         let manifest: toml::Table = manifest.parse().unwrap();
         let watch = &manifest["workspace"]["metadata"]["lambda"]["watch"];
         let actual: BTreeMap<String, String> = watch["env"].clone().try_into().unwrap();

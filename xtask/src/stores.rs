@@ -137,8 +137,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     println!(
         "
-`cargo lambda watch` sets it itself, for the default ports, except AUTH_…: export those
-in its terminal, and closed routes accept the tokens of `cargo xtask token`. For a function in a
+`cargo lambda watch` sets it itself, for the default ports, except AUTH_…, which `cargo xtask
+lambda watch` sets too: closed routes then accept the tokens of `cargo xtask token`. For a function in a
 debugger, run `cargo lambda watch --only-lambda-apis`, and start target/debug/hello, say,
 with these variables and with
 

@@ -97,8 +97,8 @@ const EDITS: [Edit; 6] = [
 /// What makes the migration fail.
 const BAD_MIGRATION: Edit = Edit {
     function: "MigrateFunction",
-    from: "          ORDERS_USER: orders\n",
-    to: "          ORDERS_USER: not a user\n",
+    from: "          MYSQL_USERS: iam\n",
+    to: "          MYSQL_USERS: nobody\n",
 };
 
 /// Rehearse a deployment on an emulator of AWS
@@ -132,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     build.apply(&BAD_MIGRATION)?;
     let mut parameters = Parameters::of_dev(&stage);
     parameters.set("Protected", "true");
-    stage.must_fail(&build, &parameters, "ROLLBACK_COMPLETE", "ORDERS_USER")?;
+    stage.must_fail(&build, &parameters, "ROLLBACK_COMPLETE", "MYSQL_USERS")?;
     stage.delete()?;
 
     step("The first deployment");
@@ -193,7 +193,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         &build,
         &parameters,
         "UPDATE_ROLLBACK_COMPLETE",
-        "ORDERS_USER",
+        "MYSQL_USERS",
     )?;
     expect_changed(&fifth, &stage.versions(&build)?, &[])?;
 

@@ -14,7 +14,7 @@ use regex::Regex;
 use stores::project;
 
 /// The parts of SQL statements that are interpolated.
-const SQL_PARTS: [(&str, &str); 17] = [
+const SQL_PARTS: [(&str, &str); 15] = [
     ("", "`placeholders`, within `IN ({})`"),
     ("COLUMNS", "a constant"),
     ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
@@ -24,14 +24,9 @@ const SQL_PARTS: [(&str, &str); 17] = [
     ("from", "a constant for each `by`"),
     ("insert", "the result of `mysql::sql::insert`"),
     ("key", "a constant for each `by`"),
-    ("privileges", "a constant: `GRANT` has no parameters"),
     ("quantity", "a constant for each `by`"),
     ("revenue", "a constant for each `by`"),
     ("rows", "placeholders of `mysql::sql::insert`"),
-    (
-        "schema",
-        "the configured database, quoted: `GRANT` has no parameters",
-    ),
     ("sql", "the result of `mysql::sql::insert`"),
     ("table", "a constant"),
     (

@@ -202,7 +202,10 @@ impl Drawing {
                     .entry(service.to_owned())
                     .or_default()
                     .insert(store.clone());
-                (&asked.operation, alias("store", &format!("{service} {store}")))
+                (
+                    &asked.operation,
+                    alias("store", &format!("{service} {store}")),
+                )
             }
             Peer::Function(function) => {
                 self.meet(function);

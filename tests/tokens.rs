@@ -20,7 +20,7 @@ use tokens::{AUDIENCE, ISSUER, SigningKey, claims};
 use tokio::net::TcpListener;
 
 /// A service with one closed route and one public one.
-async fn service(config: Option<Config>) -> Service {
+async fn service(config: impl Into<Option<Config>>) -> Service {
     async fn handle(_: Caller) -> NoContent {
         NoContent
     }
@@ -28,7 +28,7 @@ async fn service(config: Option<Config>) -> Service {
         NoContent
     }
     Router::new("things", ())
-        .authenticate(Authenticator::open(config).await)
+        .authenticate(Authenticator::open(config.into()).await)
         .route("/closed", get(doc("get", "Get", Access::Caller), handle))
         .route("/public", get(doc("see", "See", Access::Public), anyone))
         .into_service()
@@ -43,10 +43,8 @@ fn config(keys: KeySource) -> Config {
     }
 }
 
-fn inline(keys: &[Value]) -> Option<Config> {
-    Some(config(KeySource::Inline(
-        json!({ "keys": keys }).to_string(),
-    )))
+fn inline(keys: &[Value]) -> Config {
+    config(KeySource::Inline(json!({ "keys": keys }).to_string()))
 }
 
 /// The status of a request with this token; without one if it is empty.

@@ -65,7 +65,7 @@ pub enum OtherKey {
     /// For RS256.
     Rsa(Box<RsaKeyPair>),
     /// For ES256.
-    Ec(EcdsaKeyPair),
+    Ec(Box<EcdsaKeyPair>),
 }
 
 impl OtherKey {
@@ -83,7 +83,8 @@ impl OtherKey {
             let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
             pkcs8.expect("a key").as_ref().to_vec()
         });
-        Self::Ec(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &random).expect("a key"))
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &random);
+        Self::Ec(Box::new(key.expect("a key")))
     }
 
     /// The public key as a JSON Web Key.

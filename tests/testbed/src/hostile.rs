@@ -210,6 +210,10 @@ fn header(value: &str) -> Value {
 }
 
 /// Checks what holds for every response.
+///
+/// # Errors
+///
+/// What does not hold.
 pub fn check(event: &Value, response: &Value) -> Result<(), TestCaseError> {
     let status = response["statusCode"].as_u64().unwrap_or_default();
     prop_assert!(

@@ -76,8 +76,8 @@ impl SigningKey {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)
             .map_err(|error| anyhow!("the key is malformed: {error}"))?;
         let hash = digest::digest(&digest::SHA256, pair.public_key().as_ref());
-        let id = hash.as_ref().iter().take(8);
-        let id = id.map(|byte| format!("{byte:02x}")).collect();
+        let id = hash.as_ref().first_chunk().copied().unwrap_or_default();
+        let id = format!("{:016x}", u64::from_be_bytes(id));
         Ok(Self { pair, id })
     }
 

@@ -32,7 +32,6 @@ impl Config {
     /// Reads the environment. `Some(None)` if no keys are configured: then no
     /// token is accepted, and every closed route stays closed. `None` if a
     /// variable is missing or malformed.
-    #[expect(clippy::option_option, reason = "malformed, absent or configured")]
     pub fn read(environment: &mut Environment) -> Option<Option<Self>> {
         let text = str::parse::<String>;
         let issuer = environment.optional(

@@ -3,7 +3,7 @@
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,
     crypto::{CryptoProvider, JwtVerifier, KeyUtils},
-    errors::{ErrorKind, Result, new_error},
+    errors::{ErrorKind, new_error},
     signature::{Error, Verifier},
 };
 use ring::signature::{
@@ -15,18 +15,14 @@ use ring::signature::{
 pub(super) fn install() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: |_, _| Err(new_error(ErrorKind::UnsupportedAlgorithm)),
-        verifier_factory: verifier,
+        verifier_factory: |&algorithm, key| {
+            let key = key.clone();
+            Ok(Box::new(RingVerifier { algorithm, key }))
+        },
         key_utils: KeyUtils::new_unimplemented(),
     };
     // It fails where it is installed already.
     let _ = PROVIDER.install_default();
-}
-
-fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    Ok(Box::new(RingVerifier {
-        algorithm: *algorithm,
-        key: key.clone(),
-    }))
 }
 
 struct RingVerifier {

@@ -12,7 +12,7 @@ use crate::RequestContext;
 /// The longest token. API Gateway accepts 10,240 bytes of headers.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// The longest subject, in bytes (OpenID Connect Core §2).
+/// The longest subject, in bytes (`OpenID` Connect Core §2).
 const MAX_SUBJECT_BYTES: usize = 255;
 
 /// How far the clocks of the issuer and of the function may differ.

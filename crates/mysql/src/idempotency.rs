@@ -195,10 +195,10 @@ async fn find(
     keys: Keys,
     request: &IdempotentRequest,
 ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
+    let table = keys.table;
     let sql = format!(
-        "SELECT fingerprint, answer FROM {} \
-         WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?",
-        keys.table
+        "SELECT fingerprint, answer FROM {table} \
+         WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?"
     );
     let now = to_datetime(Timestamp::now());
     let key = (
@@ -220,10 +220,8 @@ async fn find(
 /// Deletes some keys that expired so long ago that no request takes them over.
 /// The request has been executed; a failure here does not affect it.
 async fn purge(session: &Session, keys: Keys) {
-    let sql = format!(
-        "DELETE FROM {} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
-        keys.table
-    );
+    let table = keys.table;
+    let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
     let until = Timestamp::now().utc() - KEY_LIFETIME;
     let values = (to_datetime(until.into()), PURGED);
     if let Err(error) = session.execute(&sql, values).await {

@@ -123,7 +123,7 @@ fn serve(project: &Project, stores: &Stores, folder: &Path) -> Result<(Guarded, 
     let _ = fs::remove_file(&file);
     let mut system = process::command(project.program("tools"));
     system.arg("serve").arg(&file);
-    stores.set_variables(&project, &mut system);
+    stores.set_variables(project, &mut system);
     let mut system = Guarded::spawn(system)?;
     let url = process::wait_until_ready(&mut system, "the system", READY_TIMEOUT, || {
         let url = fs::read_to_string(&file)?;

@@ -202,7 +202,7 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
             fault(format!(
                 "the first deployment of {0} failed: `sam delete --stack-name {0}`",
                 plan.stack
-            ))
+            ));
         }
         Some("UPDATE_ROLLBACK_FAILED") => fault(format!(
             "a rollback of {0} failed: `aws cloudformation continue-update-rollback --stack-name {0}`",
@@ -240,7 +240,7 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
         ));
     }
     if account.is_free {
-        if !class.ends_with(".micro") {
+        if !class.split('.').any(|size| size == "micro") {
             fault(format!(
                 "the account's free plan has no {class}: set DatabaseClass=db.t4g.micro"
             ));

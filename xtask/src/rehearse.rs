@@ -361,8 +361,13 @@ impl Stage {
                 .properties
                 .pointer("/Environment/Variables");
             if own.is_some_and(|own| own.get("AUTH_JWKS").is_some()) {
-                for (name, value) in tokens::environment(std::slice::from_ref(&key)) {
-                    variables[function.id][name] = value.into();
+                let tokens = tokens::environment(std::slice::from_ref(&key)).into_iter();
+                let tokens = tokens.map(|(name, value)| (name.to_owned(), Value::from(value)));
+                if let Some(variables) = variables.as_object_mut() {
+                    let own = variables.entry(function.id).or_insert_with(|| json!({}));
+                    own.as_object_mut()
+                        .into_iter()
+                        .for_each(|own| own.extend(tokens.clone()));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `cargo xtask remove`.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Result, ensure};
 
@@ -70,7 +70,7 @@ fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
     let own = [
         format!("functions/{name}/"),
         format!("events/{name}/"),
-        format!("tests/snapshots/"),
+        "tests/snapshots/".to_owned(),
         format!("tests/{name}.rs"),
         format!("tests/suite/src/{name}.rs"),
         "xtask/bundle/".to_owned(),
@@ -90,7 +90,8 @@ fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
     ];
     let mut mentions = Vec::new();
     for path in files.tracked()? {
-        let is_source = path.ends_with(".rs") && !own.iter().any(|own| path.starts_with(own));
+        let is_source = Path::new(&path).extension().is_some_and(|it| it == "rs")
+            && !own.iter().any(|own| path.starts_with(own));
         if is_source {
             let text = files.read(&path)?;
             if uses.iter().any(|it| text.contains(it.as_str())) {

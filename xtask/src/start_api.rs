@@ -87,7 +87,7 @@ impl Release {
         };
         let variables = environment::of_functions(project, &inside(&url), &stores, false)?;
         let variables: serde_json::Map<_, _> = (variables.into_iter())
-            .map(|(name, value)| (name.to_owned(), value.into()))
+            .map(|(name, value)| (name, value.into()))
             .collect();
         let environment = folder.join("environment.json");
         let text = serde_json::json!({ "Parameters": variables }).to_string();

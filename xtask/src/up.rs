@@ -236,7 +236,9 @@ impl Arguments {
                 step("Stopping");
                 if self.surface == Surface::Watch {
                     // Without their server, functions would log errors.
-                    servers.iter().for_each(|(_, server)| server.kill_below());
+                    for (_, server) in &servers {
+                        server.kill_below();
+                    }
                 }
                 return Ok(ExitCode::SUCCESS);
             }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result};
@@ -100,7 +101,7 @@ impl Files {
 
     /// Removes what [`Files::register`] added.
     pub fn unregister(&self, name: &str) -> Result<()> {
-        let lines: [(&str, Vec<String>); 4] = [
+        let lines: [(&str, Vec<String>); 7] = [
             (
                 "Cargo.toml",
                 vec![
@@ -120,11 +121,29 @@ impl Files {
                 vec![format!("mod {name};\n"), format!(" {name}::cases(),\n")],
             ),
             (GRANTS, vec![format!(" TO {name};\n")]),
+            // Where a reader is shown the functions.
+            (
+                "README.md",
+                vec![format!("  http://127.0.0.1:9000/{name}\n")],
+            ),
+            ("functions/hello/src/index.html", Vec::new()),
+            ("tests/Cargo.toml", Vec::new()),
         ];
         for (path, ends) in lines {
             if self.path(path).exists() {
-                let text = self.read(path)?;
-                self.write(path, &drop_lines(&text, &ends))?;
+                let text = drop_lines(&self.read(path)?, &ends);
+                let target = format!("[[test]]\nname = \"{name}\"\npath = \"{name}.rs\"\n\n");
+                let text = text.replace(&target, "");
+                let shown = [
+                    format!("| `GET /{name}` |"),
+                    format!("| `/{name}`, "),
+                    format!("<li><a href=\"/{name}\">"),
+                ];
+                let lines = text.split_inclusive('\n').filter(|line| {
+                    let line = line.trim_start();
+                    !shown.iter().any(|it| line.starts_with(it.as_str()))
+                });
+                self.write(path, &lines.collect::<String>())?;
             }
         }
         self.edit("template.yaml", |text| {
@@ -165,6 +184,18 @@ impl Files {
             Ok(())
         }
         .with_context(|| format!("{} cannot be deleted", path.display()))
+    }
+
+    /// The paths of the files that git has, or would add.
+    pub fn tracked(&self) -> Result<Vec<String>> {
+        let listed = Command::new("git")
+            .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+            .current_dir(&self.root)
+            .output()
+            .context("git is needed")?;
+        let listed = String::from_utf8(listed.stdout)?;
+        let there = listed.lines().filter(|path| self.path(path).is_file());
+        Ok(there.map(str::to_owned).collect())
     }
 
     /// Changes a file, in which there must be the place to change.

@@ -55,7 +55,50 @@ fn check(name: &str, files: &Files) -> Result<()> {
     for (needed, why) in NEEDED {
         ensure!(name != needed, "{name} cannot be removed: {why}");
     }
+    let mentions = mentions(name, files)?;
+    ensure!(
+        mentions.is_empty(),
+        "{name} cannot be removed, because these files use it too: {}. Change them first: what \
+         concerns one function belongs to files of its own",
+        mentions.join(", ")
+    );
     Ok(())
+}
+
+/// The files that use a function and are neither its own nor registrations.
+fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
+    let own = [
+        format!("functions/{name}/"),
+        format!("events/{name}/"),
+        format!("tests/snapshots/"),
+        format!("tests/{name}.rs"),
+        format!("tests/suite/src/{name}.rs"),
+        "xtask/bundle/".to_owned(),
+        // Its tests name functions that do not exist.
+        "xtask/src/new.rs".to_owned(),
+        "tests/suite/src/lib.rs".to_owned(),
+    ];
+    let uses = [
+        format!("\"/{name}\""),
+        format!("\"/{name}/"),
+        format!("\"/{name}?"),
+        format!("{{prefix}}/{name}"),
+        format!("/health/{name}\""),
+        format!("\"{name}\""),
+        format!(" {name}::"),
+        format!("({name}::"),
+    ];
+    let mut mentions = Vec::new();
+    for path in files.tracked()? {
+        let is_source = path.ends_with(".rs") && !own.iter().any(|own| path.starts_with(own));
+        if is_source {
+            let text = files.read(&path)?;
+            if uses.iter().any(|it| text.contains(it.as_str())) {
+                mentions.push(path);
+            }
+        }
+    }
+    Ok(mentions)
 }
 
 /// Removes a function and everything that concerns it alone.
@@ -64,6 +107,7 @@ fn remove(name: &str, files: &Files) -> Result<()> {
         files.delete(&format!("{folder}/{name}"))?;
     }
     files.delete(&format!("tests/suite/src/{name}.rs"))?;
+    files.delete(&format!("tests/{name}.rs"))?;
     for migration in files.list("functions/migrate/migrations")? {
         if migration.ends_with(&format!("__{name}.sql")) {
             files.delete(&format!("functions/migrate/migrations/{migration}"))?;

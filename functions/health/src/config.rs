@@ -28,7 +28,7 @@ impl Config {
         );
         let functions = environment.required(
             "FUNCTIONS",
-            "the names of the functions to check, separated by commas, such as hello,oscheck",
+            "the names of the functions to check, separated by commas, such as hello,docs",
             parse_names,
         );
         let auth = auth::Config::read(environment);
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn names_are_separated_by_commas() {
-        assert_eq!(parse_names("hello, oscheck").unwrap(), ["hello", "oscheck"]);
+        assert_eq!(parse_names("hello, docs").unwrap(), ["hello", "docs"]);
         assert!(parse_names("hello,").is_err() && parse_names("a/b").is_err());
     }
 }

@@ -48,7 +48,7 @@ async fn base_path_is_an_unknown_path(api: Api) {
 
 /// Checks that the gateway itself refuses the path.
 async fn expect_unknown(api: &Api, prefix: &str) {
-    let refused = api.get(&format!("{prefix}/oscheck")).await;
+    let refused = api.get(&format!("{prefix}/health/hello")).await;
     assert!([403, 404].contains(&refused.status.as_u16()), "{refused}");
 }
 

@@ -1,4 +1,5 @@
 //! The readers and writers that are derived for objects.
+#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use json::{FieldErrors, FromJson, Int, Object, Pointer, ToJson, Value};
 

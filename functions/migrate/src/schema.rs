@@ -47,9 +47,13 @@ pub async fn migrate(database: &mysql::Config) -> Result<Vec<String>, Error> {
 mod tests {
     use super::*;
 
-    /// The checksum of each migration that a database may have. A change of an
-    /// applied migration fails every deployment, so it must be a new migration.
-    const APPLIED: &[(&str, u64)] = &[("V1__orders", 2_276_212_784_723_223_880)];
+    /// The checksum of each migration that a deployed database may have. A change
+    /// of an applied migration fails every deployment, so it must be a new one. Add
+    /// a migration when it is released.
+    const APPLIED: &[(&str, u64)] = &[
+        ("V1__orders", 2_276_212_784_723_223_880),
+        ("V2__order_owner", 6_843_718_184_652_719_687),
+    ];
 
     #[test]
     fn an_applied_migration_is_unchanged() {
@@ -62,6 +66,9 @@ mod tests {
         let expected: Vec<_> = expected
             .map(|(name, sum)| ((*name).to_owned(), *sum))
             .collect();
-        assert_eq!(found, expected, "left: the files, right: what was applied");
+        assert!(
+            found.starts_with(&expected),
+            "the files: {found:?}, what was applied: {expected:?}"
+        );
     }
 }

@@ -11,11 +11,10 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
     Caller, Config,
-    access::Verified,
+    access::{Verified, unauthorized},
     keys::Keys,
     signature,
     token::{self, TokenError},
-    unauthorized,
 };
 use crate::{RequestContext, http::Problem};
 

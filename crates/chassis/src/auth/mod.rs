@@ -19,7 +19,7 @@ mod signature;
 mod token;
 
 pub use access::Access;
-pub(crate) use access::{forbidden, unauthorized};
+pub(crate) use access::forbidden;
 #[cfg(feature = "auth")]
 pub use authenticator::Authenticator;
 pub use caller::Caller;

@@ -34,6 +34,10 @@ pub struct RequestContext {
     pub trace: Trace,
     /// The header `Authorization`, for a call on behalf of the caller. It is not
     /// verified here.
+    #[cfg_attr(
+        not(feature = "client"),
+        expect(dead_code, reason = "only outbound calls read it")
+    )]
     pub(crate) authorization: Option<HeaderValue>,
 }
 

@@ -121,9 +121,13 @@ async fn catalogue_role_allows_exactly_the_actions_in_use() {
         .expect(204);
 
     let described = Template::read(&template::path()).unwrap();
+    let catalogue = described.functions().find(|it| it.binary == "nosqldata");
+    let own: Vec<_> = catalogue.unwrap().tables().into_values().collect();
     let used = system.dynamodb.actions().into_iter();
     let used: BTreeSet<_> = used
         .map(|(action, target)| (action, named(&described, &target)))
+        // Other functions check their own tables when they start.
+        .filter(|(_, resource)| own.iter().any(|table| resource.contains(table)))
         .collect();
     let template = template();
     let resources = resources(&template);

@@ -343,7 +343,7 @@ mod tests {
             let names = Names::of(taken).unwrap();
             assert!(check(&names, Store::None, &files).is_err(), "{taken}");
         }
-        check(&Names::of("parcels").unwrap(), Store::Mysql, &files).unwrap();
+        check(&Names::of("neverused").unwrap(), Store::Mysql, &files).unwrap();
     }
 
     /// What a new function gets is what the functions of the template have.

@@ -121,8 +121,9 @@ async fn catalogue_role_allows_exactly_the_actions_in_use() {
         .expect(204);
 
     let described = Template::read(&template::path()).unwrap();
-    let catalogue = described.functions().find(|it| it.binary == "nosqldata");
-    let own: Vec<_> = catalogue.unwrap().tables().into_values().collect();
+    let mut functions = described.functions();
+    let catalogue = functions.find(|it| it.binary == "nosqldata").unwrap();
+    let own: Vec<_> = catalogue.tables().into_values().collect();
     let used = system.dynamodb.actions().into_iter();
     let used: BTreeSet<_> = used
         .map(|(action, target)| (action, named(&described, &target)))

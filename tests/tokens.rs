@@ -44,7 +44,8 @@ fn config(keys: KeySource) -> Config {
 }
 
 fn inline(keys: &[Value]) -> Config {
-    config(KeySource::Inline(json!({ "keys": keys }).to_string()))
+    let keys = json!({ "keys": keys }).to_string();
+    config(KeySource::Inline(keys.parse().unwrap()))
 }
 
 /// The status of a request with this token; without one if it is empty.
@@ -106,9 +107,7 @@ async fn token_must_have_the_algorithm_of_its_key() {
 #[tokio::test]
 async fn access_token_of_cognito_is_accepted() {
     let rsa = OtherKey::rsa();
-    let mut config = config(KeySource::Inline(
-        json!({ "keys": [rsa.jwk()] }).to_string(),
-    ));
+    let mut config = inline(&[rsa.jwk()]);
     config.scope_prefix = "kea/".to_owned();
     let authenticator = Authenticator::open(Some(config)).await;
     let mut claims = claims("ada", "openid kea/orders:write other/orders:manage");

@@ -40,7 +40,7 @@ pub fn run() -> Result<ExitCode> {
     step(format_args!("Browsing {api}"));
     let mut test = process::cargo(&project.root);
     test.args(["test", "--quiet", "--package", "tests", "--test", "browser"])
-        .env("KEA_TEST_API_URL", &api)
-        .env("KEA_SIGNING_KEY", project.signing_key_file());
+        .env("KEA_TEST_API_URL", &api);
+    project.set_signing_key(&mut test);
     process::run(test)
 }

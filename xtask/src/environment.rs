@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, env};
 
 use anyhow::{Result, ensure};
-use template::{Local, Template};
+use template::{LOCAL_ROLE, Local, Template};
 
 use crate::{project::Project, stores::Urls};
 
@@ -24,11 +24,7 @@ pub fn of_functions(
         auth: tokens::environment(&[project.signing_key()?.jwk()]),
     };
     let mut variables = variables(&Template::read(&template::path())?, &local)?;
-    for (name, value) in [
-        ("AWS_REGION", "eu-north-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-    ] {
+    for (name, value) in LOCAL_ROLE {
         let own = env::var(name)
             .ok()
             .filter(|it| own_dynamodb && !it.is_empty());

@@ -1,6 +1,6 @@
 //! `cargo xtask new`.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -192,18 +192,26 @@ fn section_of(store: Store, files: &Files) -> Result<String> {
 fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
     let name = &names.name;
     let templates = format!("xtask/templates/{}", store.folder());
-    let copy = |from: &str, to: &str| {
-        let text = files.read(&format!("{templates}/{from}"))?;
+    // What is the same for each store.
+    let shared = match store {
+        Store::None => templates.as_str(),
+        Store::Dynamodb | Store::Mysql => "xtask/templates/stored",
+    };
+    let copy = |folder: &str, from: &str, to: &str| {
+        let text = files.read(&format!("{folder}/{from}"))?;
         files.write(&names.fill(to), &names.fill(&text))
     };
-    copy("Cargo.toml", "functions/@name@/Cargo.toml")?;
-    for file in files.list(&format!("{templates}/src"))? {
-        copy(
-            &format!("src/{file}"),
-            &format!("functions/@name@/src/{file}"),
-        )?;
+    copy(&templates, "Cargo.toml", "functions/@name@/Cargo.toml")?;
+    for folder in BTreeSet::from([shared, &templates]) {
+        for file in files.list(&format!("{folder}/src"))? {
+            copy(
+                folder,
+                &format!("src/{file}"),
+                &format!("functions/@name@/src/{file}"),
+            )?;
+        }
     }
-    copy("suite.rs", "tests/suite/src/@name@.rs")?;
+    copy(shared, "suite.rs", "tests/suite/src/@name@.rs")?;
     let mut grants = String::new();
     if store == Store::Mysql {
         let migrations = files.list("functions/migrate/migrations")?;
@@ -213,7 +221,7 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         });
         let version = versions.max().unwrap_or_default() + 1;
         let migration = format!("functions/migrate/migrations/V{version}__@name@.sql");
-        copy("migration.sql", &migration)?;
+        copy(&templates, "migration.sql", &migration)?;
         grants = names.fill(&files.read(&format!("{templates}/grants.sql"))?);
     }
     let mut paths = vec![format!("/{name}"), format!("/health/{name}")];

@@ -76,8 +76,14 @@ impl Project {
     }
 
     /// The file of the key that signs the tokens of this machine.
-    pub fn signing_key_file(&self) -> PathBuf {
+    fn signing_key_file(&self) -> PathBuf {
         self.own_folder().join("development-key.der")
+    }
+
+    /// Has a program of the tests sign its tokens by this key, which the functions
+    /// on this machine trust.
+    pub fn set_signing_key(&self, command: &mut Command) {
+        command.env("KEA_SIGNING_KEY", self.signing_key_file());
     }
 
     /// The key that signs the tokens of this machine. It is created if it is

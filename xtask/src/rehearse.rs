@@ -145,7 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut suite = process::command(project.program("tools"));
     suite.arg("surfaces").arg("--logs").arg(&folder);
     suite.args(["--url", &stage.api()]);
-    suite.env("KEA_SIGNING_KEY", project.signing_key_file());
+    project.set_signing_key(&mut suite);
     suite.args(arguments.only.iter().flat_map(|only| ["--only", only]));
     suite.args(SKIPPED.iter().flat_map(|case| ["--skip", case]));
     process::succeed(suite, "the suite")?;

@@ -233,7 +233,7 @@ impl Stores {
     pub fn set_variables(&self, project: &Project, command: &mut Command) {
         let urls = [&self.urls.dynamodb, &self.urls.mysql];
         command.envs(TEST_VARIABLES.into_iter().zip(urls));
-        command.env("KEA_SIGNING_KEY", project.signing_key_file());
+        project.set_signing_key(command);
     }
 }
 

@@ -160,7 +160,7 @@ impl Arguments {
     fn suite(&self, project: &Project, logs: &Path) -> Command {
         let mut suite = process::command(project.program("tools"));
         suite.arg("surfaces").arg("--logs").arg(logs);
-        suite.env("KEA_SIGNING_KEY", project.signing_key_file());
+        project.set_signing_key(&mut suite);
         suite.args(self.url.iter().flat_map(|url| ["--url", url]));
         suite.args(self.only.iter().flat_map(|only| ["--only", only]));
         if self.write {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow};
 use chassis::{auth::Authenticator, http::Service, outbound::Policy, runtime::Environment};
-use template::{Function, Local, Template};
+use template::{Function, LOCAL_ROLE, Local, Template};
 
 /// The project's template.
 static TEMPLATE: LazyLock<Result<Template>> = LazyLock::new(|| Template::read(&template::path()));
@@ -42,12 +42,7 @@ pub async fn start(
     policy: Option<&Policy>,
 ) -> Result<Started> {
     let mut variables = function.local_variables(local);
-    let role = [
-        ("AWS_REGION", "eu-north-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-    ];
-    variables.extend(role.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut environment = Environment::of(variables);
     let service = service(function.binary, &mut environment, policy).await;
     let service = service.with_context(|| match environment.errors() {

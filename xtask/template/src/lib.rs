@@ -83,6 +83,13 @@ pub struct Function<'t> {
     template: &'t Template,
 }
 
+/// The role of the functions on this machine, as Lambda sets it.
+pub const LOCAL_ROLE: [(&str, &str); 3] = [
+    ("AWS_REGION", "eu-north-1"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_SECRET_ACCESS_KEY", "local"),
+];
+
 /// Where a function finds what it depends on, on this machine.
 #[derive(Debug, Clone, Default)]
 pub struct Local {

@@ -1,8 +1,6 @@
 //! The access of a route.
 
 use axum::extract::Request;
-use dto::problem::ProblemType;
-use http::{HeaderValue, header::WWW_AUTHENTICATE};
 
 use super::Caller;
 use crate::http::Problem;
@@ -31,10 +29,10 @@ impl Access {
         match (self, &caller) {
             (Self::Public, _) => return Ok(()),
             (Self::Optional, _) | (Self::Caller, Some(_)) => {}
-            (Self::Caller | Self::Scope(_), None) => return Err(unauthorized(None)),
+            (Self::Caller | Self::Scope(_), None) => return Err(Problem::unauthorized(None)),
             (Self::Scope(scopes), Some(caller)) => {
                 if !scopes.iter().any(|scope| caller.has_scope(scope)) {
-                    return Err(forbidden(scopes));
+                    return Err(Problem::missing_scope(scopes));
                 }
             }
         }
@@ -48,39 +46,3 @@ impl Access {
 /// The caller of a request whose token was verified, before it is admitted.
 #[derive(Clone)]
 pub(crate) struct Verified(pub(crate) Caller);
-
-/// 401 (RFC 6750 §3). `invalid` is what is wrong with the token; `None` if there
-/// is no token.
-pub(crate) fn unauthorized(invalid: Option<&'static str>) -> Problem {
-    let (detail, challenge) = match invalid {
-        None => (
-            "This needs a bearer token in the header Authorization.".to_owned(),
-            "Bearer realm=\"api\"".to_owned(),
-        ),
-        Some(invalid) => (
-            format!("The bearer token is not accepted: {invalid}."),
-            format!(
-                "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"{invalid}\""
-            ),
-        ),
-    };
-    challenged(ProblemType::Unauthorized, detail, &challenge)
-}
-
-/// 403: the token has none of these scopes, of which one is enough.
-pub(crate) fn forbidden(scopes: &[&str]) -> Problem {
-    let detail = format!("The token lacks the scope {}.", scopes.join(" or "));
-    let challenge = format!(
-        "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{}\"",
-        scopes.join(" ")
-    );
-    challenged(ProblemType::Forbidden, detail, &challenge)
-}
-
-fn challenged(kind: ProblemType, detail: String, challenge: &str) -> Problem {
-    let problem = Problem::new(kind, detail);
-    match HeaderValue::from_str(challenge) {
-        Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
-        Err(_) => problem,
-    }
-}

@@ -11,7 +11,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
     Caller, Config,
-    access::{Verified, unauthorized},
+    access::Verified,
     keys::Keys,
     signature,
     token::{self, TokenError},
@@ -52,7 +52,7 @@ impl Authenticator {
         headers: &HeaderMap,
         ctx: &RequestContext,
     ) -> Result<Option<Caller>, Problem> {
-        let invalid = |reason| Err(unauthorized(Some(reason)));
+        let invalid = |reason| Err(Problem::unauthorized(Some(reason)));
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Ok(None);

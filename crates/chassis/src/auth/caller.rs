@@ -6,7 +6,6 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use super::access::unauthorized;
 use crate::http::Problem;
 
 /// Who sent a request, according to its verified token.
@@ -41,8 +40,8 @@ impl Caller {
         self.scopes.iter().any(|held| held == scope)
     }
 
-    /// The caller in the log: a hash of the subject, which is personal data.
-    pub(crate) fn pseudonym(&self) -> String {
+    /// A hash of the subject, to show in its place.
+    fn pseudonym(&self) -> String {
         let hash = Sha256::digest(self.subject.as_bytes());
         let hash = u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default());
         format!("{:012x}", hash >> 16)
@@ -65,7 +64,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
-        caller.ok_or_else(|| unauthorized(None))
+        caller.ok_or_else(|| Problem::unauthorized(None))
     }
 }
 
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_debug_nor_the_log_shows_the_subject() {
+    fn debug_does_not_show_the_subject() {
         let caller = Caller::new("ada@example.com", vec!["orders:write".to_owned()]);
         let shown = format!("{caller:?} {}", caller.pseudonym());
         assert!(!shown.contains("ada"), "{shown}");

@@ -2,6 +2,7 @@
 
 use http::Uri;
 
+use super::keys::KeySet;
 use crate::runtime::{Environment, environment::parse_url};
 
 /// Whose tokens are accepted.
@@ -22,8 +23,8 @@ pub struct Config {
 /// Where the issuer's keys come from (a JSON Web Key Set, RFC 7517).
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// The key set itself, as JSON.
-    Inline(String),
+    /// The key set itself.
+    Inline(KeySet),
     /// The URL of the key set, or its path in this API.
     Url(Uri),
 }
@@ -53,7 +54,7 @@ impl Config {
         let inline = environment.optional(
             "AUTH_JWKS",
             "the issuer's keys as a JSON Web Key Set",
-            |text| super::keys::parse(text.as_bytes()).map(|_| KeySource::Inline(text.to_owned())),
+            |text| text.parse().map(KeySource::Inline),
         )?;
         let url = environment.optional(
             "AUTH_JWKS_URL",

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    str::FromStr,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -29,42 +30,43 @@ const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A key with the one algorithm that it is for.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
 
-/// The keys by their ids.
-pub(super) type KeySet = HashMap<String, Key>;
+/// The keys by their ids: a JSON Web Key Set, as far as it is of use here.
+#[derive(Debug, Clone, Default)]
+pub struct KeySet(HashMap<String, Key>);
 
-/// Parses a key set. Keys that cannot verify a signature here are left out:
-/// those of other types, without an id, or for encryption.
-///
-/// # Errors
-///
-/// If it is not a key set.
-pub(super) fn parse(json: &[u8]) -> Result<KeySet, String> {
-    #[derive(Deserialize)]
-    struct Jwks {
-        keys: Vec<Value>,
+/// Parses a key set. Keys that cannot verify a signature here are left out: those
+/// of other types, without an id, or for encryption.
+impl FromStr for KeySet {
+    type Err = String;
+
+    fn from_str(json: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Jwks {
+            keys: Vec<Value>,
+        }
+        let set: Jwks =
+            serde_json::from_str(json).map_err(|error| format!("it is not a key set: {error}"))?;
+        let keys = set.keys.into_iter().filter_map(|key| {
+            let key: Jwk = serde_json::from_value(key).ok()?;
+            let id = key.common.key_id.clone()?;
+            let algorithm = algorithm(&key)?;
+            let decoding = DecodingKey::from_jwk(&key).ok()?;
+            Some((
+                id,
+                Key {
+                    algorithm,
+                    decoding,
+                },
+            ))
+        });
+        Ok(Self(keys.collect()))
     }
-    let set: Jwks =
-        serde_json::from_slice(json).map_err(|error| format!("it is not a key set: {error}"))?;
-    let keys = set.keys.into_iter().filter_map(|key| {
-        let key: Jwk = serde_json::from_value(key).ok()?;
-        let id = key.common.key_id.clone()?;
-        let algorithm = algorithm(&key)?;
-        let decoding = DecodingKey::from_jwk(&key).ok()?;
-        Some((
-            id,
-            Key {
-                algorithm,
-                decoding,
-            },
-        ))
-    });
-    Ok(keys.collect())
 }
 
 /// The algorithm that a key is for: its type decides, never the token.
@@ -125,15 +127,14 @@ impl Keys {
     /// is not an error: they are fetched again when a token needs them.
     pub(super) async fn open(source: KeySource) -> Self {
         let (set, source) = match source {
-            // Its configuration was parsed already.
-            KeySource::Inline(json) => (parse(json.as_bytes()).unwrap_or_default(), None),
+            KeySource::Inline(set) => (set, None),
             KeySource::Url(url) => {
                 let source = Source {
                     client: Client::new(None, FETCH_TIMEOUT),
                     url,
                     last: Mutex::new(None),
                 };
-                (KeySet::new(), Some(source))
+                (KeySet::default(), Some(source))
             }
         };
         let keys = Self(Arc::new(Inner {
@@ -167,7 +168,7 @@ impl Keys {
     }
 
     fn get(&self, id: &str) -> Option<Key> {
-        self.set().get(id).cloned()
+        self.set().0.get(id).cloned()
     }
 
     fn set(&self) -> Arc<KeySet> {
@@ -186,7 +187,7 @@ impl Keys {
             return false;
         }
         let mut last = source.last.lock().await;
-        let interval = if self.set().is_empty() {
+        let interval = if self.set().0.is_empty() {
             RETRY_INTERVAL
         } else {
             REFRESH_INTERVAL
@@ -223,7 +224,9 @@ impl Source {
         if !reply.status.is_success() {
             return Err(format!("the response has status {}", reply.status));
         }
-        parse(&reply.body)
+        let json = std::str::from_utf8(&reply.body);
+        json.map_err(|_| "the response is not UTF-8".to_owned())?
+            .parse()
     }
 }
 
@@ -246,8 +249,9 @@ mod tests {
 
     #[test]
     fn a_key_has_one_algorithm_and_other_keys_are_left_out() {
-        let set = parse(KEYS.as_bytes()).unwrap();
+        let set: KeySet = KEYS.parse().unwrap();
         let mut algorithms: Vec<_> = set
+            .0
             .iter()
             .map(|(id, key)| (id.as_str(), key.algorithm))
             .collect();
@@ -261,13 +265,13 @@ mod tests {
             ]
         );
         for bad in ["", "{}", r#"{"keys":{}}"#, "[]"] {
-            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+            assert!(bad.parse::<KeySet>().is_err(), "{bad}");
         }
     }
 
     #[tokio::test]
     async fn an_inline_set_is_never_fetched() {
-        let keys = Keys::open(KeySource::Inline(KEYS.to_owned())).await;
+        let keys = Keys::open(KeySource::Inline(KEYS.parse().unwrap())).await;
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
         assert!(keys.find("ed", &ctx).await.is_ok());
         assert_eq!(keys.find("none", &ctx).await.err(), Some(NoKey::Unknown));

@@ -19,9 +19,10 @@ mod signature;
 mod token;
 
 pub use access::Access;
-pub(crate) use access::forbidden;
 #[cfg(feature = "auth")]
 pub use authenticator::Authenticator;
 pub use caller::Caller;
 #[cfg(feature = "auth")]
 pub use config::{Config, KeySource};
+#[cfg(feature = "auth")]
+pub use keys::KeySet;

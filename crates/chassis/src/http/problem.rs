@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use dto::problem::{MEDIA_TYPE, ProblemDetails, ProblemType};
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use json::{FieldError, FieldErrors};
 
@@ -39,10 +39,39 @@ impl Problem {
         Self::new(ProblemType::MalformedRequest, detail).with_errors(errors)
     }
 
+    /// 401 (RFC 6750 §3). `invalid` is what is wrong with the token; `None` if there
+    /// is no token.
+    #[must_use]
+    pub fn unauthorized(invalid: Option<&'static str>) -> Self {
+        let (detail, error) = match invalid {
+            None => (
+                "This needs a bearer token in the header Authorization.".to_owned(),
+                String::new(),
+            ),
+            Some(invalid) => (
+                format!("The bearer token is not accepted: {invalid}."),
+                format!(", error=\"invalid_token\", error_description=\"{invalid}\""),
+            ),
+        };
+        Self::new(ProblemType::Unauthorized, detail).with_challenge(&error)
+    }
+
     /// 403: the caller's token has none of these scopes, of which one is enough.
     #[must_use]
     pub fn missing_scope(scopes: &[&str]) -> Self {
-        crate::auth::forbidden(scopes)
+        let detail = format!("The token lacks the scope {}.", scopes.join(" or "));
+        let scopes = scopes.join(" ");
+        Self::new(ProblemType::Forbidden, detail).with_challenge(&format!(
+            ", error=\"insufficient_scope\", scope=\"{scopes}\""
+        ))
+    }
+
+    /// Adds the challenge of bearer tokens with these further parameters.
+    fn with_challenge(self, parameters: &str) -> Self {
+        match HeaderValue::from_str(&format!("Bearer realm=\"api\"{parameters}")) {
+            Ok(challenge) => self.with_header(WWW_AUTHENTICATE, challenge),
+            Err(_) => self,
+        }
     }
 
     /// 404: no resource has the id in the path.

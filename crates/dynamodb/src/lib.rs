@@ -2,7 +2,7 @@
 //!
 //! A service implements [`Entity`] for what it stores, and has a [`Table`] of
 //! it. The stored item is derived from the entity's content, so that a field is
-//! stated once: in the type of the content. `examples/suppliers_in_dynamodb.rs` is a whole
+//! stated once: in the type of the content. `cargo xtask new` generates a whole
 //! service.
 //!
 //! | item of this crate | what it has |

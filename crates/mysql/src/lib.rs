@@ -9,7 +9,7 @@
 //! | [`Conditions`], [`insert`], [`placeholders`] | SQL whose values are bound, never part of the text |
 //! | [`Error`] | why an operation failed, and its response |
 //!
-//! `examples/suppliers_in_mysql.rs` is a whole service.
+//! `cargo xtask new` generates a whole service.
 //!
 //! An operation may be attempted again when the outcome of an attempt is
 //! unknown, for example because the connection broke during `COMMIT`. It must

@@ -5,6 +5,7 @@
     reason = "a test ends by panicking"
 )]
 
+mod alarms;
 mod architecture;
 mod contract;
 mod costs;

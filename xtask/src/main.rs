@@ -8,6 +8,7 @@ mod environment;
 mod faults;
 mod hostile;
 mod lambda;
+mod logs;
 mod mutants;
 mod net;
 mod new;
@@ -27,6 +28,8 @@ mod surfaces;
 mod test;
 mod token;
 mod tools;
+mod top;
+mod trace;
 mod up;
 mod validate;
 mod wires;
@@ -55,6 +58,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Up(up::Arguments),
+    Logs(logs::Arguments),
+    Trace(trace::Arguments),
+    Top(top::Arguments),
     New(new::Arguments),
     Remove(remove::Arguments),
     Stores(stores::Arguments),
@@ -104,6 +110,9 @@ fn perform(task: &Task) -> Result<ExitCode> {
     process::catch_interrupts()?;
     match task {
         Task::Up(arguments) => up::run(arguments),
+        Task::Logs(arguments) => logs::run(arguments),
+        Task::Trace(arguments) => trace::run(arguments),
+        Task::Top(arguments) => top::run(arguments),
         Task::New(arguments) => new::run(arguments),
         Task::Remove(arguments) => remove::run(arguments),
         Task::Stores(arguments) => stores::run(arguments),

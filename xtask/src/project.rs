@@ -75,6 +75,11 @@ impl Project {
         self.root.join(".kea")
     }
 
+    /// The folder of the log of `cargo xtask up`.
+    pub fn log_folder(&self) -> PathBuf {
+        self.own_folder().join("logs")
+    }
+
     /// The file of the key that signs the tokens of this machine.
     fn signing_key_file(&self) -> PathBuf {
         self.own_folder().join("development-key.der")

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use logs::Log;
 use programs::Guarded;
 use serde_json::Value;
 use tokens::scopes;
@@ -36,6 +37,9 @@ const OWN: [&str; 3] = ["front", "launcher", "stores"];
 /// The prefix of the variables that the launcher sets for functions, without it: the
 /// environment in the manifest, for plain `cargo lambda watch`, overrides others.
 const FUNCTION: &str = "LAUNCHER_ENV_";
+
+/// The level of the lines of calls.
+const LOG_LEVELS: &str = "chassis::telemetry=debug";
 
 /// What serves the functions on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -77,6 +81,14 @@ pub struct Arguments {
     /// Run the functions as they are deployed: optimised, which takes minutes to build
     #[arg(long)]
     release: bool,
+}
+
+/// The levels of the functions' log: the user's own, and all calls.
+fn log_levels() -> String {
+    match env::var("LOG_LEVELS") {
+        Ok(own) if !own.is_empty() => format!("{LOG_LEVELS},{own}"),
+        _ => LOG_LEVELS.to_owned(),
+    }
 }
 
 /// The command `up` itself, on `port` and on running stores.
@@ -150,6 +162,10 @@ impl Arguments {
         step("Starting the stores");
         let stores = Stores::start(stores)?;
         step("Starting the functions");
+        let log = project.log_folder();
+        Log::at(&log)
+            .begin()
+            .with_context(|| format!("the log in {} cannot be written", log.display()))?;
         let api = format!("http://127.0.0.1:{}", self.port);
         let wires = Wires::start(&project, &api)?;
         let urls = wires.to_stores(
@@ -273,6 +289,7 @@ impl Arguments {
         let mut front = process::command(project.program("front"));
         front.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         front.args(["--upstream", &format!("127.0.0.1:{upstream}")]);
+        front.arg("--log").arg(project.log_folder());
         for (function, paths) in &project.routes {
             for path in paths {
                 front.args(["--route", &format!("{path}={function}")]);
@@ -305,6 +322,10 @@ impl Arguments {
             .args(self.release.then_some("--release"))
             .current_dir(&project.root)
             .envs(environment.map(|(name, value)| (format!("{FUNCTION}{name}"), value)))
+            // As in Lambda, with a line for each call, from which traces are drawn.
+            .env(format!("{FUNCTION}AWS_LAMBDA_LOG_FORMAT"), "JSON")
+            .env(format!("{FUNCTION}LOG_LEVELS"), log_levels())
+            .env("LAUNCHER_LOG", project.log_folder())
             // It runs functions by `cargo run`; this reports those that fail.
             .env("CARGO", project.program("launcher"))
             .env(
@@ -333,7 +354,11 @@ impl Arguments {
         };
         let wires = match self.surface {
             Surface::Watch => {
-                "\nBreak something: cargo xtask break catalogue (see docs/let-it-fail.md)"
+                "
+Watch it:         cargo xtask top
+Follow the log:   cargo xtask logs --follow
+Draw a request:   cargo xtask trace --last
+Break something:  cargo xtask break catalogue (see docs/let-it-fail.md)"
             }
             Surface::StartApi => "",
         };

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use faultproxy::{Fault, Protocol, Proxy};
+use logs::duration_ms;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -38,18 +39,23 @@ pub enum Wire {
     Mysql,
 }
 
-/// Cut a wire of the running system, or heal it
+/// Cut or slow a wire of the running system, or heal it
 ///
 /// For a system that `cargo xtask up` runs in another terminal, except stores of
 /// your own. docs/let-it-fail.md shows what happens then.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The dependency to cut off
+    /// The dependency
     wire: Wire,
 
     /// Let no response through, rather than refuse connections
-    #[arg(long, conflicts_with = "heal")]
+    #[arg(long, conflicts_with_all = ["heal", "slow"])]
     silent: bool,
+
+    /// Delay each response by this time, such as 300ms or 1.5s, rather than refuse
+    /// connections
+    #[arg(long, value_name = "TIME", value_parser = duration_ms, conflicts_with = "heal")]
+    slow: Option<f64>,
 
     /// Heal the wire
     #[arg(long)]
@@ -57,13 +63,15 @@ pub struct Arguments {
 }
 
 /// The state of a wire.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Whole,
     /// Connections are refused.
     Cut,
     /// No response gets through.
     Silent,
+    /// Each response is delayed.
+    Slow(Duration),
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -79,14 +87,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let state = match arguments {
         Arguments { heal: true, .. } => State::Whole,
         Arguments { silent: true, .. } => State::Silent,
+        Arguments { slow: Some(ms), .. } => State::Slow(Duration::try_from_secs_f64(ms / 1_000.0)?),
         Arguments { .. } => State::Cut,
     };
-    fs::write(file, self::name(&state))?;
+    fs::write(file, state.word())?;
     let api = fs::read_to_string(folder.join(API))?;
     match state {
         State::Whole => println!("The wire to {title} is healed. Within 2 s this works again:"),
         State::Cut => println!("The wire to {title} is cut. Try, more than once:"),
         State::Silent => println!("The wire to {title} is silent. Try, more than once:"),
+        State::Slow(_) => println!("The wire to {title} is slow. Try:"),
     }
     let (path, body) = wire.example();
     let token = "-H \"Authorization: Bearer $TOKEN\"";
@@ -149,7 +159,7 @@ impl Wires {
         })?;
         let url = url.replacen(upstream, &proxy.address().to_string(), 1);
         let file = self.folder.join(name(&wire));
-        fs::write(&file, name(&State::Whole))?;
+        fs::write(&file, State::Whole.word())?;
         self.runtime.spawn(follow(file, proxy));
         Ok(url)
     }
@@ -175,9 +185,27 @@ async fn follow(file: PathBuf, proxy: Proxy) {
 }
 
 impl State {
+    /// The state in a file; whole if there is none.
     fn read(file: &Path) -> Self {
         let word = fs::read_to_string(file).unwrap_or_default();
-        Self::from_str(&word, false).unwrap_or(Self::Whole)
+        match (word.as_str(), duration_ms(&word)) {
+            ("cut", _) => Self::Cut,
+            ("silent", _) => Self::Silent,
+            (_, Ok(ms)) => {
+                Duration::try_from_secs_f64(ms / 1_000.0).map_or(Self::Whole, Self::Slow)
+            }
+            _ => Self::Whole,
+        }
+    }
+
+    /// How a file has it.
+    fn word(self) -> String {
+        match self {
+            Self::Whole => "whole".to_owned(),
+            Self::Cut => "cut".to_owned(),
+            Self::Silent => "silent".to_owned(),
+            Self::Slow(by) => format!("{}ms", by.as_millis()),
+        }
     }
 
     fn fault(self) -> Fault {
@@ -185,6 +213,7 @@ impl State {
             Self::Whole => Fault::None,
             Self::Cut => Fault::Refused,
             Self::Silent => Fault::BlackHole,
+            Self::Slow(by) => Fault::Latency(by),
         }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! It has the time limit of API Gateway: a request to a function that is being
 //! compiled, or that was stopped while it had the request, is a problem instead of
-//! a wait without an end. The Invoke API passes through.
+//! a wait without an end. The Invoke API passes through. It begins the trace of a
+//! request, or continues the caller's, and writes its own part to the log.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+mod span;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::{
@@ -25,8 +28,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use logs::Log;
 use tokio::{net::TcpListener, time::timeout};
-use uuid::Uuid;
+
+use crate::span::Span;
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: u64 = 5;
@@ -45,6 +50,10 @@ struct Arguments {
     /// The longest wait for a response, in seconds
     #[arg(long, default_value_t = 29.0)]
     limit: f64,
+
+    /// The folder of the log
+    #[arg(long)]
+    log: PathBuf,
 
     /// A path and the function that it is routed to
     #[arg(long, value_name = "PATH=FUNCTION", value_parser = route)]
@@ -75,16 +84,17 @@ async fn run(arguments: Arguments) -> Result<()> {
         client: Client::builder(TokioExecutor::new()).build_http(),
         upstream: arguments.upstream.to_string().parse()?,
         limit: Duration::try_from_secs_f64(arguments.limit)?,
+        log: Arc::new(Log::at(&arguments.log)),
     };
-    let handler = |name: String| {
+    let handler = |target: Option<(String, String)>| {
         let front = front.clone();
-        move |request| async move { front.pass_on(&name, request).await }
+        move |request| async move { front.pass_on(target, request).await }
     };
     let mut routes = Router::new();
     for (path, function) in arguments.route {
-        routes = routes.route(&path, any(handler(format!("function {function}"))));
+        routes = routes.route(&path.clone(), any(handler(Some((path, function)))));
     }
-    let routes = routes.fallback(handler("API".to_owned()));
+    let routes = routes.fallback(handler(None));
     Ok(axum::serve(listener, routes).await?)
 }
 
@@ -93,24 +103,39 @@ struct Front {
     client: Client<HttpConnector, Body>,
     upstream: Authority,
     limit: Duration,
+    log: Arc<Log>,
 }
 
 impl Front {
-    /// Passes a request on. `name` is what it is for, in a problem.
-    async fn pass_on(self, name: &str, mut request: Request) -> Response {
-        let instance = request.uri().path().to_owned();
+    /// Passes a request on. `target` is its route and the function of that.
+    async fn pass_on(self, target: Option<(String, String)>, mut request: Request) -> Response {
+        let path = request.uri().path().to_owned();
+        let method = request.method().clone();
+        let span = Span::start(&method, &path, request.headers_mut());
+        let name = match &target {
+            Some((_, function)) => format!("function {function}"),
+            None => "API".to_owned(),
+        };
+        let route = target.as_ref().map(|(route, _)| route.as_str());
+        let result = self.send(&name, request).await;
+        let request_id = span.request_id.clone();
+        span.end(&self.log, route, &result);
+        result.unwrap_or_else(|reason| unavailable(reason, path, request_id))
+    }
+
+    /// The response of the server behind, or why there is none. `name` is what the
+    /// request is for.
+    async fn send(&self, name: &str, mut request: Request) -> Result<Response, String> {
         let mut uri = request.uri().clone().into_parts();
         uri.scheme = Some(Scheme::HTTP);
         uri.authority = Some(self.upstream.clone());
-        let problem = |detail: String| unavailable(detail, instance.clone());
-        match Uri::from_parts(uri) {
-            Ok(uri) => *request.uri_mut() = uri,
-            Err(error) => return problem(format!("The request has no valid target: {error}.")),
-        }
+        let uri = Uri::from_parts(uri);
+        let uri = uri.map_err(|error| format!("The request has no valid target: {error}."))?;
+        *request.uri_mut() = uri;
         match timeout(self.limit, self.client.request(request)).await {
-            Ok(Ok(response)) => response.map(Body::new),
-            Ok(Err(error)) => problem(format!("The {name} closed the connection: {error}.")),
-            Err(_elapsed) => problem(format!(
+            Ok(Ok(response)) => Ok(response.map(Body::new)),
+            Ok(Err(error)) => Err(format!("The {name} closed the connection: {error}.")),
+            Err(_elapsed) => Err(format!(
                 "The {name} did not respond within {} s. It may be compiling, or was stopped. \
                  The terminal of `cargo xtask up` has its log.",
                 self.limit.as_secs_f64()
@@ -120,7 +145,7 @@ impl Front {
 }
 
 /// The problem of an unavailable service, as the chassis renders it.
-fn unavailable(detail: String, instance: String) -> Response {
+fn unavailable(detail: String, instance: String, request_id: String) -> Response {
     let kind = ProblemType::ServiceUnavailable;
     let problem = ProblemDetails {
         r#type: format!("/problems/{}", kind.slug()),
@@ -128,7 +153,7 @@ fn unavailable(detail: String, instance: String) -> Response {
         status: kind.status(),
         detail,
         instance,
-        request_id: Uuid::now_v7().to_string(),
+        request_id,
         errors: Vec::new(),
     };
     let mut headers = HeaderMap::new();

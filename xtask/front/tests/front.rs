@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use logs::{Level, Line, Log};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// An upstream that responds with the request that it received, or not at all to
 /// `/silent`. Returns its address.
@@ -47,15 +49,19 @@ fn receive(stream: &TcpStream) -> String {
     text + &String::from_utf8(body).unwrap()
 }
 
-/// A running front, stopped when this is dropped.
-struct Front(Child, String);
+/// A running front, stopped when this is dropped: its process, its address and the
+/// folder of its log.
+struct Front(Child, String, TempDir);
 
 impl Front {
     fn start(upstream: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
+        let log = tempfile::tempdir().unwrap();
         let front = Command::new(env!("CARGO_BIN_EXE_front"))
+            .arg("--log")
+            .arg(log.path())
             .args([
                 "--listen",
                 &address,
@@ -67,7 +73,7 @@ impl Front {
             .args(["--route", "/silent/{id}=parcels"])
             .spawn()
             .unwrap();
-        let front = Self(front, address);
+        let front = Self(front, address, log);
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(&front.1).is_err() {
             assert!(Instant::now() < deadline, "the front does not listen");
@@ -83,6 +89,14 @@ impl Front {
         let response = receive(&stream);
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
+    }
+
+    /// The lines of its log.
+    fn log(&self) -> Vec<Line> {
+        let log = Log::at(self.2.path());
+        let lines = log.read().unwrap().unwrap().lines().unwrap();
+        let lines = lines.iter().map(|line| Line::parse(line).unwrap());
+        lines.collect()
     }
 }
 
@@ -146,4 +160,57 @@ fn upstream_that_is_gone_is_a_503() {
     let front = Front::start("127.0.0.1:9");
     let (head, _) = front.send("GET / HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+}
+
+#[test]
+fn trace_of_the_caller_is_continued_and_the_part_of_the_front_is_in_the_log() {
+    let front = Front::start(&upstream());
+    let (_, body) = front.send(
+        "GET /a?secret HTTP/1.1\r\nhost: kea.example\r\n\
+         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+    );
+    let [line] = &front.log()[..] else {
+        panic!("there is not one line")
+    };
+    let text = |name| line.text(name).unwrap_or_default();
+    let id = text("span_id");
+    let passed_on = format!("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-{id}-01\r\n");
+    assert!(body.contains(&passed_on), "{body}");
+    assert_eq!(text("trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(text("parent_id"), "00f067aa0ba902b7");
+    assert_eq!(text("path"), "/a");
+    assert_eq!(line.status(), Some(201));
+}
+
+#[test]
+fn malformed_trace_is_replaced() {
+    let front = Front::start(&upstream());
+    for malformed in [
+        "00-0-0-00",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+    ] {
+        let request =
+            format!("GET / HTTP/1.1\r\nhost: kea.example\r\ntraceparent: {malformed}\r\n\r\n");
+        let (_, body) = front.send(&request);
+        assert!(body.contains("\r\ntraceparent: 00-"), "{body}");
+        assert!(!body.contains(malformed), "{body}");
+    }
+    assert!(front.log().iter().all(|it| it.text("parent_id").is_none()));
+}
+
+#[test]
+fn response_that_no_function_sent_is_a_warning_with_its_reason() {
+    let front = Front::start("127.0.0.1:9");
+    let (_, body) = front.send("GET /silent/1 HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+    let problem: Value = serde_json::from_str(&body).unwrap();
+    let [line] = &front.log()[..] else {
+        panic!("there is not one line")
+    };
+    assert_eq!(line.level(), Level::Warn);
+    assert!(line.is_request());
+    assert_eq!(line.text("route"), Some("/silent/{id}"));
+    assert_eq!(line.text("request_id"), problem["requestId"].as_str());
+    assert_eq!(line.text("error"), problem["detail"].as_str());
 }

@@ -7,6 +7,7 @@
 //! has changed.
 
 mod build;
+mod output;
 mod stand_in;
 
 use std::{
@@ -62,9 +63,9 @@ fn run() -> Result<Infallible> {
         }
     };
     loop {
-        let status = Command::new(&program)
-            .envs(environment())
-            .status()
+        let mut function = Command::new(&program);
+        function.envs(environment());
+        let status = output::run(function)
             .with_context(|| format!("{} cannot be run", program.display()))?;
         let reason = if status.code() == Some(EXIT_CONFIG) {
             format!("{name} is not configured")

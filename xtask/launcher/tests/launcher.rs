@@ -14,6 +14,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use logs::Log;
 use serde_json::{Value, json};
 
 /// A package with one function, `greet`.
@@ -33,10 +34,12 @@ fn launch(package: &Path, api: &TcpListener) -> Child {
         .args(["run", "--quiet", "--color", "auto", "--bin", "greet"])
         .env("LAUNCHER_CARGO", env!("CARGO"))
         .env("LAUNCHER_FOLDER", package)
+        .env("LAUNCHER_LOG", package)
         .env("AWS_LAMBDA_RUNTIME_API", api)
         // That of the run of this test is locked.
         .env("CARGO_TARGET_DIR", package.join("target"))
         .current_dir(package)
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
@@ -111,11 +114,12 @@ fn detail(response: &Value) -> String {
     detail
 }
 
-/// Stops the launcher and returns what it wrote.
-fn stop(mut launcher: Child) -> String {
+/// Stops the launcher and returns what it wrote to its standard error and output.
+fn stop(mut launcher: Child) -> (String, String) {
     launcher.kill().unwrap();
     let output = launcher.wait_with_output().unwrap();
-    String::from_utf8(output.stderr).unwrap()
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stderr), text(output.stdout))
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn function_that_does_not_compile_is_a_503_and_the_last_line_names_it() {
             "{detail}"
         );
     }
-    let output = stop(launcher);
+    let (output, _) = stop(launcher);
     assert!(output.contains("cannot find value `nothing`"), "{output}");
     assert_eq!(output.lines().last().unwrap(), "greet does not compile");
 }
@@ -154,7 +158,7 @@ fn function_that_exits_is_a_503_and_is_started_again() {
         details[1].starts_with("The function greet exited (exit status: 3)."),
         "{details:?}"
     );
-    let output = stop(launcher);
+    let (output, _) = stop(launcher);
     assert!(
         output.starts_with("greet is not configured; its log is above\n"),
         "{output}"
@@ -170,4 +174,30 @@ fn other_commands_are_those_of_cargo() {
         .unwrap();
     let version = String::from_utf8(output.stdout).unwrap();
     assert!(version.starts_with("cargo "), "{version}");
+}
+
+#[test]
+fn log_of_a_function_is_kept_and_printed_as_a_person_reads_it() {
+    let request = r#"{"timestamp":"2026-11-26T04:00:00.06Z","level":"INFO","function":"greet","request_id":"r1","message":"request","method":"GET","route":"/greet","status":200,"duration_ms":1.5,"_aws":{}}"#;
+    let call = r#"{"level":"DEBUG","function":"greet","message":"call","duration_ms":1.0}"#;
+    let metrics = r#"{"_aws":{},"Requests":1}"#;
+    let other = "not a line of the log";
+    let lines = [request, call, metrics, other].join("\n");
+    let package = package(&format!("fn main() {{ println!({:?}, {lines:?}) }}", "{}"));
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let launcher = launch(package.path(), &api);
+    invoke(&api);
+    let (_, output) = stop(launcher);
+    assert_eq!(
+        output,
+        "04:00:00.06  200  GET    /greet                      1.5 ms  greet      r1\n\
+         not a line of the log\n"
+    );
+    let log = Log::at(package.path())
+        .read()
+        .unwrap()
+        .unwrap()
+        .lines()
+        .unwrap();
+    assert_eq!(log, [request, call]);
 }

@@ -1,0 +1,118 @@
+//! `cargo xtask logs`.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use logs::{Filter, Level, Line, Log, Paint, Reader, StatusFilter, duration_ms, readable};
+
+use crate::{process::check_interrupt, project::Project};
+
+/// The interval at which a log is looked at again.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of lines that `--follow` begins with.
+const RECENT: usize = 20;
+
+/// Show the log of the running system, or of the last one
+///
+/// One line for each request, and for each warning and error. Times are in UTC. The
+/// log is in .kea/logs; it begins anew with each `cargo xtask up`, and the last one
+/// is kept. docs/logging.md describes the members of a line.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Show the last lines, and what is added
+    #[arg(short, long)]
+    follow: bool,
+
+    /// Only the request with this id or trace id, or with this beginning of one
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
+
+    /// Only requests with this status, such as 404 or 5xx
+    #[arg(long)]
+    status: Option<StatusFilter>,
+
+    /// Only this function, such as mysqldata
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+
+    /// Only requests that took longer, such as 100ms or 1.5s
+    #[arg(long, value_name = "TIME", value_parser = duration_ms)]
+    slower_than: Option<f64>,
+
+    /// The least level: debug has each call
+    #[arg(long, default_value = "info")]
+    level: Level,
+
+    /// Print the JSON objects as they are
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let log = Log::at(&Project::read()?.log_folder());
+    let mut reader = open(&log)?;
+    let mut lines = arguments.select(reader.lines()?);
+    if arguments.follow {
+        lines.drain(..lines.len().saturating_sub(RECENT));
+    }
+    while print(&lines)? && arguments.follow {
+        thread::sleep(INTERVAL);
+        check_interrupt()?;
+        lines = arguments.select(reader.lines()?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The log from its beginning.
+pub fn open(log: &Log) -> Result<Reader<'_>> {
+    let reader = log.read().context("the log cannot be read")?;
+    reader.context("there is no log yet: start the system with `cargo xtask up`")
+}
+
+/// Colours for the standard output.
+pub fn paint() -> Paint {
+    Paint {
+        is_on: io::stdout().is_terminal(),
+    }
+}
+
+impl Arguments {
+    /// The lines to show, as they are shown.
+    fn select(&self, lines: Vec<String>) -> Vec<String> {
+        let filter = Filter {
+            request: self.request.clone(),
+            status: self.status,
+            function: self.function.clone(),
+            slower_than_ms: self.slower_than,
+            level: Some(self.level),
+        };
+        let selected = lines.into_iter().filter_map(|text| {
+            let line = Line::parse(&text).filter(|line| filter.admits(line))?;
+            Some(if self.json {
+                text
+            } else {
+                readable(&line, paint())
+            })
+        });
+        selected.collect()
+    }
+}
+
+/// Prints lines; whether somebody reads them, unlike a `head` that has ended.
+pub fn print(lines: &[String]) -> Result<bool> {
+    let mut output = io::stdout().lock();
+    for line in lines {
+        match writeln!(output, "{line}") {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}

@@ -251,13 +251,14 @@ async fn dependencies_point_one_way_and_small_functions_link_no_client() {
             "dto" => &["json"],
             "chassis" => &["derive", "dto", "json"],
             "dynamodb" | "mysql" => &["chassis", "dto", "json"],
+            "sums" => &["mysql"],
             _ => match functions
                 .get(name)
                 .map(|function| variables(&function["Properties"]))
             {
                 None => continue,
                 Some(variables) if variables.contains("MYSQL_URL") => {
-                    &["chassis", "dto", "json", "mysql"]
+                    &["chassis", "dto", "json", "mysql", "sums"]
                 }
                 Some(variables) if variables.contains("AWS_ENDPOINT_URL_DYNAMODB") => {
                     &["chassis", "dto", "dynamodb", "json"]

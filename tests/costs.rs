@@ -144,7 +144,8 @@ async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize
 async fn order_costs_the_same_for_any_number_of_lines() {
     let system = System::start().await;
     let products = create_products(&system, 20).await;
-    cost(&system, None, &products[..1]).await;
+    // The first order of a product also writes its snapshot.
+    cost(&system, None, &products).await;
     let one = cost(&system, None, &products[..1]).await;
     let twenty = cost(&system, None, &products).await;
     assert_eq!((twenty.0, twenty.1), (1, 1));
@@ -155,7 +156,7 @@ async fn order_costs_the_same_for_any_number_of_lines() {
 async fn order_with_a_key_costs_the_same_for_any_number_of_lines() {
     let system = System::start().await;
     let products = create_products(&system, 20).await;
-    cost(&system, Some("first"), &products[..1]).await;
+    cost(&system, Some("first"), &products).await;
     let (_, _, one) = cost(&system, Some("one"), &products[..1]).await;
     let (_, _, twenty) = cost(&system, Some("twenty"), &products).await;
     assert_eq!(one, twenty);

@@ -25,5 +25,6 @@ mod outages;
 mod outside;
 mod races;
 mod summary;
+mod sums;
 mod template;
 mod tokens;

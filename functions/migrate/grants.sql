@@ -4,3 +4,6 @@ GRANT SELECT, INSERT, UPDATE ON orders TO orders;
 GRANT SELECT, INSERT ON order_lines TO orders;
 GRANT SELECT, INSERT, UPDATE ON product_snapshots TO orders;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO orders;
+GRANT SELECT, INSERT, UPDATE ON order_sums TO orders;
+GRANT SELECT, INSERT, UPDATE ON product_sums TO orders;
+GRANT SELECT, UPDATE ON sums_lock TO orders;

@@ -7,6 +7,7 @@
 //! migrate, because the schema of a later deployment suits the code of an earlier
 //! one. Invoked with any other event, it migrates and returns a report.
 
+mod backfill;
 mod config;
 mod custom_resource;
 mod error;
@@ -51,6 +52,8 @@ pub struct Migrate {
 pub struct Report {
     /// The migrations that were applied, such as `V1__orders`.
     pub applied: Vec<String>,
+    /// The number of orders that were added to the sums.
+    pub summed: usize,
 }
 
 impl Migrate {
@@ -88,12 +91,16 @@ impl Migrate {
         let result = if resource.is_deleted() || resource.is_rolled_back() {
             Ok(Report {
                 applied: Vec::new(),
+                summed: 0,
             })
         } else {
             self.run(deadline).await
         };
         match &result {
-            Ok(report) => tracing::info!(applied = report.applied.join(" "), "migrated"),
+            Ok(report) => {
+                let applied = report.applied.join(" ");
+                tracing::info!(applied, summed = report.summed, "migrated");
+            }
             Err(error) => tracing::error!(error = error.chain(), "the migration failed"),
         }
         resource.respond(&result, &context).await?;
@@ -115,11 +122,12 @@ impl Migrate {
             if config.creates_users {
                 user::create_all(&database).await?;
             }
-            Ok(Report { applied })
+            Ok::<_, Error>((database, applied))
         };
-        timeout_at(deadline, migration)
-            .await
-            .map_err(|_elapsed| Error::Timeout)?
+        let migrated = timeout_at(deadline, migration).await;
+        let (database, applied) = migrated.map_err(|_elapsed| Error::Timeout)??;
+        let summed = backfill::add_all(database, deadline).await;
+        Ok(Report { applied, summed })
     }
 
     /// The database, with the user and the password of the secret if there is one.

@@ -1,9 +1,15 @@
 //! The orders in the database.
 
 mod change;
+mod cover;
 mod rows;
 mod snapshots;
 mod summary;
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use chassis::{
     RequestContext,
@@ -26,6 +32,13 @@ use crate::{
     permission::{Readable, may_change},
     summary::{SummaryKey, SummaryRow},
 };
+
+/// The number of pending orders from which they are added to the sums: fewer make no
+/// summary slow, and adding many takes long.
+const MANY_PENDING: u32 = 32;
+
+/// The time that a request may take for it, after the order was placed.
+const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The store of the orders. Clones share its connections.
 #[derive(Clone)]
@@ -127,6 +140,7 @@ impl Orders {
         request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
+        let many_pending = AtomicBool::new(false);
         let write = async |session: Session| {
             match rows::insert(&session, order, owner).await {
                 // An id is generated once: an earlier attempt was committed.
@@ -135,11 +149,30 @@ impl Orders {
             }
             if let Some(seen_at) = seen_at {
                 // Last, because other orders wait for these rows most often.
-                snapshots::write(&session, &order.lines, seen_at).await?;
+                let many = snapshots::write(&session, &order.lines, seen_at).await?;
+                many_pending.store(many, Relaxed);
             }
             Ok(())
         };
-        self.keys.execute(ctx, request, response, write).await
+        let outcome = self.keys.execute(ctx, request, response, write).await;
+        // Of concurrent requests few should try, because only one can.
+        if many_pending.load(Relaxed) && outcome.is_ok() && fastrand::u8(..4) == 0 {
+            self.sum_pending(ctx).await;
+        }
+        outcome
+    }
+
+    /// Adds pending orders to the sums, as [`sums`] describes. The request has been
+    /// executed; a failure here does not affect it.
+    async fn sum_pending(&self, ctx: &RequestContext) {
+        let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
+        let sum = async |session: Session| {
+            let added = sums::add_pending(&session, 2 * MANY_PENDING).await;
+            added.map_err(TransactionError::<Error>::from)
+        };
+        if let Err(error) = self.database.transaction(&ctx, sum).await {
+            tracing::debug!(error = error.to_string(), "pending orders were not summed");
+        }
     }
 
     /// Changes the status of an order on behalf of a caller. No other change can
@@ -251,7 +284,13 @@ fn conditions(readable: Readable<'_>, filter: &OrderFilter, after: Option<Positi
     if let Some(customer) = customer {
         conditions.add("customer = ?", [customer.as_str().into()]);
     }
-    within(&mut conditions, *period);
+    let Period { from, to } = period;
+    if let Some(from) = from {
+        conditions.add("created_at >= ?", [to_datetime(*from).into()]);
+    }
+    if let Some(to) = to {
+        conditions.add("created_at < ?", [to_datetime(*to).into()]);
+    }
     if let Some(Position(created_at, OrderId(id))) = after {
         // `(created_at, id) < (?, ?)` means the same, but the optimizer uses only
         // the first of these to bound a range of an index.
@@ -260,17 +299,6 @@ fn conditions(readable: Readable<'_>, filter: &OrderFilter, after: Option<Positi
         conditions.add("(created_at < ? OR id < ?)", [at.into(), id.into()]);
     }
     conditions
-}
-
-/// Adds the conditions of the orders that were placed within a period.
-fn within(conditions: &mut Conditions, period: Period) {
-    let Period { from, to } = period;
-    if let Some(from) = from {
-        conditions.add("created_at >= ?", [to_datetime(from).into()]);
-    }
-    if let Some(to) = to {
-        conditions.add("created_at < ?", [to_datetime(to).into()]);
-    }
 }
 
 #[cfg(test)]

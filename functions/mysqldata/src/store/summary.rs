@@ -1,70 +1,181 @@
-//! The summary of the orders, computed by the database.
+//! The summary of the orders: their sums and the orders that are not in them yet.
+
+use std::collections::BTreeMap;
 
 use dto::Money;
-use mysql::{AttemptError, Conditions, Session};
+use mysql::{AttemptError, Session, Value};
 
-use super::within;
+use super::cover::Cover;
 use crate::{
-    order::OrderStatus,
     period::Period,
     summary::{RowKey, SummaryKey, SummaryRow},
 };
 
+/// The sums of the spans of a period.
+const WITHIN_SPANS: &str = "((span = 'day' AND start BETWEEN ? AND ?) \
+                            OR (span = 'day' AND start BETWEEN ? AND ?) \
+                            OR (span = 'month' AND start BETWEEN ? AND ?) \
+                            OR (span = 'month' AND start BETWEEN ? AND ?) \
+                            OR (span = 'year' AND start BETWEEN ? AND ?))";
+
+/// The orders whose sums are not up to date, within these spans.
+const PENDING: &str = "pending = 1 AND created_at >= ? AND created_at < ?";
+
+/// The orders within the parts of days at the ends.
+const WITHIN_PARTS: &str =
+    "((created_at >= ? AND created_at < ?) OR (created_at >= ? AND created_at < ?))";
+
 /// Reads a row for each key and currency, ordered by both.
+///
+/// It is one statement, which sees all tables at the same time. The rows of a key
+/// are added up here: the database would have to sort them.
 pub async fn read(
     session: &Session,
     period: Period,
     by: SummaryKey,
 ) -> Result<Vec<SummaryRow>, AttemptError> {
-    let mut conditions = Conditions::new();
-    within(&mut conditions, period);
-    if by != SummaryKey::Status {
-        conditions.add("status <> ?", [OrderStatus::Cancelled.as_str().into()]);
+    let cover = match by {
+        SummaryKey::Day => Cover::of_days(period),
+        SummaryKey::Product | SummaryKey::Status => Cover::of(period),
+    };
+    let mut sums = BTreeMap::<(String, String), Sum>::new();
+    for row in session.rows(&statement(by), values(by, &cover)).await? {
+        let (key, currency, orders, quantity, revenue): (_, _, i64, i128, i128) = row;
+        let sum = sums.entry((key, currency)).or_default();
+        sum.orders += orders;
+        sum.quantity += quantity;
+        sum.revenue += revenue;
     }
-    let (conditions, values) = conditions.into_parts();
-    let sql = statement(by, &conditions);
-    let rows = session.rows(&sql, values).await?;
-    rows.into_iter().map(|row| to_row(by, row)).collect()
+    sums.retain(|_, sum| sum.orders != 0);
+    let rows = sums.into_iter();
+    rows.map(|((key, currency), sum)| sum.into_row(by, key, &currency))
+        .collect()
 }
 
-fn statement(by: SummaryKey, conditions: &str) -> String {
+/// The sums of one key and currency. Within a summary they may be negative: an order
+/// whose status has changed is in the sums with the earlier one.
+#[derive(Default)]
+struct Sum {
+    orders: i64,
+    quantity: i128,
+    revenue: i128,
+}
+
+impl Sum {
+    fn into_row(
+        self,
+        by: SummaryKey,
+        key: String,
+        currency: &str,
+    ) -> Result<SummaryRow, AttemptError> {
+        let negative = |_| "a sum must not be negative".to_owned();
+        Ok(SummaryRow {
+            key: match by {
+                SummaryKey::Day => RowKey::Day(key),
+                SummaryKey::Product => RowKey::Product(key.parse()?),
+                SummaryKey::Status => RowKey::Status(key.parse()?),
+            },
+            orders: self.orders.try_into().map_err(negative)?,
+            quantity: self.quantity.try_into().map_err(negative)?,
+            revenue: Money {
+                amount: self.revenue,
+                currency: currency.parse()?,
+            },
+        })
+    }
+}
+
+/// The statement of a summary; a row is `key, currency, orders, quantity, revenue`.
+/// Its text is the same for every period, so that it is prepared once.
+fn statement(by: SummaryKey) -> String {
     let day = "DATE_FORMAT(created_at, '%Y-%m-%d')";
-    let (key, quantity, revenue, from) = match by {
-        SummaryKey::Day => (day, "quantity", "total", "orders"),
-        SummaryKey::Status => ("status", "quantity", "total", "orders"),
-        // A product is in one line of an order, so its lines count its orders.
-        SummaryKey::Product => (
-            "product_id",
-            "order_lines.quantity",
-            // As integers of 64 bits, the largest of them would overflow.
-            "CAST(order_lines.quantity AS DECIMAL(20)) * unit_price",
-            "orders JOIN order_lines ON order_id = id",
-        ),
-    };
+    match by {
+        SummaryKey::Day => {
+            let start = "DATE_FORMAT(start, '%Y-%m-%d')";
+            order_statement(start, day, day, |status| {
+                format!(" AND {status} <> 'cancelled'")
+            })
+        }
+        SummaryKey::Status => order_statement("status", "status", "summed", |_| String::new()),
+        SummaryKey::Product => product_statement(),
+    }
+}
+
+/// The statement of a summary by a property of the orders: the key of a sum, of an
+/// order, and of an order as it was summed; and the condition that a status counts.
+fn order_statement(
+    of_sum: &str,
+    of_order: &str,
+    as_summed: &str,
+    counts: fn(&str) -> String,
+) -> String {
+    let (status, summed) = (counts("status"), counts("summed"));
     format!(
-        "SELECT {key}, currency, COUNT(*), SUM({quantity}), SUM({revenue}) FROM {from} \
-         WHERE {conditions} GROUP BY {key}, currency ORDER BY {key}, currency"
+        "SELECT {of_sum}, currency, orders, quantity, revenue \
+         FROM order_sums WHERE {WITHIN_SPANS}{status} \
+         UNION ALL \
+         SELECT {of_order}, currency, 1, quantity, total \
+         FROM orders WHERE {PENDING}{status} \
+         UNION ALL \
+         SELECT {as_summed}, currency, -1, -quantity, -total \
+         FROM orders WHERE {PENDING} AND summed IS NOT NULL{summed} \
+         UNION ALL \
+         (SELECT {of_order}, currency, COUNT(*), SUM(quantity), SUM(total) \
+          FROM orders WHERE {WITHIN_PARTS}{status} \
+          GROUP BY {of_order}, currency ORDER BY NULL)"
     )
 }
 
-/// The sums are `DECIMAL` of up to 65 digits, which is sent as text.
-fn to_row(
-    by: SummaryKey,
-    row: (String, String, u64, u128, i128),
-) -> Result<SummaryRow, AttemptError> {
-    let (key, currency, orders, quantity, amount) = row;
-    let key = match by {
-        SummaryKey::Day => RowKey::Day(key),
-        SummaryKey::Product => RowKey::Product(key.parse()?),
-        SummaryKey::Status => RowKey::Status(key.parse()?),
+/// The statement of a summary by product. A product is in one line of an order, so its
+/// lines count its orders.
+fn product_statement() -> String {
+    // As integers of 64 bits, the largest of them would overflow.
+    let revenue = "CAST(order_lines.quantity AS DECIMAL(20)) * unit_price";
+    let delta = "((status <> 'cancelled') - COALESCE(summed <> 'cancelled', 0))";
+    format!(
+        "SELECT product_id, currency, orders, quantity, revenue \
+         FROM product_sums WHERE {WITHIN_SPANS} \
+         UNION ALL \
+         SELECT product_id, currency, {delta}, {delta} * order_lines.quantity, {delta} * {revenue} \
+         FROM orders JOIN order_lines ON order_id = id WHERE {PENDING} AND {delta} <> 0 \
+         UNION ALL \
+         (SELECT product_id, currency, COUNT(*), SUM(order_lines.quantity), SUM({revenue}) \
+          FROM orders JOIN order_lines ON order_id = id \
+          WHERE {WITHIN_PARTS} AND status <> 'cancelled' \
+          GROUP BY product_id, currency ORDER BY NULL)"
+    )
+}
+
+/// The values of [`statement`].
+fn values(by: SummaryKey, cover: &Cover) -> Vec<Value> {
+    let Cover {
+        parts: [first, last],
+        whole,
+        days: [days, more_days],
+        months: [months, more_months],
+        years,
+    } = cover;
+    let spans = [days, more_days, months, more_months, years];
+    let pending = match by {
+        SummaryKey::Product => 1,
+        SummaryKey::Day | SummaryKey::Status => 2,
     };
-    Ok(SummaryRow {
-        key,
-        orders,
-        quantity,
-        revenue: Money {
-            amount,
-            currency: currency.parse()?,
-        },
-    })
+    let mut values: Vec<Value> = spans.iter().flat_map(|it| it.dates()).collect();
+    values.extend((0..pending).flat_map(|_| whole.times()));
+    values.extend(first.times());
+    values.extend(last.times());
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_has_a_value_for_each_placeholder() {
+        for by in SummaryKey::ALL {
+            let values = values(by, &Cover::of(Period::default()));
+            assert_eq!(statement(by).matches('?').count(), values.len(), "{by}");
+        }
+    }
 }

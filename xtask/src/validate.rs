@@ -26,10 +26,11 @@ const EVERYTHING: [&str; 7] = [
     "DatabaseProxy=true",
 ];
 
-/// Validate template.yaml with SAM, cfn-lint and checkov
+/// Validate template.yaml with SAM, cfn-lint and checkov, and the workflows
 ///
 /// cfn-lint runs with the parameters of each environment of samconfig.toml, and
 /// with everything turned on. What is suppressed is explained in the template.
+/// actionlint checks .github/workflows.
 /// What these tools cannot check, such as routes and permissions, is compared with
 /// the code by `cargo xtask test`.
 #[derive(clap::Args)]
@@ -39,29 +40,35 @@ pub fn run() -> Result<ExitCode> {
     let project = Project::read()?;
     let sam = tools::sam(&project)?.join("bin");
     let checkov = tools::checkov(&project)?.join("bin/checkov");
+    let actionlint = tools::actionlint(&project)?;
     let template = project.root.join("template.yaml");
 
     let mut checks = Vec::new();
     let mut validate = command(&sam.join("sam"));
     validate.args(["validate", "--lint", "--template"]);
+    validate.arg(&template);
     checks.push(("sam validate --lint".to_owned(), validate));
     for (name, parameters) in parameters(&project.root)? {
         let mut lint = command(&sam.join("cfn-lint"));
         if !parameters.is_empty() {
             lint.arg("--parameters").args(parameters);
         }
-        lint.arg("--template");
+        lint.arg("--template").arg(&template);
         checks.push((format!("cfn-lint, {name}"), lint));
     }
     let mut scan = command(&checkov);
     scan.args(["--framework", "cloudformation", "--compact", "--quiet"]);
-    scan.args(["--skip-download", "--file"]);
+    scan.args(["--skip-download", "--file"]).arg(&template);
     checks.push(("checkov".to_owned(), scan));
+    let mut workflows = process::command(actionlint);
+    workflows
+        .arg(".github/workflows/*.yml")
+        .current_dir(&project.root);
+    checks.push(("actionlint".to_owned(), workflows));
 
     let mut failed = Vec::new();
-    for (name, mut check) in checks {
+    for (name, check) in checks {
         step(&name);
-        check.arg(&template);
         if !process::status(check)?.success() {
             failed.push(name);
         }
@@ -70,7 +77,7 @@ pub fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     bail!(
-        "template.yaml did not pass: {}. Fix what is printed above.",
+        "These did not pass: {}. Fix what is printed above.",
         failed.join("; ")
     )
 }

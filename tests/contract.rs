@@ -11,7 +11,7 @@ use chassis::runtime::{Environment, Handler};
 use dto::Timestamp;
 use proptest::prelude::*;
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{FUNCTIONS, callers, event, routes, template};
 
 /// The function of each path.
@@ -93,21 +93,63 @@ async fn template_events_are_the_paths_of_the_routers() {
             let properties = event["Properties"].as_object().unwrap();
             // The linters ignore unknown properties.
             let names: BTreeSet<_> = properties.keys().map(String::as_str).collect();
-            let known = BTreeSet::from(["ApiId", "Method", "Path"]);
-            assert_eq!(
-                names, known,
-                "the properties of the event {name} of {function}"
+            let known = BTreeSet::from(["ApiId", "Method", "Path", "RouteSettings"]);
+            assert!(
+                names.is_subset(&known),
+                "the properties of the event {name} of {function}: {names:?}"
             );
-            assert_eq!(
-                properties["Method"], "ANY",
-                "the event {name} of {function}: the function decides which methods a path has"
-            );
-            let path = properties["Path"].as_str().unwrap().to_owned();
-            let duplicate = routed.insert(path.clone(), function.clone());
-            assert_eq!(duplicate, None, "{path} is in template.yaml twice");
+            // Other methods are there for their limits: see the test below.
+            if properties["Method"] == "ANY" {
+                let path = properties["Path"].as_str().unwrap().to_owned();
+                let duplicate = routed.insert(path.clone(), function.clone());
+                assert_eq!(duplicate, None, "{path} is in template.yaml twice");
+            }
         }
     }
     compare(&routes().await, &routed, "template.yaml");
+}
+
+/// The function decides which methods a path has, so its route is `ANY`. A write has
+/// a route of its own beside it, because API Gateway limits by route.
+#[test]
+fn every_write_has_a_route_with_a_limit_of_its_own() {
+    let template = template();
+    let limit = json!({
+        "ThrottlingBurstLimit": "WriteThrottlingBurst",
+        "ThrottlingRateLimit": "WriteThrottlingRate",
+    });
+    let mut limited = BTreeSet::new();
+    for (function, resource) in deployed(&template) {
+        for (name, event) in events(resource) {
+            let properties = &event["Properties"];
+            let method = properties["Method"].as_str().unwrap();
+            if method != "ANY" {
+                assert_eq!(properties["RouteSettings"], limit, "{name} of {function}");
+                let path = properties["Path"].as_str().unwrap();
+                limited.insert((path.to_owned(), method.to_owned()));
+            }
+        }
+    }
+    let document = fs::read(stores::project().join("functions/docs/assets/openapi.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let mut writes = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in ["post", "put", "patch", "delete"] {
+            if methods.get(method).is_some() {
+                writes.insert((path.clone(), method.to_uppercase()));
+            }
+        }
+    }
+    assert_eq!(
+        limited, writes,
+        "left: the events of template.yaml with a method, right: the writes of openapi.json"
+    );
+    // One request multiplies: it calls every function.
+    let health = &deployed(&template)["health"]["Properties"]["Events"];
+    let limits = health.as_object().unwrap().values();
+    let limits = limits.filter(|event| !event["Properties"]["RouteSettings"].is_null());
+    let paths: Vec<_> = limits.map(|event| &event["Properties"]["Path"]).collect();
+    assert_eq!(paths, ["/health"]);
 }
 
 #[test]

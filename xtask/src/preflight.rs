@@ -233,6 +233,13 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
         );
     }
     let class = plan.parameter("DatabaseClass");
+    let (storage, most) = (number("DatabaseStorageGb"), number("DatabaseMaxStorageGb"));
+    if most * 10 < storage * 11 {
+        fault(format!(
+            "DatabaseMaxStorageGb={most} is less than a tenth above DatabaseStorageGb={storage}, \
+             which RDS refuses"
+        ));
+    }
     if account.has_class == Some(false) {
         fault(format!(
             "RDS offers no {class} for MySQL in {}",
@@ -370,6 +377,10 @@ mod tests {
             ("DatabaseClass", "db.t4g.micro"),
         ];
         let protected = [("DeletionProtection", "true")];
+        let storage = [
+            ("DatabaseStorageGb", "1000"),
+            ("DatabaseMaxStorageGb", "1000"),
+        ];
         let status = |status: &str| Account {
             stack: Some(status.to_owned()),
             ..account()
@@ -413,6 +424,7 @@ mod tests {
             (&[], status("UPDATE_IN_PROGRESS"), Some("wait")),
             (&protected, account(), Some("turn it on afterwards")),
             (&protected, status("UPDATE_COMPLETE"), None),
+            (&storage, account(), Some("DatabaseMaxStorageGb=1000")),
             (
                 &[],
                 Account {

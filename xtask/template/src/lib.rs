@@ -345,6 +345,12 @@ impl Function<'_> {
     pub fn paths(&self) -> Vec<String> {
         members(self.resource.properties.get("Events"))
             .filter(|(_, event)| event.get("Type").is_some_and(|it| it == "HttpApi"))
+            // A route for one method is beside one for any: it has a limit of its own.
+            .filter(|(_, event)| {
+                event
+                    .pointer("/Properties/Method")
+                    .is_none_or(|it| it == "ANY")
+            })
             .filter_map(|(_, event)| event.pointer("/Properties/Path")?.as_str())
             .map(str::to_owned)
             .collect()

@@ -343,11 +343,17 @@ fn every_change_of_a_function_reaches_live() {
         // nothing to publish and the deployment fails.
         let description = properties["Description"].to_string();
         if !properties["ReservedConcurrentExecutions"].is_null() {
-            assert!(description.contains("${OrdersConcurrency}"), "{name}");
+            assert!(
+                description.contains("${OrdersConcurrency}"),
+                "the description of {name} lacks the reserved concurrency"
+            );
         }
         // SAM sees the name of the database, not its address.
         if properties["Environment"].to_string().contains("Database.") {
-            assert!(description.contains("${DatabaseGeneration}"), "{name}");
+            assert!(
+                description.contains("${DatabaseGeneration}"),
+                "the description of {name} lacks the generation of the database"
+            );
         }
     }
 }
@@ -409,7 +415,11 @@ fn the_logs_of_the_database_expire() {
         logs.insert(log.expect("a log group of the database").to_owned());
     }
     let exported = values(&properties["EnableCloudwatchLogsExports"]);
-    assert_eq!(logs, exported.into_iter().collect());
+    assert_eq!(
+        logs,
+        exported.into_iter().collect(),
+        "left: the logs that expire, right: those that are exported"
+    );
 }
 
 /// In a search, quotes mean an exact match, and the names of functions end with

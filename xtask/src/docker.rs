@@ -82,12 +82,7 @@ impl Engine {
 
     /// Provides the image that the functions run in: the real one, or a stand-in
     /// if it cannot be pulled. Returns a description of it.
-    pub fn provide_image(
-        &self,
-        architecture: Architecture,
-        bootstraps: &[PathBuf],
-        folder: &Path,
-    ) -> Result<String> {
+    pub fn provide_image(&self, architecture: Architecture, folder: &Path) -> Result<String> {
         let name = image_name("al2023", architecture);
         let label = format!("{{{{index .Config.Labels \"{STAND_IN}\"}}}}");
         let inspect = || self.run(&["image", "inspect", &name, "--format", &label]);
@@ -105,7 +100,7 @@ impl Engine {
         });
         check_interrupt()?;
         if pulled.is_err() && !is_real(inspect()) {
-            self.make_stand_in(&name, bootstraps, folder)
+            self.make_stand_in(&name, folder)
                 .with_context(|| format!("{name} can neither be pulled nor replaced"))?;
         }
         // SAM made it of another image.
@@ -113,14 +108,12 @@ impl Engine {
         Ok(if is_real(inspect()) {
             name
         } else {
-            format!("a stand-in for {name}, with the libraries of this machine")
+            format!("a stand-in for {name}")
         })
     }
 
-    /// Makes an image of busybox and the libraries that the functions load. It
-    /// cannot do without libraries, since what is deployed links glibc dynamically,
-    /// and it does not show whether the functions run with those of Amazon Linux.
-    fn make_stand_in(&self, name: &str, bootstraps: &[PathBuf], folder: &Path) -> Result<()> {
+    /// Makes an image of a static busybox. The functions need nothing else of it.
+    fn make_stand_in(&self, name: &str, folder: &Path) -> Result<()> {
         step(format_args!("Making a stand-in for {name}"));
         let busybox = programs::find("busybox", &[]).context("there is no busybox")?;
         let root = folder.join("image");
@@ -142,9 +135,6 @@ impl Engine {
         let certificates = "etc/ssl/certs/ca-certificates.crt";
         copy(&Path::new("/").join(certificates), certificates)?;
         fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
-        for library in libraries(bootstraps)? {
-            copy(Path::new(&library), library.trim_start_matches('/'))?;
-        }
 
         let archive = folder.join("image.tar");
         let mut tar = process::command("tar");
@@ -221,37 +211,4 @@ fn image_name(version: &str, architecture: Architecture) -> String {
         "public.ecr.aws/lambda/provided:{version}-{}",
         architecture.name()
     )
-}
-
-/// The paths of the libraries that programs load when they start.
-fn libraries(programs: &[PathBuf]) -> Result<Vec<String>> {
-    let output = Command::new("ldd").args(programs).output();
-    let output = output.context("ldd cannot be run")?.stdout;
-    // "libc.so.6 => /lib/libc.so.6 (0x00007f)", or the path without the arrow.
-    let mut libraries: Vec<_> = String::from_utf8_lossy(&output)
-        .split_whitespace()
-        .filter(|word| word.starts_with('/') && !word.ends_with(':'))
-        .map(str::to_owned)
-        .collect();
-    libraries.sort();
-    libraries.dedup();
-    Ok(libraries)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_of_a_program_are_found() {
-        let libraries = libraries(&["/bin/sh".into(), "/bin/ls".into()]).unwrap();
-        assert!(
-            libraries.iter().any(|it| it.contains("libc.so")),
-            "{libraries:?}"
-        );
-        assert!(
-            libraries.iter().all(|it| Path::new(it).exists()),
-            "{libraries:?}"
-        );
-    }
 }

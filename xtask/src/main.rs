@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything a person or CI does to the project.
 
 mod browser;
+mod compile;
 mod conformance;
 mod diagrams;
 mod docker;
@@ -81,6 +82,7 @@ enum Task {
     Sbom(supply_chain::Sbom),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
+    Compile(compile::Arguments),
     Preflight(preflight::Arguments),
     Rehearse(rehearse::Arguments),
     Sam(sam::Arguments),
@@ -133,6 +135,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Sbom(_) => supply_chain::sbom(),
         Task::Surfaces(arguments) => surfaces::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
+        Task::Compile(arguments) => compile::run(arguments),
         Task::Preflight(arguments) => preflight::run(arguments),
         Task::Rehearse(arguments) => rehearse::run(arguments),
         Task::Sam(arguments) => sam::run(arguments),

@@ -102,6 +102,16 @@ impl Project {
         self.target.join("debug").join(name)
     }
 
+    /// The folder of the release programs for a target.
+    pub fn release(&self, target: &str) -> PathBuf {
+        self.target.join(target).join("release")
+    }
+
+    /// The program of a function, where cargo-lambda leaves it.
+    pub fn bootstrap(&self, function: &str) -> PathBuf {
+        self.target.join("lambda").join(function).join("bootstrap")
+    }
+
     /// Builds binaries for development.
     pub fn build<'n>(&self, binaries: impl IntoIterator<Item = &'n str>) -> Result<()> {
         let mut build = process::cargo(&self.root);

@@ -73,11 +73,11 @@ impl Architecture {
         }
     }
 
-    /// Its target of rustc, and its `e_machine` in an ELF file.
-    fn target(self) -> (&'static str, u16) {
+    /// Its `e_machine` in an ELF file.
+    fn machine(self) -> u16 {
         match self {
-            Self::Arm64 => ("aarch64-unknown-linux-gnu", 183),
-            Self::X86_64 => ("x86_64-unknown-linux-gnu", 62),
+            Self::Arm64 => 183,
+            Self::X86_64 => 62,
         }
     }
 }
@@ -215,12 +215,6 @@ impl Sam {
             bootstrap: folder.join(function.id).join("bootstrap"),
         });
         let functions: Vec<_> = functions.collect();
-        if let Some(rustup) = programs::find("rustup", &[]) {
-            let mut add = process::command(rustup);
-            add.args(["--quiet", "target", "add", architecture.target().0]);
-            process::succeed(add, "rustup target add")?;
-        }
-
         let name = architecture.name();
         step(format_args!(
             "Building the functions for {name}; the first time this takes some minutes"
@@ -250,7 +244,36 @@ impl Sam {
     }
 }
 
-/// Checks that each function has a program of its own, for this architecture.
+/// The properties of a program that decide how it is loaded.
+struct Elf {
+    machine: u16,
+    /// Whether nothing is linked or relocated when it starts: its type is
+    /// `ET_EXEC`, and it names no interpreter (`PT_INTERP`).
+    is_static: bool,
+}
+
+impl Elf {
+    /// Reads the header of a 64-bit little-endian file.
+    fn read(program: &[u8]) -> Option<Self> {
+        const EXECUTABLE: u16 = 2;
+        const INTERPRETER: u16 = 3;
+        let u16_at = |at| Some(u16::from_le_bytes(*program.get(at..)?.first_chunk()?));
+        let u64_at = |at| Some(u64::from_le_bytes(*program.get(at..)?.first_chunk()?));
+        if !program.starts_with(b"\x7fELF") {
+            return None;
+        }
+        let headers = usize::try_from(u64_at(32)?).ok()?;
+        let (size, count) = (usize::from(u16_at(54)?), usize::from(u16_at(56)?));
+        let mut types = (0..count).map(|n| u16_at(headers.checked_add(n * size)?));
+        Some(Self {
+            machine: u16_at(18)?,
+            is_static: u16_at(16)? == EXECUTABLE
+                && types.all(|it| it.is_some_and(|it| it != INTERPRETER)),
+        })
+    }
+}
+
+/// Checks that each function has a static program of its own, for this architecture.
 fn check(functions: &[Function], architecture: Architecture) -> Result<()> {
     let mut errors = Vec::new();
     let mut seen = HashMap::new();
@@ -259,9 +282,13 @@ fn check(functions: &[Function], architecture: Architecture) -> Result<()> {
             errors.push(format!("{id} has no bootstrap"));
             continue;
         };
-        let machine = architecture.target().1.to_le_bytes();
-        if !program.starts_with(b"\x7fELF") || program.get(18..20) != Some(&machine) {
-            errors.push(format!("{id} is not a program for {}", architecture.name()));
+        match Elf::read(&program) {
+            Some(elf) if elf.machine == architecture.machine() => {
+                if !elf.is_static {
+                    errors.push(format!("{id} is not static, at a fixed address"));
+                }
+            }
+            _ => errors.push(format!("{id} is not a program for {}", architecture.name())),
         }
         if let Some(other) = seen.insert(program, id) {
             errors.push(format!("{id} is the same program as {other}"));
@@ -284,17 +311,24 @@ mod tests {
     fn wrong_program_is_reported() {
         let folder = env::temp_dir().join(format!("package-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let elf = |machine: u8, rest: u8| {
+        // A header of 64 bytes and one program header.
+        let elf = |machine: u8, kind: u8, header: u8, rest: u8| {
             let mut program = b"\x7fELF".to_vec();
-            program.resize(18, 0);
-            program.extend([machine, 0, rest]);
+            program.resize(120, 0);
+            for (at, byte) in [(16, kind), (18, machine), (32, 64), (54, 56), (56, 1)] {
+                program[at] = byte;
+            }
+            program[64] = header;
+            program.push(rest);
             program
         };
         for (id, program) in [
-            ("A", elf(183, 1)),
-            ("B", elf(183, 2)),
-            ("SameAsA", elf(183, 1)),
-            ("X86", elf(62, 3)),
+            ("A", elf(183, 2, 1, 1)),
+            ("B", elf(183, 2, 1, 2)),
+            ("SameAsA", elf(183, 2, 1, 1)),
+            ("X86", elf(62, 2, 1, 3)),
+            ("Relocated", elf(183, 3, 1, 4)),
+            ("Linked", elf(183, 2, 3, 5)),
             ("Script", b"#!/bin/sh".to_vec()),
         ] {
             fs::write(folder.join(id), program).unwrap();
@@ -304,6 +338,8 @@ mod tests {
             (&["A", "SameAsA"], Some("SameAsA is the same program as A")),
             (&["X86"], Some("X86 is not a program for arm64")),
             (&["Script"], Some("Script is not a program for arm64")),
+            (&["Relocated"], Some("Relocated is not static")),
+            (&["Linked"], Some("Linked is not static")),
             (&["A", "Missing"], Some("Missing has no bootstrap")),
         ] {
             let functions = ids.iter().map(|id| Function {

@@ -15,7 +15,7 @@ use crate::{
     docker::Engine,
     environment,
     project::Project,
-    sam::{Architecture, Function, Sam},
+    sam::{Architecture, Sam},
     stores::Urls,
 };
 
@@ -30,7 +30,6 @@ pub struct Release {
     sam: Sam,
     architecture: Architecture,
     output: PathBuf,
-    bootstraps: Vec<PathBuf>,
 }
 
 impl Release {
@@ -39,12 +38,8 @@ impl Release {
         let sam = Sam::install(project, true)?;
         let architecture = Architecture::here()?;
         let output = folder.join("build");
-        let functions = sam.build(project, architecture, &output)?;
-        let bootstraps = functions
-            .into_iter()
-            .map(|Function { bootstrap, .. }| bootstrap);
+        sam.build(project, architecture, &output)?;
         Ok(Self {
-            bootstraps: bootstraps.collect(),
             sam,
             architecture,
             output,
@@ -64,7 +59,7 @@ impl Release {
     /// Provides the image that the functions run in. Returns what it is; an error
     /// says why there is none.
     pub fn provide_image(&self, engine: &Engine, folder: &Path) -> Result<String> {
-        engine.provide_image(self.architecture, &self.bootstraps, folder)
+        engine.provide_image(self.architecture, folder)
     }
 
     /// The command `sam local start-api`, on the address at which the functions in

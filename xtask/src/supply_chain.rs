@@ -58,7 +58,7 @@ pub fn sbom() -> Result<ExitCode> {
     describe
         .args(["cyclonedx", "--quiet", "--format", "json"])
         .args(["--spec-version", "1.5", "--no-build-deps"])
-        .args(["--target", "aarch64-unknown-linux-gnu"])
+        .args(["--target", "aarch64-unknown-linux-musl"])
         .current_dir(&project.root);
     process::succeed(describe, "cargo cyclonedx")?;
     let folder = project.own_folder().join("sbom");

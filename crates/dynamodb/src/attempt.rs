@@ -176,14 +176,17 @@ pub(crate) mod tests {
     use aws_sdk_dynamodb::{
         config::http::HttpResponse,
         error::ErrorMetadata,
-        operation::{get_item::GetItemError, transact_write_items::TransactWriteItemsError},
+        operation::{
+            get_item::{GetItem, GetItemError, GetItemInput},
+            transact_write_items::TransactWriteItemsError,
+        },
         types::error::TransactionCanceledException,
     };
     use chassis::runtime::environment::Role;
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
-    use crate::{Config, client::client, default_policy};
+    use crate::{Config, client::Client, default_policy};
 
     fn response(status: u16, retry_after: Option<&str>) -> HttpResponse {
         let mut response = http::Response::builder().status(status);
@@ -287,7 +290,8 @@ pub(crate) mod tests {
             },
             policy: default_policy(),
         };
-        let response = client(&config).list_tables().send().await;
+        let input = GetItemInput::builder().build().unwrap();
+        let response = Client::new(&config).send::<GetItem>(input).await;
         AttemptError::of(response.unwrap_err(), false)
     }
 

@@ -6,9 +6,9 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    Client, Error as StoreError,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_item::builders::GetItemFluentBuilder,
+    Error as StoreError,
+    error::{BuildError, SdkError},
+    operation::get_item::{GetItem, GetItemInput, builders::GetItemInputBuilder},
 };
 use chassis::{
     Deadline, RequestContext, error_chain,
@@ -19,7 +19,13 @@ use chassis::{
 use dto::health::HealthStatus;
 use tokio::time::timeout_at;
 
-use crate::{Config, Error, attempt::AttemptError, client::client, item::ID, value::string};
+use crate::{
+    Config, Error,
+    attempt::AttemptError,
+    client::{Client, Operation},
+    item::ID,
+    value::string,
+};
 
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "dynamodb";
@@ -34,7 +40,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// breaker and the retry budget.
 #[derive(Debug, Clone)]
 pub struct Database {
-    pub(crate) client: Client,
+    client: Client,
     dependency: Dependency,
     table: String,
 }
@@ -46,15 +52,15 @@ impl Database {
     /// A service starts even if the database is unavailable: the first call then
     /// opens the connection.
     pub async fn open(config: Config, table: &str) -> Self {
-        let client = client(&config);
-        let probed = health_request(&client, table);
+        let client = Client::new(&config);
+        let probed = health_request(table);
         let dependency = Dependency::new(NAME, config.policy, {
-            let request = probed.clone();
-            move |ctx| probe(request.clone(), ctx)
+            let (client, probed) = (client.clone(), probed.clone());
+            move |ctx| probe(client.clone(), probed.clone(), ctx)
         });
         let ctx = RequestContext::at_start(Deadline::within(START_TIMEOUT));
         // The log has the reason if this fails.
-        let _ = probe(probed, ctx).await;
+        let _ = probe(client.clone(), probed, ctx).await;
         Self {
             client,
             dependency,
@@ -75,39 +81,38 @@ impl Database {
     ///
     /// [`Error::Unavailable`] if it does not.
     pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
-        let get = health_request(&self.client, &self.table);
-        self.call(ctx, "GetItem", |_| get.clone().send()).await?;
+        let get = health_request(&self.table);
+        self.call::<GetItem>(ctx, |_| get.clone().build()).await?;
         Ok(())
     }
 
-    /// Calls the database with an operation that is safe to repeat. `attempt`
-    /// gets whether an earlier attempt may have been executed although its
+    /// Calls the database with an operation that is safe to repeat. `input` gets
+    /// whether an earlier attempt may have been executed although its
     /// response was lost.
     ///
     /// # Errors
     ///
     /// [`CallError`] if no attempt succeeded.
-    pub(crate) async fn call<T, E, F>(
+    pub(crate) async fn call<O: Operation>(
         &self,
         ctx: &RequestContext,
-        operation: &'static str,
-        attempt: impl Fn(bool) -> F,
-    ) -> Result<T, CallError<AttemptError>>
+        input: impl Fn(bool) -> Result<O::Input, BuildError>,
+    ) -> Result<O::Output, CallError<AttemptError>>
     where
-        E: ProvideErrorMetadata,
-        F: Future<Output = Result<T, SdkError<E>>>,
-        StoreError: From<SdkError<E>>,
+        StoreError: From<SdkError<O::Error>>,
     {
         let lost = AtomicBool::new(false);
         let called = self.dependency.call(ctx, |ctx| {
             // It stays set if the attempt is dropped before it ends.
             let earlier = lost.swap(true, Relaxed);
-            let (lost, attempt) = (&lost, attempt(earlier));
+            let (lost, input) = (&lost, input(earlier));
             async move {
-                let log = CallLog::start(&ctx, NAME, operation);
-                let response = attempt
-                    .await
-                    .map_err(|error| AttemptError::of(error, earlier));
+                let log = CallLog::start(&ctx, NAME, O::NAME);
+                let response = match input {
+                    Ok(input) => self.client.send::<O>(input).await,
+                    Err(error) => Err(SdkError::construction_failure(error)),
+                };
+                let response = response.map_err(|error| AttemptError::of(error, earlier));
                 log.end(&response);
                 lost.store(response.as_ref().is_err_and(|error| error.lost), Relaxed);
                 response
@@ -117,17 +122,28 @@ impl Database {
     }
 }
 
-fn health_request(client: &Client, table: &str) -> GetItemFluentBuilder {
-    let get = client.get_item().table_name(table);
+fn health_request(table: &str) -> GetItemInputBuilder {
+    let get = GetItemInput::builder().table_name(table);
     get.key(ID, string("-")).projection_expression(ID)
 }
 
 /// Checks the table's health. The log has the reason where it is unhealthy.
-async fn probe(request: GetItemFluentBuilder, ctx: RequestContext) -> Result<(), AttemptError> {
-    let log = CallLog::start(&ctx, NAME, "GetItem");
-    let result = match timeout_at(ctx.deadline.instant(), request.send()).await {
-        Ok(response) => response.map(drop),
-        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+async fn probe(
+    client: Client,
+    request: GetItemInputBuilder,
+    ctx: RequestContext,
+) -> Result<(), AttemptError> {
+    let log = CallLog::start(&ctx, NAME, GetItem::NAME);
+    let input = request.build().map_err(SdkError::construction_failure);
+    let result = match input {
+        Ok(input) => {
+            let sent = client.send::<GetItem>(input);
+            match timeout_at(ctx.deadline.instant(), sent).await {
+                Ok(response) => response.map(drop),
+                Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+            }
+        }
+        Err(error) => Err(error),
     };
     let result = result.map_err(|error| AttemptError::of(error, false));
     log.end(&result);

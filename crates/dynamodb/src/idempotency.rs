@@ -6,6 +6,7 @@
 
 use aws_sdk_dynamodb::{
     error::BuildError,
+    operation::transact_write_items::{TransactWriteItems, TransactWriteItemsInput},
     primitives::Blob,
     types::{
         AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -73,18 +74,14 @@ impl KeyTable {
             .into_iter()
             .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
             .collect();
-        let transaction = self
-            .database
-            .client
-            .transact_write_items()
+        let transaction = TransactWriteItemsInput::builder()
             .set_transact_items(Some(writes.map_err(Error::bug)?))
             // Every attempt has the same token, so DynamoDB recognizes a repeated one.
             .client_request_token(Uuid::now_v7());
         let mut pauses = Pauses::until(ctx.deadline);
         loop {
-            let executed = self
-                .database
-                .call(ctx, "TransactWriteItems", |_| transaction.clone().send());
+            let executed =
+                (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
             let Err(error) = executed.await else {
                 return Ok(Outcome::Executed);
             };

@@ -36,6 +36,7 @@ mod idempotency;
 mod item;
 mod page;
 mod pauses;
+mod signer;
 mod table;
 mod value;
 mod write;

@@ -1,6 +1,12 @@
 //! Lists of the entities of a table, page by page.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    operation::{
+        query::{Query, QueryInput},
+        scan::{Scan, ScanInput},
+    },
+    types::AttributeValue,
+};
 use chassis::{RequestContext, http::Limit};
 
 use crate::{
@@ -40,12 +46,12 @@ impl<T: Entity> Table<T> {
         limit: Limit,
         after: Option<&T::Id>,
     ) -> Result<Page<T, T::Id>, Error> {
-        let scan = self.database.client.scan().table_name(&self.name);
+        let scan = ScanInput::builder().table_name(&self.name);
         let scan = scan
             .consistent_read(true)
             .set_exclusive_start_key(after.map(key::<T>))
             .limit(count(limit));
-        let scanned = self.database.call(ctx, "Scan", |_| scan.clone().send());
+        let scanned = (self.database).call::<Scan>(ctx, |_| scan.clone().build());
         let scanned = scanned.await?;
         page(scanned.items, scanned.last_evaluated_key.as_ref())
     }
@@ -69,7 +75,7 @@ impl<T: Entity> Table<T> {
             start.insert(index.attribute.to_owned(), string(value));
             start
         });
-        let query = self.database.client.query().table_name(&self.name);
+        let query = QueryInput::builder().table_name(&self.name);
         let query = query
             .index_name(index.name)
             .key_condition_expression("#attribute = :value")
@@ -77,7 +83,7 @@ impl<T: Entity> Table<T> {
             .expression_attribute_values(":value", string(value))
             .set_exclusive_start_key(start)
             .limit(count(limit));
-        let queried = self.database.call(ctx, "Query", |_| query.clone().send());
+        let queried = (self.database).call::<Query>(ctx, |_| query.clone().build());
         let queried = queried.await?;
         page(queried.items, queried.last_evaluated_key.as_ref())
     }

@@ -5,7 +5,14 @@ use std::{
     marker::PhantomData,
 };
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, builders::PutBuilder};
+use aws_sdk_dynamodb::{
+    operation::{
+        batch_get_item::{BatchGetItem, BatchGetItemInput},
+        get_item::{GetItem, GetItemInput},
+        put_item::{PutItem, PutItemInput},
+    },
+    types::{KeysAndAttributes, Put, builders::PutBuilder},
+};
 use chassis::{RequestContext, outbound::CallError};
 use json::FromJson;
 
@@ -55,9 +62,9 @@ impl<T: Entity> Table<T> {
     ///
     /// Those of every operation.
     pub async fn get(&self, ctx: &RequestContext, id: &T::Id) -> Result<Option<T>, Error> {
-        let get = self.database.client.get_item().table_name(&self.name);
+        let get = GetItemInput::builder().table_name(&self.name);
         let get = get.set_key(Some(key::<T>(id))).consistent_read(true);
-        let got = self.database.call(ctx, "GetItem", |_| get.clone().send());
+        let got = (self.database).call::<GetItem>(ctx, |_| get.clone().build());
         let item = got.await?.item;
         Ok(item.map(from_item).transpose()?)
     }
@@ -82,11 +89,9 @@ impl<T: Entity> Table<T> {
         let mut found = BTreeMap::new();
         let mut pauses = Pauses::until(ctx.deadline);
         loop {
-            let get = self.database.client.batch_get_item();
-            let get = get.set_request_items(Some(wanted));
-            let got = self
-                .database
-                .call(ctx, "BatchGetItem", |_| get.clone().send())
+            let get = BatchGetItemInput::builder().set_request_items(Some(wanted));
+            let got = (self.database)
+                .call::<BatchGetItem>(ctx, |_| get.clone().build())
                 .await?;
             for item in got
                 .responses
@@ -113,11 +118,11 @@ impl<T: Entity> Table<T> {
     ///
     /// Those of every operation.
     pub async fn create(&self, ctx: &RequestContext, entity: &T) -> Result<(), Error> {
-        let put = self.database.client.put_item().table_name(&self.name);
+        let put = PutItemInput::builder().table_name(&self.name);
         let put = put
             .set_item(Some(to_item(entity)?))
             .condition_expression(IS_NEW);
-        let created = self.database.call(ctx, "PutItem", |_| put.clone().send());
+        let created = (self.database).call::<PutItem>(ctx, |_| put.clone().build());
         match created.await {
             Ok(_) => Ok(()),
             // The id was generated for it: an earlier attempt has created it,

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
-use aws_sdk_dynamodb::types::{
-    Delete, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+use aws_sdk_dynamodb::{
+    operation::{
+        transact_write_items::{TransactWriteItems, TransactWriteItemsInput},
+        update_item::{UpdateItem, UpdateItemInput},
+    },
+    types::{Delete, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use chassis::{RequestContext, http::Preconditions};
 use dto::Timestamp;
@@ -100,14 +104,11 @@ impl<T: Entity> Table<T> {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(Error::bug)?;
-        let client = &self.database.client;
-        let transaction = client
-            .transact_write_items()
+        let transaction = TransactWriteItemsInput::builder()
             .transact_items(TransactWriteItem::builder().delete(delete).build())
             .client_request_token(Uuid::now_v7());
-        let deleted = self
-            .database
-            .call(ctx, "TransactWriteItems", |_| transaction.clone().send());
+        let deleted =
+            (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
         let Err(error) = deleted.await else {
             return Ok(());
         };
@@ -131,14 +132,14 @@ impl<T: Entity> Table<T> {
         let condition = Condition::of_write(preconditions, &etag);
         let now = Timestamp::now();
         let update = Update::of(members(content)?, T::Content::MEMBERS, &etag, now);
-        let write = self.database.client.update_item().table_name(&self.name);
+        let write = UpdateItemInput::builder().table_name(&self.name);
         let write = write
             .set_key(Some(key::<T>(id)))
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let written = self.database.call(ctx, "UpdateItem", |lost| {
+        let written = (self.database).call::<UpdateItem>(ctx, |lost| {
             let condition = if lost {
                 condition.after_lost(now)
             } else {
@@ -147,7 +148,7 @@ impl<T: Entity> Table<T> {
             let write = write.clone().condition_expression(condition.expression());
             let mut values = update.values.clone();
             values.extend(condition.values);
-            write.set_expression_attribute_values(Some(values)).send()
+            write.set_expression_attribute_values(Some(values)).build()
         });
         let error = match written.await {
             Ok(response) => {

@@ -1,0 +1,189 @@
+//! Signatures of requests: AWS Signature Version 4, for this one API.
+//!
+//! Source: AWS Identity and Access Management User Guide, "Create a signed AWS API
+//! request". A test compares it with the crate `aws-sigv4`, which works for every
+//! API and takes several times as long.
+
+use std::{
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+};
+
+use chassis::runtime::environment::Role;
+use dto::Timestamp;
+use ring::{
+    digest::{SHA256, digest},
+    hmac::{self, HMAC_SHA256, Key},
+};
+
+/// Signs the requests of one role to one endpoint.
+pub(crate) struct Signer {
+    role: Role,
+    host: String,
+    path: String,
+    /// The key of the day that it was last used on. It is derived from the role's.
+    key: Mutex<Option<(String, Key)>>,
+}
+
+/// It has secrets.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    pub(crate) fn new(role: Role, host: String, path: String) -> Self {
+        Self {
+            role,
+            host,
+            path,
+            key: Mutex::new(None),
+        }
+    }
+
+    /// The headers that sign the request of an operation with this body.
+    pub(crate) fn sign(
+        &self,
+        operation: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'static str, String)> + use<> {
+        let now = now.utc();
+        let day = format!(
+            "{:04}{:02}{:02}",
+            now.year(),
+            u8::from(now.month()),
+            now.day()
+        );
+        let time = format!(
+            "{day}T{:02}{:02}{:02}Z",
+            now.hour(),
+            now.minute(),
+            now.second()
+        );
+        let (host, path) = (&self.host, &self.path);
+        let (token, token_name) = match &self.role.session_token {
+            Some(token) => (
+                format!("x-amz-security-token:{token}\n"),
+                "x-amz-security-token;",
+            ),
+            None => (String::new(), ""),
+        };
+        let names = format!("content-type;host;x-amz-date;{token_name}x-amz-target");
+        let body = hex(digest(&SHA256, body).as_ref());
+        let request = format!(
+            "POST\n{path}\n\n\
+             content-type:application/x-amz-json-1.0\n\
+             host:{host}\n\
+             x-amz-date:{time}\n\
+             {token}\
+             x-amz-target:DynamoDB_20120810.{operation}\n\
+             \n\
+             {names}\n\
+             {body}"
+        );
+        let scope = format!("{day}/{}/dynamodb/aws4_request", self.role.region);
+        let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
+        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{request}");
+        let signature = hmac::sign(&self.key_of(&day), text.as_bytes());
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+            self.role.access_key_id,
+            hex(signature.as_ref())
+        );
+        let token = self.role.session_token.clone();
+        [("authorization", authorization), ("x-amz-date", time)]
+            .into_iter()
+            .chain(token.map(|token| ("x-amz-security-token", token)))
+    }
+
+    fn key_of(&self, day: &str) -> Key {
+        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, key)) = &*kept
+            && of == day
+        {
+            return key.clone();
+        }
+        let secret = format!("AWS4{}", self.role.secret_access_key);
+        let mut key = Key::new(HMAC_SHA256, secret.as_bytes());
+        for part in [day, &self.role.region, "dynamodb", "aws4_request"] {
+            let derived = hmac::sign(&key, part.as_bytes());
+            key = Key::new(HMAC_SHA256, derived.as_ref());
+        }
+        *kept = Some((day.to_owned(), key.clone()));
+        key
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sigv4::{
+        http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+        sign::v4,
+    };
+
+    use super::*;
+
+    #[test]
+    fn signature_equals_that_of_the_sdk() {
+        for token in [None, Some("token".to_owned())] {
+            for (at, body) in [
+                ("2026-11-26T04:05:06Z", "{}"),
+                ("2026-11-26T23:59:59Z", r#"{"TableName":"å"}"#),
+                ("2027-01-01T00:00:00Z", ""),
+            ] {
+                let role = Role {
+                    region: "eu-north-1".to_owned(),
+                    access_key_id: "id".to_owned(),
+                    secret_access_key: "secret".to_owned(),
+                    session_token: token.clone(),
+                };
+                let host = "dynamodb.eu-north-1.amazonaws.com";
+                let signer = Signer::new(role, host.to_owned(), "/".to_owned());
+                let now = Timestamp::parse_time_or_date(at).unwrap();
+                let ours = signer.sign("GetItem", body.as_bytes(), now);
+
+                let credentials = Credentials::new("id", "secret", token.clone(), None, "test");
+                let identity = credentials.into();
+                let parameters = v4::SigningParams::builder()
+                    .identity(&identity)
+                    .region("eu-north-1")
+                    .name("dynamodb")
+                    .time(now.utc().into())
+                    .settings(SigningSettings::default())
+                    .build()
+                    .unwrap()
+                    .into();
+                let headers = [
+                    ("content-type", "application/x-amz-json-1.0"),
+                    ("host", host),
+                    ("x-amz-target", "DynamoDB_20120810.GetItem"),
+                ];
+                let url = format!("https://{host}/");
+                let body = SignableBody::Bytes(body.as_bytes());
+                let request = SignableRequest::new("POST", url, headers.into_iter(), body).unwrap();
+                let signed = sign(request, &parameters).unwrap();
+                let (signed, _) = signed.into_parts();
+                let theirs = signed.headers();
+                let mut theirs: Vec<_> = theirs
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect();
+                theirs.sort();
+                let mut ours: Vec<_> = ours.map(|(name, value)| (name.to_owned(), value)).collect();
+                ours.sort();
+                assert_eq!(ours, theirs);
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything a person or CI does to the project.
 
+mod bench;
 mod browser;
 mod compile;
 mod conformance;
@@ -81,6 +82,7 @@ enum Task {
     Deny(supply_chain::Deny),
     Sbom(supply_chain::Sbom),
     Surfaces(surfaces::Arguments),
+    Bench(bench::Arguments),
     Package(sam::Package),
     Compile(compile::Arguments),
     Preflight(preflight::Arguments),
@@ -134,6 +136,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Deny(_) => supply_chain::deny(),
         Task::Sbom(_) => supply_chain::sbom(),
         Task::Surfaces(arguments) => surfaces::run(arguments),
+        Task::Bench(arguments) => bench::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
         Task::Compile(arguments) => compile::run(arguments),
         Task::Preflight(arguments) => preflight::run(arguments),

@@ -107,6 +107,11 @@ impl Project {
         self.target.join(target).join("release")
     }
 
+    /// The folder that the programs to compare with are built to.
+    pub fn peers(&self) -> PathBuf {
+        self.target.join("bench")
+    }
+
     /// The program of a function, where cargo-lambda leaves it.
     pub fn bootstrap(&self, function: &str) -> PathBuf {
         self.target.join("lambda").join(function).join("bootstrap")

@@ -202,6 +202,12 @@ pub fn mariadbd() -> Result<PathBuf> {
     require("MariaDB", programs::mariadbd, &package, "mariadb", hint)
 }
 
+/// Valgrind, whose callgrind counts instructions.
+pub fn valgrind() -> Result<PathBuf> {
+    let find = || programs::find("valgrind", &[]);
+    require("Valgrind", find, &["valgrind"], "valgrind", "`valgrind`")
+}
+
 /// A Java for PlantUML, with Graphviz and the font of the diagrams.
 pub fn java() -> Result<PathBuf> {
     let font = Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf");

@@ -1,0 +1,366 @@
+//! The report: tables, ratios and a plot.
+
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// The names of the functions that others are compared with.
+pub const LIMIT: &str = "the limit: C, raw socket";
+const LAMBDA_HTTP: &str = "bare lambda_http";
+const AXUM: &str = "bare axum on lambda_http";
+const HELLO: &str = "Kea hello";
+const NOSQLDATA: &str = "Kea nosqldata";
+const MYSQLDATA: &str = "Kea mysqldata";
+
+/// Where the tables of the page begin and end.
+const BEGIN: &str = "<!-- written by cargo xtask bench -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// The results of a run.
+#[derive(Serialize)]
+pub struct Results {
+    /// The machine.
+    pub machine: String,
+    /// Its load before and after the run.
+    pub load: [String; 2],
+    /// The versions of what was measured.
+    pub versions: BTreeMap<String, String>,
+    /// The number of cold starts of each function.
+    pub runs: usize,
+    /// The figures of each function.
+    pub functions: Vec<Figures>,
+}
+
+/// The figures of a function. Times are in microseconds.
+#[derive(Serialize)]
+pub struct Figures {
+    /// Its name.
+    pub name: String,
+    /// Its task.
+    pub group: String,
+    /// From the start of the process to its request for an event.
+    pub init: Spread,
+    /// The first call.
+    pub first: Spread,
+    /// From the start of the process to its first response.
+    pub cold: Spread,
+    /// The CPU time of that.
+    pub cold_cpu: Spread,
+    /// A warm call.
+    pub warm: Spread,
+    /// Warm calls per second.
+    pub calls_per_second: f64,
+    /// The CPU time of a warm call.
+    pub cpu_per_call_us: f64,
+    /// The most memory, in bytes.
+    pub peak_memory: u64,
+    /// The size of the program.
+    pub size: u64,
+    /// The size of the archive that is deployed.
+    pub zip: u64,
+}
+
+/// The distribution of a time, in microseconds.
+#[derive(Serialize, Clone, Copy)]
+pub struct Spread {
+    min: f64,
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Spread {
+    /// That of these times.
+    pub fn of(times: &[Duration]) -> Self {
+        let mut sorted = times.to_vec();
+        sorted.sort_unstable();
+        let at = |percent: usize| {
+            let last = sorted.len().saturating_sub(1);
+            let time = sorted.get(last * percent / 100).copied();
+            time.unwrap_or_default().as_secs_f64() * 1e6
+        };
+        Self {
+            min: at(0),
+            p50: at(50),
+            p99: at(99),
+            max: at(100),
+        }
+    }
+}
+
+impl Results {
+    fn find(&self, name: &str) -> Option<&Figures> {
+        self.functions.iter().find(|it| it.name == name)
+    }
+}
+
+/// A ratio that the project holds itself to.
+struct Target {
+    what: &'static str,
+    over: (&'static str, fn(&Figures) -> f64),
+    under: Option<(&'static str, fn(&Figures) -> f64)>,
+    bound: Bound,
+}
+
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+fn cold(figures: &Figures) -> f64 {
+    figures.cold.p50
+}
+
+fn warm(figures: &Figures) -> f64 {
+    figures.warm.p50
+}
+
+fn cpu(figures: &Figures) -> f64 {
+    figures.cpu_per_call_us
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
+fn zip_mb(figures: &Figures) -> f64 {
+    figures.zip as f64 / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
+fn memory_mb(figures: &Figures) -> f64 {
+    figures.peak_memory as f64 / 1e6
+}
+
+#[rustfmt::skip]
+const TARGETS: &[Target] = &[
+    Target { what: "`hello`, cold, over the limit", over: (HELLO, cold), under: Some((LIMIT, cold)), bound: Bound::AtMost(2.5) },
+    Target { what: "FastAPI + Mangum, cold, over `hello`", over: ("FastAPI + Mangum", cold), under: Some((HELLO, cold)), bound: Bound::AtLeast(285.0) },
+    Target { what: "Flask + apig-wsgi, cold, over `hello`", over: ("Flask + apig-wsgi", cold), under: Some((HELLO, cold)), bound: Bound::AtLeast(140.0) },
+    Target { what: "`hello`, warm p50, over bare `lambda_http`", over: (HELLO, warm), under: Some((LAMBDA_HTTP, warm)), bound: Bound::AtMost(1.25) },
+    Target { what: "`hello`, CPU per call, over bare axum", over: (HELLO, cpu), under: Some((AXUM, cpu)), bound: Bound::AtMost(1.4) },
+    Target { what: "`hello`, archive, MB", over: (HELLO, zip_mb), under: None, bound: Bound::AtMost(1.2) },
+    Target { what: "`hello`, peak memory, MB", over: (HELLO, memory_mb), under: None, bound: Bound::AtMost(3.0) },
+    Target { what: "Rust SDK with all defaults, cold, over `nosqldata`", over: ("DynamoDB SDK, all defaults", cold), under: Some((NOSQLDATA, cold)), bound: Bound::AtLeast(10.0) },
+    Target { what: "Powertools + boto3, cold, over `nosqldata`", over: ("Powertools + boto3", cold), under: Some((NOSQLDATA, cold)), bound: Bound::AtLeast(45.0) },
+    Target { what: "FastAPI + boto3, cold, over `nosqldata`", over: ("FastAPI + boto3", cold), under: Some((NOSQLDATA, cold)), bound: Bound::AtLeast(70.0) },
+    Target { what: "`nosqldata`, CPU per call, over the commit before", over: (NOSQLDATA, cpu), under: Some(("Kea nosqldata, before", cpu)), bound: Bound::AtMost(0.6) },
+    Target { what: "sqlx with all defaults, cold, over `mysqldata`", over: ("sqlx, all defaults", cold), under: Some((MYSQLDATA, cold)), bound: Bound::AtLeast(5.0) },
+    Target { what: "`nosqldata`, archive, MB", over: (NOSQLDATA, zip_mb), under: None, bound: Bound::AtMost(2.5) },
+    Target { what: "`mysqldata`, archive, MB", over: (MYSQLDATA, zip_mb), under: None, bound: Bound::AtMost(2.5) },
+];
+
+/// The report as Markdown.
+pub fn markdown(results: &Results) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_markdown(&mut text, results);
+    text
+}
+
+fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
+    let [before, after] = &results.load;
+    writeln!(
+        text,
+        "{}. Load average {before} before the run and {after} after it. {} cold starts of each function, interleaved.\n",
+        results.machine, results.runs
+    )?;
+    let versions = results.versions.iter();
+    let versions: Vec<_> = versions
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    writeln!(text, "{}.\n", versions.join(", "))?;
+    let mut groups: Vec<&str> = Vec::new();
+    for function in &results.functions {
+        if !groups.contains(&function.group.as_str()) {
+            groups.push(&function.group);
+        }
+    }
+    for group in groups {
+        let members: Vec<_> = (results.functions.iter())
+            .filter(|it| it.group == group)
+            .collect();
+        writeln!(text, "### {group}\n")?;
+        writeln!(
+            text,
+            "| function | init ms | first call ms | cold start ms (min – max) | of it CPU | warm p50 µs | p99 | calls/s | CPU per call µs | peak MB | program MB | zip MB |"
+        )?;
+        writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+        for it in &members {
+            writeln!(
+                text,
+                "| {} | {:.2} | {:.2} | **{:.2}** ({:.2} – {:.2}) | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {:.2} | {:.2} |",
+                it.name,
+                it.init.p50 / 1e3,
+                it.first.p50 / 1e3,
+                it.cold.p50 / 1e3,
+                it.cold.min / 1e3,
+                it.cold.max / 1e3,
+                it.cold_cpu.p50 / 1e3,
+                it.warm.p50,
+                it.warm.p99,
+                it.calls_per_second,
+                it.cpu_per_call_us,
+                memory_mb(it),
+                megabytes(it.size),
+                zip_mb(it),
+            )?;
+        }
+        let kea = members
+            .iter()
+            .find(|it| it.name == HELLO || it.name == NOSQLDATA || it.name == MYSQLDATA);
+        let limit = results.find(LIMIT);
+        writeln!(
+            text,
+            "\n| function | cold start, over the limit | over Kea | warm p50, over Kea | CPU per call, over Kea |"
+        )?;
+        writeln!(text, "|---|--:|--:|--:|--:|")?;
+        for it in &members {
+            let ratio = |of: fn(&Figures) -> f64, to: Option<&Figures>| {
+                to.map_or_else(String::new, |to| format!("{:.2} ×", of(it) / of(to)))
+            };
+            let kea = kea.copied();
+            writeln!(
+                text,
+                "| {} | {} | {} | {} | {} |",
+                it.name,
+                ratio(cold, limit),
+                ratio(cold, kea),
+                ratio(warm, kea),
+                ratio(cpu, kea)
+            )?;
+        }
+        writeln!(text)?;
+    }
+    writeln!(text, "### Targets\n")?;
+    writeln!(text, "| what | target | measured | |")?;
+    writeln!(text, "|---|--:|--:|---|")?;
+    for Target {
+        what,
+        over: (over, value),
+        under,
+        bound,
+    } in TARGETS
+    {
+        let Some(over) = results.find(over) else {
+            continue;
+        };
+        let mut measured = value(over);
+        if let Some((under, value)) = under {
+            let Some(under) = results.find(under) else {
+                continue;
+            };
+            measured /= value(under);
+        }
+        let (sign, bound, is_met) = match bound {
+            Bound::AtMost(bound) => ("≤", bound, measured <= *bound),
+            Bound::AtLeast(bound) => ("≥", bound, measured >= *bound),
+        };
+        let verdict = if is_met { "met" } else { "**not met**" };
+        writeln!(
+            text,
+            "| {what} | {sign} {bound} | {measured:.2} | {verdict} |"
+        )?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Replaces the tables in a page.
+pub fn write(page: &Path, tables: &str) -> Result<()> {
+    let text = fs::read_to_string(page)?;
+    let parts = text.split_once(BEGIN).zip(text.split_once(END));
+    let ((before, _), (_, after)) =
+        parts.with_context(|| format!("{} has no marks", page.display()))?;
+    fs::write(page, format!("{before}{BEGIN}\n{tables}\n{END}{after}"))?;
+    Ok(())
+}
+
+/// The cold starts as a bar chart with a logarithmic axis (SVG).
+pub fn plot(results: &Results) -> String {
+    let mut svg = String::new();
+    let _ = write_plot(&mut svg, results);
+    svg
+}
+
+fn write_plot(svg: &mut String, results: &Results) -> std::fmt::Result {
+    const LEFT: f64 = 220.0;
+    const WIDTH: f64 = 640.0;
+    const ROW: f64 = 22.0;
+    // From 100 µs to 1 s: four decades.
+    let x = |us: f64| LEFT + WIDTH * (us.max(100.0).log10() - 2.0) / 4.0;
+    let count = u32::try_from(results.functions.len()).unwrap_or_default();
+    let height = ROW * f64::from(count) + 40.0;
+    writeln!(
+        svg,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 {height}" font-family="DejaVu Sans, sans-serif" font-size="11">"#
+    )?;
+    writeln!(
+        svg,
+        r#"<title>Cold starts: from the start of the process to its first response, median, logarithmic</title>"#
+    )?;
+    writeln!(svg, r#"<rect width="960" height="{height}" fill="white"/>"#)?;
+    for (us, label) in [
+        (1e2, "0.1 ms"),
+        (1e3, "1 ms"),
+        (1e4, "10 ms"),
+        (1e5, "100 ms"),
+        (1e6, "1 s"),
+    ] {
+        let at = x(us);
+        let bottom = height - 24.0;
+        writeln!(
+            svg,
+            r##"<line x1="{at:.1}" y1="8" x2="{at:.1}" y2="{bottom}" stroke="#ccc"/>"##
+        )?;
+        writeln!(
+            svg,
+            r#"<text x="{at:.1}" y="{:.1}" text-anchor="middle">{label}</text>"#,
+            height - 8.0
+        )?;
+    }
+    for (row, it) in (0_u32..).zip(&results.functions) {
+        let y = 12.0 + ROW * f64::from(row);
+        let color = if it.name.starts_with("Kea") {
+            "#2a7de1"
+        } else {
+            "#9aa5b1"
+        };
+        let end = x(it.cold.p50);
+        writeln!(
+            svg,
+            r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            LEFT - 6.0,
+            y + 12.0,
+            it.name
+        )?;
+        writeln!(
+            svg,
+            r#"<rect x="{LEFT}" y="{y:.1}" width="{:.1}" height="16" fill="{color}"/>"#,
+            end - LEFT
+        )?;
+        writeln!(
+            svg,
+            r#"<text x="{:.1}" y="{:.1}">{:.2} ms</text>"#,
+            end + 4.0,
+            y + 12.0,
+            it.cold.p50 / 1e3
+        )?;
+    }
+    writeln!(svg, "</svg>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_that_of_the_sorted_times() {
+        let times: Vec<_> = (1..=101).rev().map(Duration::from_micros).collect();
+        let Spread { min, p50, p99, max } = Spread::of(&times);
+        let all = [min, p50, p99, max].map(f64::round);
+        assert_eq!(all.map(|it| it.to_string()), ["1", "51", "100", "101"]);
+    }
+}

@@ -243,8 +243,8 @@ impl System {
         let token = project.signing_key()?.token("sample", "");
         let functions = functions.iter().map(|it| {
             let (event, expected) = match it.task {
-                PRODUCT => ("nosqldata/get.json", "espresso-cups"),
-                ORDER => ("mysqldata/get.json", "01a1a14c-afba-72da"),
+                PRODUCT => ("nosqldata/get.json", "Espresso cups"),
+                ORDER => ("mysqldata/get.json", "productId"),
                 _ => ("hello/get.json", "Hello Kea"),
             };
             let event = fs::read_to_string(project.root.join("events").join(event))?;

@@ -167,7 +167,9 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
     let versions: Vec<_> = versions
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
-    writeln!(text, "{}.\n", versions.join(", "))?;
+    if !versions.is_empty() {
+        writeln!(text, "{}.\n", versions.join(", "))?;
+    }
     let mut groups: Vec<&str> = Vec::new();
     for function in &results.functions {
         if !groups.contains(&function.group.as_str()) {

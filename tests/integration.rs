@@ -23,6 +23,7 @@ mod migrate;
 mod oscheck;
 mod outages;
 mod outside;
+mod plans;
 mod races;
 mod summary;
 mod sums;

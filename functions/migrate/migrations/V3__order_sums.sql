@@ -1,7 +1,7 @@
 -- The sums of the orders. An order is added to them some time after each change, in
 -- a batch with others. Until then it is pending, and a summary adds it itself.
 --
--- No statement that writes an order mentions these columns, so the code before this
+-- No statement that writes an order mentions the new column, so the code before this
 -- migration, which runs until the deployment ends and after a rollback, needs none.
 SET @missing = (
     SELECT COUNT(*) = 0 FROM information_schema.columns
@@ -10,34 +10,9 @@ SET @missing = (
 
 SET @change = IF(@missing,
     'ALTER TABLE orders
-         ADD COLUMN summed VARCHAR(16) NULL COMMENT ''the status that the sums count it with, or NULL''',
+         ADD COLUMN summed VARCHAR(16) NULL COMMENT ''the status that the sums count it with, or NULL'',
+         ADD KEY orders_by_sums (summed, status)',
     'DO 0');
-
-PREPARE change_orders FROM @change;
-
-EXECUTE change_orders;
-
-SET @missing = (
-    SELECT COUNT(*) = 0 FROM information_schema.columns
-    WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'pending'
-);
-
-SET @change = IF(@missing,
-    'ALTER TABLE orders
-         ADD COLUMN pending TINYINT GENERATED ALWAYS AS (IF(summed <=> status, NULL, 1)) VIRTUAL
-             COMMENT ''1 if the sums do not count it, or with an earlier status''',
-    'DO 0');
-
-PREPARE change_orders FROM @change;
-
-EXECUTE change_orders;
-
-SET @missing = (
-    SELECT COUNT(*) = 0 FROM information_schema.statistics
-    WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_pending'
-);
-
-SET @change = IF(@missing, 'ALTER TABLE orders ADD KEY orders_pending (pending)', 'DO 0');
 
 PREPARE change_orders FROM @change;
 

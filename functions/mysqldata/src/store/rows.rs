@@ -30,8 +30,8 @@ type OrderRow = (
     Vec<u8>,
 );
 
-/// A row of a line: `order_id, product_id, name, quantity, unit_price`.
-type LineRow = (Uuid, String, String, i64, i128);
+/// A row of a line: `order_id, position, product_id, name, quantity, unit_price`.
+type LineRow = (Uuid, u16, String, String, i64, i128);
 
 /// An order with what clients do not see of it.
 pub struct Found {
@@ -191,8 +191,8 @@ async fn select(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT order_id, product_id, name, quantity, unit_price FROM order_lines \
-         WHERE order_id IN ({}) ORDER BY order_id, position",
+        "SELECT order_id, position, product_id, name, quantity, unit_price FROM order_lines \
+         WHERE order_id IN ({})",
         placeholders(orders.len()),
     );
     let ids: Vec<Value> = orders.iter().map(|(id, ..)| id.into()).collect();
@@ -201,7 +201,8 @@ async fn select(
         lines.entry(line.0).or_default().push(line);
     }
     let found = orders.into_iter().map(|order| {
-        let lines = lines.remove(&order.0).unwrap_or_default();
+        let mut lines = lines.remove(&order.0).unwrap_or_default();
+        lines.sort_unstable_by_key(|(_, position, ..)| *position);
         to_order(order, lines)
     });
     found.collect()
@@ -227,7 +228,7 @@ fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
         currency: currency.parse()?,
     };
     let lines = lines.into_iter().map(|line| {
-        let (_, product_id, name, quantity, amount) = line;
+        let (_, _, product_id, name, quantity, amount) = line;
         Ok::<_, AttemptError>(OrderLine {
             product_id: product_id.parse()?,
             name: name.parse()?,
@@ -283,7 +284,7 @@ mod tests {
 
     fn line(quantity: i64, amount: i128) -> LineRow {
         let (product, name) = ("p".repeat(64), "\u{1f63a}".repeat(200));
-        (Uuid::nil(), product, name, quantity, amount)
+        (Uuid::nil(), 0, product, name, quantity, amount)
     }
 
     #[test]

@@ -8,6 +8,7 @@ use dto::{
     catalogue::{PricedProduct, ProductId},
 };
 use mysql::{AttemptError, Session, Value, insert, placeholders, to_datetime};
+use sums::PENDING_ORDERS;
 use time::PrimitiveDateTime;
 
 use super::MANY_PENDING;
@@ -158,7 +159,7 @@ async fn known(
 ) -> Result<(HashMap<String, Snapshot>, bool), AttemptError> {
     let sql = format!(
         "SELECT product_id, name, unit_price, currency, seen_at, \
-                (SELECT 1 FROM orders WHERE pending = 1 LIMIT 1 OFFSET {MANY_PENDING}) \
+                (SELECT 1 FROM {PENDING_ORDERS} LIMIT 1 OFFSET {MANY_PENDING}) \
          FROM product_snapshots WHERE product_id IN ({})",
         placeholders(lines.len()),
     );

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use dto::Money;
 use mysql::{AttemptError, Session, Value};
 
+use sums::PENDING_ORDERS;
+
 use super::cover::Cover;
 use crate::{
     period::Period,
@@ -18,8 +20,8 @@ const WITHIN_SPANS: &str = "((span = 'day' AND start BETWEEN ? AND ?) \
                             OR (span = 'month' AND start BETWEEN ? AND ?) \
                             OR (span = 'year' AND start BETWEEN ? AND ?))";
 
-/// The orders whose sums are not up to date, within these spans.
-const PENDING: &str = "pending = 1 AND created_at >= ? AND created_at < ?";
+/// The orders within the whole days.
+const WITHIN_WHOLE: &str = "created_at >= ? AND created_at < ?";
 
 /// The orders within the parts of days at the ends.
 const WITHIN_PARTS: &str =
@@ -115,14 +117,14 @@ fn order_statement(
          FROM order_sums WHERE {WITHIN_SPANS}{status} \
          UNION ALL \
          SELECT {of_order}, currency, 1, quantity, total \
-         FROM orders WHERE {PENDING}{status} \
+         FROM {PENDING_ORDERS} AND {WITHIN_WHOLE}{status} \
          UNION ALL \
          SELECT {as_summed}, currency, -1, -quantity, -total \
-         FROM orders WHERE {PENDING} AND summed IS NOT NULL{summed} \
+         FROM {PENDING_ORDERS} AND {WITHIN_WHOLE} AND summed IS NOT NULL{summed} \
          UNION ALL \
-         (SELECT {of_order}, currency, COUNT(*), SUM(quantity), SUM(total) \
-          FROM orders WHERE {WITHIN_PARTS}{status} \
-          GROUP BY {of_order}, currency ORDER BY NULL)"
+         SELECT {of_order}, currency, COUNT(*), SUM(quantity), SUM(total) \
+         FROM orders WHERE {WITHIN_PARTS}{status} \
+         GROUP BY {of_order}, currency"
     )
 }
 
@@ -137,12 +139,13 @@ fn product_statement() -> String {
          FROM product_sums WHERE {WITHIN_SPANS} \
          UNION ALL \
          SELECT product_id, currency, {delta}, {delta} * order_lines.quantity, {delta} * {revenue} \
-         FROM orders JOIN order_lines ON order_id = id WHERE {PENDING} AND {delta} <> 0 \
+         FROM order_lines JOIN {PENDING_ORDERS} AND {WITHIN_WHOLE} \
+              AND order_id = id AND {delta} <> 0 \
          UNION ALL \
-         (SELECT product_id, currency, COUNT(*), SUM(order_lines.quantity), SUM({revenue}) \
-          FROM orders JOIN order_lines ON order_id = id \
-          WHERE {WITHIN_PARTS} AND status <> 'cancelled' \
-          GROUP BY product_id, currency ORDER BY NULL)"
+         SELECT product_id, currency, COUNT(*), SUM(order_lines.quantity), SUM({revenue}) \
+         FROM orders JOIN order_lines ON order_id = id \
+         WHERE {WITHIN_PARTS} AND status <> 'cancelled' \
+         GROUP BY product_id, currency"
     )
 }
 

@@ -120,14 +120,12 @@ fn cpu(figures: &Figures) -> f64 {
     figures.cpu_per_call_us
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
 fn zip_mb(figures: &Figures) -> f64 {
-    figures.zip as f64 / 1e6
+    megabytes(figures.zip)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
 fn memory_mb(figures: &Figures) -> f64 {
-    figures.peak_memory as f64 / 1e6
+    megabytes(figures.peak_memory)
 }
 
 #[rustfmt::skip]
@@ -189,7 +187,7 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
         for it in &members {
             writeln!(
                 text,
-                "| {} | {:.2} | {:.2} | **{:.2}** ({:.2} – {:.2}) | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {:.2} | {:.2} |",
+                "| {} | {:.2} | {:.2} | **{:.2}** ({:.2} – {:.2}) | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {} | {} |",
                 it.name,
                 it.init.p50 / 1e3,
                 it.first.p50 / 1e3,
@@ -202,8 +200,8 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
                 it.calls_per_second,
                 it.cpu_per_call_us,
                 memory_mb(it),
-                megabytes(it.size),
-                zip_mb(it),
+                size(it.size),
+                size(it.zip),
             )?;
         }
         let kea = members
@@ -268,6 +266,14 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
+}
+
+/// A size in MB; Python has no program of its own.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "–".to_owned(),
+        bytes => format!("{:.2}", megabytes(bytes)),
+    }
 }
 
 /// Replaces the tables in a page.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    environment, net,
+    environment, growth, net,
     process::{self, step},
     project::Project,
     stores::Stores,
@@ -38,6 +38,7 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum Task {
     Check(Check),
+    Growth(growth::Arguments),
 }
 
 /// Compare what the functions cost with the limits in xtask/bench/limits.json
@@ -96,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     fs::create_dir_all(&output)?;
     match &arguments.task {
         Some(Task::Check(check)) => check.run(&project, &output),
+        Some(Task::Growth(growth)) => growth::run(growth),
         None => arguments.measure.run(&project, &output),
     }
 }

@@ -8,6 +8,7 @@ mod diagrams;
 mod docker;
 mod environment;
 mod faults;
+mod growth;
 mod hostile;
 mod lambda;
 mod logs;
@@ -73,6 +74,7 @@ enum Task {
     Openapi(openapi::Document),
     Assets(openapi::Assets),
     Diagrams(diagrams::Arguments),
+    Bench(bench::Arguments),
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
@@ -82,7 +84,6 @@ enum Task {
     Deny(supply_chain::Deny),
     Sbom(supply_chain::Sbom),
     Surfaces(surfaces::Arguments),
-    Bench(bench::Arguments),
     Package(sam::Package),
     Compile(compile::Arguments),
     Preflight(preflight::Arguments),
@@ -127,6 +128,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Openapi(arguments) => openapi::document(arguments),
         Task::Assets(arguments) => openapi::assets(arguments),
         Task::Diagrams(arguments) => diagrams::run(arguments),
+        Task::Bench(arguments) => bench::run(arguments),
         Task::Browser(_) => browser::run(),
         Task::Conformance(arguments) => conformance::run(arguments),
         Task::Break(arguments) => wires::run(arguments),
@@ -136,7 +138,6 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Deny(_) => supply_chain::deny(),
         Task::Sbom(_) => supply_chain::sbom(),
         Task::Surfaces(arguments) => surfaces::run(arguments),
-        Task::Bench(arguments) => bench::run(arguments),
         Task::Package(arguments) => sam::package(arguments),
         Task::Compile(arguments) => compile::run(arguments),
         Task::Preflight(arguments) => preflight::run(arguments),

@@ -3,6 +3,7 @@
 
 mod diagrams;
 mod faults;
+mod growth;
 mod hostile;
 mod surfaces;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Builder;
 enum Command {
     Diagrams(diagrams::Arguments),
     Faults(faults::Arguments),
+    Growth(growth::Arguments),
     Hostile(hostile::Arguments),
     Replay(Replay),
     Serve(Serve),
@@ -64,6 +66,7 @@ fn run(command: &Command) -> Result<bool> {
     match command {
         Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
         Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
+        Command::Growth(arguments) => runtime.block_on(growth::run(arguments)),
         Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),
         Command::Replay(Replay { files }) => runtime.block_on(async {
             for file in files {

@@ -1,0 +1,87 @@
+//! `cargo xtask bench growth`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{
+    process::{self, step},
+    project::Project,
+    tools,
+};
+
+/// Measure the time of a request against the size of the data
+///
+/// Fills stores with 10², 10⁴ and 10⁶ orders and up to 10⁵ products, and measures lists,
+/// reads, summaries and orders of 1, 10 and 100 lines in turns, and orders on up to 64
+/// instances. Prints tables with ratios, and writes them as JSON with a plot to
+/// .kea/growth. Linux only.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The numbers of orders
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "100,10000,1000000"
+    )]
+    sizes: Vec<u32>,
+
+    /// The calls of each kind
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    calls: usize,
+
+    /// Measure the programs of the development profile: their own time is not that of
+    /// deployed ones, but they build faster
+    #[arg(long)]
+    dev: bool,
+
+    /// Write the tables to docs/growth.md
+    #[arg(long)]
+    write: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let mariadbd = tools::mariadbd()?;
+    step("Building");
+    project.build(["tools", "mysqldata", "nosqldata"])?;
+    let mut functions = project.program("");
+    if !arguments.dev {
+        let mut build = process::cargo(&project.root);
+        build.args([
+            "build",
+            "--release",
+            "--package",
+            "mysqldata",
+            "--package",
+            "nosqldata",
+        ]);
+        process::succeed(build, "the build")?;
+        functions = functions.join("../release");
+    }
+
+    let output = project.own_folder().join("growth");
+    step(format_args!(
+        "Measuring; the results are in {}",
+        output.display()
+    ));
+    let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
+    let mut growth = process::command(project.program("tools"));
+    growth
+        .arg("growth")
+        .args(["--sizes", &sizes.join(",")])
+        .args(["--calls", &arguments.calls.to_string()])
+        .arg("--functions")
+        .arg(functions)
+        .arg("--mariadbd")
+        .arg(mariadbd)
+        .arg("--output")
+        .arg(output);
+    if arguments.write {
+        growth
+            .arg("--write")
+            .arg(project.root.join("docs/growth.md"));
+    }
+    process::run(growth)
+}

@@ -1,0 +1,282 @@
+//! How the time of a request grows with the data, and with concurrent instances.
+//!
+//! Each size has a database, a catalogue and instances of its own, and all are measured
+//! in turns, so that a slow moment of the machine is in the figures of each.
+
+mod fill;
+mod function;
+mod report;
+mod system;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use system::{Server, System};
+
+/// Measure the time of a request against the size of the data
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The numbers of orders
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "100,10000,1000000"
+    )]
+    sizes: Vec<u32>,
+
+    /// The calls of each kind
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    calls: usize,
+
+    /// The folder of the functions' binaries
+    #[arg(long, value_name = "DIR")]
+    functions: PathBuf,
+
+    /// The MariaDB server
+    #[arg(long, value_name = "FILE")]
+    mariadbd: PathBuf,
+
+    /// The folder of the results as JSON and of the functions' logs
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+
+    /// Write the tables to this file, and the plot beside it
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// The orders of a page.
+const PAGE: u32 = 20;
+
+/// The instances of `mysqldata` in the measurement of concurrency.
+const INSTANCES: [usize; 4] = [1, 4, 16, 64];
+
+/// The orders that all instances of a measurement place together.
+const CONCURRENT_ORDERS: usize = 640;
+
+/// The parts in which the calls of a kind are measured.
+const TURNS: usize = 5;
+
+/// The figures of one kind of request at one size.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    /// What is requested.
+    pub request: String,
+    /// The orders in the database.
+    pub orders: u32,
+    /// The median time from the event to the response, in microseconds.
+    pub median_us: u128,
+    /// The processor time of the function and of the database, in microseconds.
+    pub processor_us: u128,
+}
+
+/// The figures of placing orders on so many instances.
+#[derive(Debug, Serialize)]
+pub struct Concurrency {
+    /// The instances, each with a request at any time.
+    pub instances: usize,
+    /// The median time from the event to the response, in microseconds.
+    pub median_us: u128,
+    /// The processor time of the functions and of the database, in microseconds.
+    pub processor_us: u128,
+    /// How often a statement waited for a lock.
+    pub lock_waits: u64,
+    /// The longest such wait so far, in milliseconds.
+    pub longest_lock_wait_ms: u64,
+}
+
+/// All results.
+#[derive(Debug, Serialize)]
+pub struct Results {
+    /// The products of each size.
+    pub products: Vec<u32>,
+    /// The time that adding all orders to the sums took, in milliseconds.
+    pub backfill_ms: Vec<u128>,
+    /// One of each kind and size.
+    pub figures: Vec<Figure>,
+    /// With as many orders as the smallest size has.
+    pub concurrency: Vec<Concurrency>,
+}
+
+/// A kind of request: its name, and what the n-th one is.
+struct Kind {
+    name: &'static str,
+    request: Box<dyn Fn(&System, usize) -> Request>,
+}
+
+/// A request: the method, the target and the body.
+struct Request(http::Method, String, Value);
+
+fn get(target: impl Into<String>) -> Request {
+    Request(http::Method::GET, target.into(), Value::Null)
+}
+
+/// An order of so many lines, whose products change.
+fn order(lines: usize, n: usize) -> Request {
+    let line = |i: usize| json!({"productId": format!("p{}", (n + i) % 100), "quantity": 1});
+    let lines: Vec<_> = (0..lines).map(line).collect();
+    let order = json!({"customer": "customer-1", "lines": lines});
+    Request(http::Method::POST, "/mysqldata".to_owned(), order)
+}
+
+/// Every kind, in the order in which they are measured: those that change the number
+/// of orders come last.
+fn kinds() -> Vec<Kind> {
+    fn kind(name: &'static str, request: impl Fn(&System, usize) -> Request + 'static) -> Kind {
+        let request = Box::new(request);
+        Kind { name, request }
+    }
+    vec![
+        kind("list, page 1", |_, _| {
+            get(format!("/mysqldata?limit={PAGE}"))
+        }),
+        kind("list, page 1000", |system, _| {
+            get(format!("/mysqldata?limit={PAGE}{}", system.page_1000))
+        }),
+        kind("list of a customer", |_, n| {
+            get(format!(
+                "/mysqldata?limit={PAGE}&customer=customer-{}",
+                n % 5
+            ))
+        }),
+        kind("read", |system, n| {
+            get(format!("/mysqldata/{}", system.ids[n % system.ids.len()]))
+        }),
+        kind("summary by day", |_, _| get("/mysqldata/summary?by=day")),
+        kind("summary by status", |_, _| {
+            get("/mysqldata/summary?by=status")
+        }),
+        kind("summary by product", |_, _| {
+            get("/mysqldata/summary?by=product")
+        }),
+        kind("products, page 1", |_, _| {
+            get(format!("/nosqldata?limit={PAGE}"))
+        }),
+        kind("products, page 1000", |system, _| {
+            get(format!(
+                "/nosqldata?limit={PAGE}{}",
+                system.products_page_1000
+            ))
+        }),
+        kind("read a product", |_, n| {
+            get(format!("/nosqldata/p{}", n % 100))
+        }),
+        kind("place 1 line", |_, n| order(1, n)),
+        kind("place 10 lines", |_, n| order(10, n)),
+        kind("place 100 lines", |_, n| order(100, n)),
+    ]
+}
+
+/// Measures and reports.
+///
+/// # Errors
+/// The system cannot be started, or a request fails.
+pub async fn run(arguments: &Arguments) -> Result<bool> {
+    std::fs::create_dir_all(&arguments.output)?;
+    let server = Server::start(arguments).await?;
+    let mut systems = Vec::new();
+    for (n, &orders) in arguments.sizes.iter().enumerate() {
+        // The concurrency is measured on the smallest.
+        let instances = if n == 0 {
+            INSTANCES[INSTANCES.len() - 1]
+        } else {
+            1
+        };
+        systems.push(System::start(arguments, &server, orders, instances).await?);
+    }
+    let mut figures = Vec::new();
+    for kind in kinds() {
+        figures.extend(measure(arguments, &server, &systems, &kind).await?);
+    }
+    let mut concurrency = Vec::new();
+    for instances in INSTANCES {
+        let figures = concurrent(&server, &systems[0], instances).await?;
+        eprintln!("growth: {figures:?}");
+        concurrency.push(figures);
+    }
+    let results = Results {
+        products: systems.iter().map(|system| system.products).collect(),
+        backfill_ms: systems.iter().map(|it| it.backfill.as_millis()).collect(),
+        figures,
+        concurrency,
+    };
+    report::write(arguments, &results)?;
+    Ok(true)
+}
+
+/// Measures one kind of request at each size, in turns.
+async fn measure(
+    arguments: &Arguments,
+    server: &Server,
+    systems: &[System],
+    kind: &Kind,
+) -> Result<Vec<Figure>> {
+    let calls = arguments.calls.div_ceil(TURNS);
+    let mut times = vec![Vec::new(); systems.len()];
+    let mut processor = vec![Duration::ZERO; systems.len()];
+    let requests = |system: &System, turn: usize| {
+        (0..calls)
+            .map(|n| (kind.request)(system, turn * calls + n))
+            .collect::<Vec<_>>()
+    };
+    for system in systems {
+        for request in requests(system, TURNS).into_iter().take(10) {
+            system.send(request).await?;
+        }
+    }
+    for turn in 0..TURNS {
+        for (n, system) in systems.iter().enumerate() {
+            let requests = requests(system, turn);
+            system.take_times();
+            let before = server.processor_time(system);
+            for request in requests {
+                system.send(request).await?;
+            }
+            processor[n] += server.processor_time(system) - before;
+            times[n].extend(system.take_times());
+        }
+    }
+    let count = u32::try_from(TURNS * calls)?;
+    let figures = systems.iter().zip(times).zip(processor);
+    let figures = figures.map(|((system, times), processor)| Figure {
+        request: kind.name.to_owned(),
+        orders: system.orders,
+        median_us: median(times),
+        processor_us: (processor / count).as_micros(),
+    });
+    let figures: Vec<_> = figures.collect();
+    eprintln!("growth: {figures:?}");
+    Ok(figures)
+}
+
+/// Places orders from so many clients at the same time.
+async fn concurrent(server: &Server, system: &System, instances: usize) -> Result<Concurrency> {
+    let (waits, _) = server.lock_waits().await?;
+    system.take_times();
+    let before = server.processor_time(system);
+    let clients = (0..instances).map(|client| async move {
+        for n in 0..CONCURRENT_ORDERS / instances {
+            system.send(order(1, client + n)).await?;
+        }
+        anyhow::Ok(())
+    });
+    futures_util::future::try_join_all(clients).await?;
+    let processor = server.processor_time(system) - before;
+    let (waits_after, longest_lock_wait_ms) = server.lock_waits().await?;
+    Ok(Concurrency {
+        instances,
+        median_us: median(system.take_times()),
+        processor_us: (processor / u32::try_from(CONCURRENT_ORDERS)?).as_micros(),
+        lock_waits: waits_after - waits,
+        longest_lock_wait_ms,
+    })
+}
+
+fn median(mut times: Vec<Duration>) -> u128 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(0, Duration::as_micros)
+}

@@ -1,0 +1,204 @@
+//! The results as Markdown, as JSON and as a plot.
+
+use std::fmt::{self, Write};
+
+use anyhow::Result;
+
+use super::{Arguments, Figure, Results};
+
+/// The plot, beside the page.
+const PLOT: &str = "growth.svg";
+
+/// The width and the height of the plot, and its margin.
+const SIZE: (f64, f64) = (760.0, 460.0);
+const MARGIN: f64 = 60.0;
+
+/// The range of the plot: 0.1 ms to 1 s.
+const DECADES: (f64, f64) = (2.0, 6.0);
+
+/// Writes the results to the output folder, and the page and the plot if asked to.
+pub fn write(arguments: &Arguments, results: &Results) -> Result<()> {
+    let json = serde_json::to_string_pretty(results)?;
+    std::fs::write(arguments.output.join("growth.json"), json)?;
+    let page = page(arguments, results)?;
+    let plot = plot(&arguments.sizes, results)?;
+    match &arguments.write {
+        Some(file) => {
+            std::fs::write(file.with_file_name(PLOT), plot)?;
+            std::fs::write(file, page)?;
+        }
+        None => {
+            std::fs::write(arguments.output.join(PLOT), plot)?;
+            println!("{page}");
+        }
+    }
+    Ok(())
+}
+
+/// The figures of each kind of request, in the order of the sizes.
+fn by_request(results: &Results) -> Vec<(&str, Vec<&Figure>)> {
+    let mut requests = Vec::<(&str, Vec<&Figure>)>::new();
+    for figure in &results.figures {
+        match requests
+            .iter_mut()
+            .find(|(request, _)| *request == figure.request)
+        {
+            Some((_, figures)) => figures.push(figure),
+            None => requests.push((&figure.request, vec![figure])),
+        }
+    }
+    requests
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio of a few digits")]
+fn ratio(a: u128, b: u128) -> f64 {
+    a as f64 / b.max(1) as f64
+}
+
+fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> {
+    let mut page = String::new();
+    let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
+    writeln!(
+        page,
+        "# Growth\n\n\
+         Written by `cargo xtask bench growth --sizes {}`. The programs of the functions, each under a Lambda Runtime API of its own, on\n\
+         MariaDB and on a local DynamoDB in memory. The orders are spread over 100 days and over 100 products, two lines each, so that a\n\
+         summary has as many rows at any size. All sizes run at the same time and are measured in turns.\n\n\
+         *Time* is the median from the event to the response of {} calls; *CPU* is the mean of what the function and the\n\
+         database use. The last columns are the ratio of the largest size to the smallest.\n\n\
+         ![Time against orders]({PLOT})\n",
+        sizes.join(","),
+        arguments.calls,
+    )?;
+    write!(page, "| request |")?;
+    for (orders, products) in arguments.sizes.iter().zip(&results.products) {
+        write!(page, " {orders} orders, {products} products: time | CPU |")?;
+    }
+    writeln!(page, " time × | CPU × |")?;
+    writeln!(page, "|---|{}--:|--:|", "--:|--:|".repeat(sizes.len()))?;
+    for (request, figures) in by_request(results) {
+        write!(page, "| {request} |")?;
+        for figure in &figures {
+            write!(
+                page,
+                " {:.2} ms | {:.2} ms |",
+                ratio(figure.median_us, 1000),
+                ratio(figure.processor_us, 1000)
+            )?;
+        }
+        let (Some(first), Some(last)) = (figures.first(), figures.last()) else {
+            continue;
+        };
+        writeln!(
+            page,
+            " {:.2} | {:.2} |",
+            ratio(last.median_us, first.median_us),
+            ratio(last.processor_us, first.processor_us)
+        )?;
+    }
+    let backfill: Vec<_> = results
+        .backfill_ms
+        .iter()
+        .map(|ms| format!("{ms} ms"))
+        .collect();
+    writeln!(
+        page,
+        "\nAdding all orders to the sums, as a migration does: {}.\n\n\
+         ## Concurrent orders\n\n\
+         One line each, of 100 products, with as few orders as the smallest size has.\n\n\
+         | instances | time | CPU | CPU × | waits for locks | longest |\n\
+         |--:|--:|--:|--:|--:|--:|",
+        backfill.join(", ")
+    )?;
+    for figures in &results.concurrency {
+        let one = results
+            .concurrency
+            .first()
+            .map_or(0, |one| one.processor_us);
+        writeln!(
+            page,
+            "| {} | {:.2} ms | {:.2} ms | {:.2} | {} | {} ms |",
+            figures.instances,
+            ratio(figures.median_us, 1000),
+            ratio(figures.processor_us, 1000),
+            ratio(figures.processor_us, one),
+            figures.lock_waits,
+            figures.longest_lock_wait_ms,
+        )?;
+    }
+    Ok(page)
+}
+
+/// The plot: both axes are logarithmic, so that what grows in proportion is diagonal.
+fn plot(sizes: &[u32], results: &Results) -> Result<String, fmt::Error> {
+    let logarithm = |value: f64| value.max(1.0).log10();
+    let first = sizes
+        .iter()
+        .min()
+        .map_or(0.0, |size| logarithm(f64::from(*size)));
+    let last = sizes
+        .iter()
+        .max()
+        .map_or(1.0, |size| logarithm(f64::from(*size)));
+    let (width, height) = (SIZE.0 - 4.0 * MARGIN, SIZE.1 - 2.0 * MARGIN);
+    let x = |orders: u32| {
+        MARGIN + width * (logarithm(f64::from(orders)) - first) / (last - first).max(0.1)
+    };
+    let y_of =
+        |decade: f64| MARGIN + height * (1.0 - (decade - DECADES.0) / (DECADES.1 - DECADES.0));
+    let y = |us: u128| y_of(logarithm(ratio(us, 1)));
+    let mut svg = String::new();
+    writeln!(
+        svg,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
+        SIZE.0, SIZE.1
+    )?;
+    for (decade, label) in (2_u8..).zip(["0.1 ms", "1 ms", "10 ms", "100 ms", "1 s"]) {
+        let at = y_of(f64::from(decade));
+        let end = MARGIN + width;
+        writeln!(
+            svg,
+            "<path d=\"M{MARGIN} {at:.0}H{end:.0}\" stroke=\"#ccc\"/><text x=\"8\" y=\"{:.0}\">{label}</text>",
+            at + 4.0
+        )?;
+    }
+    for size in sizes {
+        writeln!(
+            svg,
+            "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">{size} orders</text>",
+            x(*size),
+            SIZE.1 - MARGIN / 2.0
+        )?;
+    }
+    let mut labels = Vec::new();
+    for (n, (request, figures)) in by_request(results).into_iter().enumerate() {
+        let color = format!("hsl({} 70% 40%)", n * 360 / 13);
+        let points = figures
+            .iter()
+            .map(|it| format!("{:.1},{:.1}", x(it.orders), y(it.median_us)));
+        let points: Vec<_> = points.collect();
+        writeln!(
+            svg,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\"/>",
+            points.join(" ")
+        )?;
+        let end = figures.last().map_or(0.0, |it| y(it.median_us));
+        labels.push((end, request, color));
+    }
+    // Labels that would overlap move down.
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut free = 0.0_f64;
+    for (end, request, color) in labels {
+        let at = end.max(free);
+        free = at + 12.0;
+        writeln!(
+            svg,
+            "<text x=\"{:.0}\" y=\"{:.0}\" fill=\"{color}\">{request}</text>",
+            MARGIN + width + 8.0,
+            at + 4.0
+        )?;
+    }
+    writeln!(svg, "</svg>")?;
+    Ok(svg)
+}

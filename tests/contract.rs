@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use chassis::runtime::{Environment, Handler};
+use chassis::{
+    runtime::{Environment, Handler},
+    telemetry::Telemetry,
+};
 use dto::Timestamp;
 use proptest::prelude::*;
 use regex::Regex;
@@ -226,6 +229,7 @@ async fn template_sets_what_the_functions_read() {
     }
     let mut environment = Environment::of([("", "")]);
     Handler::base_path(&mut environment);
+    Telemetry::read(&mut environment);
     assert_eq!(
         environment
             .variables()

@@ -13,11 +13,11 @@ use std::{
     time::Duration,
 };
 
-use chassis::{Deadline, RequestContext};
+use chassis::{RequestContext, telemetry::CallLog};
 use mysql_async::{Conn, DriverError};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{AttemptError, Config, Session, TransactionError};
+use crate::{AttemptError, Config, Session, TransactionError, session::NAME};
 
 /// The most connections that are kept. The second is for a request that arrives
 /// while the first is still being abandoned.
@@ -100,7 +100,7 @@ impl Connections {
                 result => return result,
             }
         }
-        let opened = self.open(ctx.deadline).await?;
+        let opened = self.open(ctx).await?;
         self.run_on(opened, ctx, &operation).await
     }
 
@@ -119,14 +119,21 @@ impl Connections {
     }
 
     /// Opens a connection and keeps it.
-    pub(crate) async fn warm(&self, deadline: Deadline) -> Result<(), AttemptError> {
-        let opened = self.open(deadline).await?;
+    pub(crate) async fn warm(&self, ctx: &RequestContext) -> Result<(), AttemptError> {
+        let opened = self.open(ctx).await?;
         self.keep(opened);
         Ok(())
     }
 
-    async fn open(&self, deadline: Deadline) -> Result<Connection, AttemptError> {
-        let deadline = deadline.at_most(self.config.policy.connect);
+    async fn open(&self, ctx: &RequestContext) -> Result<Connection, AttemptError> {
+        let call = CallLog::start(ctx, NAME, "CONNECT");
+        let opened = self.connect(ctx).await;
+        call.end(&opened);
+        opened
+    }
+
+    async fn connect(&self, ctx: &RequestContext) -> Result<Connection, AttemptError> {
+        let deadline = ctx.deadline.at_most(self.config.policy.connect);
         let opts = self.config.opts()?;
         let conn = timeout_at(deadline.instant(), Conn::new(opts)).await??;
         Ok(Connection {

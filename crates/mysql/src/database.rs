@@ -35,7 +35,8 @@ impl Database {
     pub async fn open(config: Config) -> Self {
         let policy = config.policy.clone();
         let connections = Connections::new(config);
-        if let Err(error) = connections.warm(Deadline::within(START_TIMEOUT)).await {
+        let ctx = RequestContext::at_start(Deadline::within(START_TIMEOUT));
+        if let Err(error) = connections.warm(&ctx).await {
             let cause = error_chain(&error);
             tracing::warn!(cause, "started without a connection to the database");
         }

@@ -138,8 +138,8 @@ impl Session {
         call: CallLog,
         result: Result<T, mysql_async::Error>,
     ) -> Result<T, AttemptError> {
-        call.end(&result);
         let result = result.map_err(AttemptError::from);
+        call.end(&result);
         let usable = match &result {
             Ok(_) => true,
             Err(error) => matches!(

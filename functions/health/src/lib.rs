@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// The routes of `health`.
 #[must_use]
 pub fn router(config: Config, authenticator: Authenticator) -> Router<Arc<[Check]>> {
-    let client = Client::new(config.api, Policy::default().connect).forward_token();
+    let client = Client::new("functions", config.api, Policy::default().connect).forward_token();
     let path = |function: &String| format!("/health/{function}");
     let check = |function: &String| check_function(&client, function, path(function));
     let checks: Vec<_> = config.functions.iter().map(check).collect();

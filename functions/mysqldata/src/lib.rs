@@ -91,7 +91,7 @@ pub struct App {
 impl App {
     /// Builds the clients and opens the first connection to the database.
     pub async fn open(config: Config) -> Self {
-        let client = Client::new(config.api, config.catalogue_policy.connect);
+        let client = Client::new("catalogue", config.api, config.catalogue_policy.connect);
         Self {
             orders: Orders::open(config.mysql).await,
             catalogue: Catalogue::new(client, config.catalogue_policy),

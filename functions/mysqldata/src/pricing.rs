@@ -62,6 +62,7 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
     }
     let cause = error_chain(&unavailable);
     tracing::warn!(cause, "the last known prices are used");
+    ctx.count("snapshot_prices");
     Ok(Prices {
         products,
         pricing: Pricing::Snapshot,

@@ -12,6 +12,7 @@ pub mod event;
 mod gateway;
 pub mod hostile;
 pub mod linearizability;
+pub mod log;
 pub mod redact;
 pub mod replay;
 mod system;

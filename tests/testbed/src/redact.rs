@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use regex::{Captures, Regex};
 
 /// The rules: what precedes a value, its form, and its placeholder.
-const RULES: [(&str, &str, &str); 9] = [
+const RULES: [(&str, &str, &str); 10] = [
     (
         "",
         r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
@@ -27,6 +27,11 @@ const RULES: [(&str, &str, &str); 9] = [
     ("etag: \"", "[0-9a-f]{32}", "[hash]"),
     ("content-length: ", "[0-9]{5,}", "[length]"),
     ("", "[0-9]+ bytes, in base64", "[bytes], in base64"),
+    (
+        "traceresponse: ",
+        "00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]",
+        "[trace]",
+    ),
 ];
 
 /// Replaces what differs from run to run in `text`, except values that occur in

@@ -116,10 +116,10 @@ impl Recording {
 
     fn request(&self, line: &Line) -> Result<Request> {
         Ok(Request {
-            service: line["service"].clone(),
-            operation: format!("{} {}", line["method"], line["path"]),
+            service: line["function"].clone(),
+            operation: format!("{} {}", line["method"], line["route"]),
             status: line["status"].parse()?,
-            replayed: line.contains_key("replayed"),
+            replayed: line["members"].contains("\"replays\":1"),
             steps: self.steps(line)?,
         })
     }
@@ -172,8 +172,8 @@ impl Recording {
     fn asked(&self, line: &Line) -> Result<Asked> {
         let operation = line["operation"].clone();
         let request = self.requests(Some(&line["span_id"])).next();
-        let peer = match line["peer"].as_str() {
-            "api" => Peer::Function(self.function_at(&operation)?),
+        let peer = match line["dependency"].as_str() {
+            "catalogue" | "functions" => Peer::Function(self.function_at(&operation)?),
             store => Peer::Store(store.to_owned()),
         };
         Ok(Asked {

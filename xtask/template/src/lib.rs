@@ -328,8 +328,8 @@ impl Function<'_> {
                 "API_URL" => value.clone_from(&local.api),
                 "AWS_ENDPOINT_URL_DYNAMODB" => value.clone_from(&local.dynamodb),
                 "MYSQL_URL" => value.clone_from(&local.mysql),
-                // In the template these two have values for RDS.
-                "MYSQL_TLS" | "MYSQL_SIGN_IN" => value.clear(),
+                // In the template these have values for RDS and CloudWatch.
+                "MYSQL_TLS" | "MYSQL_SIGN_IN" | "METRICS_NAMESPACE" => value.clear(),
                 name if name.starts_with("AUTH_") => {
                     let auth = local.auth.iter().find(|(known, _)| *known == name);
                     *value = auth.map(|(_, value)| value.clone()).unwrap_or_default();

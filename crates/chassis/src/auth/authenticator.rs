@@ -82,6 +82,7 @@ impl Authenticator {
             Err(problem) => problem.into_response(),
             Ok(caller) => {
                 if let Some(caller) = caller {
+                    ctx.record.set_caller(caller.pseudonym());
                     request.extensions_mut().insert(Verified(caller));
                 }
                 next.run(request).await

@@ -41,7 +41,7 @@ impl Caller {
     }
 
     /// A hash of the subject, to show in its place.
-    fn pseudonym(&self) -> String {
+    pub(crate) fn pseudonym(&self) -> String {
         let hash = Sha256::digest(self.subject.as_bytes());
         let hash = u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default());
         format!("{:012x}", hash >> 16)

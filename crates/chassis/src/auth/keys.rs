@@ -130,7 +130,7 @@ impl Keys {
             KeySource::Inline(set) => (set, None),
             KeySource::Url(url) => {
                 let source = Source {
-                    client: Client::new(None, FETCH_TIMEOUT),
+                    client: Client::new("keys", None, FETCH_TIMEOUT),
                     url,
                     last: Mutex::new(None),
                 };

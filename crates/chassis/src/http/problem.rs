@@ -130,6 +130,11 @@ impl Problem {
         self
     }
 
+    /// Its type.
+    pub(crate) fn kind(&self) -> ProblemType {
+        self.kind
+    }
+
     /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {

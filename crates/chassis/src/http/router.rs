@@ -1,6 +1,6 @@
 //! The routes of a service.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::Request,
@@ -11,11 +11,12 @@ use axum::{
 };
 use dto::problem::ProblemType;
 use http::HeaderValue;
+use tower::util::MapRequestLayer;
 
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
 use super::{Problem, Service, health, health::Check, openapi::DescribeHandler};
-use crate::auth::Access;
+use crate::{RequestContext, auth::Access};
 
 /// The documentation of an operation beyond its types.
 #[derive(Debug, Clone)]
@@ -254,15 +255,25 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         let routes = axum::Router::new().fallback(|| async {
             Problem::new(ProblemType::UnknownPath, "No route has this path.")
         });
-        let layered = |methods| match &service.layer {
-            Some(layer) => layer(methods),
-            None => methods,
+        let layered = |path: &str, methods: MethodRouter<S>| {
+            let methods = match &service.layer {
+                Some(layer) => layer(methods),
+                None => methods,
+            };
+            // Also of a wrong method, of a panic and of a request that ran out of time.
+            let route: Arc<str> = path.into();
+            methods.layer(MapRequestLayer::new(move |request: Request| {
+                if let Some(ctx) = request.extensions().get::<RequestContext>() {
+                    ctx.record.set_route(&route);
+                }
+                request
+            }))
         };
         let routes = service
             .routes
             .into_iter()
             .fold(routes, |routes, (path, methods)| {
-                routes.route(&path, layered(methods))
+                routes.route(&path, layered(&path, methods))
             });
         #[cfg(feature = "openapi")]
         let document = if service.layer.is_some() {

@@ -1,6 +1,6 @@
 //! A service: turns every HTTP request into an HTTP response.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -10,14 +10,14 @@ use axum::{
 use dto::problem::ProblemType;
 use futures_util::FutureExt;
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
-use tracing::Instrument;
+use tracing::{Instrument, Level};
 
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
@@ -26,7 +26,16 @@ use super::{
     body::{ACCEPT_PATCH, MERGE_PATCH},
     idempotency::IDEMPOTENCY_REPLAYED,
 };
-use crate::RequestContext;
+use crate::{
+    RequestContext,
+    telemetry::{Completed, METRICS, Served, milliseconds},
+};
+
+/// The id of the request, in the log and in problems.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The trace that the response is part of (W3C Trace Context, level 2, §4.2).
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// A request with less time left is refused at once, so that the time goes to
 /// requests that can be served.
@@ -94,9 +103,10 @@ impl Service {
     pub(crate) fn refuse(&self, problem: Problem, request: &Request) -> Response {
         let ctx = RequestContext::of(request);
         let _entered = ctx.span(self.name).entered();
-        let path = request.uri().path();
-        let response = self.finish(problem.into_response(), &Method::GET, path, &ctx);
-        tracing::info!(path, status = response.status().as_u16(), "request");
+        let (path, method) = (request.uri().path(), request.method());
+        let refused = problem.into_response();
+        let (response, problem) = self.finish(refused, &Method::GET, path, &ctx);
+        self.complete(&ctx, method, Instant::now(), &response, problem);
         response
     }
 
@@ -126,39 +136,102 @@ impl Service {
         };
         let response = routed.instrument(span.clone()).await;
         let _entered = span.enter();
-        let response = self.finish(response, &method, &path, &ctx);
-        tracing::info!(
-            span_id = ctx.trace.span_id(),
-            parent_id = ctx.trace.parent_id(),
-            method = %method,
-            path,
-            status = response.status().as_u16(),
-            replayed = response.headers().contains_key(IDEMPOTENCY_REPLAYED).then_some(true),
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
+        let (response, problem) = self.finish(response, &method, &path, &ctx);
+        self.complete(&ctx, &method, started, &response, problem);
         response
     }
 
-    /// Completes a response: what every response has in common.
+    /// Writes the completion line of a request, with its metrics, and sends its trace.
+    fn complete(
+        &self,
+        ctx: &RequestContext,
+        method: &Method,
+        started: Instant,
+        response: &Response,
+        problem: Option<ProblemType>,
+    ) {
+        let record = &ctx.record;
+        let (duration, status) = (started.elapsed(), response.status().as_u16());
+        let duration_ms = milliseconds(duration);
+        let completed = Completed {
+            status,
+            is_problem: problem.is_some(),
+            is_replay: response.headers().contains_key(IDEMPOTENCY_REPLAYED),
+        };
+        let (route, method) = (record.route(), method.as_str());
+        let metadata = || completed.metadata(&record.telemetry.namespace, record);
+        if tracing::enabled!(Level::INFO) {
+            tracing::info!(
+                span_id = ctx.trace.span_id(),
+                parent_id = ctx.trace.parent_id(),
+                route = &*route,
+                method,
+                status,
+                duration_ms,
+                cold_start = record.cold_start,
+                caller = record.caller(),
+                problem = problem.map(ProblemType::slug),
+                members = completed.members(record),
+                _aws = metadata(),
+                "request"
+            );
+        } else if tracing::enabled!(target: METRICS, Level::INFO) {
+            tracing::info!(
+                target: METRICS,
+                route = &*route,
+                duration_ms,
+                problem = problem.map(ProblemType::slug),
+                members = completed.members(record),
+                _aws = metadata(),
+            );
+        }
+        if record.traced
+            && let Some(exporter) = &record.telemetry.exporter
+        {
+            let served = Served {
+                service: self.name,
+                request_id: &ctx.request_id,
+                trace: ctx.trace,
+                method,
+                route: &route,
+                status,
+                started: record.started,
+                duration,
+            };
+            exporter.send(&served, &record.take_spans());
+        }
+    }
+
+    /// Completes a response: what every response has in common. Returns it with the
+    /// type of the problem, if it is one.
     fn finish(
         &self,
         response: Response,
         method: &Method,
         path: &str,
         ctx: &RequestContext,
-    ) -> Response {
+    ) -> (Response, Option<ProblemType>) {
         let mut response = answer_options(response, method);
+        let mut kind = None;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             if let Some(cause) = problem.cause() {
                 tracing::error!(status = problem.status().as_u16(), cause, "problem");
             }
+            kind = Some(problem.kind());
             let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
             response = keep_headers(response, rendered);
         }
         let headers = response.headers_mut();
         add_base_path(headers, &ctx.base_path);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        for (name, value) in [
+            (X_REQUEST_ID, Cow::from(&ctx.request_id)),
+            (TRACERESPONSE, ctx.trace.to_string().into()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
         if let Some(value) = &self.cache_control {
             headers
                 .entry(CACHE_CONTROL)
@@ -171,7 +244,7 @@ impl Service {
         } else {
             response.headers_mut().remove(CONTENT_LENGTH);
         }
-        response
+        (response, kind)
     }
 }
 

@@ -27,15 +27,13 @@ use crate::{
 /// is 300 ms.
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
 
-/// The other services' name in the log.
-const NAME: &str = "api";
-
 /// The most bytes of a response: what Lambda lets a function return.
 const MAX_BYTES: usize = 6 * 1024 * 1024;
 
 /// A client of the other services of this API. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
+    dependency: &'static str,
     pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     api: Option<Uri>,
     forwards_token: bool,
@@ -92,11 +90,11 @@ impl Classify for GetError {
 }
 
 impl Client {
-    /// A client of the services behind `api`, or, where that is `None`, behind the
+    /// A client of the services behind `api`, called `dependency` in the log, or, where that is `None`, behind the
     /// API that the request came through. Opening a connection may take
     /// `connect`.
     #[must_use]
-    pub fn new(api: Option<Uri>, connect: Duration) -> Self {
+    pub fn new(dependency: &'static str, api: Option<Uri>, connect: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -113,6 +111,7 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
         Self {
+            dependency,
             pool,
             api,
             forwards_token: false,
@@ -136,7 +135,7 @@ impl Client {
     ///
     /// [`GetError`] if there is no response; a response of any status is one.
     pub async fn get(&self, ctx: &RequestContext, target: &str) -> Result<Reply, GetError> {
-        let call = CallLog::start(ctx, NAME, operation(target));
+        let call = CallLog::start(ctx, self.dependency, operation(target));
         let reply = match self.address(ctx, target) {
             Ok(uri) => self.send(ctx, uri, &call).await,
             Err(error) => Err(error),
@@ -148,7 +147,7 @@ impl Client {
     /// Gets a URL outside of this API, before the deadline.
     #[cfg(feature = "auth")]
     pub(crate) async fn get_url(&self, ctx: &RequestContext, url: &Uri) -> Result<Reply, GetError> {
-        let call = CallLog::start(ctx, "keys", operation(url.path()));
+        let call = CallLog::start(ctx, self.dependency, operation(url.path()));
         let reply = self.send(ctx, url.clone(), &call).await;
         call.end_with_status(&reply, |reply| reply.status.as_u16());
         reply

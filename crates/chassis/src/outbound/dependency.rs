@@ -177,6 +177,7 @@ impl Dependency {
                 return result;
             }
             tried += 1;
+            ctx.record.retry(name);
             tracing::debug!(
                 dependency = name,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
@@ -218,8 +219,12 @@ impl Dependency {
                 (Err(CallError::Elapsed { name }), outcome)
             }
         };
+        let evidence = permit.end(outcome, allowance);
+        if self.state() == State::Open {
+            ctx.record.breaker_open(name);
+        }
         Attempted {
-            evidence: permit.end(outcome, allowance),
+            evidence,
             result,
             outcome,
             allowance,
@@ -241,18 +246,22 @@ impl Dependency {
     /// is sent first, with the policy's time and not the request's: it continues
     /// when the request has stopped waiting for it after `wait`.
     async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
-        let permit = self.breaker.acquire()?;
+        let acquire = || {
+            let permit = self.breaker.acquire();
+            permit.inspect_err(|_| ctx.record.breaker_open(self.name))
+        };
+        let permit = acquire()?;
         if !permit.is_probe() {
             return Ok(permit);
         }
-        let (dependency, ctx) = (self.clone(), ctx.clone());
+        let (dependency, probed) = (self.clone(), ctx.clone());
         let probing = async move {
             let probe = |ctx| (dependency.probe)(ctx);
-            dependency.attempt(permit, &ctx, None, probe).await;
+            dependency.attempt(permit, &probed, None, probe).await;
         };
         // In time or not: the breaker's state now is what counts.
         let _ = timeout(wait, tokio::spawn(probing.in_current_span())).await;
-        let permit = self.breaker.acquire()?;
+        let permit = acquire()?;
         // The probe showed nothing, and a request is never a probe.
         if permit.is_probe() {
             return Err(Duration::ZERO);

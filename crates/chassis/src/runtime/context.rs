@@ -1,13 +1,13 @@
 //! The request context: what a call on behalf of a request passes on.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use http::{Extensions, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts};
 use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
 
 use super::Deadline;
-use crate::telemetry::Trace;
+use crate::telemetry::{Record, Telemetry, Trace};
 
 /// The remaining time of the caller, in milliseconds. It is relative, as gRPC's
 /// `grpc-timeout` is, so that no clocks need to agree.
@@ -32,6 +32,8 @@ pub struct RequestContext {
     pub base_path: String,
     /// The trace that the request is part of, with this service's span.
     pub trace: Trace,
+    /// What the invocation does, for its completion line.
+    pub(crate) record: Arc<Record>,
     /// The header `Authorization`, for a call on behalf of the caller. It is not
     /// verified here.
     #[cfg_attr(
@@ -41,9 +43,15 @@ pub struct RequestContext {
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// The base path of a request, which was removed from its path.
+/// What the handler adds to a request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct BasePath(pub(super) String);
+pub(super) struct Invocation {
+    /// The base path, which was removed from the path.
+    pub(super) base_path: String,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Whether it is the first of its process.
+    pub(super) cold_start: bool,
+}
 
 impl RequestContext {
     /// The same request with another deadline.
@@ -64,13 +72,21 @@ impl RequestContext {
                 .get(name)
                 .and_then(|value| value.to_str().ok())
         };
-        let BasePath(base_path) = request.extensions().get().cloned().unwrap_or_default();
+        let invocation: Invocation = request.extensions().get().cloned().unwrap_or_default();
+        let Invocation {
+            base_path,
+            telemetry,
+            cold_start,
+        } = invocation;
+        let xray = context.and_then(|context| context.xray_trace_id.as_deref());
+        let trace = Trace::continued(header(TRACEPARENT), xray);
         let ours = Deadline::from_lambda(context.map_or(0, |context| context.deadline));
         // A malformed one is ignored.
         let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
         Self {
             deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),
-            trace: Trace::continued(header(TRACEPARENT)),
+            trace,
+            record: Arc::new(Record::new(telemetry, cold_start, trace.is_sampled())),
             request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
             api: request
                 .extensions()
@@ -100,18 +116,25 @@ impl RequestContext {
             api: None,
             base_path: String::new(),
             trace: Trace::new(),
+            record: Arc::new(Record::new(Arc::default(), false, false)),
             authorization: None,
         }
     }
 
     /// The span that puts the request's ids on every line of the log.
-    pub(crate) fn span(&self, service: &'static str) -> tracing::Span {
+    pub(crate) fn span(&self, function: &'static str) -> tracing::Span {
         tracing::error_span!(
             "request",
-            service,
+            function,
             request_id = self.request_id,
             trace_id = self.trace.trace_id(),
         )
+    }
+
+    /// Adds one to a metric: a counter, with the dimension `function`. `name` is in
+    /// snake case and a constant, so that the metrics stay bounded.
+    pub fn count(&self, name: &'static str) {
+        self.record.count(name);
     }
 }
 

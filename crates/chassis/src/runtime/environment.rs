@@ -147,7 +147,8 @@ impl Environment {
         }
     }
 
-    fn look_up(&self, name: &str) -> Result<Option<String>, String> {
+    /// Reads a variable that a deployment need not declare.
+    pub(crate) fn look_up(&self, name: &str) -> Result<Option<String>, String> {
         let value = match &self.variables {
             None => std::env::var(name),
             Some(variables) => match variables.iter().find(|(known, _)| known == name) {

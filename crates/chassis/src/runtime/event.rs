@@ -4,7 +4,14 @@
 //! corrected here first: a panic outside the service is an opaque 500 of the
 //! gateway instead of a problem.
 
-use std::{convert::Infallible, fmt};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Uri, header::HOST};
@@ -20,8 +27,11 @@ use serde_json::{Value, value::RawValue};
 use tower::Service as _;
 use url::Url;
 
-use super::{Environment, context::BasePath};
-use crate::http::{Problem, Service};
+use super::{Environment, context::Invocation};
+use crate::{
+    http::{Problem, Service},
+    telemetry::Telemetry,
+};
 
 /// The longest path with its query. API Gateway itself accepts 10,240 bytes of
 /// request line and headers.
@@ -156,6 +166,9 @@ impl From<UnsupportedEvent> for Diagnostic {
 pub struct Handler {
     service: Service,
     base_path: String,
+    telemetry: Arc<Telemetry>,
+    /// Whether an event was handled already.
+    warm: Arc<AtomicBool>,
 }
 
 impl Handler {
@@ -163,7 +176,21 @@ impl Handler {
     /// domain, such as `/v1`, or empty; see [`Handler::base_path`].
     #[must_use]
     pub fn new(service: Service, base_path: String) -> Self {
-        Self { service, base_path }
+        Self {
+            service,
+            base_path,
+            telemetry: Arc::default(),
+            warm: Arc::default(),
+        }
+    }
+
+    /// Sets where metrics and traces go.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
+        Self {
+            telemetry: Arc::new(telemetry),
+            ..self
+        }
     }
 
     /// Reads the base path of a custom domain from the environment, with a slash
@@ -198,11 +225,12 @@ impl Handler {
         event: LambdaEvent<Event>,
     ) -> Result<impl Serialize + fmt::Debug + use<>, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
+        let cold_start = !self.warm.swap(true, Relaxed);
         let (request, base_path, refusal) = match payload.0 {
             Kind::Unsupported(kind) => {
                 let error = UnsupportedEvent(kind);
-                let service = self.service.name();
-                tracing::error!(service, request_id = context.request_id, "{error}");
+                let function = self.service.name();
+                tracing::error!(function, request_id = context.request_id, "{error}");
                 return Err(error);
             }
             Kind::Malformed(path) => {
@@ -226,9 +254,14 @@ impl Handler {
             Problem::malformed(errors)
         });
         let service = self.service.clone();
+        let invocation = Invocation {
+            base_path,
+            telemetry: Arc::clone(&self.telemetry),
+            cold_start,
+        };
         let respond = tower::service_fn(move |mut request: lambda_http::Request| {
             let (service, refusal) = (service.clone(), refusal.clone());
-            request.extensions_mut().insert(BasePath(base_path.clone()));
+            request.extensions_mut().insert(invocation.clone());
             async move {
                 let request = request.map(body);
                 Ok::<_, Infallible>(match refusal {

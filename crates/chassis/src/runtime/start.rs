@@ -6,7 +6,10 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{Environment, Handler};
-use crate::{http::Router, telemetry};
+use crate::{
+    http::Router,
+    telemetry::{self, Telemetry},
+};
 
 /// The exit code of a function that is not configured (`EX_CONFIG` of
 /// sysexits.h).
@@ -30,12 +33,13 @@ pub async fn start<C, S: Clone + Send + Sync + 'static>(
 ) -> ExitCode {
     let configure = |environment: &mut Environment| {
         let base_path = Handler::base_path(environment);
+        let telemetry = Telemetry::read(environment);
         let config = configure(environment);
-        Some((base_path?, config?))
+        Some((base_path?, telemetry?, config?))
     };
-    start_handler(configure, async |(base_path, config)| {
+    start_handler(configure, async |(base_path, telemetry, config)| {
         let service = build(config).await.into_service();
-        let handler = Handler::new(service, base_path);
+        let handler = Handler::new(service, base_path).with_telemetry(telemetry);
         move |event| {
             let handler = handler.clone();
             async move { handler.handle(event).await }

@@ -1,43 +1,51 @@
-//! One line in the log for each call to a dependency.
+//! One line in the log, and one span, for each call to a dependency.
 
-use std::fmt::Display;
+use std::{error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::Trace;
-use crate::RequestContext;
+use super::{Record, Trace, micros, milliseconds, record::Span};
+use crate::{
+    RequestContext, error_chain,
+    outbound::{Allowance, Classify, Evidence, Outcome},
+};
 
 /// A call that is running. When it is dropped, it leaves a line at `DEBUG`: which
 /// dependency, which operation, how long it took and how it ended.
 #[derive(Debug)]
 pub struct CallLog {
     trace: Trace,
-    peer: &'static str,
+    record: Arc<Record>,
+    dependency: &'static str,
     operation: String,
+    started_at: SystemTime,
     started: Instant,
     status: Option<u16>,
     error: Option<String>,
+    failed: bool,
 }
 
 impl CallLog {
-    /// The call of `operation` at `peer` on behalf of a request.
-    pub fn start(ctx: &RequestContext, peer: &'static str, operation: impl Into<String>) -> Self {
-        let call = Self {
-            trace: ctx.trace.child(),
-            peer,
+    /// The call of `operation` at `dependency` on behalf of a request.
+    pub fn start(
+        ctx: &RequestContext,
+        dependency: &'static str,
+        operation: impl Into<String>,
+    ) -> Self {
+        let trace = ctx.trace.child();
+        tracing::trace!(span_id = trace.span_id(), dependency, "call started");
+        Self {
+            trace,
+            record: Arc::clone(&ctx.record),
+            dependency,
             operation: operation.into(),
+            started_at: SystemTime::now(),
             started: Instant::now(),
             status: None,
             // Replaced when the call ends.
             error: Some("abandoned".to_owned()),
-        };
-        tracing::trace!(
-            span_id = call.trace.span_id(),
-            peer,
-            operation = call.operation,
-            "call started"
-        );
-        call
+            failed: true,
+        }
     }
 
     /// The call's own span, for the peer to continue.
@@ -46,13 +54,20 @@ impl CallLog {
         self.trace
     }
 
-    /// Ends the call.
-    pub fn end<T, E: Display>(mut self, result: &Result<T, E>) {
-        self.error = result.as_ref().err().map(ToString::to_string);
+    /// Ends the call. An error that shows that the dependency is unhealthy is
+    /// counted as one.
+    pub fn end<T, E: Error + Classify + 'static>(mut self, result: &Result<T, E>) {
+        self.error = result.as_ref().err().map(|error| error_chain(error));
+        let outcome = match result {
+            Ok(_) => Outcome::Succeeded,
+            Err(error) => Outcome::Failed(error.failure()),
+        };
+        let server_error = self.status.is_some_and(|status| status >= 500);
+        self.failed = server_error || outcome.evidence(Allowance::Full) == Evidence::Unhealthy;
     }
 
-    /// Ends a call over HTTP, with the status of the response.
-    pub fn end_with_status<T, E: Display>(
+    /// Ends a call over HTTP, with the status of the response. A 5xx is an error.
+    pub fn end_with_status<T, E: Error + Classify + 'static>(
         mut self,
         result: &Result<T, E>,
         status: impl FnOnce(&T) -> u16,
@@ -64,14 +79,27 @@ impl CallLog {
 
 impl Drop for CallLog {
     fn drop(&mut self) {
+        let duration = self.started.elapsed();
+        let span = || Span {
+            trace: self.trace,
+            dependency: self.dependency,
+            operation: self.operation.clone(),
+            started: self.started_at,
+            duration,
+            status: self.status,
+            failed: self.failed,
+        };
+        self.record
+            .call(span, self.dependency, duration, self.failed);
         tracing::debug!(
             span_id = self.trace.span_id(),
             parent_id = self.trace.parent_id(),
-            peer = self.peer,
+            dependency = self.dependency,
             operation = self.operation,
+            start = micros(self.started_at),
+            duration_ms = milliseconds(duration),
             status = self.status,
             error = self.error,
-            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             "call"
         );
     }

@@ -1,40 +1,63 @@
 //! The log: one JSON object a line in Lambda, readable text in a terminal.
 
-use std::{fmt, io::IsTerminal};
+use std::{
+    fmt::{self, Debug, Display},
+    io::IsTerminal,
+    time::{Duration, SystemTime},
+};
 
-use tracing::{Event, Subscriber};
+use tracing::{Event, Subscriber, field::Field};
 use tracing_subscriber::{
+    Layer,
+    field::{RecordFields, VisitOutput},
     filter::{LevelFilter, Targets},
     fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields,
-        format::{JsonFields, Writer},
-        time::{FormatTime, SystemTime},
+        FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter,
+        format::{Writer, debug_fn},
     },
     layer::SubscriberExt,
     registry::{LookupSpan, Scope},
     util::SubscriberInitExt,
 };
 
+/// The target of a line that has nothing but metrics: it is written where the
+/// level filters out the completion line.
+pub(crate) const METRICS: &str = "metrics";
+
+/// The field whose value is members of the line's object, each with a comma in
+/// front. The names of a request's dependencies are not known at compile time.
+const MEMBERS: &str = "members";
+
+/// The field whose value is a JSON object already.
+const METADATA: &str = "_aws";
+
 /// Starts the log. The level is `AWS_LAMBDA_LOG_LEVEL` (set by a function's
-/// `LoggingConfig`), `RUST_LOG`, or `info`.
+/// `LoggingConfig`), `RUST_LOG`, or `info`; `LOG_LEVELS` sets that of single
+/// targets, such as `chassis::telemetry=debug,mysql=trace`.
 pub(crate) fn start() {
+    let read = |name| std::env::var(name).ok();
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok()?.parse::<LevelFilter>().ok())
+        .into_iter()
+        .find_map(|name| parse_level(&read(name)?))
         .unwrap_or(LevelFilter::INFO);
-    // The runtime's own lines add nothing to a request's line.
-    let levels = Targets::new()
-        .with_default(level)
-        .with_target("lambda_runtime", level.min(LevelFilter::ERROR));
-    let log = tracing_subscriber::registry().with(levels);
-    let lines = tracing_subscriber::fmt::layer();
+    let targets = read("LOG_LEVELS").unwrap_or_default();
+    let log = tracing_subscriber::registry().with(levels(level, &targets));
     if is_json() {
-        // Tells apart the versions of a canary deployment.
-        let version = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default();
-        let line = JsonLine { version };
-        let lines = lines.event_format(line).fmt_fields(JsonFields::new());
-        log.with(lines).init();
+        log.with(json_lines(std::io::stdout)).init();
     } else {
+        // The metrics are for `CloudWatch`, not for a person.
+        let fields = debug_fn(|writer, field, value| match field.name() {
+            METADATA => Ok(()),
+            MEMBERS => {
+                let members = Shown(value).to_string();
+                let members = members.replace(['"', '\\'], "").replace(':', "=");
+                write!(writer, "{}", members.replace(',', " ").trim_start())
+            }
+            "message" => write!(writer, "{}", Shown(value)),
+            name => write!(writer, "{name}={}", Shown(value)),
+        });
+        let fields = tracing_subscriber::field::MakeExt::delimited(fields, " ");
+        let lines = tracing_subscriber::fmt::layer().fmt_fields(fields);
         let lines = lines.with_target(false);
         log.with(lines.with_ansi(std::io::stdout().is_terminal()))
             .init();
@@ -46,6 +69,28 @@ pub(crate) fn start() {
     }));
 }
 
+/// Lambda's levels are those of `tracing`, and `FATAL`.
+fn parse_level(level: &str) -> Option<LevelFilter> {
+    if level.eq_ignore_ascii_case("fatal") {
+        return Some(LevelFilter::ERROR);
+    }
+    level.parse().ok()
+}
+
+/// The levels by target. What is malformed in `targets` is ignored as a whole.
+fn levels(level: LevelFilter, targets: &str) -> Targets {
+    let metrics = match level {
+        LevelFilter::OFF => LevelFilter::OFF,
+        _ => LevelFilter::INFO,
+    };
+    Targets::new()
+        .with_default(level)
+        // The runtime's own lines add nothing to a request's line.
+        .with_target("lambda_runtime", level.min(LevelFilter::ERROR))
+        .with_target(METRICS, metrics)
+        .with_targets(targets.parse::<Targets>().unwrap_or_default())
+}
+
 /// Lambda sets the first variable for JSON logging, and the second always.
 fn is_json() -> bool {
     match std::env::var("AWS_LAMBDA_LOG_FORMAT") {
@@ -54,10 +99,62 @@ fn is_json() -> bool {
     }
 }
 
+/// The log as JSON, one object a line, as it is in Lambda.
+pub fn json_lines<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    // Tells apart the versions of a canary deployment.
+    let version = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").ok();
+    tracing_subscriber::fmt::layer()
+        .event_format(JsonLine { version })
+        .fmt_fields(Members)
+        .with_writer(writer)
+}
+
+/// A time as RFC 3339 in UTC, with microseconds.
+pub(crate) fn micros(at: SystemTime) -> String {
+    let since = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let micros = since.subsec_micros();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+/// The date that is this many days after 1970-01-01.
+/// Source: Howard Hinnant, "chrono-compatible low-level date algorithms",
+/// `civil_from_days`.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+/// A duration in milliseconds, to the microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+    f64::from(micros) / 1000.0
+}
+
 /// A line as one flat JSON object: the version of the function, the fields of the
 /// spans around the event, from the outermost, and its own.
 struct JsonLine {
-    version: String,
+    version: Option<String>,
 }
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -71,31 +168,137 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
+        let timestamp = micros(SystemTime::now());
         let level = event.metadata().level();
-        let version = &self.version;
-        // A number, or `$LATEST`: nothing to escape.
-        write!(writer, "\",\"level\":\"{level}\",\"version\":\"{version}\"")?;
+        write!(
+            writer,
+            "{{\"timestamp\":\"{timestamp}\",\"level\":\"{level}\""
+        )?;
+        if let Some(version) = &self.version {
+            // A number, or `$LATEST`: nothing to escape.
+            write!(writer, ",\"version\":\"{version}\"")?;
+        }
         for span in ctx.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
-                write_members(&mut writer, fields)?;
+                writer.write_str(fields)?;
             }
         }
-        let mut fields = String::new();
-        ctx.format_fields(Writer::new(&mut fields), event)?;
-        write_members(&mut writer, &fields)?;
+        ctx.format_fields(writer.by_ref(), event)?;
         writer.write_str("}\n")
     }
 }
 
-/// Writes the members of a JSON object, without its braces.
-fn write_members(writer: &mut Writer<'_>, object: &str) -> fmt::Result {
-    let members = object
-        .strip_prefix('{')
-        .and_then(|object| object.strip_suffix('}'));
-    match members {
-        None | Some("") => Ok(()),
-        Some(members) => write!(writer, ",{members}"),
+/// A field's value, as `tracing` passes it on: its `Debug` is the `Display` of what
+/// was logged.
+struct Shown<'v>(&'v dyn Debug);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Fields as members of a JSON object, each with a comma in front.
+struct Members;
+
+impl<'w> FormatFields<'w> for Members {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut members = MemberWriter {
+            writer,
+            result: Ok(()),
+        };
+        fields.record(&mut members);
+        members.finish()
+    }
+}
+
+struct MemberWriter<'w> {
+    writer: Writer<'w>,
+    result: fmt::Result,
+}
+
+impl MemberWriter<'_> {
+    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        if self.result.is_ok() {
+            self.result = write!(self.writer, ",\"{}\":{value}", field.name());
+        }
+    }
+
+    fn write_text(&mut self, field: &Field, text: &str) {
+        let plain = |b: u8| b >= b' ' && b != b'"' && b != b'\\';
+        if text.bytes().all(plain) {
+            self.write(field, format_args!("\"{text}\""));
+        } else {
+            let escaped = serde_json::to_string(text).unwrap_or_default();
+            self.write(field, format_args!("{escaped}"));
+        }
+    }
+}
+
+impl VisitOutput<fmt::Result> for MemberWriter<'_> {
+    fn finish(self) -> fmt::Result {
+        self.result
+    }
+}
+
+impl tracing::field::Visit for MemberWriter<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            METADATA => self.write(field, format_args!("{value}")),
+            MEMBERS if self.result.is_ok() => self.result = self.writer.write_str(value),
+            _ => self.write_text(field, value),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.write(field, format_args!("{value}"));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.write(field, format_args!("{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, format_args!("{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no infinity and no NaN.
+        if value.is_finite() {
+            self.write(field, format_args!("{value}"));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.write_text(field, &Shown(value).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_microseconds() {
+        let at = |seconds, micros| {
+            let since = Duration::from_secs(seconds) + Duration::from_micros(micros);
+            super::micros(SystemTime::UNIX_EPOCH + since)
+        };
+        assert_eq!(at(0, 0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(at(951_827_696, 123_456), "2000-02-29T12:34:56.123456Z");
+        assert_eq!(at(1_795_651_199, 7), "2026-11-25T23:59:59.000007Z");
+    }
+
+    #[test]
+    fn a_target_has_its_own_level() {
+        let levels = levels(LevelFilter::WARN, "chassis::telemetry=debug,mysql=trace");
+        let enabled = |target, level| levels.would_enable(target, &level);
+        assert!(enabled(
+            "chassis::telemetry::call_log",
+            tracing::Level::DEBUG
+        ));
+        assert!(enabled("mysql::session", tracing::Level::TRACE));
+        assert!(!enabled("chassis::http", tracing::Level::INFO));
+        assert!(enabled(METRICS, tracing::Level::INFO));
     }
 }

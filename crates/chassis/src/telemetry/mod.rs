@@ -1,9 +1,18 @@
-//! The log, and the trace that a request is part of.
+//! The log, the metrics and the traces. `docs/logging.md` lists every field,
+//! metric and span.
 
 mod call_log;
+mod export;
 mod log;
+pub mod metrics;
+mod record;
 mod trace;
 
 pub use call_log::CallLog;
-pub(crate) use log::start;
+pub(crate) use export::Served;
+pub use export::{Exporter, Telemetry};
+pub use log::json_lines;
+pub(crate) use log::{METRICS, micros, milliseconds, start};
+pub(crate) use metrics::Completed;
+pub(crate) use record::Record;
 pub use trace::Trace;

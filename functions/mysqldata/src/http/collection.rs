@@ -4,7 +4,9 @@ use axum::extract::State;
 use chassis::{
     RequestContext,
     auth::Caller,
-    http::{Accept, Created, Idempotent, Listing, Page, Paged, Problem, Replayable, Request},
+    http::{
+        Accept, Created, Idempotent, Listing, Outcome, Page, Paged, Problem, Replayable, Request,
+    },
 };
 
 use crate::{
@@ -82,5 +84,8 @@ pub(crate) async fn place(
             &response,
         )
         .await?;
+    if outcome == Outcome::Executed {
+        ctx.count("orders_placed");
+    }
     Ok(Replayable::new(response, outcome))
 }

@@ -1,0 +1,315 @@
+//! Where traces go: to X-Ray's daemon or to an `OpenTelemetry` collector.
+//!
+//! Nothing is collected for a trace that is not sampled, or without either.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{Request, Uri, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+use super::{Trace, metrics::NAMESPACE, record::Span};
+use crate::runtime::Environment;
+
+/// The time that sending spans to a collector may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The most requests to a collector at once. What does not fit is dropped, so that
+/// a slow collector takes no memory.
+const MAX_PENDING: usize = 8;
+
+/// What a service's telemetry needs to know beyond its log.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// The namespace of the metrics.
+    pub namespace: String,
+    /// Where traces go, if anywhere.
+    pub exporter: Option<Exporter>,
+}
+
+impl Default for Telemetry {
+    /// No traces, and the metrics in a namespace of Kea's own.
+    fn default() -> Self {
+        Self {
+            namespace: NAMESPACE.to_owned(),
+            exporter: None,
+        }
+    }
+}
+
+impl Telemetry {
+    /// Reads the environment; `None` if it is malformed.
+    pub fn read(environment: &mut Environment) -> Option<Self> {
+        let what = "the namespace of the metrics: letters, digits and .-_/#:";
+        let namespace = environment.optional("METRICS_NAMESPACE", what, |name| {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_/#:".contains(&b);
+            let valid = name.len() <= 255 && name.bytes().all(allowed);
+            valid.then(|| name.to_owned()).ok_or("it is not one")
+        })?;
+        Some(Self {
+            namespace: namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
+            exporter: Exporter::read(environment),
+        })
+    }
+}
+
+/// Sends spans. An endpoint of `OpenTelemetry` precedes X-Ray's daemon.
+#[derive(Debug)]
+pub enum Exporter {
+    /// X-Ray's daemon: one datagram for each invocation, which costs microseconds
+    /// and waits for nothing.
+    XRay(UdpSocket),
+    /// A collector: OTLP over HTTP, as JSON.
+    Otlp(Box<Collector>),
+}
+
+/// A collector of `OpenTelemetry`.
+#[derive(Debug)]
+pub struct Collector {
+    client: Client<HttpConnector, Full<Bytes>>,
+    endpoint: Uri,
+    pending: Arc<()>,
+}
+
+/// A request that was served, as the root of its spans.
+pub(crate) struct Served<'r> {
+    pub(crate) service: &'static str,
+    pub(crate) request_id: &'r str,
+    pub(crate) trace: Trace,
+    pub(crate) method: &'r str,
+    pub(crate) route: &'r str,
+    pub(crate) status: u16,
+    pub(crate) started: SystemTime,
+    pub(crate) duration: Duration,
+}
+
+impl Exporter {
+    /// Reads `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT` and
+    /// `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets.
+    fn read(environment: &mut Environment) -> Option<Self> {
+        let set = |name| environment.look_up(name).ok().flatten();
+        let traces = set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        let base = set("OTEL_EXPORTER_OTLP_ENDPOINT");
+        let daemon = set("AWS_XRAY_DAEMON_ADDRESS");
+        let base = base.map(|base| format!("{}/v1/traces", base.trim_end_matches('/')));
+        let Some(endpoint) = traces.or(base) else {
+            return Self::xray(daemon?.parse().ok()?);
+        };
+        match endpoint.parse::<Uri>() {
+            Ok(uri) if uri.scheme_str() == Some("http") && uri.authority().is_some() => {
+                Some(Self::otlp(uri))
+            }
+            _ => {
+                environment.reject(
+                    "OTEL_EXPORTER_OTLP_ENDPOINT is malformed: it must be the http URL of a \
+                     collector, such as http://localhost:4318",
+                );
+                None
+            }
+        }
+    }
+
+    /// Sends spans to the X-Ray daemon at this address, if there is a socket for it.
+    #[must_use]
+    pub fn xray(daemon: SocketAddr) -> Option<Self> {
+        let local: SocketAddr = if daemon.is_ipv4() {
+            ([0, 0, 0, 0], 0).into()
+        } else {
+            ([0u16; 8], 0).into()
+        };
+        let socket = UdpSocket::bind(local).ok()?;
+        socket.set_nonblocking(true).ok()?;
+        socket.connect(daemon).ok()?;
+        Some(Self::XRay(socket))
+    }
+
+    /// Sends spans to the collector at this URL.
+    #[must_use]
+    pub fn otlp(endpoint: Uri) -> Self {
+        let client = Client::builder(TokioExecutor::new());
+        Self::Otlp(Box::new(Collector {
+            client: client.build_http(),
+            endpoint,
+            pending: Arc::new(()),
+        }))
+    }
+
+    /// Sends the spans of an invocation. A trace may have gaps: what cannot be sent
+    /// is dropped.
+    pub(crate) fn send(&self, served: &Served<'_>, calls: &[Span]) {
+        match self {
+            Self::XRay(socket) => {
+                let header = "{\"format\":\"json\",\"version\":1}\n";
+                let datagram = format!("{header}{}", segment(served, calls));
+                let _ = socket.send(datagram.as_bytes());
+            }
+            Self::Otlp(collector) => collector.send(otlp(served, calls).to_string()),
+        }
+    }
+}
+
+impl Collector {
+    /// Starts to send, and does not wait. Where the process is suspended meanwhile,
+    /// it continues with the next invocation.
+    fn send(&self, body: String) {
+        let pending = Arc::clone(&self.pending);
+        if Arc::strong_count(&pending) > MAX_PENDING + 1 {
+            return;
+        }
+        let request = Request::post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
+        let Ok(request) = request.body(Full::from(body)) else {
+            return;
+        };
+        let sent = self.client.request(request);
+        tokio::spawn(async move {
+            if !matches!(tokio::time::timeout(TIMEOUT, sent).await, Ok(Ok(_))) {
+                tracing::debug!("the spans were not sent");
+            }
+            drop(pending);
+        });
+    }
+}
+
+/// A request as a segment document, with its calls as subsegments.
+/// Source: AWS X-Ray Developer Guide, "X-Ray segment documents".
+fn segment(served: &Served<'_>, calls: &[Span]) -> Value {
+    let mut segment = json!({
+        "name": served.service,
+        "id": served.trace.span_id(),
+        "trace_id": served.trace.xray_id(),
+        "start_time": seconds(served.started),
+        "end_time": seconds(served.started + served.duration),
+        "http": {
+            "request": { "method": served.method },
+            "response": { "status": served.status },
+        },
+        "annotations": { "request_id": served.request_id, "route": served.route },
+        "fault": served.status >= 500,
+        "error": (400..500).contains(&served.status),
+        "throttle": served.status == 429,
+        "subsegments": calls.iter().map(subsegment).collect::<Vec<_>>(),
+    });
+    if let Some(parent) = served.trace.parent_id() {
+        segment["parent_id"] = parent.into();
+    }
+    // Lambda sends the segment of the function itself.
+    if served.trace.is_within_lambda() {
+        segment["type"] = "subsegment".into();
+    }
+    segment
+}
+
+fn subsegment(call: &Span) -> Value {
+    let mut subsegment = json!({
+        "name": call.dependency,
+        "id": call.trace.span_id(),
+        "start_time": seconds(call.started),
+        "end_time": seconds(call.started + call.duration),
+        "namespace": "remote",
+        "annotations": { "operation": call.operation },
+        "fault": call.failed,
+    });
+    if let Some(status) = call.status {
+        subsegment["http"] = json!({ "response": { "status": status } });
+    }
+    subsegment
+}
+
+/// A request and its calls as spans of `OpenTelemetry`.
+/// Source: OTLP 1.5, "JSON Protobuf Encoding"; semantic conventions for HTTP spans.
+fn otlp(served: &Served<'_>, calls: &[Span]) -> Value {
+    const SERVER: u8 = 2;
+    const CLIENT: u8 = 3;
+    let name = format!("{} {}", served.method, served.route);
+    let attributes = json!([
+        text("http.request.method", served.method),
+        text("http.route", served.route),
+        number("http.response.status_code", served.status),
+        text("faas.invocation_id", served.request_id),
+    ]);
+    let failed = served.status >= 500;
+    let (started, duration) = (served.started, served.duration);
+    let root = span(
+        served.trace,
+        &name,
+        SERVER,
+        started,
+        duration,
+        failed,
+        &attributes,
+    );
+    let calls = calls.iter().map(|call| {
+        let mut attributes = vec![text("peer.service", call.dependency)];
+        attributes.extend(
+            call.status
+                .map(|status| number("http.response.status_code", status)),
+        );
+        let (started, duration, failed) = (call.started, call.duration, call.failed);
+        let attributes = attributes.into();
+        span(
+            call.trace,
+            &call.operation,
+            CLIENT,
+            started,
+            duration,
+            failed,
+            &attributes,
+        )
+    });
+    let spans: Vec<_> = std::iter::once(root).chain(calls).collect();
+    json!({
+        "resourceSpans": [{
+            "resource": { "attributes": [text("service.name", served.service)] },
+            "scopeSpans": [{ "scope": { "name": "chassis" }, "spans": spans }],
+        }],
+    })
+}
+
+fn span(
+    trace: Trace,
+    name: &str,
+    kind: u8,
+    started: SystemTime,
+    duration: Duration,
+    failed: bool,
+    attributes: &Value,
+) -> Value {
+    let nanos = |at: SystemTime| {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        since.as_nanos().to_string()
+    };
+    json!({
+        "traceId": trace.trace_id(),
+        "spanId": trace.span_id(),
+        "parentSpanId": trace.parent_id().unwrap_or_default(),
+        "name": name,
+        "kind": kind,
+        "startTimeUnixNano": nanos(started),
+        "endTimeUnixNano": nanos(started + duration),
+        "attributes": attributes,
+        "status": { "code": if failed { 2 } else { 0 } },
+    })
+}
+
+fn text(key: &str, value: &str) -> Value {
+    json!({ "key": key, "value": { "stringValue": value } })
+}
+
+fn number(key: &str, value: u16) -> Value {
+    json!({ "key": key, "value": { "intValue": value.to_string() } })
+}
+
+fn seconds(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}

@@ -27,5 +27,6 @@ mod plans;
 mod races;
 mod summary;
 mod sums;
+mod telemetry;
 mod template;
 mod tokens;

@@ -10,6 +10,7 @@ use std::{
     fmt::Write as _,
 };
 
+use serde_json::{Value, json};
 use template::{Function, Resource, Template};
 
 use crate::{
@@ -251,9 +252,11 @@ impl<'t> Drawing<'t> {
             .collect();
         let watches = |alarm: &Resource| {
             let watched = template.references(&alarm.properties);
-            // Directly, or through a metric of its log.
-            let metric = alarm.text("MetricName").unwrap_or_default();
-            watched.contains(id) || metric.starts_with(&format!("{binary}-"))
+            // Directly, or through a metric that its code emits.
+            let dimensions = alarm.properties.get("Dimensions");
+            let mut dimensions = dimensions.and_then(Value::as_array).into_iter().flatten();
+            let emitted = json!({ "Name": "function", "Value": binary });
+            watched.contains(id) || dimensions.any(|dimension| *dimension == emitted)
         };
         let alarms = template.of_type("AWS::CloudWatch::Alarm");
         let alarms = alarms.filter(|(_, alarm)| watches(alarm)).count();

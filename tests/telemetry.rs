@@ -1,0 +1,602 @@
+//! What `docs/logging.md` documents is what the system writes: the fields of the
+//! log, the metrics and the spans.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::LazyLock,
+    time::Duration,
+};
+
+use axum::{Router as Collector, body::Bytes, routing::post};
+use chassis::{
+    http::Router,
+    runtime::Handler,
+    telemetry::{Exporter, Telemetry},
+};
+use lambda_http::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use testbed::{FUNCTIONS, System, callers, event, log::capture, wire::Fault};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::mpsc,
+    time::timeout,
+};
+
+/// What no line may contain.
+const TELLTALES: [&str; 6] = [
+    "telltale-customer",
+    "telltale-subject",
+    "telltale-key",
+    "telltale-name",
+    "telltale-query",
+    "telltale-token",
+];
+
+/// The dependencies of the functions, which are a part of the names of metrics.
+const DEPENDENCIES: [&str; 5] = ["catalogue", "dynamodb", "functions", "keys", "mysql"];
+
+/// Everything of the project, and of others what a deployed function logs.
+const LEVELS: &str = "info,chassis=trace,dynamodb=trace,mysql=trace,mysqldata=trace,\
+                      nosqldata=trace,health=trace";
+
+/// The log of all committed events, of requests with telltale values and of faults,
+/// with the number of invocations that were sent from outside.
+static RUN: LazyLock<(usize, Vec<Value>)> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(capture(LEVELS, run()))
+});
+
+async fn run() -> usize {
+    let system = System::with_samples().await;
+    let mut sent = 0;
+    for function in FUNCTIONS.iter() {
+        let folder = stores::project().join("events").join(function);
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().collect();
+        files.sort_by_key(|file| file.as_ref().unwrap().path());
+        for file in files {
+            let text = callers::signed(&fs::read_to_string(file.unwrap().path()).unwrap());
+            let event = serde_json::from_str(&text).unwrap();
+            system.invoke(function, &event).await;
+            sent += 1;
+        }
+    }
+    system.invoke("hello", &json!({ "warmup": true })).await;
+    let client = system.client.caller(
+        "telltale-subject",
+        "catalogue:write orders:write orders:read-all",
+    );
+    let product = json!({
+        "name": "telltale-name", "category": "c", "price": { "amount": 1, "currency": "DKK" },
+    });
+    let order = |quantity| {
+        json!({
+            "customer": "telltale-customer",
+            "lines": [{ "productId": "telltale", "quantity": quantity }],
+        })
+    };
+    client
+        .put("/nosqldata/telltale", &product)
+        .await
+        .expect(201);
+    for status in [201, 201] {
+        let placed = client
+            .post_once("/mysqldata", "telltale-key", &order(1))
+            .await;
+        placed.expect(status);
+    }
+    client
+        .post_once("/mysqldata", "telltale-key", &order(2))
+        .await
+        .expect(422);
+    client
+        .get("/mysqldata?customer=telltale-query")
+        .await
+        .expect(200);
+    let forged = client.authorized("Bearer telltale-token".to_owned());
+    forged.get("/mysqldata").await.expect(401);
+    sent += 6;
+    system.catalogue.set(Fault::Status(503)).await;
+    client.post("/mysqldata", &order(1)).await.expect(201);
+    sent += 1;
+    system.catalogue.heal().await;
+    system.mysql.set(Fault::Refused).await;
+    for _ in 0..12 {
+        client.post("/mysqldata", &order(1)).await.expect(503);
+        sent += 1;
+    }
+    sent + 1
+}
+
+fn lines() -> &'static [Value] {
+    &RUN.1
+}
+
+fn completed() -> impl Iterator<Item = &'static Value> {
+    lines().iter().filter(|line| line["message"] == "request")
+}
+
+/// The name of a field or a metric, as the documentation has it.
+fn documented_name(name: &str) -> String {
+    let dependency = DEPENDENCIES
+        .iter()
+        .find_map(|dependency| name.strip_prefix(dependency)?.strip_prefix('_'));
+    dependency.map_or_else(|| name.to_owned(), |rest| format!("<dependency>_{rest}"))
+}
+
+/// The rows of the table after this sentence of the documentation: the first cell
+/// of each, without its quotes, and the rest.
+fn table(sentence: &str) -> BTreeMap<String, Vec<String>> {
+    let page = fs::read_to_string(stores::project().join("docs/logging.md")).unwrap();
+    let (_, rest) = page.split_once(sentence).expect(sentence);
+    let lines = rest.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| {
+        let cells = row.trim_matches('|').split('|').map(str::trim);
+        let mut cells: Vec<_> = cells.map(str::to_owned).collect();
+        let first = cells.remove(0);
+        (first.trim_matches('`').to_owned(), cells)
+    })
+    .collect()
+}
+
+fn names(table: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
+    table.keys().cloned().collect()
+}
+
+fn fields(line: &Value) -> impl Iterator<Item = String> {
+    let members = line.as_object().unwrap().keys();
+    members.map(|name| documented_name(name))
+}
+
+#[test]
+fn the_documented_fields_are_those_of_the_log() {
+    let common = names(&table("Fields of every line:"));
+    let metrics = names(&table("## Metrics"));
+    let of_requests: BTreeSet<_> = completed().flat_map(fields).collect();
+    let documented: BTreeSet<_> = names(&table("Fields of the completion line:"))
+        .into_iter()
+        .chain(common.clone())
+        .chain(metrics)
+        // Lambda sets the version.
+        .filter(|name| name != "version")
+        .collect();
+    assert_eq!(of_requests, documented, "left: the completion lines");
+
+    let calls = lines().iter().filter(|line| line["message"] == "call");
+    let of_calls: BTreeSet<_> = calls.flat_map(fields).collect();
+    let documented: BTreeSet<_> = names(&table("Fields of a `call`:"))
+        .into_iter()
+        .chain(common)
+        .filter(|name| name != "version")
+        .collect();
+    assert_eq!(of_calls, documented, "left: the lines of calls");
+}
+
+/// Each metric with its unit and its sets of dimensions, as the table has them.
+fn emitted(line: &Value) -> BTreeMap<String, (String, BTreeSet<Vec<String>>)> {
+    let mut metrics = BTreeMap::<_, (String, BTreeSet<Vec<String>>)>::new();
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let sets = directive["Dimensions"].as_array().unwrap().iter();
+        let sets: BTreeSet<Vec<_>> = sets
+            .map(|set| set.as_array().unwrap().iter().map(text).collect())
+            .collect();
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = documented_name(&text(&metric["Name"]));
+            let unit = text(&metric["Unit"]);
+            let known = metrics.entry(name).or_insert((unit, BTreeSet::new()));
+            known.1.extend(sets.clone());
+        }
+    }
+    metrics
+}
+
+#[test]
+fn the_documented_metrics_are_those_of_the_log() {
+    let mut produced = BTreeMap::new();
+    for line in completed() {
+        for (name, metric) in emitted(line) {
+            let known = produced.entry(name).or_insert_with(|| metric.clone());
+            assert_eq!(*known, metric);
+        }
+    }
+    let documented = table("## Metrics").into_iter().map(|(name, cells)| {
+        let sets = cells[1].split(';');
+        let set = |set: &str| -> Vec<_> {
+            let dimensions = set.split(',').map(|it| it.trim().trim_matches('`'));
+            dimensions.map(str::to_owned).collect()
+        };
+        (name, (cells[0].clone(), sets.map(set).collect()))
+    });
+    assert_eq!(produced, documented.collect(), "left: what is emitted");
+}
+
+/// Source: Amazon `CloudWatch` User Guide, "Embedded metric format JSON schema".
+fn schema() -> Value {
+    let text = |max| json!({ "type": "string", "minLength": 1, "maxLength": max });
+    let dimensions = json!({
+        "type": "array", "minItems": 1,
+        "items": { "type": "array", "maxItems": 30, "items": text(250) },
+    });
+    let metric = json!({
+        "type": "object",
+        "required": ["Name"],
+        "properties": {
+            "Name": text(1024),
+            "Unit": { "type": "string", "enum": ["Count", "Milliseconds"] },
+            "StorageResolution": { "type": "integer" },
+        },
+    });
+    let directive = json!({
+        "type": "object",
+        "required": ["Namespace", "Dimensions", "Metrics"],
+        "properties": {
+            "Namespace": text(1024),
+            "Dimensions": dimensions,
+            "Metrics": { "type": "array", "maxItems": 100, "items": metric },
+        },
+    });
+    json!({
+        "type": "object",
+        "required": ["_aws"],
+        "properties": { "_aws": {
+            "type": "object",
+            "required": ["Timestamp", "CloudWatchMetrics"],
+            "properties": {
+                "Timestamp": { "type": "integer" },
+                "CloudWatchMetrics": { "type": "array", "items": directive },
+            },
+        } },
+    })
+}
+
+/// Validates a value against the keywords that the schema uses.
+fn validate(value: &Value, schema: &Value) -> Result<(), String> {
+    let fail = |keyword: &str| Err(format!("{keyword} of {schema} in {value}"));
+    let fits = match schema["type"].as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64() || value.is_i64(),
+        other => panic!("type {other}"),
+    };
+    if !fits {
+        return fail("type");
+    }
+    let size = match value {
+        Value::Array(items) => items.len(),
+        Value::String(text) => text.chars().count(),
+        _ => 0,
+    };
+    let size = u64::try_from(size).unwrap();
+    for (keyword, allowed) in schema.as_object().unwrap() {
+        let allowed_size = allowed.as_u64();
+        let valid = match keyword.as_str() {
+            "minLength" | "minItems" => size >= allowed_size.unwrap(),
+            "maxLength" | "maxItems" => size <= allowed_size.unwrap(),
+            "enum" => allowed.as_array().unwrap().contains(value),
+            "required" => {
+                let mut names = allowed.as_array().unwrap().iter();
+                names.all(|name| value.get(name.as_str().unwrap()).is_some())
+            }
+            "properties" => {
+                for (name, schema) in allowed.as_object().unwrap() {
+                    if let Some(member) = value.get(name) {
+                        validate(member, schema)?;
+                    }
+                }
+                true
+            }
+            "items" => {
+                for item in value.as_array().unwrap() {
+                    validate(item, allowed)?;
+                }
+                true
+            }
+            "type" => true,
+            other => panic!("keyword {other}"),
+        };
+        if !valid {
+            return fail(keyword);
+        }
+    }
+    Ok(())
+}
+
+/// CloudWatch drops a metric whose member is missing or no number, without a word.
+#[track_caller]
+fn expect_metrics(line: &Value) {
+    validate(line, &schema()).unwrap();
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        let sets = directive["Dimensions"].as_array().unwrap().iter();
+        for dimension in sets.flat_map(|set| set.as_array().unwrap()) {
+            let value = line[dimension.as_str().unwrap()].as_str();
+            assert!(
+                value.is_some_and(|it| !it.is_empty()),
+                "{dimension}: {line}"
+            );
+        }
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let value = &line[metric["Name"].as_str().unwrap()];
+            assert!(value.is_number(), "{metric}: {line}");
+        }
+    }
+}
+
+#[test]
+fn every_line_with_metrics_is_valid_embedded_metric_format() {
+    let with_metrics = lines().iter().filter(|line| !line["_aws"].is_null());
+    let mut count = 0;
+    for line in with_metrics {
+        expect_metrics(line);
+        count += 1;
+    }
+    assert!(count >= 100, "{count} lines");
+}
+
+#[test]
+fn every_invocation_has_exactly_one_completion_line() {
+    let mut of_request = BTreeMap::<_, usize>::new();
+    for line in completed() {
+        *of_request
+            .entry(line["request_id"].as_str().unwrap())
+            .or_default() += 1;
+    }
+    assert!(
+        of_request.values().all(|&count| count == 1),
+        "{of_request:?}"
+    );
+    let refused = lines().iter().filter(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("received an object that is not an event")
+    });
+    assert_eq!(refused.count(), 1);
+    // Requests between the functions have a caller's span, those of a client do not.
+    let sent = completed().filter(|line| line["parent_id"].is_null());
+    assert_eq!(sent.count() + 1, RUN.0);
+}
+
+#[test]
+fn every_line_of_a_request_has_its_ids() {
+    for line in lines().iter().filter(|line| !line["request_id"].is_null()) {
+        if line["level"] != "ERROR" || line["message"] == "problem" {
+            for id in ["trace_id", "function"] {
+                assert!(line[id].is_string(), "{id}: {line}");
+            }
+        }
+    }
+    let calls = lines().iter().filter(|line| line["message"] == "call");
+    assert!(calls.filter(|line| line["request_id"].is_string()).count() > 100);
+}
+
+#[test]
+fn no_line_has_personal_data_or_a_token() {
+    for line in lines() {
+        let text = line.to_string();
+        for telltale in TELLTALES {
+            assert!(!text.contains(telltale), "{telltale}: {text}");
+        }
+        // The start of every JSON Web Token.
+        assert!(!text.contains("eyJ"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_do_not_depend_on_the_log_level() {
+    let request = http::Request::get("/").body(Bytes::new()).unwrap();
+    let handler = testbed::handler(hello::router());
+    let invoked = testbed::invoke(&handler, event::of(&request), Duration::from_secs(10));
+    let (_, lines) = capture("warn,metrics=info", invoked).await;
+    let [line] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    expect_metrics(line);
+    assert!(line["message"].is_null());
+    assert_eq!(
+        (&line["requests"], &line["cold_starts"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+/// A service that is called once, with this exporter and these headers.
+async fn traced(exporter: Exporter, traceparent: Option<&str>, xray: Option<&str>) -> Value {
+    let telemetry = Telemetry {
+        exporter: Some(exporter),
+        ..Telemetry::default()
+    };
+    let router: Router = hello::router();
+    let handler = Handler::new(router.into_service(), String::new()).with_telemetry(telemetry);
+    let mut request = http::Request::get("/");
+    if let Some(header) = traceparent {
+        request = request.header("traceparent", header);
+    }
+    let event = event::of(&request.body(Bytes::new()).unwrap());
+    let mut context = Context::default();
+    context.xray_trace_id = xray.map(str::to_owned);
+    let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context);
+    serde_json::to_value(handler.handle(event).await.unwrap()).unwrap()
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const TRACE_ID: &str = "5759e988bd862e3fe1be46a994272793";
+const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
+#[tokio::test]
+async fn the_x_ray_daemon_gets_a_subsegment_of_the_segment_of_lambda() {
+    let daemon = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let exporter = || Exporter::xray(daemon.local_addr().unwrap()).unwrap();
+    let unsampled = XRAY.replace("Sampled=1", "Sampled=0");
+    traced(exporter(), None, Some(&unsampled)).await;
+    let response = traced(exporter(), None, Some(XRAY)).await;
+    let mut datagram = vec![0; 65_536];
+    // The first datagram: nothing is sent of a trace that is not sampled.
+    let received = timeout(PATIENCE, daemon.recv(&mut datagram)).await;
+    let text = std::str::from_utf8(&datagram[..received.unwrap().unwrap()]).unwrap();
+    let (header, segment) = text.split_once('\n').unwrap();
+    assert_eq!(header, r#"{"format":"json","version":1}"#);
+    let segment: Value = serde_json::from_str(segment).unwrap();
+    assert_eq!(segment["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
+    assert_eq!(segment["parent_id"], "53995c3f42cd8ad8");
+    assert_eq!(segment["type"], "subsegment");
+    assert_eq!(segment["name"], "hello");
+    assert_eq!(segment["http"]["response"]["status"], 200);
+    let ours = format!("00-{TRACE_ID}-{}-01", segment["id"].as_str().unwrap());
+    assert_eq!(response["headers"]["traceresponse"], ours);
+}
+
+#[tokio::test]
+async fn a_collector_gets_the_spans_of_a_request_and_of_its_calls() {
+    let (sender, mut received) = mpsc::unbounded_channel();
+    let collector = Collector::new().route(
+        "/v1/traces",
+        post(async move |body: Bytes| {
+            let spans: Value = serde_json::from_slice(&body).unwrap();
+            sender.send(spans).unwrap();
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, collector).await });
+    let exporter = Exporter::otlp(endpoint.parse().unwrap());
+    let config = health::Config {
+        api: Some("http://127.0.0.1:9".parse().unwrap()),
+        functions: vec!["hello".to_owned()],
+        auth: None,
+    };
+    let authenticator = chassis::auth::Authenticator::open(None).await;
+    let service = health::router(config, authenticator).into_service();
+    let telemetry = Telemetry {
+        exporter: Some(exporter),
+        ..Telemetry::default()
+    };
+    let handler = Handler::new(service, String::new()).with_telemetry(telemetry);
+    let parent = "00f067aa0ba902b7";
+    let request = http::Request::get("/health")
+        .header("traceparent", format!("00-{TRACE_ID}-{parent}-01"))
+        .body(Bytes::new());
+    testbed::invoke(&handler, event::of(&request.unwrap()), PATIENCE).await;
+    let traces = timeout(PATIENCE, received.recv()).await.unwrap().unwrap();
+    let resource = &traces["resourceSpans"][0];
+    assert_eq!(
+        resource["resource"]["attributes"][0]["value"]["stringValue"],
+        "health"
+    );
+    let spans = resource["scopeSpans"][0]["spans"].as_array().unwrap();
+    let [request, call] = &spans[..] else {
+        panic!("{traces}")
+    };
+    assert_eq!(request["name"], "GET /health");
+    assert_eq!((&request["kind"], &call["kind"]), (&json!(2), &json!(3)));
+    assert_eq!(request["parentSpanId"], parent);
+    assert_eq!(call["name"], "GET /health/hello");
+    assert_eq!(call["parentSpanId"], request["spanId"]);
+    for span in spans {
+        assert_eq!(span["traceId"], TRACE_ID);
+        // Nothing listens at the address of the API.
+        assert_eq!(span["status"]["code"], 2);
+    }
+}
+
+/// The span names in the documentation are those of the code.
+#[test]
+fn the_documented_spans_are_a_request_and_its_calls() {
+    let spans = table("## Traces");
+    assert_eq!(
+        names(&spans).into_iter().collect::<Vec<_>>(),
+        ["call of a store or a service", "request"]
+    );
+}
+
+/// The metrics that the run emitted, each with its dimensions and their values.
+fn series() -> BTreeSet<(String, BTreeMap<String, String>)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut series = BTreeSet::new();
+    for line in completed() {
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            for set in directive["Dimensions"].as_array().unwrap() {
+                let names = set.as_array().unwrap().iter().map(text);
+                let dimensions: BTreeMap<_, _> = names
+                    .map(|name| (name.clone(), text(&line[&name])))
+                    .collect();
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    series.insert((text(&metric["Name"]), dimensions.clone()));
+                }
+            }
+        }
+    }
+    series
+}
+
+/// An alarm on a metric that does not exist never goes off.
+#[test]
+fn every_alarm_on_a_metric_of_the_stack_watches_one_that_is_emitted() {
+    let series = series();
+    let template = testbed::template();
+    let mut count = 0;
+    for (id, resource) in template["Resources"].as_object().unwrap() {
+        let alarm = &resource["Properties"];
+        if resource["Type"] != "AWS::CloudWatch::Alarm" || alarm["Namespace"] != "AWS::StackName" {
+            continue;
+        }
+        let name = alarm["MetricName"].as_str().unwrap().to_owned();
+        let dimensions = alarm["Dimensions"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let dimensions: BTreeMap<_, _> = dimensions
+            .map(|it| (text(&it["Name"]), text(&it["Value"])))
+            .collect();
+        let is_emitted = series.iter().any(|(known, of)| {
+            // Not every function has failed in the run, but each has a class of status.
+            let same =
+                |name: &String| name == "status_class" || of.get(name) == dimensions.get(name);
+            *known == name && of.keys().eq(dimensions.keys()) && of.keys().all(same)
+        });
+        assert!(is_emitted, "{id}: {name} {dimensions:?}");
+        count += 1;
+    }
+    assert!(count >= 9, "{count} alarms");
+}
+
+#[test]
+fn every_search_and_metric_of_the_dashboard_finds_an_emitted_metric() {
+    let by_function: BTreeSet<_> = series()
+        .into_iter()
+        .filter(|(_, dimensions)| dimensions.keys().eq(["function"]))
+        .collect();
+    let is_emitted = |name: &str| by_function.iter().any(|(known, _)| known == name);
+    let template = testbed::template();
+    let body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"][0].clone();
+    let body: Value = serde_json::from_str(body.as_str().unwrap()).expect("the dashboard is JSON");
+    let mut searches = 0;
+    for widget in body["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().unwrap() {
+            let expression = metric[0]["expression"].as_str().unwrap_or_default();
+            if let Some(rest) = expression.strip_prefix("SEARCH('{\"${AWS::StackName}\",function} ")
+            {
+                let names = rest.strip_prefix("MetricName=").unwrap();
+                let names = names.split('\'').next().unwrap().split('"');
+                for name in names.skip(1).step_by(2) {
+                    assert!(is_emitted(name), "{name} in {expression}");
+                    searches += 1;
+                }
+            } else {
+                let other = expression.starts_with("SEARCH('{AWS/Lambda,");
+                assert!(other || !expression.contains("SEARCH"), "{expression}");
+            }
+            if metric[0] == "${AWS::StackName}" {
+                let name = metric[1].as_str().unwrap();
+                let function = metric[3].as_str().unwrap().to_owned();
+                let dimensions = BTreeMap::from([("function".to_owned(), function)]);
+                assert!(
+                    by_function.contains(&(name.to_owned(), dimensions)),
+                    "{metric}"
+                );
+            }
+        }
+    }
+    assert!(searches >= 15, "{searches} names");
+    // `.` repeats what is in the row above.
+    assert!(is_emitted("snapshot_prices"));
+}

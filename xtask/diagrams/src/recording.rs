@@ -179,7 +179,11 @@ impl Recording {
         Ok(Asked {
             peer,
             operation,
-            error: line.get("error").cloned(),
+            // Without its causes, which differ between machines.
+            error: line
+                .get("error")
+                .and_then(|error| error.split(": ").next())
+                .map(str::to_owned),
             request: request.map(|line| self.request(line)).transpose()?,
         })
     }

@@ -224,10 +224,10 @@ impl Dependency {
             ctx.record.breaker_open(name);
         }
         Attempted {
-            evidence,
             result,
             outcome,
             allowance,
+            evidence,
         }
     }
 

@@ -182,7 +182,7 @@ impl Collector {
 /// A request as a segment document, with its calls as subsegments.
 /// Source: AWS X-Ray Developer Guide, "X-Ray segment documents".
 fn segment(served: &Served<'_>, calls: &[Span]) -> Value {
-    let mut segment = json!({
+    let segment = json!({
         "name": served.service,
         "id": served.trace.span_id(),
         "trace_id": served.trace.xray_id(),
@@ -198,18 +198,22 @@ fn segment(served: &Served<'_>, calls: &[Span]) -> Value {
         "throttle": served.status == 429,
         "subsegments": calls.iter().map(subsegment).collect::<Vec<_>>(),
     });
-    if let Some(parent) = served.trace.parent_id() {
-        segment["parent_id"] = parent.into();
-    }
+    let segment = with(segment, "parent_id", served.trace.parent_id());
     // Lambda sends the segment of the function itself.
-    if served.trace.is_within_lambda() {
-        segment["type"] = "subsegment".into();
+    let is_within = served.trace.is_within_lambda();
+    with(segment, "type", is_within.then_some("subsegment"))
+}
+
+/// The object with one more member, if there is a value for it.
+fn with(mut object: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
+    if let (Some(members), Some(value)) = (object.as_object_mut(), value) {
+        members.insert(name.to_owned(), value.into());
     }
-    segment
+    object
 }
 
 fn subsegment(call: &Span) -> Value {
-    let mut subsegment = json!({
+    let subsegment = json!({
         "name": call.dependency,
         "id": call.trace.span_id(),
         "start_time": seconds(call.started),
@@ -218,10 +222,8 @@ fn subsegment(call: &Span) -> Value {
         "annotations": { "operation": call.operation },
         "fault": call.failed,
     });
-    if let Some(status) = call.status {
-        subsegment["http"] = json!({ "response": { "status": status } });
-    }
-    subsegment
+    let http = |status| json!({ "response": { "status": status } });
+    with(subsegment, "http", call.status.map(http))
 }
 
 /// A request and its calls as spans of `OpenTelemetry`.

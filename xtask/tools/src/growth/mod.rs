@@ -102,10 +102,13 @@ pub struct Results {
     pub concurrency: Vec<Concurrency>,
 }
 
+/// The n-th request of a kind, to a system.
+type NthRequest = Box<dyn Fn(&System, usize) -> Request>;
+
 /// A kind of request: its name, and what the n-th one is.
 struct Kind {
     name: &'static str,
-    request: Box<dyn Fn(&System, usize) -> Request>,
+    request: NthRequest,
 }
 
 /// A request: the method, the target and the body.
@@ -236,7 +239,7 @@ async fn measure(
             for request in requests {
                 system.send(request).await?;
             }
-            processor[n] += server.processor_time(system) - before;
+            processor[n] += server.processor_time(system).saturating_sub(before);
             times[n].extend(system.take_times());
         }
     }
@@ -265,7 +268,7 @@ async fn concurrent(server: &Server, system: &System, instances: usize) -> Resul
         anyhow::Ok(())
     });
     futures_util::future::try_join_all(clients).await?;
-    let processor = server.processor_time(system) - before;
+    let processor = server.processor_time(system).saturating_sub(before);
     let (waits_after, longest_lock_wait_ms) = server.lock_waits().await?;
     Ok(Concurrency {
         instances,

@@ -22,15 +22,12 @@ pub fn write(arguments: &Arguments, results: &Results) -> Result<()> {
     std::fs::write(arguments.output.join("growth.json"), json)?;
     let page = page(arguments, results)?;
     let plot = plot(&arguments.sizes, results)?;
-    match &arguments.write {
-        Some(file) => {
-            std::fs::write(file.with_file_name(PLOT), plot)?;
-            std::fs::write(file, page)?;
-        }
-        None => {
-            std::fs::write(arguments.output.join(PLOT), plot)?;
-            println!("{page}");
-        }
+    if let Some(file) = &arguments.write {
+        std::fs::write(file.with_file_name(PLOT), plot)?;
+        std::fs::write(file, page)?;
+    } else {
+        std::fs::write(arguments.output.join(PLOT), plot)?;
+        println!("{page}");
     }
     Ok(())
 }

@@ -4,29 +4,60 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{process, project::Project, stores::Stores};
+use crate::{
+    process::{self, step},
+    project::Project,
+    stores::Stores,
+};
 
 /// Send hostile requests to each function, and measure the memory that they take
 ///
 /// The requests are generated and mostly invalid: oversized, deeply nested, not
-/// UTF-8, with injections and floods of headers. Fails at a response with 5xx, at a
+/// UTF-8, with injections and floods of headers. Each function is a process of its
+/// own, on throw-away stores. Fails at a response with 5xx, if the process ends, at a
 /// peak of memory above twice the idle figure and four times the largest event, and
 /// if the second round of requests takes more memory than the first.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The number of requests of a round, of which there are two
+    /// The number of requests of a round for each route; there are two rounds
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     requests: u32,
+
+    /// Only this function; may be repeated
+    #[arg(long, value_name = "NAME")]
+    function: Vec<String>,
+
+    /// Build the functions as they are deployed, which takes minutes
+    #[arg(long)]
+    release: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
+    project.check_packages(&arguments.function)?;
+    let all = project.functions();
+    let functions: Vec<_> = all
+        .filter(|name| {
+            arguments.function.is_empty() || arguments.function.iter().any(|it| it == name)
+        })
+        .collect();
     project.build(["stores", "tools"])?;
+    step("Building the functions");
+    let mut build = process::cargo(&project.root);
+    build
+        .arg("build")
+        .args(arguments.release.then_some("--release"));
+    build.args(functions.iter().flat_map(|name| ["--bin", name]));
+    process::succeed(build, "cargo build")?;
     let stores = Stores::throw_away(&project, &[])?;
-    for function in project.functions() {
-        // A process each, so that the memory is that of one function.
+    for function in functions {
+        let program = if arguments.release {
+            project.release_program(function)
+        } else {
+            project.program(function)
+        };
         let mut hostile = process::command(project.program("tools"));
-        hostile.args(["hostile", function]);
+        hostile.arg("hostile").arg(program);
         hostile.args(["--requests", &arguments.requests.to_string()]);
         stores.set_variables(&project, &mut hostile);
         process::succeed(hostile, "the test of hostile requests")?;

@@ -8,6 +8,7 @@ mod diagrams;
 mod docker;
 mod environment;
 mod faults;
+mod fuzz;
 mod growth;
 mod hostile;
 mod lambda;
@@ -79,6 +80,7 @@ enum Task {
     Conformance(conformance::Arguments),
     Break(wires::Arguments),
     Faults(faults::Arguments),
+    Fuzz(fuzz::Arguments),
     Hostile(hostile::Arguments),
     Mutants(mutants::Arguments),
     Deny(supply_chain::Deny),
@@ -133,6 +135,7 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Conformance(arguments) => conformance::run(arguments),
         Task::Break(arguments) => wires::run(arguments),
         Task::Faults(arguments) => faults::run(arguments),
+        Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Hostile(arguments) => hostile::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
         Task::Deny(_) => supply_chain::deny(),

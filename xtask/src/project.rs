@@ -117,6 +117,11 @@ impl Project {
         self.target.join("lambda").join(function).join("bootstrap")
     }
 
+    /// The program `name`, built as it is deployed.
+    pub fn release_program(&self, name: &str) -> PathBuf {
+        self.target.join("release").join(name)
+    }
+
     /// Builds binaries for development.
     pub fn build<'n>(&self, binaries: impl IntoIterator<Item = &'n str>) -> Result<()> {
         let mut build = process::cargo(&self.root);

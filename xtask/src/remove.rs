@@ -104,7 +104,7 @@ fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
 
 /// Removes a function and everything that concerns it alone.
 fn remove(name: &str, files: &Files) -> Result<()> {
-    for folder in ["functions", "events", "tests/snapshots"] {
+    for folder in ["functions", "events", "tests/snapshots", "fuzz/corpus"] {
         files.delete(&format!("{folder}/{name}"))?;
     }
     files.delete(&format!("tests/suite/src/{name}.rs"))?;

@@ -21,6 +21,7 @@ const CARGO_LAMBDA: &str = "1.9.2";
 /// Programs of crates.io.
 pub const CARGO_CYCLONEDX: CargoTool = CargoTool("cargo-cyclonedx", "0.5.9");
 pub const CARGO_DENY: CargoTool = CargoTool("cargo-deny", "0.20.2");
+pub const CARGO_FUZZ: CargoTool = CargoTool("cargo-fuzz", "0.13.2");
 pub const CARGO_MUTANTS: CargoTool = CargoTool("cargo-mutants", "27.1.0");
 
 /// The npm package that contains PlantUML 1.2025.8; Debian's is from 2020.

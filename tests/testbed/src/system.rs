@@ -21,7 +21,7 @@ use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
 use mysql_async::{Conn, Opts};
 use serde_json::Value;
 use stores::{dynamodb, mysql, sample};
-use template::Local;
+use template::{LOCAL_ROLE, Local};
 
 use crate::{
     BASE_PATH, Client, Gateway, address, callers,
@@ -73,6 +73,7 @@ pub struct System {
     /// The wire from the orders to the catalogue.
     pub catalogue: Proxy,
     tables: Vec<String>,
+    surroundings: Surroundings,
     /// The test's own `MySQL` database.
     pub database: String,
     functions: BTreeMap<&'static str, Function>,
@@ -164,6 +165,7 @@ impl System {
             mysql,
             catalogue,
             tables,
+            surroundings,
             database,
             functions,
         }
@@ -174,6 +176,17 @@ impl System {
         let own = format!("-{name}");
         let table = self.tables.iter().find(|table| table.ends_with(&own));
         table.expect("a table of the template")
+    }
+
+    /// The environment of a function that runs as a process of its own, beside the
+    /// one in this process and on the same stores.
+    pub fn environment(&self, function: &str) -> BTreeMap<String, String> {
+        let mut functions = bundle::functions().expect("the template").into_iter();
+        let function = functions.find(|it| it.binary == function);
+        let function = function.expect("there is a function of this name");
+        let mut variables = function.local_variables(&self.surroundings.local(function));
+        variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables
     }
 
     /// A client of the test's `DynamoDB`, past the proxy.
@@ -287,20 +300,23 @@ impl Surroundings {
     /// Starts a function, configured by its environment as in Lambda. It signs in
     /// to `MySQL` as its own user, which may do just what the deployed one may.
     async fn start(&self, function: template::Function<'_>) -> Started {
+        let started = bundle::start(function, &self.local(function), self.policy.as_ref()).await;
+        started.expect("a function of the template starts")
+    }
+
+    fn local(&self, function: template::Function<'_>) -> Local {
         let api = if function.binary == "health" {
             &self.api
         } else {
             &self.catalogue
         };
         let user = function.database_user().unwrap_or_default();
-        let local = Local {
+        Local {
             api: api.clone(),
             dynamodb: self.dynamodb.clone(),
             mysql: format!("mysql://{user}:{user}@{}", self.mysql),
             table_prefix: self.table_prefix.clone(),
             auth: callers::environment(),
-        };
-        let started = bundle::start(function, &local, self.policy.as_ref()).await;
-        started.expect("a function of the template starts")
+        }
     }
 }

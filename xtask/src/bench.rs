@@ -113,8 +113,8 @@ impl Measure {
             it.name.contains(only) || it.task.contains(only)
         });
         ensure!(!functions.is_empty(), "no function has such a name or task");
-        let plan = system.plan(project, versions(self, project)?, &functions)?;
-        let mut bench = system.bench(project, output, &plan)?;
+        let plan = system.plan(project, &versions(self, project)?, &functions)?;
+        let mut bench = System::bench(project, output, &plan)?;
         bench.arg("--runs").arg(self.runs.to_string());
         if self.write {
             let page = project.root.join("docs/benchmarks.md");
@@ -134,8 +134,8 @@ impl Check {
         build(project)?;
         let system = System::start(project, output)?;
         let functions = kea(project, &system)?;
-        let plan = system.plan(project, BTreeMap::new(), &functions)?;
-        let mut bench = system.bench(project, output, &plan)?;
+        let plan = system.plan(project, &BTreeMap::new(), &functions)?;
+        let mut bench = System::bench(project, output, &plan)?;
         let limits = project.root.join("xtask/bench/limits.json");
         bench.arg("--limits").arg(limits);
         bench.args(self.write.then_some("--renew"));
@@ -234,7 +234,7 @@ impl System {
     fn plan(
         &self,
         project: &Project,
-        versions: BTreeMap<String, String>,
+        versions: &BTreeMap<String, String>,
         functions: &[Function],
     ) -> Result<Value> {
         let urls = &self.stores.urls;
@@ -280,7 +280,7 @@ impl System {
     }
 
     /// The command of the program that measures.
-    fn bench(&self, project: &Project, output: &Path, plan: &Value) -> Result<Command> {
+    fn bench(project: &Project, output: &Path, plan: &Value) -> Result<Command> {
         let file = output.join("plan.json");
         fs::write(&file, plan.to_string())?;
         let mut bench = process::command(project.program("bench"));

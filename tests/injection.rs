@@ -14,21 +14,34 @@ use regex::Regex;
 use stores::project;
 
 /// The parts of SQL statements that are interpolated.
-const SQL_PARTS: [(&str, &str); 15] = [
+const SQL_PARTS: [(&str, &str); 25] = [
     ("", "`placeholders`, within `IN ({})`"),
     ("COLUMNS", "a constant"),
     ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
+    ("MANY_PENDING", "a constant"),
+    ("PENDING_ORDERS", "a constant"),
+    ("SPANS", "a constant"),
     ("WAIT_TIMEOUT_S", "a constant"),
+    ("WITHIN_PARTS", "a constant"),
+    ("WITHIN_SPANS", "a constant"),
+    ("WITHIN_WHOLE", "a constant"),
+    ("as_summed", "a constant for each `by`"),
     ("columns", "constants of the caller of `mysql::sql::insert`"),
     ("conditions", "`mysql::sql::Conditions`, of constants"),
-    ("from", "a constant for each `by`"),
+    ("delta", "a constant"),
     ("insert", "the result of `mysql::sql::insert`"),
-    ("key", "a constant for each `by`"),
-    ("quantity", "a constant for each `by`"),
-    ("revenue", "a constant for each `by`"),
+    ("of_order", "a constant for each `by`"),
+    ("of_sum", "a constant for each `by`"),
+    ("revenue", "a constant"),
     ("rows", "placeholders of `mysql::sql::insert`"),
     ("sql", "the result of `mysql::sql::insert`"),
+    (
+        "status",
+        "a constant for each `by`, or the name of a column",
+    ),
+    ("summed", "a constant for each `by`"),
     ("table", "a constant"),
+    ("these", "`placeholders`"),
     (
         "user",
         "the configured user, of letters, digits and `_`: `CREATE USER` has no parameters",
@@ -97,6 +110,7 @@ fn expect_parts(found: &BTreeSet<String>, listed: &[(&str, &str)]) {
 fn sql_has_only_bound_parameters() {
     let folders = [
         "crates/mysql/src",
+        "crates/sums/src",
         "functions/mysqldata/src",
         "functions/migrate/src",
     ];

@@ -306,7 +306,7 @@ fn validate(value: &Value, schema: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// CloudWatch drops a metric whose member is missing or no number, without a word.
+/// `CloudWatch` drops a metric whose member is missing or no number, without a word.
 #[track_caller]
 fn expect_metrics(line: &Value) {
     validate(line, &schema()).unwrap();

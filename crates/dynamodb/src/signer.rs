@@ -173,10 +173,8 @@ mod tests {
                 let url = format!("https://{host}/");
                 let body = SignableBody::Bytes(body.as_bytes());
                 let request = SignableRequest::new("POST", url, headers.into_iter(), body).unwrap();
-                let signed = sign(request, &parameters).unwrap();
-                let (signed, _) = signed.into_parts();
-                let theirs = signed.headers();
-                let mut theirs: Vec<_> = theirs
+                let (instructions, _) = sign(request, &parameters).unwrap().into_parts();
+                let mut theirs: Vec<_> = (instructions.headers())
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .collect();
                 theirs.sort();

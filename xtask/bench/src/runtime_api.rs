@@ -136,7 +136,7 @@ impl RuntimeApi {
             let connections = self.connections.iter_mut().zip(ready).enumerate();
             let mut closed = Vec::new();
             for (index, (connection, _)) in connections.filter(|(_, (_, ready))| *ready) {
-                let mut buffer = [0; 65536];
+                let mut buffer = [0; 16384];
                 match connection.stream.read(&mut buffer)? {
                     0 => closed.push(index),
                     length => {

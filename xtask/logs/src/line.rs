@@ -1,8 +1,8 @@
 //! One line of the log.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// The name of the server in front of the functions, as their `function`, and the
@@ -55,14 +55,15 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone)]
 pub struct Line {
     level: Level,
-    members: Map<String, Value>,
+    /// In the order of their names, whatever the order in the line.
+    members: BTreeMap<String, Value>,
 }
 
 impl Line {
     /// Parses a line; `None` for other output, and for lines of metrics alone.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let members: Map<String, Value> = serde_json::from_str(text).ok()?;
+        let members: BTreeMap<String, Value> = serde_json::from_str(text).ok()?;
         members.get("message")?.as_str()?;
         let level = members.get("level")?.as_str()?.parse().ok()?;
         Some(Self { level, members })

@@ -95,13 +95,8 @@ async fn send_requests(system: &System) {
             client.get(&target).await.expect(200);
         }
     }
-    let price = json!({"amount": 7, "currency": "DKK"});
-    let product = json!({"name": "P", "category": "c", "price": price});
-    system
-        .client
-        .put("/nosqldata/new", &product)
-        .await
-        .expect(201);
+    let product = system.client.put_product("new", 7, "DKK").await;
+    product.expect(201);
     let order = json!({"customer": "c", "lines": [{"productId": "new", "quantity": 2}]});
     for _ in 0..20 {
         client.post("/mysqldata", &order).await.expect(201);
@@ -144,13 +139,15 @@ async fn statements(system: &System, connection: &mut Conn) -> BTreeSet<String> 
         .query_drop("SET GLOBAL general_log = OFF")
         .await
         .unwrap();
-    let log = "SELECT thread_id, CONVERT(argument USING utf8mb4) FROM mysql.general_log \
-               WHERE command_type = 'Execute'";
-    let log: Vec<(u64, String)> = connection.query(log).await.unwrap();
-    let own = log
-        .into_iter()
-        .filter(|(thread, _)| threads.contains(thread));
-    own.map(|(_, statement)| statement).collect()
+    // The log has the statements of all tests.
+    let threads: Vec<_> = threads.iter().map(u64::to_string).collect();
+    let log = format!(
+        "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log \
+         WHERE command_type = 'Execute' AND thread_id IN ({})",
+        threads.join(", ")
+    );
+    let statements: Vec<String> = connection.query(log).await.unwrap();
+    statements.into_iter().collect()
 }
 
 /// What is wrong with the plan of a statement.

@@ -90,9 +90,9 @@ impl Classify for GetError {
 }
 
 impl Client {
-    /// A client of the services behind `api`, called `dependency` in the log, or, where that is `None`, behind the
+    /// A client of the services behind `api`, or, where that is `None`, behind the
     /// API that the request came through. Opening a connection may take
-    /// `connect`.
+    /// `connect`. The log and the metrics call the services `dependency`.
     #[must_use]
     pub fn new(dependency: &'static str, api: Option<Uri>, connect: Duration) -> Self {
         let mut tcp = HttpConnector::new();

@@ -16,6 +16,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{Trace, metrics::NAMESPACE, record::Span};
 use crate::runtime::Environment;
@@ -77,7 +78,7 @@ pub enum Exporter {
 pub struct Collector {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: Uri,
-    pending: Arc<()>,
+    pending: Arc<Semaphore>,
 }
 
 /// A request that was served, as the root of its spans.
@@ -139,7 +140,7 @@ impl Exporter {
         Self::Otlp(Box::new(Collector {
             client: client.build_http(),
             endpoint,
-            pending: Arc::new(()),
+            pending: Arc::new(Semaphore::new(MAX_PENDING)),
         }))
     }
 
@@ -161,10 +162,9 @@ impl Collector {
     /// Starts to send, and does not wait. Where the process is suspended meanwhile,
     /// it continues with the next invocation.
     fn send(&self, body: String) {
-        let pending = Arc::clone(&self.pending);
-        if Arc::strong_count(&pending) > MAX_PENDING + 1 {
+        let Ok(permit) = Arc::clone(&self.pending).try_acquire_owned() else {
             return;
-        }
+        };
         let request = Request::post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
         let Ok(request) = request.body(Full::from(body)) else {
             return;
@@ -174,7 +174,7 @@ impl Collector {
             if !matches!(tokio::time::timeout(TIMEOUT, sent).await, Ok(Ok(_))) {
                 tracing::debug!("the spans were not sent");
             }
-            drop(pending);
+            drop(permit);
         });
     }
 }

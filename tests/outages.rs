@@ -22,10 +22,7 @@ const CATALOGUE: &[&str] = &[
 
 /// Creates or replaces a product.
 async fn put_product(system: &System, id: &str, amount: i64, currency: &str) {
-    let price = json!({"amount": amount, "currency": currency});
-    let product = json!({"name": format!("The {id}"), "category": "c", "price": price});
-    let path = format!("/nosqldata/{id}");
-    let put = system.client.put(&path, &product).await;
+    let put = system.client.put_product(id, amount, currency).await;
     assert!(put.status.is_success(), "{put}");
 }
 

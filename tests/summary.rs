@@ -67,13 +67,8 @@ async fn summary_is_exact() {
 #[tokio::test]
 async fn summary_has_a_row_for_each_currency() {
     let system = System::with_samples().await;
-    let price = json!({"amount": 7, "currency": "EUR"});
-    let product = json!({"name": "Euro", "category": "c", "price": price});
-    system
-        .client
-        .put("/nosqldata/euro", &product)
-        .await
-        .expect(201);
+    let product = system.client.put_product("euro", 7, "EUR").await;
+    product.expect(201);
     let order = json!({"customer": "c", "lines": [{"productId": "euro", "quantity": 2}]});
     system.client.post("/mysqldata", &order).await.expect(201);
     let statuses = rows(&system, "status", "").await;

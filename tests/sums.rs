@@ -270,11 +270,9 @@ async fn summary_equals_the_orders_after_any_history() {
     let seed = fastrand::u64(..);
     let mut rng = Rng::with_seed(seed);
     let system = System::with_instances(4).await;
-    let price = json!({"amount": 7, "currency": "DKK"});
     for product in PRODUCTS {
-        let body = json!({"name": product, "category": "c", "price": price});
-        let path = format!("/nosqldata/{product}");
-        system.client.put(&path, &body).await.expect(201);
+        let put = system.client.put_product(product, 7, "DKK").await;
+        put.expect(201);
     }
     let database = Database::open(system.database.parse().unwrap()).await;
     let mut orders = Vec::<Uuid>::new();
@@ -349,13 +347,8 @@ async fn summary_equals_the_orders_after_any_history() {
 async fn placing_orders_keeps_few_of_them_pending() {
     const ORDERS: usize = 400;
     let system = System::with_instances(8).await;
-    let price = json!({"amount": 7, "currency": "DKK"});
-    let product = json!({"name": "P", "category": "c", "price": price});
-    system
-        .client
-        .put("/nosqldata/p", &product)
-        .await
-        .expect(201);
+    let product = system.client.put_product("p", 7, "DKK").await;
+    product.expect(201);
     let order = json!({"customer": "c", "lines": [{"productId": "p", "quantity": 2}]});
     for _ in 0..ORDERS / 8 {
         let places = (0..8).map(|_| system.client.post("/mysqldata", &order));

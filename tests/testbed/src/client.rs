@@ -12,7 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::callers;
@@ -181,6 +181,13 @@ impl Client {
     /// `PUT` of JSON.
     pub async fn put(&self, target: &str, body: &Value) -> Response {
         self.json(Method::PUT, target, &[], body).await
+    }
+
+    /// Creates or replaces a product of this price.
+    pub async fn put_product(&self, id: &str, amount: i64, currency: &str) -> Response {
+        let price = json!({"amount": amount, "currency": currency});
+        let product = json!({"name": format!("The {id}"), "category": "c", "price": price});
+        self.put(&format!("/nosqldata/{id}"), &product).await
     }
 
     /// `PATCH` of a merge patch.

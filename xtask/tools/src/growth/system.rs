@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mysql_async::{Conn, Opts, prelude::Queryable};
-use serde_json::json;
 use stores::{
     dynamodb,
     mariadb::{Durability, MariaDb},
@@ -182,13 +181,8 @@ impl System {
             processes,
             _gateway: gateway,
         };
-        let price = json!({"amount": 100, "currency": "DKK"});
-        let product = json!({"name": "Product", "category": "c", "price": price});
-        system
-            .client
-            .put("/nosqldata/p0", &product)
-            .await
-            .expect(201);
+        let product = system.client.put_product("p0", 100, "DKK").await;
+        product.expect(201);
         fill::products(&client, &format!("{prefix}products"), products).await?;
         let ids = "SELECT id FROM orders ORDER BY MD5(id) LIMIT 100";
         let ids: Vec<uuid::Uuid> = connection.query(ids).await?;

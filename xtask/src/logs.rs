@@ -21,7 +21,7 @@ const RECENT: usize = 20;
 /// Show the log of the running system, or of the last one
 ///
 /// One line for each request, and for each warning and error. Times are in UTC. The
-/// log is in .kea/logs; it begins anew with each `cargo xtask up`, and the last one
+/// log is in .kea/logs; each `cargo xtask up` starts a new one, and the last one
 /// is kept. docs/logging.md describes the members of a line.
 #[derive(clap::Args)]
 pub struct Arguments {

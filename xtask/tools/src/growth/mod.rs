@@ -20,16 +20,11 @@ use system::{Server, System};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The numbers of orders
-    #[arg(
-        long,
-        value_name = "N",
-        value_delimiter = ',',
-        default_value = "100,10000,1000000"
-    )]
+    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
     sizes: Vec<u32>,
 
     /// The calls of each kind
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N")]
     calls: usize,
 
     /// The folder of the functions' binaries

@@ -62,6 +62,7 @@ for kind, prefix in {
     "AWS::EC2::EgressOnlyInternetGateway": "eigw",
     "AWS::EC2::SecurityGroupIngress": "sgr",
     "AWS::EC2::VPCCidrBlock": "vpc-cidr-assoc",
+    "AWS::Logs::QueryDefinition": "query",
     "AWS::RDS::DBProxyTargetGroup": "target-group",
 }.items():
     HANDLERS.setdefault(kind, placeholder(prefix))

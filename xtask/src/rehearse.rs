@@ -567,7 +567,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Fails if a search of the dashboard finds none of the functions.
+    /// Fails if a search of the dashboard finds none of the functions. Those in the
+    /// stack's own namespace name no function; a test compares them with the metrics
+    /// that the code emits.
     fn check_dashboard(&self, build: &Build) -> Result<()> {
         let names: Vec<_> = self.names(build)?.into_values().collect();
         let name = format!("{STACK}-{REGION}");
@@ -583,8 +585,13 @@ impl Stage {
             .replace("\\\"", "\"")
             .replace("&apos;", "'")
             .replace("&#x27;", "'");
-        let searches: Vec<_> = body.split("SEARCH('").skip(1).collect();
-        ensure!(!searches.is_empty(), "the dashboard has no search");
+        let own = format!("{{\"{STACK}\",function}}");
+        let searches = body.split("SEARCH('").skip(1);
+        let searches: Vec<_> = searches.filter(|it| !it.starts_with(&own)).collect();
+        ensure!(
+            !searches.is_empty(),
+            "the dashboard has no search for functions"
+        );
         for search in searches {
             let search = search.split('\'').next().unwrap_or_default();
             for name in &names {

@@ -117,7 +117,7 @@ async fn invalid_request_reaches_no_store() {
 }
 
 /// The cost of an order: calls of the catalogue, requests to `DynamoDB`, and commands
-/// to `MySQL`, but for the preparation of statements, which connections keep.
+/// to `MySQL`.
 async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize, usize, usize) {
     let before = system.gateway.calls().len();
     system.mysql.take();
@@ -130,14 +130,20 @@ async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize
     placed.expect(201);
     let calls = system.gateway.calls().split_off(before);
     let calls = calls.iter().filter(|call| call.contains("/nosqldata"));
-    let commands = system.mysql.take().into_iter();
-    let commands =
-        commands.filter(|(name, _)| !name.contains("STMT_PREPARE") && !name.contains("STMT_CLOSE"));
     (
         calls.count(),
         system.dynamodb.take().values().sum(),
-        commands.map(|(_, count)| count).sum(),
+        commands(system),
     )
+}
+
+/// The commands to `MySQL` since the last look, but for the preparation of statements,
+/// which connections keep.
+fn commands(system: &System) -> usize {
+    let commands = system.mysql.take().into_iter();
+    let commands =
+        commands.filter(|(name, _)| !name.contains("STMT_PREPARE") && !name.contains("STMT_CLOSE"));
+    commands.map(|(_, count)| count).sum()
 }
 
 #[tokio::test]
@@ -165,4 +171,30 @@ async fn order_with_a_key_costs_the_same_for_any_number_of_lines() {
     assert_eq!(one, 8);
     let replayed = cost(&system, Some("one"), &products[..1]).await;
     assert_eq!(replayed, (0, 0, 1));
+}
+
+#[tokio::test]
+async fn reading_orders_costs_one_round_trip_for_any_number_of_lines() {
+    let system = System::start().await;
+    let products = create_products(&system, 20).await;
+    let client = &system.client;
+    let placed = client.post("/mysqldata", &order(&products)).await;
+    let placed = placed.expect(201);
+    let path = placed.header("location");
+    for _ in 0..2 {
+        let one = order(&products[..1]);
+        client.post("/mysqldata", &one).await.expect(201);
+    }
+    system.mysql.take();
+    let read = client.get(path).await.expect(200);
+    assert_eq!(read.json()["lines"].as_array().unwrap().len(), 20);
+    assert_eq!(commands(&system), 1);
+    assert_eq!(client.get("/mysqldata").await.expect(200).items().len(), 3);
+    assert_eq!(commands(&system), 1);
+    client.get("/mysqldata/summary").await.expect(200);
+    assert_eq!(commands(&system), 1);
+    // The transaction's begin, the lock, the order, the change and the commit.
+    let paid = client.patch(path, &json!({"status": "paid"})).await;
+    paid.expect(200);
+    assert_eq!(commands(&system), 5);
 }

@@ -16,10 +16,10 @@ use stores::project;
 /// The parts of SQL statements that are interpolated.
 const SQL_PARTS: [(&str, &str); 25] = [
     ("", "`placeholders`, within `IN ({})`"),
-    ("COLUMNS", "a constant"),
     ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
     ("MANY_PENDING", "a constant"),
     ("PENDING_ORDERS", "a constant"),
+    ("SELECT", "a constant"),
     ("SPANS", "a constant"),
     ("WAIT_TIMEOUT_S", "a constant"),
     ("WITHIN_PARTS", "a constant"),

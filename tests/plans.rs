@@ -208,7 +208,6 @@ async fn every_statement_reads_rows_by_a_key_in_its_order() {
     assert!(all.is_empty(), "{}", all.join("\n"));
     for expected in [
         ("SELECT", "orders"),
-        ("SELECT", "order_lines"),
         ("SELECT", "order_sums"),
         ("SELECT", "product_sums"),
         ("SELECT", "product_snapshots"),

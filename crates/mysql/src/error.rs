@@ -108,6 +108,11 @@ impl<E> From<mysql_async::Error> for TransactionError<E> {
 }
 
 impl AttemptError {
+    /// A column has another type than it is read as.
+    pub(crate) fn another_type() -> Self {
+        Self::Row("a column has another type".to_owned())
+    }
+
     /// Whether a row with the same key exists.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {

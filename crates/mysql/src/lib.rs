@@ -7,6 +7,7 @@
 //! | [`Session`] | the statements of one attempt, each with its line in the log |
 //! | [`KeyTable`] | idempotency keys: a request is executed once |
 //! | [`Conditions`], [`insert`], [`placeholders`] | SQL whose values are bound, never part of the text |
+//! | [`Columns`] | a row of many columns |
 //! | [`Error`] | why an operation failed, and its response |
 //!
 //! `cargo xtask new` generates a whole service.
@@ -31,5 +32,5 @@ pub use error::{AttemptError, Error, TransactionError};
 pub use idempotency::KeyTable;
 pub use mysql_async::Value;
 pub use session::Session;
-pub use sql::{Conditions, from_datetime, insert, placeholders, to_datetime};
+pub use sql::{Columns, Conditions, from_datetime, insert, placeholders, to_datetime};
 pub use token::TokenError;

@@ -36,7 +36,8 @@ impl Session {
         }
     }
 
-    /// Executes a statement and returns its rows: each a tuple of its columns.
+    /// Executes a statement and returns its rows: each a tuple of its columns, or
+    /// [`Columns`](crate::Columns) if there are more than twelve.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl Session {
         let rows: Vec<Row> = self.end(connection, call, result)?;
         let rows = rows.into_iter().map(mysql_async::from_row_opt);
         rows.collect::<Result<_, _>>()
-            .map_err(|_| AttemptError::Row("a column has another type".to_owned()))
+            .map_err(|_| AttemptError::another_type())
     }
 
     /// Executes a statement and returns its only row, if there is one.
@@ -165,12 +166,13 @@ impl Session {
 fn summary(sql: &str) -> String {
     let mut words = sql.split_whitespace();
     let verb = words.next().unwrap_or_default();
-    let table = match verb {
-        "UPDATE" => words.next(),
-        _ => words
-            .skip_while(|word| !matches!(*word, "FROM" | "INTO"))
-            .nth(1),
-    };
+    let mut previous = verb;
+    let table = words.find(|word| {
+        // What is read may be a statement in brackets: its table counts.
+        let named = matches!(previous, "FROM" | "INTO" | "UPDATE") && !word.starts_with('(');
+        previous = word;
+        named
+    });
     match table {
         Some(table) => format!("{verb} {table}"),
         None => verb.to_owned(),
@@ -190,6 +192,10 @@ mod tests {
             (
                 "DELETE FROM idempotency_keys LIMIT ?",
                 "DELETE idempotency_keys",
+            ),
+            (
+                "SELECT * FROM (SELECT * FROM orders LIMIT ?) AS o JOIN order_lines",
+                "SELECT orders",
             ),
             ("SELECT 1", "SELECT"),
         ] {

@@ -1,8 +1,15 @@
 //! SQL whose values are bound, never part of the text.
 
+use std::vec;
+
 use dto::Timestamp;
-use mysql_async::Value;
+use mysql_async::{
+    FromRowError, Row, Value, from_value_opt,
+    prelude::{FromRow, FromValue},
+};
 use time::{PrimitiveDateTime, macros::datetime};
+
+use crate::AttemptError;
 
 /// The conditions of a `WHERE` and the values that are bound to them.
 #[derive(Debug, Default)]
@@ -58,6 +65,33 @@ pub fn insert<const N: usize>(
         format!("INSERT INTO {table} ({columns}) VALUES {rows}"),
         values,
     )
+}
+
+/// The columns of a row, to take one after the other.
+pub struct Columns(vec::IntoIter<Value>);
+
+impl Columns {
+    /// Takes the next column.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it has another type.
+    pub fn take<T: FromValue>(&mut self) -> Result<T, AttemptError> {
+        let value = self.0.next().ok_or_else(AttemptError::another_type)?;
+        from_value_opt(value).map_err(|_| AttemptError::another_type())
+    }
+}
+
+impl FromRow for Columns {
+    fn from_row_opt(row: Row) -> Result<Self, FromRowError> {
+        Ok(Self(row.unwrap().into_iter()))
+    }
+}
+
+impl<const N: usize> From<[Value; N]> for Columns {
+    fn from(values: [Value; N]) -> Self {
+        Self(Vec::from(values).into_iter())
+    }
 }
 
 /// A time as a column holds it, in UTC. `DATETIME` starts in the year 1000; an

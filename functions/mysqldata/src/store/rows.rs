@@ -1,37 +1,23 @@
 //! Orders as rows: the columns of each field are stated here only.
 
-use std::collections::HashMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+};
 
 use dto::Money;
 use mysql::{
-    AttemptError, Session, Value, from_datetime, insert as insert_into, placeholders, to_datetime,
+    AttemptError, Columns, Session, Value, from_datetime, insert as insert_into, to_datetime,
 };
-use time::PrimitiveDateTime;
 use uuid::Uuid;
 
 use crate::order::{Order, OrderId, OrderLine};
 
-/// The columns that an order is read from.
-const COLUMNS: &str = "id, customer, status, currency, total, pricing, version, created_at, \
-                       updated_at, change_id, owner";
-
-/// A row of [`COLUMNS`].
-type OrderRow = (
-    Uuid,
-    String,
-    String,
-    String,
-    i128,
-    String,
-    i64,
-    PrimitiveDateTime,
-    PrimitiveDateTime,
-    Option<Uuid>,
-    Vec<u8>,
-);
-
-/// A row of a line: `order_id, position, product_id, name, quantity, unit_price`.
-type LineRow = (Uuid, u16, String, String, i64, i128);
+/// What is read of an order `o` and its line `l`: a row for each line, so that orders
+/// and lines take one round trip. [`to_orders`] reads the columns in this order.
+const SELECT: &str = "SELECT o.id, currency, position, product_id, name, l.quantity, unit_price, \
+                      customer, status, total, pricing, version, created_at, updated_at, \
+                      change_id, owner";
 
 /// An order with what clients do not see of it.
 pub struct Found {
@@ -149,8 +135,10 @@ pub async fn update(session: &Session, order: &Order, change: Uuid) -> Result<()
 
 /// Reads the order with this id.
 pub async fn find(session: &Session, id: OrderId) -> Result<Option<Found>, AttemptError> {
-    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ?");
-    let found = select(session, &sql, vec![id.0.into()]).await?;
+    let sql = format!(
+        "{SELECT} FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id WHERE o.id = ?"
+    );
+    let found = to_orders(session.rows(&sql, (id.0,)).await?)?;
     Ok(found.into_iter().next())
 }
 
@@ -159,9 +147,12 @@ pub async fn find_for_update(
     session: &Session,
     id: OrderId,
 ) -> Result<Option<Found>, AttemptError> {
-    let sql = format!("SELECT {COLUMNS} FROM orders WHERE id = ? FOR UPDATE");
-    let found = select(session, &sql, vec![id.0.into()]).await?;
-    Ok(found.into_iter().next())
+    // Lines never change and are not locked.
+    let lock = "SELECT id FROM orders WHERE id = ? FOR UPDATE";
+    match session.row::<(Uuid,)>(lock, (id.0,)).await? {
+        Some(_) => find(session, id).await,
+        None => Ok(None),
+    }
 }
 
 /// Reads the orders that meet the conditions, newest first.
@@ -172,89 +163,72 @@ pub async fn list(
     count: u32,
 ) -> Result<Vec<Order>, AttemptError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM orders WHERE {conditions} ORDER BY created_at DESC, id DESC LIMIT ?"
+        "{SELECT} FROM (SELECT * FROM orders WHERE {conditions} \
+         ORDER BY created_at DESC, id DESC LIMIT ?) AS o \
+         JOIN order_lines AS l ON l.order_id = o.id"
     );
     values.push(count.into());
-    let found = select(session, &sql, values).await?;
-    Ok(found.into_iter().map(|found| found.order).collect())
+    let found = to_orders(session.rows(&sql, values).await?)?;
+    let mut orders: Vec<_> = found.into_iter().map(|found| found.order).collect();
+    // The rows of a join have no order, and the database would sort all of them.
+    orders.sort_unstable_by_key(|order| Reverse((order.created_at, order.id.0)));
+    Ok(orders)
 }
 
-/// Reads the orders that `sql` selects, and the lines of all of them in one
-/// statement.
-async fn select(
-    session: &Session,
-    sql: &str,
-    values: Vec<Value>,
-) -> Result<Vec<Found>, AttemptError> {
-    let orders: Vec<OrderRow> = session.rows(sql, values).await?;
-    if orders.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT order_id, position, product_id, name, quantity, unit_price FROM order_lines \
-         WHERE order_id IN ({})",
-        placeholders(orders.len()),
-    );
-    let ids: Vec<Value> = orders.iter().map(|(id, ..)| id.into()).collect();
-    let mut lines = HashMap::<Uuid, Vec<LineRow>>::new();
-    for line in session.rows::<LineRow>(&sql, ids).await? {
-        lines.entry(line.0).or_default().push(line);
-    }
-    let found = orders.into_iter().map(|order| {
-        let mut lines = lines.remove(&order.0).unwrap_or_default();
-        lines.sort_unstable_by_key(|(_, position, ..)| *position);
-        to_order(order, lines)
-    });
-    found.collect()
-}
-
-/// The order in a row and the rows of its lines.
-fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
-    let (
-        id,
-        customer,
-        status,
-        currency,
-        amount,
-        pricing,
-        version,
-        created_at,
-        updated_at,
-        last_change,
-        owner,
-    ) = row;
-    let total = Money {
-        amount,
-        currency: currency.parse()?,
-    };
-    let lines = lines.into_iter().map(|line| {
-        let (_, _, product_id, name, quantity, amount) = line;
-        Ok::<_, AttemptError>(OrderLine {
-            product_id: product_id.parse()?,
-            name: name.parse()?,
-            quantity: quantity.try_into()?,
+/// The orders in the rows of [`SELECT`], in no order.
+fn to_orders(rows: Vec<Columns>) -> Result<Vec<Found>, AttemptError> {
+    let mut orders = HashMap::<Uuid, (Found, BTreeMap<u16, OrderLine>)>::new();
+    for mut row in rows {
+        let id = row.take()?;
+        let currency = row.take::<String>()?;
+        let position = row.take()?;
+        let line = OrderLine {
+            product_id: row.take::<String>()?.parse()?,
+            name: row.take::<String>()?.parse()?,
+            quantity: row.take::<i64>()?.try_into()?,
             unit_price: Money {
-                amount,
-                currency: total.currency.clone(),
+                amount: row.take()?,
+                currency: currency.parse()?,
             },
-        })
+        };
+        let (_, lines) = match orders.entry(id) {
+            Entry::Occupied(order) => order.into_mut(),
+            Entry::Vacant(order) => {
+                let found = to_order(OrderId(id), &currency, row)?;
+                order.insert((found, BTreeMap::new()))
+            }
+        };
+        lines.insert(position, line);
+    }
+    let found = orders.into_values().map(|(mut found, lines)| {
+        found.order.lines = lines.into_values().collect();
+        found
     });
+    Ok(found.collect())
+}
+
+/// The order in the rest of a row, without its lines.
+fn to_order(id: OrderId, currency: &str, mut row: Columns) -> Result<Found, AttemptError> {
     let order = Order {
-        id: OrderId(id),
-        customer: customer.parse()?,
-        status: status.parse()?,
-        lines: lines.collect::<Result<_, _>>()?,
-        total,
-        pricing: pricing.parse()?,
-        version: version.try_into()?,
-        created_at: from_datetime(created_at),
-        updated_at: from_datetime(updated_at),
+        id,
+        customer: row.take::<String>()?.parse()?,
+        status: row.take::<String>()?.parse()?,
+        lines: Vec::new(),
+        total: Money {
+            amount: row.take()?,
+            currency: currency.parse()?,
+        },
+        pricing: row.take::<String>()?.parse()?,
+        version: row.take::<i64>()?.try_into()?,
+        created_at: from_datetime(row.take()?),
+        updated_at: from_datetime(row.take()?),
     };
-    let owner = String::from_utf8(owner).map_err(|_| "an owner must be UTF-8".to_owned())?;
+    let last_change = row.take()?;
+    let owner = String::from_utf8(row.take()?);
     Ok(Found {
         order,
         last_change,
-        owner,
+        owner: owner.map_err(|_| "an owner must be UTF-8".to_owned())?,
     })
 }
 
@@ -262,48 +236,68 @@ fn to_order(row: OrderRow, lines: Vec<LineRow>) -> Result<Found, AttemptError> {
 mod tests {
     use super::*;
 
-    fn row(status: &str, total: i128) -> OrderRow {
-        let at = to_datetime(dto::Timestamp::now());
-        let (customer, currency) = ("Ann".to_owned(), "DKK".to_owned());
-        let (status, pricing) = (status.to_owned(), "snapshot".to_owned());
-        let id = Uuid::now_v7();
-        (
-            id,
-            customer,
-            status,
-            currency,
-            total,
-            pricing,
-            i64::MAX,
-            at,
-            at,
-            Some(id),
-            b"ada".to_vec(),
-        )
-    }
-
-    fn line(quantity: i64, amount: i128) -> LineRow {
+    fn row(id: Uuid, position: u16, status: &str, quantity: i64, amount: i128) -> Columns {
+        let at = Value::from(to_datetime(dto::Timestamp::now()));
         let (product, name) = ("p".repeat(64), "\u{1f63a}".repeat(200));
-        (Uuid::nil(), 0, product, name, quantity, amount)
+        Columns::from([
+            id.into(),
+            "DKK".into(),
+            position.into(),
+            product.into(),
+            name.into(),
+            quantity.into(),
+            amount.into(),
+            "Ann".into(),
+            status.into(),
+            amount.into(),
+            "snapshot".into(),
+            i64::MAX.into(),
+            at.clone(),
+            at,
+            id.into(),
+            "ada".into(),
+        ])
     }
 
     #[test]
     fn the_largest_values_are_read() {
-        let total = i128::from(i64::MAX);
-        let found = to_order(row("paid", total), vec![line(i64::MAX, total)]).unwrap();
-        let Found {
-            order,
-            last_change,
-            owner,
-        } = found;
+        let (id, total) = (Uuid::now_v7(), i128::from(i64::MAX));
+        let found = to_orders(vec![row(id, 0, "paid", i64::MAX, total)]).unwrap();
+        let [
+            Found {
+                order,
+                last_change,
+                owner,
+            },
+        ] = &found[..]
+        else {
+            panic!("{} orders", found.len());
+        };
         assert_eq!(order.total.amount, total);
         assert_eq!(order.lines[0].unit_price.amount, total);
-        assert_eq!((last_change, owner.as_str()), (Some(order.id.0), "ada"));
+        assert_eq!((*last_change, owner.as_str()), (Some(order.id.0), "ada"));
+    }
+
+    #[test]
+    fn lines_are_in_the_order_of_their_positions() {
+        let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+        let rows = [(a, 1), (b, 0), (a, 0), (a, 2)];
+        let rows = rows.map(|(id, position)| row(id, position, "paid", i64::from(position) + 1, 1));
+        let mut found = to_orders(rows.into()).unwrap();
+        found.sort_by_key(|found| found.order.id.0);
+        let quantities = found.iter().map(|found| {
+            let lines = found.order.lines.iter();
+            lines.map(|line| line.quantity.get()).collect()
+        });
+        let quantities: Vec<Vec<_>> = quantities.collect();
+        assert_eq!(quantities, [vec![1, 2, 3], vec![1]]);
     }
 
     #[test]
     fn a_row_that_breaks_a_rule_is_an_error() {
-        assert!(to_order(row("lost", 1), Vec::new()).is_err());
-        assert!(to_order(row("paid", 1), vec![line(0, 1)]).is_err());
+        let id = Uuid::now_v7();
+        assert!(to_orders(vec![row(id, 0, "lost", 1, 1)]).is_err());
+        assert!(to_orders(vec![row(id, 0, "paid", 0, 1)]).is_err());
+        assert!(to_orders(vec![Columns::from([id.into()])]).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! `cargo xtask bench` builds them, starts the stores, and runs this program with a
 //! plan: the functions with their environments.
 
+mod cost;
 mod cpu;
 mod gate;
 mod measure;

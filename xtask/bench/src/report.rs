@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt::Write, fs, path::Path, time::Duration};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::cost;
+
 /// The names of the functions that others are compared with.
 pub const LIMIT: &str = "the limit: C, raw socket";
 const LAMBDA_HTTP: &str = "bare lambda_http";
@@ -65,7 +67,8 @@ pub struct Figures {
 #[derive(Serialize, Clone, Copy)]
 pub struct Spread {
     min: f64,
-    p50: f64,
+    /// The median.
+    pub p50: f64,
     p99: f64,
     max: f64,
 }
@@ -90,7 +93,8 @@ impl Spread {
 }
 
 impl Results {
-    fn find(&self, name: &str) -> Option<&Figures> {
+    /// The figures of the function with this name.
+    pub fn find(&self, name: &str) -> Option<&Figures> {
         self.functions.iter().find(|it| it.name == name)
     }
 }
@@ -233,7 +237,9 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
         }
         writeln!(text)?;
     }
-    write_targets(text, results)
+    write_targets(text, results)?;
+    writeln!(text)?;
+    cost::write(text, results)
 }
 
 /// The targets, each with what was measured.

@@ -249,6 +249,7 @@ mod tests {
             ";;,,/",
             "text",
             "text/plain;q=2",
+            "text/plain;q=1.001",
             "text/plain;q=0.1234",
             r#"text/plain;q="0.9""#,
             r#"text/plain;x="a"#,

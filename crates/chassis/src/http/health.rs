@@ -185,3 +185,38 @@ pub(super) fn report<S: Clone + Send + Sync + 'static>(
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Deadline;
+
+    #[tokio::test]
+    async fn a_warning_is_a_pass_to_those_who_see_no_details() {
+        let ctx = RequestContext::at_start(Deadline::within(Duration::from_secs(1)));
+        let caller = |scope: &str| Caller::new("ada".to_owned(), vec![scope.to_owned()]);
+        for (worst, caller, expected, details) in [
+            (HealthStatus::Warn, None, HealthStatus::Pass, false),
+            (
+                HealthStatus::Warn,
+                Some(caller("x")),
+                HealthStatus::Pass,
+                false,
+            ),
+            (
+                HealthStatus::Warn,
+                Some(caller(OPS_READ)),
+                HealthStatus::Warn,
+                true,
+            ),
+            (HealthStatus::Fail, None, HealthStatus::Fail, false),
+        ] {
+            let check = Check::new("it", worst, Duration::from_secs(1), |_| async {
+                Err("is broken".to_owned())
+            });
+            let report = check_all("service", &[check], &ctx, caller.as_ref()).await;
+            assert_eq!(report.0.status, expected);
+            assert_eq!(report.0.checks.is_some(), details);
+        }
+    }
+}

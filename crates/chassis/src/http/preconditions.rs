@@ -217,6 +217,12 @@ mod tests {
     }
 
     #[test]
+    fn an_unchanged_resource_has_the_tag() {
+        let unchanged = Preconditions::unchanged("a".to_owned());
+        assert!(unchanged.hold(Some("a")) && !unchanged.hold(Some("b")) && !unchanged.hold(None));
+    }
+
+    #[test]
     fn malformed_lists_are_refused() {
         for header in [
             "",

@@ -385,6 +385,49 @@ async fn an_attempt_from_before_the_breaker_opened_is_no_evidence() {
     assert_eq!(breaker.state(), State::Open);
 }
 
+#[tokio::test(start_paused = true)]
+async fn retries_are_a_part_of_the_requests_and_at_least_one() {
+    for (percent, requests, retries) in [(10, 200, 20), (10, 5, 1), (20, 0, 1), (0, 200, 0)] {
+        let budget = RetryBudget::new(percent);
+        for _ in 0..requests {
+            budget.request();
+        }
+        let allowed = (0..300).filter(|_| budget.retry()).count();
+        assert_eq!(allowed, retries, "{percent} % of {requests}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_records_that_the_breaker_was_open() {
+    let policy = Policy {
+        min_attempts: 1,
+        ..Policy::default()
+    };
+    let dependency = healthy(policy);
+    let recorded = |request: &RequestContext| {
+        let mut members = String::new();
+        request.record.write_members(&mut members);
+        members.contains("\"it_breaker_open\":1")
+    };
+    let request = call(Duration::from_mins(1));
+    let succeeded = dependency.call(&request, |_| ready(Ok::<_, Failed>(())));
+    succeeded.await.unwrap();
+    assert!(!recorded(&request));
+    let opening = call(Duration::from_mins(1));
+    let failed = dependency.call(&opening, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
+    failed.await.unwrap_err();
+    let refused = call(Duration::from_mins(1));
+    let nothing = dependency.call(&refused, |_| ready(Ok::<_, Failed>(())));
+    nothing.await.unwrap_err();
+    assert!(recorded(&opening) && recorded(&refused));
+}
+
+#[test]
+fn a_state_has_the_word_that_health_has() {
+    let words = [State::Closed, State::Open, State::HalfOpen].map(State::as_str);
+    assert_eq!(words, ["closed", "open", "half-open"]);
+}
+
 fn failures() -> impl Strategy<Value = Failure> {
     select(every_failure().collect::<Vec<_>>())
 }

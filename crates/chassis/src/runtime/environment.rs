@@ -189,12 +189,14 @@ mod tests {
         let port = environment.required("PORT", "a number", str::parse::<u16>);
         let name = environment.required("NAME", "a name", str::parse::<String>);
         let host = environment.optional("HOST", "a host", str::parse::<String>);
+        environment.reject("PORT and NAME exclude each other");
         assert_eq!((port, name, host), (None, None, Some(None)));
         assert_eq!(
             environment.errors(),
             [
                 "PORT is malformed: it must be a number (invalid digit found in string)",
                 "NAME is not set: it must be a name",
+                "PORT and NAME exclude each other",
             ]
         );
         assert_eq!(environment.variables(), ["PORT", "NAME", "HOST"]);

@@ -446,6 +446,28 @@ mod tests {
                 "an API Gateway WebSocket event",
             ),
             (r#"{"Records":[{"eventSource":"aws:sqs"}]}"#, "an SQS event"),
+            (r#"{"Records":[{"EventSource":"aws:sns"}]}"#, "an SNS event"),
+            (r#"{"Records":[{"eventSource":"aws:s3"}]}"#, "an S3 event"),
+            (
+                r#"{"Records":[{"eventSource":"aws:dynamodb"}]}"#,
+                "a DynamoDB stream event",
+            ),
+            (
+                r#"{"Records":[{"eventSource":"aws:kinesis"}]}"#,
+                "a Kinesis event",
+            ),
+            (
+                r#"{"Records":[{"eventSource":"aws:other"}]}"#,
+                "an event of records",
+            ),
+            (
+                r#"{"detail-type":"Order","source":"shop"}"#,
+                "an EventBridge event",
+            ),
+            (
+                r#"{"RequestType":"Create"}"#,
+                "a CloudFormation custom resource event",
+            ),
             (
                 r#"{"detail-type":"Scheduled Event","source":"aws.events"}"#,
                 "a scheduled event",
@@ -456,6 +478,9 @@ mod tests {
                 "an object that is not an event of API Gateway, such as a warm-up",
             ),
             ("[]", "an array"),
+            (r#""ping""#, "a string"),
+            ("1", "a number"),
+            ("true", "a boolean"),
             ("null", "null"),
         ] {
             let Event(received) = serde_json::from_str(event).unwrap();
@@ -476,5 +501,33 @@ mod tests {
                 "{event}: {received:?}"
             );
         }
+    }
+
+    /// The target that a service gets for a path, a query and a parameter.
+    fn target(path: &str, query: Option<&str>) -> Result<String, &'static str> {
+        let mut event = Box::new(ApiGatewayV2httpRequest::default());
+        event.raw_path = Some(path.to_owned());
+        event.raw_query_string = query.map(str::to_owned);
+        event.query_string_parameters =
+            std::collections::HashMap::from([("a".to_owned(), "1".to_owned())]).into();
+        let (event, _) = normalize(event, "")?;
+        let (path, query) = (event.raw_path.unwrap(), event.raw_query_string.unwrap());
+        Ok(format!("{path}?{query}"))
+    }
+
+    #[test]
+    fn the_query_is_that_of_the_url_or_of_the_parameters() {
+        assert_eq!(target("/x", Some("b=2&b=3")), Ok("/x?b=2&b=3".to_owned()));
+        assert_eq!(target("/x", Some("")), Ok("/x?a=1".to_owned()));
+        assert_eq!(target("/x", None), Ok("/x?a=1".to_owned()));
+    }
+
+    #[test]
+    fn a_target_has_at_most_32_kib() {
+        let path = |bytes: usize| format!("/{}", "p".repeat(bytes - 1 - "b".len()));
+        assert!(target(&path(MAX_TARGET_BYTES), Some("b")).is_ok());
+        let refused = target(&path(MAX_TARGET_BYTES + 1), Some("b"));
+        assert_eq!(refused, Err("has a path and query of more than 32 KiB"));
+        assert_eq!(MAX_TARGET_BYTES, 32_768);
     }
 }

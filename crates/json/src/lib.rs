@@ -35,11 +35,11 @@ mod text;
 mod value;
 
 pub use derive::{FromJson, Schema, StringEnum, ToJson};
-pub use errors::{FieldError, FieldErrors, Location, MAX_ERRORS, Pointer};
+pub use errors::{FieldError, FieldErrors, Location, Pointer};
 pub use integer::Int;
 pub use members::Members;
 pub use number::Number;
-pub use parse::{MAX_DEPTH, ParseError};
+pub use parse::ParseError;
 #[cfg(feature = "openapi")]
 pub use schema::Schema;
 pub use text::{MultilineText, Text, quote};

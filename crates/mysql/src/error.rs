@@ -121,7 +121,7 @@ impl AttemptError {
 
     /// Whether another transaction held a lock for as long as a statement waits.
     #[must_use]
-    pub fn is_lock_timeout(&self) -> bool {
+    pub(crate) fn is_lock_timeout(&self) -> bool {
         self.has_code(1205)
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The most bytes of a request's body: 256 KiB.
-pub const MAX_BODY_BYTES: usize = 256 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// The media types of patches that a path supports (RFC 5789 §3.1).
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");

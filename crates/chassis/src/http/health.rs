@@ -134,7 +134,7 @@ impl super::openapi::DescribeOutput for HealthReport {
 }
 
 /// The scope of callers who see the details of a health report.
-pub const OPS_READ: &str = "ops:read";
+pub(crate) const OPS_READ: &str = "ops:read";
 
 /// Runs all of `checks` at once. Only a caller with the scope `ops:read` gets the
 /// results of the checks: others learn whether the function works, and a warning

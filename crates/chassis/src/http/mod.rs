@@ -46,7 +46,7 @@ mod service;
 mod tests;
 
 pub use accept::{Accept, content_coding};
-pub use body::{Json, MAX_BODY_BYTES, MergePatch, Patch};
+pub use body::{Json, MergePatch, Patch};
 pub use derive::FromQuery;
 pub use idempotency::{
     Fingerprint, Idempotent, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse,

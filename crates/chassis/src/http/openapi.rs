@@ -126,7 +126,7 @@ mod described {
 
     impl Operation {
         /// Accepts unknown query parameters: they are not a problem.
-        pub fn accept_any_query(&mut self) {
+        pub(crate) fn accept_any_query(&mut self) {
             self.any_query = true;
         }
 

@@ -109,7 +109,7 @@ impl Problem {
 
     /// Sets the validation errors.
     #[must_use]
-    pub fn with_errors(self, errors: FieldErrors) -> Self {
+    pub(crate) fn with_errors(self, errors: FieldErrors) -> Self {
         Self {
             errors: errors.into_vec(),
             ..self
@@ -118,7 +118,7 @@ impl Problem {
 
     /// Adds a header.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }

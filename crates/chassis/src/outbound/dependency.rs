@@ -233,7 +233,7 @@ impl Dependency {
 
     /// Whether the dependency is healthy, by its probe: for health checks. While
     /// the breaker is open, nothing is sent.
-    pub async fn is_healthy(&self, ctx: &RequestContext) -> bool {
+    pub(crate) async fn is_healthy(&self, ctx: &RequestContext) -> bool {
         let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
             return false;
         };
@@ -273,7 +273,7 @@ impl Dependency {
 impl<E> CallError<E> {
     /// After how many seconds to retry; at least one.
     #[must_use]
-    pub fn retry_after_s(&self) -> u64 {
+    pub(crate) fn retry_after_s(&self) -> u64 {
         match self {
             Self::Open { retry_after, .. } => {
                 let fraction = u64::from(retry_after.subsec_nanos() > 0);

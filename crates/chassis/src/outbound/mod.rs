@@ -19,7 +19,8 @@ pub use breaker::State;
 #[cfg(feature = "client")]
 pub use client::{Client, GetError, Reply};
 pub use dependency::{CallError, Dependency};
-pub use outcome::{Allowance, Classify, Evidence, Failure, Outcome};
+pub(crate) use outcome::{Allowance, Evidence, Outcome};
+pub use outcome::{Classify, Failure};
 pub use policy::Policy;
 
 /// The certificate authorities of AWS's own endpoints, as PEM. They are compiled

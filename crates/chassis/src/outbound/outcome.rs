@@ -57,7 +57,7 @@ pub enum Outcome {
 
 /// The time that an attempt was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allowance {
+pub(crate) enum Allowance {
     /// All that the policy grants.
     Full,
     /// Less, because the deadline of a request came first.
@@ -66,7 +66,7 @@ pub enum Allowance {
 
 /// What an outcome shows about the health of the dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evidence {
+pub(crate) enum Evidence {
     /// It is healthy.
     Healthy,
     /// It is unhealthy.
@@ -98,7 +98,7 @@ impl Outcome {
     ///   the policy grants: a shorter time is the caller's doing.
     /// - A request that was rejected, never sent or abandoned shows nothing.
     #[must_use]
-    pub fn evidence(self, allowance: Allowance) -> Evidence {
+    pub(crate) fn evidence(self, allowance: Allowance) -> Evidence {
         match (self, allowance) {
             (Self::Succeeded | Self::Failed(Failure::Answered | Failure::Conflict), _) => {
                 Evidence::Healthy

@@ -29,7 +29,7 @@ impl Deadline {
     /// A deadline that passed hours ago is a placeholder: the request then gets
     /// the time of a deployed function.
     #[must_use]
-    pub fn from_lambda(epoch_ms: u64) -> Self {
+    pub(crate) fn from_lambda(epoch_ms: u64) -> Self {
         const HOUR: Duration = Duration::from_hours(1);
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_ms);
         match at.duration_since(SystemTime::now()) {
@@ -49,7 +49,7 @@ impl Deadline {
     /// The deadline by which a caller that waits for `time` gets its response:
     /// a tenth of that is reserved, but at most the function's own reserve.
     #[must_use]
-    pub fn for_caller(self, time: Duration) -> Self {
+    pub(crate) fn for_caller(self, time: Duration) -> Self {
         self.at_most(time.saturating_sub((time / 10).min(RESERVE)))
     }
 

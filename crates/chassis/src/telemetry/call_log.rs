@@ -67,7 +67,8 @@ impl CallLog {
     }
 
     /// Ends a call over HTTP, with the status of the response. A 5xx is an error.
-    pub fn end_with_status<T, E: Error + Classify + 'static>(
+    #[cfg(feature = "client")]
+    pub(crate) fn end_with_status<T, E: Error + Classify + 'static>(
         mut self,
         result: &Result<T, E>,
         status: impl FnOnce(&T) -> u16,

@@ -4,7 +4,7 @@
 //! `cargo xtask faults` does the same to the binaries, for longer, with every fault
 //! that there is and with `kill -9`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use chassis::outbound::Policy;
 use futures_util::future::join_all;
@@ -25,6 +25,14 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// The writes of each service while a connection is broken.
 const WRITES: usize = 6;
 
+/// A delay that no caller waits for.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// Whether every request meets the fault; others are left to chance.
+pub fn is_certain(fault: Fault) -> bool {
+    !matches!(fault, Fault::Reset(2..) | Fault::Conflicts)
+}
+
 /// Impatient, so that a test takes seconds.
 fn impatient() -> Policy {
     Policy {
@@ -37,7 +45,7 @@ fn impatient() -> Policy {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Dependency {
+pub enum Dependency {
     Catalogue,
     DynamoDb,
     MySql,
@@ -45,8 +53,53 @@ enum Dependency {
 
 use Dependency::{Catalogue, DynamoDb, MySql};
 
+impl fmt::Display for Dependency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Catalogue => "catalogue",
+            DynamoDb => "DynamoDB",
+            MySql => "MySQL",
+        })
+    }
+}
+
 impl Dependency {
-    fn wire(self, system: &System) -> &Proxy {
+    /// Its faults.
+    pub fn faults(self) -> Vec<Fault> {
+        match self {
+            Catalogue => vec![
+                Fault::Refused,
+                Fault::Reset(1),
+                Fault::BlackHole,
+                Fault::Latency(SLOW),
+                Fault::Status(500),
+                Fault::Status(429),
+                Fault::Garbage,
+                Fault::TruncatedJson,
+            ],
+            DynamoDb => vec![
+                Fault::Refused,
+                Fault::Reset(1),
+                Fault::Reset(2),
+                Fault::BlackHole,
+                Fault::Status(500),
+                Fault::Garbage,
+                Fault::TruncatedJson,
+                Fault::Throttled,
+                Fault::Conflicts,
+            ],
+            MySql => vec![
+                Fault::Refused,
+                Fault::Reset(1),
+                Fault::Reset(5),
+                Fault::BlackHole,
+                Fault::Latency(SLOW),
+                Fault::Trickle(Duration::from_millis(20)),
+            ],
+        }
+    }
+
+    pub fn wire(self, system: &System) -> &Proxy {
         match self {
             Catalogue => &system.catalogue,
             DynamoDb => &system.dynamodb,
@@ -83,7 +136,7 @@ impl Dependency {
 }
 
 /// The system with a product that the orders know.
-async fn start(policy: Option<Policy>) -> System {
+pub async fn start(policy: Option<Policy>) -> System {
     let system = System::with(Setup {
         instances: 2,
         policy,
@@ -166,9 +219,9 @@ fn expect_unavailable(response: Response) -> u32 {
 
 /// Breaks the connection in each of these ways, sends writes, heals it, repeats
 /// what was not acknowledged, and looks at what was stored.
-async fn survives(dependency: Dependency, faults: &[Fault]) {
+async fn survives(dependency: Dependency) {
     let system = start(Some(impatient())).await;
-    for (round, &fault) in faults.iter().enumerate() {
+    for (round, fault) in dependency.faults().into_iter().enumerate() {
         let write = |target, n| Write {
             target,
             name: format!("{round}-{n}"),
@@ -200,50 +253,19 @@ async fn survives(dependency: Dependency, faults: &[Fault]) {
     }
 }
 
-const SLOW: Duration = Duration::from_secs(30);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn unavailable_catalogue_refuses_no_order() {
-    let faults = [
-        Fault::Refused,
-        Fault::Reset(1),
-        Fault::BlackHole,
-        Fault::Latency(SLOW),
-        Fault::Status(500),
-        Fault::Status(429),
-        Fault::Garbage,
-        Fault::TruncatedJson,
-    ];
-    survives(Catalogue, &faults).await;
+    survives(Catalogue).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_dynamodb_loses_and_repeats_nothing() {
-    let faults = [
-        Fault::Refused,
-        Fault::Reset(1),
-        Fault::Reset(2),
-        Fault::BlackHole,
-        Fault::Status(500),
-        Fault::Garbage,
-        Fault::TruncatedJson,
-        Fault::Throttled,
-        Fault::Conflicts,
-    ];
-    survives(DynamoDb, &faults).await;
+    survives(DynamoDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_mysql_loses_and_repeats_nothing() {
-    let faults = [
-        Fault::Refused,
-        Fault::Reset(1),
-        Fault::Reset(5),
-        Fault::BlackHole,
-        Fault::Latency(SLOW),
-        Fault::Trickle(Duration::from_millis(20)),
-    ];
-    survives(MySql, &faults).await;
+    survives(MySql).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

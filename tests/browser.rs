@@ -29,7 +29,10 @@ use futures_util::{
     stream::{BoxStream, select_all},
 };
 use serde_json::Value;
-use testbed::{Client, System, callers, eventually};
+// region: nosqldata
+use testbed::callers;
+// endregion
+use testbed::{Client, System, eventually};
 
 /// The limit of the time until a page shows what a test waits for.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -196,6 +199,7 @@ async fn click(page: &Page, selector: &str) {
     wait_for(page, &found).await;
 }
 
+// region: nosqldata
 #[tokio::test(flavor = "multi_thread")]
 async fn swagger_ui_creates_a_product() {
     browse(async |page, url| try_out(page, url).await).await;
@@ -261,16 +265,17 @@ async fn documentation_works_under_a_stage() {
     })
     .await;
 }
+// endregion
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deep_link_opens_its_operation() {
     browse(async |page, url| {
-        page.goto(format!("{url}/docs#/mysqldata/placeOrder"))
+        page.goto(format!("{url}/docs#/hello/getGreeting"))
             .await
             .unwrap();
         wait_for(
             page,
-            "document.querySelector('#operations-mysqldata-placeOrder.is-open') !== null",
+            "document.querySelector('#operations-hello-getGreeting.is-open') !== null",
         )
         .await;
     })

@@ -13,40 +13,44 @@ use std::{
 use regex::Regex;
 use stores::project;
 
+// region: mysql
 /// The parts of SQL statements that are interpolated.
-const SQL_PARTS: [(&str, &str); 25] = [
-    ("", "`placeholders`, within `IN ({})`"),
+const SQL_PARTS: &[(&str, &str)] = &[
     ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
+    ("WAIT_TIMEOUT_S", "a constant"),
+    ("columns", "constants of the caller of `mysql::sql::insert`"),
+    ("rows", "placeholders of `mysql::sql::insert`"),
+    ("sql", "the result of `mysql::sql::insert`"),
+    ("table", "a constant"),
+    (
+        "user",
+        "the configured user, of letters, digits and `_`: `CREATE USER` has no parameters",
+    ),
+    // region: mysqldata
+    ("", "`placeholders`, within `IN ({})`"),
     ("MANY_PENDING", "a constant"),
     ("PENDING_ORDERS", "a constant"),
     ("SELECT", "a constant"),
     ("SPANS", "a constant"),
-    ("WAIT_TIMEOUT_S", "a constant"),
     ("WITHIN_PARTS", "a constant"),
     ("WITHIN_SPANS", "a constant"),
     ("WITHIN_WHOLE", "a constant"),
     ("as_summed", "a constant for each `by`"),
-    ("columns", "constants of the caller of `mysql::sql::insert`"),
     ("conditions", "`mysql::sql::Conditions`, of constants"),
     ("delta", "a constant"),
     ("insert", "the result of `mysql::sql::insert`"),
     ("of_order", "a constant for each `by`"),
     ("of_sum", "a constant for each `by`"),
     ("revenue", "a constant"),
-    ("rows", "placeholders of `mysql::sql::insert`"),
-    ("sql", "the result of `mysql::sql::insert`"),
     (
         "status",
         "a constant for each `by`, or the name of a column",
     ),
     ("summed", "a constant for each `by`"),
-    ("table", "a constant"),
     ("these", "`placeholders`"),
-    (
-        "user",
-        "the configured user, of letters, digits and `_`: `CREATE USER` has no parameters",
-    ),
+    // endregion
 ];
+// endregion
 
 /// The parts of expressions of `DynamoDB` that are interpolated.
 const EXPRESSION_PARTS: [(&str, &str); 7] = [
@@ -106,12 +110,15 @@ fn expect_parts(found: &BTreeSet<String>, listed: &[(&str, &str)]) {
     );
 }
 
+// region: mysql
 #[test]
 fn sql_has_only_bound_parameters() {
     let folders = [
         "crates/mysql/src",
+        // region: mysqldata
         "crates/sums/src",
         "functions/mysqldata/src",
+        // endregion
         "functions/migrate/src",
     ];
     let verb = r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|GRANT|CREATE USER|SET|WHERE)\b";
@@ -136,8 +143,9 @@ fn sql_has_only_bound_parameters() {
             path.display()
         );
     }
-    expect_parts(&found, &SQL_PARTS);
+    expect_parts(&found, SQL_PARTS);
 }
+// endregion
 
 #[test]
 fn expressions_of_dynamodb_have_only_placeholders() {

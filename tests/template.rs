@@ -1,17 +1,16 @@
 //! The rules of `template.yaml` that no linter checks: least privilege, and the
 //! resources that every function has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
+// region: mysql
+use std::fs;
+// endregion
 
-use http::Method;
 use serde_json::{Value, json};
 use template::Template;
-use testbed::{FUNCTIONS, System, template, wire::Action};
+use testbed::{FUNCTIONS, template};
 
-fn resources(template: &Value) -> BTreeMap<&str, &Value> {
+pub fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     let resources = template["Resources"].as_object().unwrap();
     resources
         .iter()
@@ -33,7 +32,7 @@ fn functions(template: &Value) -> BTreeMap<&str, &Value> {
 }
 
 /// The policy statements of a role.
-fn statements(properties: &Value) -> Vec<&Value> {
+pub fn statements(properties: &Value) -> Vec<&Value> {
     let policies = properties["Policies"].as_array().unwrap();
     let statements = policies
         .iter()
@@ -42,114 +41,12 @@ fn statements(properties: &Value) -> Vec<&Value> {
 }
 
 /// The values of a member of a policy, which is one value or a list.
-fn values(value: &Value) -> Vec<String> {
+pub fn values(value: &Value) -> Vec<String> {
     match value {
         Value::Array(several) => several.iter().flat_map(values).collect(),
         Value::String(value) => vec![value.clone()],
         other => vec![other.to_string()],
     }
-}
-
-/// The value of an `If` whose condition does not hold, which is the default of those
-/// that choose a resource; any other value itself.
-fn by_default<'v>(template: &Value, value: &'v Value) -> &'v Value {
-    match value.as_array().map(Vec::as_slice) {
-        Some([Value::String(condition), _, otherwise])
-            if !template["Conditions"][condition].is_null() =>
-        {
-            otherwise
-        }
-        _ => value,
-    }
-}
-
-/// The actions of `DynamoDB` that a role allows, each with its table or index.
-fn allowed(template: &Value, role: &Value) -> BTreeSet<Action> {
-    let mut allowed = BTreeSet::new();
-    for statement in statements(&role["Properties"]) {
-        for action in values(&statement["Action"]) {
-            let Some(action) = action.strip_prefix("dynamodb:") else {
-                continue;
-            };
-            for resource in values(by_default(template, &statement["Resource"])) {
-                allowed.insert((action.to_owned(), resource));
-            }
-        }
-    }
-    allowed
-}
-
-/// The table or index of a request, as the template's policies name it.
-fn named(template: &Template, target: &str) -> String {
-    let (table, index) = target
-        .split_once('/')
-        .map_or((target, None), |(table, index)| (table, Some(index)));
-    let mut tables = template.of_type("AWS::DynamoDB::Table").map(|(id, _)| id);
-    let id = tables.find(|id| table.ends_with(&format!("-{}", template::table_name(id))));
-    let id = id.unwrap_or_else(|| panic!("{table} is not a table of the template"));
-    match index {
-        Some(index) => format!("${{{id}.Arn}}/{index}"),
-        None => format!("{id}.Arn"),
-    }
-}
-
-/// The requests are the events, and those that take more than one request.
-#[tokio::test]
-async fn catalogue_role_allows_exactly_the_actions_in_use() {
-    let system = System::with_samples().await;
-    for entry in fs::read_dir(stores::project().join("events/nosqldata")).unwrap() {
-        let event = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let event = serde_json::from_str(&event).unwrap();
-        system.invoke("nosqldata", &event).await;
-    }
-    let product = json!({
-        "name": "Pot", "category": "coffee", "price": { "amount": 1, "currency": "DKK" },
-    });
-    for _ in 0..2 {
-        let key = ("idempotency-key", "key-1");
-        let json = ("content-type", "application/json");
-        let body = product.to_string().into_bytes();
-        let response = system
-            .client
-            .send(Method::POST, "/nosqldata", &[key, json], body)
-            .await;
-        response.expect(201);
-    }
-    system
-        .client
-        .put("/nosqldata/pot", &product)
-        .await
-        .expect(201);
-    let patch = json!({ "name": "Moka pot" });
-    system
-        .client
-        .patch("/nosqldata/pot", &patch)
-        .await
-        .expect(200);
-    let none: &[u8] = &[];
-    system
-        .client
-        .send(Method::DELETE, "/nosqldata/pot", &[], none.to_vec())
-        .await
-        .expect(204);
-
-    let described = Template::read(&template::path()).unwrap();
-    let mut functions = described.functions();
-    let catalogue = functions.find(|it| it.binary == "nosqldata").unwrap();
-    let own: Vec<_> = catalogue.tables().into_values().collect();
-    let used = system.dynamodb.actions().into_iter();
-    let used: BTreeSet<_> = used
-        .map(|(action, target)| (action, named(&described, &target)))
-        // Other functions check their own tables when they start.
-        .filter(|(_, resource)| own.iter().any(|table| resource.contains(table)))
-        .collect();
-    let template = template();
-    let resources = resources(&template);
-    let allowed = allowed(&template, resources["NosqldataRole"]);
-    assert_eq!(
-        used, allowed,
-        "left: the actions that nosqldata used, right: those that NosqldataRole allows"
-    );
 }
 
 /// The tables of a function are those that its environment names.
@@ -342,12 +239,14 @@ fn every_change_of_a_function_reaches_live() {
         // What is not part of a version must be in the description, or Lambda has
         // nothing to publish and the deployment fails.
         let description = properties["Description"].to_string();
+        // region: mysqldata
         if !properties["ReservedConcurrentExecutions"].is_null() {
             assert!(
                 description.contains("${OrdersConcurrency}"),
                 "the description of {name} lacks the reserved concurrency"
             );
         }
+        // endregion
         // SAM sees the name of the database, not its address.
         if properties["Environment"].to_string().contains("Database.") {
             assert!(
@@ -385,6 +284,7 @@ fn a_canary_is_judged_by_its_own_version() {
     }
 }
 
+// region: mysql
 /// A deployment to another region stops before anything is created.
 #[test]
 fn the_regions_are_those_whose_authorities_are_compiled_in() {
@@ -397,7 +297,9 @@ fn the_regions_are_those_whose_authorities_are_compiled_in() {
     assert_eq!(allowed, regions.collect());
     assert_eq!(rule[1], "AWS::Region");
 }
+// endregion
 
+// region: mysql
 /// RDS creates the log groups that are missing, and they never expire.
 #[test]
 fn the_logs_of_the_database_expire() {
@@ -421,6 +323,7 @@ fn the_logs_of_the_database_expire() {
         "left: the logs that expire, right: those that are exported"
     );
 }
+// endregion
 
 /// In a search, quotes mean an exact match, and the names of functions end with
 /// what nobody knows before they exist.
@@ -452,6 +355,7 @@ fn the_dashboard_searches_find_the_functions() {
     }
 }
 
+// region: mysql
 /// Only functions that use it reach the database, only with a role, only over TLS.
 #[test]
 fn only_functions_that_use_the_database_reach_it() {
@@ -522,3 +426,4 @@ fn functions_of_the_database_wait_for_the_migration() {
     assert_eq!(migration["Code"], "MigrateFunction.Version");
     assert_eq!(migration["Database"], "Database.DbiResourceId");
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! `cargo xtask faults`.
 
 use std::process::ExitCode;
@@ -61,3 +62,4 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     process::run(faults)
 }
+// endregion

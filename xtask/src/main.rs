@@ -4,10 +4,13 @@ mod bench;
 mod browser;
 mod compile;
 mod conformance;
+mod demonstrate;
 mod diagrams;
 mod docker;
 mod environment;
+// region: mysqldata nosqldata
 mod faults;
+// endregion
 mod fuzz;
 mod growth;
 mod hostile;
@@ -16,12 +19,19 @@ mod logs;
 mod mutants;
 mod net;
 mod new;
+// region: new-project
+mod new_project;
+// endregion
 mod openapi;
 mod preflight;
 mod process;
 mod project;
+mod regenerate;
+mod regions;
 mod registry;
+// region: mysqldata
 mod rehearse;
+// endregion
 mod remove;
 mod replay;
 mod sam;
@@ -36,7 +46,9 @@ mod top;
 mod trace;
 mod up;
 mod validate;
+// region: nosqldata
 mod wires;
+// endregion
 
 use std::process::ExitCode;
 
@@ -66,6 +78,9 @@ enum Task {
     Trace(trace::Arguments),
     Top(top::Arguments),
     New(new::Arguments),
+    // region: new-project
+    NewProject(new_project::Arguments),
+    // endregion
     Remove(remove::Arguments),
     Stores(stores::Arguments),
     Lambda(lambda::Arguments),
@@ -73,15 +88,21 @@ enum Task {
     Token(token::Arguments),
     Replay(replay::Arguments),
     Openapi(openapi::Document),
+    Regenerate(regenerate::Arguments),
     Assets(openapi::Assets),
     Diagrams(diagrams::Arguments),
     Bench(bench::Arguments),
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
+    // region: nosqldata
     Break(wires::Arguments),
+    // endregion
+    // region: mysqldata nosqldata
     Faults(faults::Arguments),
+    // endregion
     Fuzz(fuzz::Arguments),
     Hostile(hostile::Arguments),
+    Demonstrate(demonstrate::Arguments),
     Mutants(mutants::Arguments),
     Deny(supply_chain::Deny),
     Sbom(supply_chain::Sbom),
@@ -89,7 +110,9 @@ enum Task {
     Package(sam::Package),
     Compile(compile::Arguments),
     Preflight(preflight::Arguments),
+    // region: mysqldata
     Rehearse(rehearse::Arguments),
+    // endregion
     Sam(sam::Arguments),
     Validate(validate::Arguments),
 }
@@ -121,22 +144,31 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Trace(arguments) => trace::run(arguments),
         Task::Top(arguments) => top::run(arguments),
         Task::New(arguments) => new::run(arguments),
+        // region: new-project
+        Task::NewProject(arguments) => new_project::run(arguments),
+        // endregion
         Task::Remove(arguments) => remove::run(arguments),
         Task::Stores(arguments) => stores::run(arguments),
         Task::Lambda(arguments) => lambda::run(arguments),
         Task::Test(arguments) => test::run(arguments),
         Task::Token(arguments) => token::run(arguments),
         Task::Replay(arguments) => replay::run(arguments),
+        Task::Regenerate(_) => regenerate::run(),
         Task::Openapi(arguments) => openapi::document(arguments),
         Task::Assets(arguments) => openapi::assets(arguments),
         Task::Diagrams(arguments) => diagrams::run(arguments),
         Task::Bench(arguments) => bench::run(arguments),
         Task::Browser(_) => browser::run(),
         Task::Conformance(arguments) => conformance::run(arguments),
+        // region: nosqldata
         Task::Break(arguments) => wires::run(arguments),
+        // endregion
+        // region: mysqldata nosqldata
         Task::Faults(arguments) => faults::run(arguments),
+        // endregion
         Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Hostile(arguments) => hostile::run(arguments),
+        Task::Demonstrate(arguments) => demonstrate::run(arguments),
         Task::Mutants(arguments) => mutants::run(arguments),
         Task::Deny(_) => supply_chain::deny(),
         Task::Sbom(_) => supply_chain::sbom(),
@@ -144,7 +176,9 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Package(arguments) => sam::package(arguments),
         Task::Compile(arguments) => compile::run(arguments),
         Task::Preflight(arguments) => preflight::run(arguments),
+        // region: mysqldata
         Task::Rehearse(arguments) => rehearse::run(arguments),
+        // endregion
         Task::Sam(arguments) => sam::run(arguments),
         Task::Validate(_) => validate::run(),
     }

@@ -84,6 +84,7 @@ pub fn http_url(text: &str) -> Result<String, String> {
 }
 
 /// The address in a URL: `127.0.0.1:8000`.
+#[allow(dead_code, reason = "the sample services alone use it")]
 pub fn address(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);

@@ -9,6 +9,7 @@ use template::Template;
 use crate::{
     process::{self, step},
     project::Project,
+    regenerate,
     registry::{Files, Registration},
     remove,
 };
@@ -50,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut format = process::cargo(&project.root);
     format.args(["fmt", "--all"]);
     process::succeed(format, "cargo fmt")?;
-    remove::regenerate(&project)?;
+    regenerate::regenerate(&Project::read()?)?;
     step("Done");
     let name = &names.name;
     println!(
@@ -154,11 +155,13 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
         "{name} cannot be the name of a function, because a crate that the workspace uses has it: \
          choose another"
     );
-    ensure!(
-        !files.path(&format!("tests/suite/src/{name}.rs")).exists(),
-        "{name} cannot be the name of a function, because tests/suite/src/{name}.rs is a topic of \
-         the tests: choose another"
-    );
+    let tracked = files.tracked()?;
+    if let Some(path) = tracked.iter().find_map(|path| remove::own(path, name)) {
+        bail!(
+            "{name} cannot be the name of a function, because a file or folder with this name \
+             belongs to a function: {path} is there already; choose another"
+        );
+    }
     if store != Store::None {
         let folder = format!("crates/{}", store.folder());
         ensure!(
@@ -351,7 +354,7 @@ mod tests {
             let names = Names::of(taken).unwrap();
             assert!(check(&names, Store::None, &files).is_err(), "{taken}");
         }
-        check(&Names::of("neverused").unwrap(), Store::Mysql, &files).unwrap();
+        check(&Names::of("neverused").unwrap(), Store::None, &files).unwrap();
     }
 
     /// What a new function gets is what the functions of the template have.

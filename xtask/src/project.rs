@@ -70,6 +70,11 @@ impl Project {
         })
     }
 
+    /// The folder that cargo builds to.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// The folder of installed tools and of data that is kept.
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(".kea")

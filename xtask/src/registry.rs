@@ -2,12 +2,14 @@
 //! each is added by [`Files::register`] and removed by [`Files::unregister`].
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result};
+use template::Template;
 
 /// The list of functions in Rust.
 const BUNDLE: &str = "xtask/bundle/src/lib.rs";
@@ -19,7 +21,16 @@ const BUNDLE_MANIFEST: &str = "xtask/bundle/Cargo.toml";
 const SUITE: &str = "tests/suite/src/lib.rs";
 
 /// The privileges of the users of the database.
-const GRANTS: &str = "functions/migrate/grants.sql";
+pub const GRANTS: &str = "functions/migrate/grants.sql";
+
+/// The page with the reason of each third-party crate.
+const DEPENDENCIES: &str = "docs/dependencies.md";
+
+/// The heading of its second table.
+const TOOLS: &str = "\n## Tools and tests\n";
+
+/// What precedes the rows of that table.
+const ROWS: &str = "Never part of a deployed function.\n\n| crate | reason |\n|---|---|\n";
 
 /// The files of a project.
 pub struct Files {
@@ -99,53 +110,33 @@ impl Files {
         Ok(())
     }
 
-    /// Removes what [`Files::register`] added.
-    pub fn unregister(&self, name: &str) -> Result<()> {
-        let lines: [(&str, Vec<String>); 7] = [
-            (
-                "Cargo.toml",
-                vec![
-                    format!("{name} = {{ path = \"functions/{name}\" }}\n"),
-                    format!("\" = \"{name}\"\n"),
-                ],
-            ),
-            (
-                BUNDLE_MANIFEST,
-                vec![
-                    format!("    \"{name}/openapi\",\n"),
-                    format!("{name}.workspace = true\n"),
-                ],
-            ),
+    /// Removes what [`Files::register`] added, and the privileges of its user of the
+    /// database.
+    pub fn unregister(&self, name: &str, database_user: Option<&str>) -> Result<()> {
+        let user = database_user.unwrap_or(name);
+        let lines: [(&str, Vec<String>); 5] = [
+            ("Cargo.toml", vec![format!("\" = \"{name}\"\n")]),
             (
                 SUITE,
                 vec![format!("mod {name};\n"), format!(" {name}::cases(),\n")],
             ),
-            (GRANTS, vec![format!(" TO {name};\n")]),
+            (GRANTS, vec![format!(" TO {user};\n")]),
             // Where a reader is shown the functions.
             (
                 "README.md",
                 vec![format!("  http://127.0.0.1:9000/{name}\n")],
             ),
-            ("functions/hello/src/index.html", Vec::new()),
-            ("tests/Cargo.toml", Vec::new()),
+            ("tests/integration.rs", vec![format!("mod {name};\n")]),
         ];
         for (path, ends) in lines {
             if self.path(path).exists() {
-                let text = drop_lines(&self.read(path)?, &ends);
-                let target = format!("[[test]]\nname = \"{name}\"\npath = \"{name}.rs\"\n\n");
-                let text = text.replace(&target, "");
-                let shown = [
-                    format!("| `GET /{name}` |"),
-                    format!("| `/{name}`, "),
-                    format!("<li><a href=\"/{name}\">"),
-                ];
-                let lines = text.split_inclusive('\n').filter(|line| {
-                    let line = line.trim_start();
-                    !shown.iter().any(|it| line.starts_with(it.as_str()))
-                });
-                self.write(path, &lines.collect::<String>())?;
+                self.write(path, &drop_lines(&self.read(path)?, &ends))?;
             }
         }
+        self.change("functions/hello/src/index.html", |text| {
+            let shown = format!("<li><a href=\"/{name}\">");
+            drop_if(text, |line| line.starts_with(&shown))
+        })?;
         self.edit("template.yaml", |text| {
             let (start, end) = section(text, name)?;
             let text = format!("{}{}", text.get(..start)?, text.get(end..)?);
@@ -153,14 +144,10 @@ impl Files {
                 format!("- {{ ScopeName: \"{name}:"),
                 format!("- !Sub \"${{AWS::StackName}}/{name}:"),
             ];
-            let lines = text.split_inclusive('\n');
-            let text: String = lines
-                .filter(|line| {
-                    !scope
-                        .iter()
-                        .any(|it| line.trim_start().starts_with(it.as_str()))
-                })
-                .collect();
+            let text = drop_if(&text, |line| {
+                scope.iter().any(|it| line.starts_with(it.as_str()))
+            });
+            let text = drop_widgets(&text)?;
             change_functions(&text, |functions| functions.retain(|it| *it != name))
         })?;
         self.edit(BUNDLE, |text| {
@@ -171,6 +158,157 @@ impl Files {
             let end = next.iter().filter_map(|next| arm.find(next)).min()?;
             Some(format!("{before}{}", arm.get(end + 1..)?))
         })
+    }
+
+    /// Removes what the tables in the documents have about these: each row with a
+    /// cell whose code names nothing else, their names in the lists of others, and
+    /// rows that refer to a document that is gone.
+    /// Decisions are records of what was.
+    pub fn remove_rows(&self, names: &[&str]) -> Result<()> {
+        let is_of = |code: &str| {
+            let path = code.trim_start_matches("GET ").trim_start_matches('/');
+            let path = path.trim_start_matches("functions/");
+            names.iter().any(|name| {
+                let rest = path.strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+            })
+        };
+        let is_dropped = |line: &str| {
+            line.starts_with('|')
+                && line.split(" | ").any(|cell| {
+                    let mut code = cell.split('`').skip(1).step_by(2).peekable();
+                    code.peek().is_some() && code.all(is_of)
+                })
+        };
+        let shortened = |line: &str| {
+            let mut line = line.to_owned();
+            let code: Vec<_> = line
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect();
+            for name in code.iter().filter(|code| is_of(code)) {
+                line = line.replace(&format!("`{name}`, "), "");
+                line = line.replace(&format!(", `{name}`"), "");
+            }
+            line
+        };
+        for path in self.tracked()? {
+            let folder = self.path(&path);
+            let is_dead = |line: &str| {
+                let targets = line.split("](").skip(1);
+                let mut targets = targets.filter_map(|it| it.split([')', '#']).next());
+                targets.any(|it| {
+                    let is_file = Path::new(it).extension().is_some_and(|it| it == "md");
+                    is_file && !folder.with_file_name(it).exists()
+                })
+            };
+            let is_document = Path::new(&path).extension().is_some_and(|it| it == "md");
+            if is_document && !path.starts_with("docs/decisions/") {
+                self.change(&path, |text| {
+                    let lines = drop_if(text, |line| {
+                        is_dropped(line) || line.starts_with('|') && is_dead(line)
+                    });
+                    let lines = lines.split_inclusive('\n').map(|line| match line {
+                        row if row.starts_with('|') => shortened(row),
+                        other => other.to_owned(),
+                    });
+                    lines.collect()
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the dependencies on packages that are not there, and third-party
+    /// crates that no package needs any more, with their documented reasons.
+    pub fn remove_unused_dependencies(&self) -> Result<()> {
+        let tracked = self.tracked()?;
+        let manifests = tracked.iter().filter(|path| path.ends_with("/Cargo.toml"));
+        let manifests: Vec<_> = manifests
+            .filter(|path| !path.contains("templates/"))
+            .collect();
+        let root: toml::Table = self.read("Cargo.toml")?.parse()?;
+        let declared = root
+            .get("workspace")
+            .and_then(|it| it.get("dependencies"))
+            .and_then(toml::Value::as_table)
+            .context("Cargo.toml has no [workspace.dependencies]")?;
+        let is_missing = |dependency: &toml::Value| {
+            let path = dependency.get("path").and_then(toml::Value::as_str);
+            path.is_some_and(|path| !self.path(path).exists())
+        };
+        let missing = declared.iter().filter(|(_, it)| is_missing(it));
+        let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
+        let (mut of_functions, mut of_all) = (BTreeSet::new(), BTreeSet::new());
+        for path in manifests {
+            self.change(path, |text| {
+                drop_if(text, |line| {
+                    missing.iter().any(|name| {
+                        line.starts_with(&format!("{name}.workspace"))
+                            || line.starts_with(&format!("{name} = {{ workspace"))
+                            || line.starts_with(&format!("\"{name}/"))
+                    })
+                })
+            })?;
+            let manifest: toml::Table = self.read(path)?.parse()?;
+            let is_deployed = ["crates/", "functions/"]
+                .iter()
+                .any(|it| path.starts_with(it));
+            for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
+                let names = manifest.get(kind).and_then(toml::Value::as_table);
+                for name in names.into_iter().flat_map(toml::Table::keys) {
+                    if is_deployed && kind != "dev-dependencies" {
+                        of_functions.insert(name.clone());
+                    }
+                    of_all.insert(name.clone());
+                }
+            }
+        }
+        let unused: Vec<_> = declared.keys().filter(|it| !of_all.contains(*it)).collect();
+        self.change("Cargo.toml", |text| {
+            drop_if(text, |line| {
+                let name = line.split(" = ").next().unwrap_or_default();
+                unused.iter().any(|it| *it == name) || missing.contains(&name)
+            })
+        })?;
+        self.change(DEPENDENCIES, |text| {
+            let (functions, tools) = text.split_once(TOOLS).unwrap_or((text, ""));
+            let name = |row: &str| {
+                row.strip_prefix("| ")?
+                    .split(" |")
+                    .next()
+                    .map(str::to_owned)
+            };
+            let is_known = |row: &str| name(row).is_some_and(|name| declared.contains_key(&name));
+            let moved = functions.split_inclusive('\n').filter(|row| {
+                is_known(row)
+                    && name(row)
+                        .is_some_and(|it| !of_functions.contains(&it) && of_all.contains(&it))
+            });
+            let kept = drop_if(functions, |row| {
+                is_known(row) && name(row).is_some_and(|it| !of_functions.contains(&it))
+            });
+            let tools = drop_if(tools, |row| {
+                is_known(row) && name(row).is_some_and(|it| !of_all.contains(&it))
+            });
+            moved.fold(format!("{kept}{TOOLS}{tools}"), |text, row| {
+                insert_line(&text, ROWS, row).unwrap_or(text)
+            })
+        })
+    }
+
+    /// Changes a file, if it is there.
+    fn change(&self, path: &str, change: impl FnOnce(&str) -> String) -> Result<()> {
+        if self.path(path).exists() {
+            let before = self.read(path)?;
+            let after = change(&before);
+            if after != before {
+                self.write(path, &after)?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes a file or a folder, if it is there.
@@ -198,6 +336,18 @@ impl Files {
         Ok(there.map(str::to_owned).collect())
     }
 
+    // region: new-project
+    /// Whether git has every change.
+    pub fn is_clean(&self) -> Result<bool> {
+        let status = Command::new("git")
+            .args(["status", "--porcelain"])
+            .current_dir(&self.root)
+            .output()
+            .context("git is needed")?;
+        Ok(status.status.success() && status.stdout.is_empty())
+    }
+
+    // endregion
     /// Changes a file, in which there must be the place to change.
     pub fn edit(&self, path: &str, change: impl FnOnce(&str) -> Option<String>) -> Result<()> {
         let before = self.read(path)?;
@@ -257,7 +407,9 @@ fn section(template: &str, name: &str) -> Option<(usize, usize)> {
     let start = template.find(&format!("- {name} --\n"))?;
     let start = template.get(..start)?.rfind('\n')? + 1;
     let first_line = template.get(start..)?.find('\n')? + 1;
-    let next = template.get(start + first_line..)?.find("\n  # -----")?;
+    let rest = template.get(start + first_line..)?;
+    let ends = ["\n  # -----", "\n  # region: ", "\n  # endregion"];
+    let next = ends.iter().filter_map(|end| rest.find(end)).min()?;
     Some((start, start + first_line + next + 1))
 }
 
@@ -310,4 +462,38 @@ fn drop_lines(text: &str, ends: &[String]) -> String {
         !ends.iter().any(whole)
     });
     kept.collect()
+}
+
+/// The text without the lines of which this is true; it gets them without the blanks
+/// around.
+fn drop_if(text: &str, is_dropped: impl Fn(&str) -> bool) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !is_dropped(line.trim())).collect()
+}
+
+/// Removes the widgets of the dashboard that show a resource which is gone. There is
+/// one in each line.
+fn drop_widgets(template: &str) -> Option<String> {
+    let resources = Template::parse(template).ok()?.resources;
+    let is_known = |name: &str| {
+        name.starts_with("AWS::")
+            || resources.contains_key(name)
+            // A variable of the dashboard's own.
+            || template.contains(&format!(" {name}: !"))
+    };
+    let text = drop_if(template, |line| {
+        let names = line.split("${").skip(1);
+        let mut names = names.filter_map(|rest| rest.split('}').next());
+        line.starts_with("{\"type\":") && !names.all(is_known)
+    });
+    let mut lines: Vec<_> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let mut after = "";
+    for line in lines.iter_mut().rev() {
+        // JSON has no comma after the last.
+        if line.trim_start().starts_with("{\"type\":") && after == "]" {
+            *line = line.replacen("},\n", "}\n", 1);
+        }
+        after = if line.trim() == "]" { "]" } else { "" };
+    }
+    Some(lines.concat())
 }

@@ -1,3 +1,4 @@
+// region: mysqldata
 //! `cargo xtask rehearse`.
 
 use std::{
@@ -783,3 +784,4 @@ mod tests {
         }
     }
 }
+// endregion

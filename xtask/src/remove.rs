@@ -2,24 +2,31 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use template::Template;
 
 use crate::{
     process::{self, step},
     project::Project,
-    registry::Files,
-    stores::{self, Stores},
+    regenerate::regenerate,
+    regions,
+    registry::{Files, GRANTS},
 };
 
-/// Remove an endpoint with everything that concerns it alone
+/// Remove endpoints with everything that concerns them alone
 ///
-/// Deletes its crate, its section in template.yaml with its store, its tests and
-/// its events, removes its registrations, and regenerates what is generated.
-/// Refuses what cannot be removed before it changes anything.
+/// Deletes the crate of each, its section in template.yaml with its store, its
+/// tests and its events, removes its registrations, and regenerates what is
+/// generated. Refuses what cannot be removed before it changes anything.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The name of the function
-    name: String,
+    /// The names of the functions
+    #[arg(required = true)]
+    names: Vec<String>,
+
+    /// Leave what is generated as it is: run `cargo xtask regenerate` afterwards
+    #[arg(long)]
+    no_regenerate: bool,
 }
 
 /// Functions that the bundle does not work without, and why.
@@ -33,51 +40,80 @@ const NEEDED: [(&str, &str); 4] = [
     ),
 ];
 
+/// The region of what goes with the last function that uses the database.
+const DATABASE: &str = "mysql";
+
+/// The folders of it.
+const DATABASE_FOLDERS: [&str; 3] = ["crates/mysql", "functions/migrate", "xtask/templates/mysql"];
+
+/// Where the migrations are, each of the function whose tables it changes.
+const MIGRATIONS: &str = "functions/migrate/migrations";
+
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let files = Files::of(&project.root);
-    let name = &arguments.name;
-    check(name, &files)?;
-    step(format_args!("Removing {name}"));
-    remove(name, &files)?;
-    regenerate(&project)?;
-    step(format_args!("Removed {name}"));
+    let names: Vec<_> = arguments.names.iter().map(String::as_str).collect();
+    check(&names, &files)?;
+    for name in &names {
+        step(format_args!("Removing {name}"));
+        remove(name, &files)?;
+    }
+    let mut format = process::cargo(&project.root);
+    format.args(["fmt", "--all"]);
+    process::succeed(format, "cargo fmt")?;
+    if !arguments.no_regenerate {
+        regenerate(&Project::read()?)?;
+    }
+    step(format_args!("Removed {}", names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if the function cannot be removed.
-fn check(name: &str, files: &Files) -> Result<()> {
+// region: new-project
+/// Whether the bundle does not work without a function.
+pub fn is_needed(name: &str) -> bool {
+    NEEDED.iter().any(|(needed, _)| *needed == name)
+}
+// endregion
+
+/// Fails if the functions cannot be removed together.
+pub fn check(names: &[&str], files: &Files) -> Result<()> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    ensure!(
-        name.chars().all(is_name) && files.path(&format!("functions/{name}")).is_dir(),
-        "there is no functions/{name}"
-    );
-    for (needed, why) in NEEDED {
-        ensure!(name != needed, "{name} cannot be removed: {why}");
+    for name in names {
+        ensure!(
+            name.chars().all(is_name) && files.path(&format!("functions/{name}")).is_dir(),
+            "there is no functions/{name}"
+        );
+        for (needed, why) in NEEDED {
+            ensure!(*name != needed, "{name} cannot be removed: {why}");
+        }
+        let mentions = mentions(name, names, files)?;
+        ensure!(
+            mentions.is_empty(),
+            "{name} cannot be removed, because these files use it too: {}. Change them first: what \
+             concerns one function belongs to files or regions of its own",
+            mentions.join(", ")
+        );
     }
-    let mentions = mentions(name, files)?;
-    ensure!(
-        mentions.is_empty(),
-        "{name} cannot be removed, because these files use it too: {}. Change them first: what \
-         concerns one function belongs to files of its own",
-        mentions.join(", ")
-    );
     Ok(())
 }
 
-/// The files that use a function and are neither its own nor registrations.
-fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
-    let own = [
-        format!("functions/{name}/"),
-        format!("events/{name}/"),
-        "tests/snapshots/".to_owned(),
-        format!("tests/{name}.rs"),
-        format!("tests/suite/src/{name}.rs"),
-        "xtask/bundle/".to_owned(),
-        // Its tests name functions that do not exist.
-        "xtask/src/new.rs".to_owned(),
-        "tests/suite/src/lib.rs".to_owned(),
-    ];
+/// The part of a path up to the folder or file that has the name of a function, if
+/// one has.
+pub fn own<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    let mut end = 0;
+    for part in path.split('/') {
+        end += part.len();
+        if part.split('.').next() == Some(name) {
+            return path.get(..end);
+        }
+        end += 1;
+    }
+    None
+}
+
+/// The files that use a function and are neither its own, nor those of others that
+/// are removed with it, nor registrations.
+fn mentions(name: &str, removed: &[&str], files: &Files) -> Result<Vec<String>> {
     let uses = [
         format!("\"/{name}\""),
         format!("\"/{name}/"),
@@ -88,12 +124,20 @@ fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
         format!(" {name}::"),
         format!("({name}::"),
     ];
+    let is_registration = |path: &str| {
+        path.starts_with("xtask/bundle/") || path == "tests/suite/src/lib.rs"
+            // Its tests name functions.
+            || path.starts_with("xtask/src/")
+            // A function that calls it is one that works without it.
+            || path.starts_with("functions/")
+    };
     let mut mentions = Vec::new();
     for path in files.tracked()? {
         let is_source = Path::new(&path).extension().is_some_and(|it| it == "rs")
-            && !own.iter().any(|own| path.starts_with(own));
+            && !is_registration(&path)
+            && !removed.iter().any(|name| own(&path, name).is_some());
         if is_source {
-            let text = files.read(&path)?;
+            let text = regions::without(&files.read(&path)?, removed).context(path.clone())?;
             if uses.iter().any(|it| text.contains(it.as_str())) {
                 mentions.push(path);
             }
@@ -103,41 +147,84 @@ fn mentions(name: &str, files: &Files) -> Result<Vec<String>> {
 }
 
 /// Removes a function and everything that concerns it alone.
-fn remove(name: &str, files: &Files) -> Result<()> {
-    for folder in ["functions", "events", "tests/snapshots", "fuzz/corpus"] {
-        files.delete(&format!("{folder}/{name}"))?;
+pub fn remove(name: &str, files: &Files) -> Result<()> {
+    let template = Template::read(&files.path("template.yaml"))?;
+    let functions = template.answering();
+    let user = |binary: &str| {
+        let function = functions.iter().find(|it| it.binary == binary);
+        function.and_then(template::Function::database_user)
+    };
+    let user_of_this = user(name);
+    let mut others = functions.iter().filter(|it| it.binary != name);
+    let is_last = user_of_this.is_some() && others.all(|it| it.database_user().is_none());
+    let mut removed = vec![name];
+    if is_last {
+        removed.push(DATABASE);
+        for folder in DATABASE_FOLDERS {
+            files.delete(folder)?;
+        }
+    } else if let Some(user) = &user_of_this {
+        remove_migrations(user, files)?;
     }
-    files.delete(&format!("tests/suite/src/{name}.rs"))?;
-    files.delete(&format!("tests/{name}.rs"))?;
-    for migration in files.list("functions/migrate/migrations")? {
-        if migration.ends_with(&format!("__{name}.sql")) {
-            files.delete(&format!("functions/migrate/migrations/{migration}"))?;
+    for path in files.tracked()? {
+        if let Some(own) = own(&path, name) {
+            files.delete(own)?;
+        } else if path != "xtask/src/regions.rs"
+            && let Ok(text) = files.read(&path)
+            && regions::has_regions(&text)
+        {
+            let kept = regions::without(&text, &removed).context(path.clone())?;
+            if kept.trim().is_empty() {
+                files.delete(&path)?;
+            } else if kept != text {
+                files.write(&path, &kept)?;
+            }
         }
     }
-    files.unregister(name)
+    files.unregister(name, user_of_this.as_deref())?;
+    let mut rows = vec![name, "migrate", "crates/mysql"];
+    rows.truncate(if is_last { 3 } else { 1 });
+    files.remove_rows(&rows)?;
+    files.remove_unused_dependencies()
 }
 
-/// Regenerates what is generated, in the order in which one depends on another: the
-/// document has the snapshots as examples, and the snapshots have its size.
-pub fn regenerate(project: &Project) -> Result<()> {
-    stores::write_manifest_environment(project)?;
-    step("Building");
-    project.build(["stores"])?;
-    {
-        let stores = Stores::throw_away(project, &[])?;
-        step("Regenerating the snapshots");
-        let mut replay = process::cargo(&project.root);
-        replay.args(["test", "--quiet", "--package", "tests", "--test", "replay"]);
-        replay.env("INSTA_UPDATE", "always");
-        stores.set_variables(project, &mut replay);
-        process::succeed(replay, "the replay of the events")?;
+/// Removes the migrations of the tables of this user of the database.
+fn remove_migrations(user: &str, files: &Files) -> Result<()> {
+    let grants = files.read(GRANTS)?;
+    let own: Vec<_> = grants
+        .lines()
+        .filter_map(|grant| {
+            let (_, grant) = grant.split_once(" ON ")?;
+            let (table, of) = grant.strip_suffix(';')?.split_once(" TO ")?;
+            (of == user).then_some(table)
+        })
+        .collect();
+    for migration in files.list(MIGRATIONS)? {
+        let path = format!("{MIGRATIONS}/{migration}");
+        let text = files.read(&path)?.replace("IF NOT EXISTS ", "");
+        let mut tables = text.split(" TABLE ").skip(1);
+        let is_own = |rest: &str| {
+            let table = rest.split_whitespace().next();
+            table.is_some_and(|table| own.contains(&table))
+        };
+        if tables.any(is_own) {
+            files.delete(&path)?;
+        }
     }
-    step("Regenerating the OpenAPI document");
-    let mut openapi = process::cargo(&project.root);
-    openapi.args(["run", "--quiet", "--package", "openapi"]);
-    process::succeed(openapi, "cargo xtask openapi")?;
-    step("Regenerating the diagrams");
-    let mut diagrams = process::command(std::env::current_exe()?);
-    diagrams.arg("diagrams").current_dir(&project.root);
-    process::succeed(diagrams, "cargo xtask diagrams")
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_with_the_name_of_a_function_is_its_own() {
+        assert_eq!(own("tests/a/b.rs", "a"), Some("tests/a"));
+        assert_eq!(
+            own("tests/suite/src/a.rs", "a"),
+            Some("tests/suite/src/a.rs")
+        );
+        assert_eq!(own("tests/ab/c.rs", "a"), None);
+    }
 }

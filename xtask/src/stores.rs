@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use programs::Guarded;
 use serde_json::Value;
+use template::Template;
 
 use crate::{
     environment,
@@ -85,7 +86,7 @@ impl Options {
         if self.dynamodb_url.is_none() {
             ports.push((self.dynamodb_port, "DynamoDB", "--dynamodb-port"));
         }
-        if self.mysql_url.is_none() {
+        if self.mysql_url.is_none() && uses_mysql()? {
             ports.push((self.mysql_port, "MySQL", "--mysql-port"));
         }
         net::require_distinct(&ports)?;
@@ -113,12 +114,15 @@ impl Options {
             None => stores.args(["--dynamodb-port", &self.dynamodb_port.to_string()]),
         };
         match &self.mysql_url {
-            Some(url) => stores.args(["--mysql-url", url]),
-            None => stores
-                .args(["--mysql-port", &self.mysql_port.to_string()])
-                .arg("--mariadbd")
-                .arg(tools::mariadbd()?),
-        };
+            Some(url) => {
+                stores.args(["--mysql-url", url]);
+            }
+            None if uses_mysql()? => {
+                stores.args(["--mysql-port", &self.mysql_port.to_string()]);
+                stores.arg("--mariadbd").arg(tools::mariadbd()?);
+            }
+            None => {}
+        }
         Ok(stores)
     }
 }
@@ -161,6 +165,11 @@ Ctrl-C stops the stores."
 /// The URL at which plain `cargo lambda watch` serves the API.
 const API: &str = "http://127.0.0.1:9000";
 
+/// Whether a function of the template has tables in a MySQL database.
+pub fn uses_mysql() -> Result<bool> {
+    Ok(Template::read(&template::path())?.uses_mysql())
+}
+
 /// Parses what looks like a URL of MySQL; the stores check whether it is one.
 fn mysql_url(text: &str) -> Result<String, String> {
     if text.starts_with("mysql://") && text.matches('/').count() == 3 {
@@ -174,8 +183,10 @@ fn mysql_url(text: &str) -> Result<String, String> {
 const TEST_VARIABLES: [&str; 2] = ["KEA_TEST_DYNAMODB_URL", "KEA_TEST_MYSQL_URL"];
 
 /// The URLs of the stores.
+#[derive(Clone)]
 pub struct Urls {
     pub dynamodb: String,
+    /// Empty if no function uses it.
     pub mysql: String,
 }
 
@@ -189,10 +200,12 @@ pub struct Stores {
 impl Stores {
     /// Starts throw-away stores with these options. The program must be built.
     pub fn throw_away(project: &Project, options: &[&str]) -> Result<Self> {
-        let mariadbd = tools::mariadbd()?;
-        step("Starting throw-away stores");
         let mut command = Command::new(project.program("stores"));
-        command.arg("--mariadbd").arg(mariadbd).args(options);
+        if uses_mysql()? {
+            command.arg("--mariadbd").arg(tools::mariadbd()?);
+        }
+        command.args(options);
+        step("Starting throw-away stores");
         Self::start(command)
     }
 

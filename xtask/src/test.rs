@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     process::{self, step},
     project::Project,
-    stores::Stores,
+    stores::{self, Stores},
     tools,
 };
 
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     project.check_packages(packages)?;
     let are_all = packages.is_empty();
     let use_stores = are_all || packages.iter().any(|name| project.uses_stores(name));
-    if use_stores {
+    if use_stores && stores::uses_mysql()? {
         tools::mariadbd()?;
     }
     if are_all || packages.iter().any(|name| name == WITH_BROWSER) {

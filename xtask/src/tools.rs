@@ -36,9 +36,11 @@ const SAM: &str = "aws-sam-cli==1.170.0";
 const ZIG: &str = "ziglang==0.17.1";
 const CHECKOV: &str = "checkov==3.3.30";
 
+// region: mysqldata
 /// The emulator of AWS, whose internals `rehearsal/launcher.py` uses, and the SAM
 /// transform.
 const EMULATOR_OF_AWS: [&str; 2] = ["ministack==1.5.33", "aws-sam-translator==1.115.0"];
+// endregion
 
 /// The program `cargo-lambda`.
 pub fn cargo_lambda(project: &Project) -> Result<PathBuf> {
@@ -109,10 +111,12 @@ pub fn sam(project: &Project) -> Result<PathBuf> {
     python_tool(project, "sam", &[SAM])
 }
 
+// region: mysqldata
 /// The Python environment of the emulator of AWS.
 pub fn emulator_of_aws(project: &Project) -> Result<PathBuf> {
     python_tool(project, "ministack", &EMULATOR_OF_AWS)
 }
+// endregion
 
 /// The Python environment of checkov.
 pub fn checkov(project: &Project) -> Result<PathBuf> {

@@ -25,8 +25,13 @@ use crate::{
     start_api::Release,
     stores::{Options, Stores, Urls},
     tools,
-    wires::{Wire, Wires},
 };
+// region: mysqldata nosqldata
+use crate::wires::Wire;
+// endregion
+// region: nosqldata
+use crate::wires::Wires;
+// endregion
 
 /// The timeout until each function has answered a request.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -167,15 +172,18 @@ impl Arguments {
             .begin()
             .with_context(|| format!("the log in {} cannot be written", log.display()))?;
         let api = format!("http://127.0.0.1:{}", self.port);
+        let urls = stores.urls.clone();
+        // Where functions call others.
+        let others = api.clone();
+        // region: nosqldata
         let wires = Wires::start(&project, &api)?;
-        let urls = wires.to_stores(
-            &stores.urls,
-            self.stores.dynamodb_url.is_some(),
-            self.stores.mysql_url.is_some(),
-        )?;
-        let catalogue = wires.to(Wire::Catalogue, &api)?;
+        let urls = wires.to_stores(&urls, &self.stores)?;
+        // region: mysqldata
+        let others = wires.to(Wire::Catalogue, &others)?;
+        // endregion
+        // endregion
         let upstream = net::free_port("127.0.0.1")?;
-        let mut functions = self.watch(&cargo_lambda, &project, upstream, &catalogue, &urls)?;
+        let mut functions = self.watch(&cargo_lambda, &project, upstream, &others, &urls)?;
         let (name, address) = ("cargo lambda watch", (Ipv4Addr::LOCALHOST, upstream));
         process::wait_until_ready(&mut functions, name, READY_TIMEOUT, || {
             Ok(TcpStream::connect(address)?)
@@ -352,37 +360,46 @@ impl Arguments {
             Some(_) => "your own".to_owned(),
             None => url.to_owned(),
         };
-        let wires = match self.surface {
-            Surface::Watch => {
-                "
-Watch it:         cargo xtask top
-Follow the log:   cargo xtask logs --follow
-Draw a request:   cargo xtask trace --last
-Break something:  cargo xtask break catalogue (see docs/let-it-fail.md)"
-            }
-            Surface::StartApi => "",
+        let mysql = match urls.mysql.as_str() {
+            "" => String::new(),
+            url => format!("  MySQL     {}\n", shown(&self.stores.mysql_url, url)),
         };
         println!(
             "
   {}
 
   DynamoDB  {}
-  MySQL     {}
-
+{mysql}
 Try, in another terminal; the token is that of a caller who may do everything, for
 eight hours (`cargo xtask token` makes others):
 
   export TOKEN={token}
 
-  curl {api}/
-  curl '{api}/nosqldata?category=coffee&limit=3'
-  curl {api}/mysqldata -H \"Authorization: Bearer $TOKEN\" --json '{{\"customer\":\"Ada\",\"lines\":[{{\"productId\":\"moka-pot\",\"quantity\":2}}]}}'
-{wires}
-Ctrl-C stops everything.",
+  curl {api}/",
             pages.join("\n  "),
             shown(&self.stores.dynamodb_url, &urls.dynamodb),
-            shown(&self.stores.mysql_url, &urls.mysql),
         );
+        // region: nosqldata
+        println!("  curl '{api}/nosqldata?category=coffee&limit=3'");
+        // endregion
+        // region: mysqldata
+        let order = r#"{"customer":"Ada","lines":[{"productId":"moka-pot","quantity":2}]}"#;
+        println!("  curl {api}/mysqldata -H \"Authorization: Bearer $TOKEN\" --json '{order}'");
+        // endregion
+        if self.surface == Surface::Watch {
+            println!(
+                "
+  Watch it:         cargo xtask top
+  Follow the log:   cargo xtask logs --follow
+  Draw a request:   cargo xtask trace --last"
+            );
+        }
+        // region: mysqldata nosqldata
+        if self.surface == Surface::Watch {
+            println!("  Break something:  cargo xtask break catalogue (see docs/let-it-fail.md)");
+        }
+        // endregion
+        println!("\nCtrl-C stops everything.");
         Ok(())
     }
 }

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! `cargo xtask break`, and the fault proxies in `up` that it controls.
 //!
 //! The state of a wire is a word in a file of its own, `.kea/wires/<name>`, which
@@ -19,7 +20,7 @@ use tokio::runtime::Runtime;
 use crate::{
     net,
     project::{self, Project},
-    stores::Urls,
+    stores::{Options, Urls},
 };
 
 /// The interval at which `up` reads the state of a wire.
@@ -31,12 +32,16 @@ const API: &str = "api";
 /// A dependency of the functions.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Wire {
+    // region: mysqldata
     /// The requests of other functions to the catalogue
     Catalogue,
+    // endregion
     /// The catalogue's store
     Dynamodb,
+    // region: mysqldata
     /// The orders' store
     Mysql,
+    // endregion
 }
 
 /// Cut or slow a wire of the running system, or heal it
@@ -132,18 +137,17 @@ impl Wires {
     }
 
     /// Puts a wire in front of each store that is not the user's own.
-    pub fn to_stores(&self, urls: &Urls, own_dynamodb: bool, own_mysql: bool) -> Result<Urls> {
-        let to = |wire, url: &String, own| {
-            if own {
-                Ok(url.clone())
-            } else {
-                self.to(wire, url)
-            }
-        };
-        Ok(Urls {
-            dynamodb: to(Wire::Dynamodb, &urls.dynamodb, own_dynamodb)?,
-            mysql: to(Wire::Mysql, &urls.mysql, own_mysql)?,
-        })
+    pub fn to_stores(&self, urls: &Urls, own: &Options) -> Result<Urls> {
+        let mut wired = urls.clone();
+        if own.dynamodb_url.is_none() {
+            wired.dynamodb = self.to(Wire::Dynamodb, &urls.dynamodb)?;
+        }
+        // region: mysqldata
+        if own.mysql_url.is_none() {
+            wired.mysql = self.to(Wire::Mysql, &urls.mysql)?;
+        }
+        // endregion
+        Ok(wired)
     }
 
     /// Puts a wire in front of the server at `url` and returns the wire's URL.
@@ -151,10 +155,12 @@ impl Wires {
         let upstream = net::address(url);
         let proxy = self.runtime.block_on(async {
             match wire {
+                // region: mysqldata
                 // All functions share the address of the API.
                 Wire::Catalogue => Proxy::start_for_path(upstream, "/nosqldata").await,
-                Wire::Dynamodb => Proxy::start(upstream, Protocol::DynamoDb).await,
                 Wire::Mysql => Proxy::start(upstream, Protocol::MySql).await,
+                // endregion
+                Wire::Dynamodb => Proxy::start(upstream, Protocol::DynamoDb).await,
             }
         })?;
         let url = url.replacen(upstream, &proxy.address().to_string(), 1);
@@ -222,28 +228,34 @@ impl Wire {
     /// Its name in a sentence.
     fn title(self) -> &'static str {
         match self {
+            // region: mysqldata
             Self::Catalogue => "the catalogue",
-            Self::Dynamodb => "DynamoDB",
             Self::Mysql => "MySQL",
+            // endregion
+            Self::Dynamodb => "DynamoDB",
         }
     }
 
     /// The path of a request that needs it, and the rest of the command.
     fn example(self) -> (&'static str, &'static str) {
         match self {
+            // region: mysqldata
             Self::Catalogue => (
                 "/mysqldata",
                 r#" --json '{"customer":"Ada","lines":[{"productId":"moka-pot","quantity":2}]}'"#,
             ),
-            Self::Dynamodb => ("/nosqldata/moka-pot", ""),
             Self::Mysql => ("/mysqldata?limit=1", ""),
+            // endregion
+            Self::Dynamodb => ("/nosqldata/moka-pot", ""),
         }
     }
 
     /// The path of the health that checks it.
     fn health(self) -> &'static str {
         match self {
+            // region: mysqldata
             Self::Catalogue | Self::Mysql => "/health/mysqldata",
+            // endregion
             Self::Dynamodb => "/health/nosqldata",
         }
     }
@@ -258,3 +270,4 @@ fn name(value: &impl ValueEnum) -> String {
 fn folder(project: &Project) -> PathBuf {
     project.own_folder().join("wires")
 }
+// endregion

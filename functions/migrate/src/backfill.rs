@@ -1,3 +1,4 @@
+// region: mysqldata
 //! The orders that are in the database already, added to the sums.
 
 use std::time::Duration;
@@ -40,3 +41,4 @@ pub async fn add_all(database: mysql::Config, deadline: Instant) -> usize {
         }
     }
 }
+// endregion

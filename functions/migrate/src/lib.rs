@@ -7,7 +7,9 @@
 //! migrate, because the schema of a later deployment suits the code of an earlier
 //! one. Invoked with any other event, it migrates and returns a report.
 
+// region: mysqldata
 mod backfill;
+// endregion
 mod config;
 mod custom_resource;
 mod error;
@@ -52,8 +54,10 @@ pub struct Migrate {
 pub struct Report {
     /// The migrations that were applied, such as `V1__orders`.
     pub applied: Vec<String>,
+    // region: mysqldata
     /// The number of orders that were added to the sums.
     pub summed: usize,
+    // endregion
 }
 
 impl Migrate {
@@ -91,7 +95,9 @@ impl Migrate {
         let result = if resource.is_deleted() || resource.is_rolled_back() {
             Ok(Report {
                 applied: Vec::new(),
+                // region: mysqldata
                 summed: 0,
+                // endregion
             })
         } else {
             self.run(deadline).await
@@ -99,7 +105,13 @@ impl Migrate {
         match &result {
             Ok(report) => {
                 let applied = report.applied.join(" ");
-                tracing::info!(applied, summed = report.summed, "migrated");
+                tracing::info!(
+                    applied,
+                    // region: mysqldata
+                    summed = report.summed,
+                    // endregion
+                    "migrated"
+                );
             }
             Err(error) => tracing::error!(error = error.chain(), "the migration failed"),
         }
@@ -125,9 +137,13 @@ impl Migrate {
             Ok::<_, Error>((database, applied))
         };
         let migrated = timeout_at(deadline, migration).await;
-        let (database, applied) = migrated.map_err(|_elapsed| Error::Timeout)??;
-        let summed = backfill::add_all(database, deadline).await;
-        Ok(Report { applied, summed })
+        let migrated = migrated.map_err(|_elapsed| Error::Timeout)??;
+        Ok(Report {
+            applied: migrated.1,
+            // region: mysqldata
+            summed: backfill::add_all(migrated.0, deadline).await,
+            // endregion
+        })
     }
 
     /// The database, with the user and the password of the secret if there is one.

@@ -8,8 +8,13 @@ use std::{
     },
 };
 
+// region: nosqldata
 use serde_json::{Value, json};
-use testbed::{Client, Response};
+// endregion
+use testbed::Client;
+// region: nosqldata
+use testbed::Response;
+// endregion
 
 use crate::Kind;
 
@@ -45,6 +50,7 @@ impl Api {
         format!("s-{}-{count}", self.run)
     }
 
+    // region: nosqldata
     /// A product like no other, in a category of its own.
     pub fn product(&self) -> Value {
         let name = self.unique();
@@ -55,7 +61,9 @@ impl Api {
     pub async fn create_product(&self) -> Response {
         self.post("/nosqldata", &self.product()).await.expect(201)
     }
+    // endregion
 
+    // region: mysqldata nosqldata
     /// An order by a new customer for `quantity` of a new product.
     pub async fn order(&self, quantity: u32) -> Value {
         let product = self.create_product().await.id();
@@ -67,14 +75,13 @@ impl Api {
         let order = self.order(quantity).await;
         self.post("/mysqldata", &order).await.expect(201)
     }
+    // endregion
 
-    /// Deletes the products that the suite created. Orders cannot be deleted.
+    /// Deletes what the suite created.
     pub async fn clean_up(&self) {
         for path in self.take_created() {
-            if path.contains("/nosqldata/") {
-                // 404 if a case has deleted it.
-                self.delete(&path).await;
-            }
+            // 404 if a case has deleted it, and 405 if it cannot be deleted.
+            self.delete(&path).await;
         }
     }
 }

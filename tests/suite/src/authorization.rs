@@ -28,14 +28,18 @@ pub fn cases() -> Vec<Case> {
         case!(token_signed_with_the_public_key_is_refused),
         case!(header_that_is_no_bearer_token_is_refused),
         case!(clocks_may_differ_by_a_minute),
+        // region: nosqldata
         case!(refusal_says_why_and_which_scope_is_missing),
         case!(refusal_comes_after_404_and_405_and_before_the_body),
+        // endregion
+        // region: mysqldata nosqldata
         case!(order_of_another_caller_does_not_exist),
         case!(reader_sees_every_order_and_changes_none),
         case!(manager_changes_every_order),
         case!(anonymous_caller_sees_no_orders),
         case!(cursor_of_another_caller_returns_400),
         case!(key_of_another_caller_is_another_key),
+        // endregion
         case!(details_of_health_need_a_scope),
         case!(repeated_header_is_refused).differs(
             &[Kind::Watch],
@@ -82,7 +86,7 @@ async fn operations(api: &Api) -> Vec<Operation> {
             });
         }
     }
-    assert!(operations.len() > 20, "{}", operations.len());
+    assert!(operations.len() >= 10, "{}", operations.len());
     operations
 }
 
@@ -277,10 +281,11 @@ async fn clocks_may_differ_by_a_minute(api: Api) {
         let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
         let token = signing_key().sign(&header, &claims);
         let client = api.authorized(format!("Bearer {token}"));
-        client.get("/mysqldata").await.expect(200);
+        client.get("/health/health").await.expect(200);
     }
 }
 
+// region: nosqldata
 async fn refusal_says_why_and_which_scope_is_missing(api: Api) {
     let client = api.caller(&api.unique(), "orders:write");
     let refused = client.post("/nosqldata", &api.product()).await;
@@ -303,7 +308,9 @@ async fn refusal_comes_after_404_and_405_and_before_the_body(api: Api) {
         (Method::POST, "/nosqldata?unknown=1", 401),
         (Method::PATCH, "/nosqldata/none", 401),
         (Method::PUT, "/nosqldata/%00", 401),
+        // region: mysqldata
         (Method::POST, "/mysqldata", 401),
+        // endregion
     ] {
         // Neither the media type nor the body is what any of them accepts.
         let headers = [("content-type", "text/plain"), ("if-match", "bogus")];
@@ -313,7 +320,9 @@ async fn refusal_comes_after_404_and_405_and_before_the_body(api: Api) {
         }
     }
 }
+// endregion
 
+// region: mysqldata nosqldata
 async fn order_of_another_caller_does_not_exist(api: Api) {
     let order = api.place_order(1).await;
     let path = order.header("location").to_owned();
@@ -432,24 +441,29 @@ async fn key_of_another_caller_is_another_key(api: Api) {
         assert!(replay.is_replay() && replay.id() == first.id(), "{replay}");
     }
 }
+// endregion
 
 async fn details_of_health_need_a_scope(api: Api) {
     let operator = api.caller(&api.unique(), "ops:read");
     for (path, name, check) in [
-        ("/health", "health", "/checks/nosqldata/0/observedUnit"),
+        ("/health", "health", "/checks/hello/0/observedUnit"),
+        // region: nosqldata
         (
             "/health/nosqldata",
             "nosqldata",
             "/checks/dynamodb/0/observedUnit",
         ),
+        // endregion
+        // region: mysqldata nosqldata
         (
             "/health/mysqldata",
             "mysqldata",
             "/checks/mysql/0/observedUnit",
         ),
+        // endregion
     ] {
         let world = json!({"status": "pass", "serviceId": name});
-        for client in [api.anonymous(), api.caller(&api.unique(), "orders:manage")] {
+        for client in [api.anonymous(), api.caller(&api.unique(), "other:read")] {
             assert_eq!(client.get(path).await.expect(200).json(), world);
         }
         operator
@@ -474,7 +488,7 @@ async fn get_twice(api: &Api) -> Response {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    api.get_with("/nosqldata/none", &headers).await
+    api.get_with("/health/health", &headers).await
 }
 
 async fn repeated_header_is_refused(api: Api) {
@@ -482,5 +496,5 @@ async fn repeated_header_is_refused(api: Api) {
 }
 
 async fn first_of_several_headers_counts(api: Api) {
-    get_twice(&api).await.expect(404);
+    get_twice(&api).await.expect(200);
 }

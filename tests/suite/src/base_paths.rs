@@ -22,11 +22,13 @@ pub fn cases() -> Vec<Case> {
             "has no custom domain, so the base path is an unknown path",
             check!(base_path_is_an_unknown_path),
         ),
+        // region: nosqldata
         case!(replayed_response_has_the_prefix_of_its_own_request).differs(
             ELSEWHERE,
             "serves the stage $default alone, which has no name in the path",
             check!(named_stage_is_an_unknown_path),
         ),
+        // endregion
     ]
 }
 
@@ -54,6 +56,7 @@ async fn expect_unknown(api: &Api, prefix: &str) {
 
 async fn expect_in_every_link(api: &Api, prefix: &str) {
     let under = |path: &str| format!("{prefix}{path}");
+    // region: nosqldata
     let product = api.product();
     let created = api.post(&under("/nosqldata"), &product).await.expect(201);
     let path = under(&format!("/nosqldata/{}", created.id()));
@@ -62,14 +65,22 @@ async fn expect_in_every_link(api: &Api, prefix: &str) {
     assert_eq!(read.body, created.body);
     let put = api.put(&path, &product).await.expect(200);
     put.expect_header("content-location", &path);
-
+    // region: mysqldata
     let line = json!({"productId": created.id(), "quantity": 1});
     let order = json!({"customer": api.unique(), "lines": [line]});
     let placed = api.post(&under("/mysqldata"), &order).await.expect(201);
     let path = under(&format!("/mysqldata/{}", placed.id()));
     placed.expect_header("location", &path);
+    // endregion
+    // endregion
 
-    for path in ["/nosqldata/no-such", "/nosqldata/a%2Fb"] {
+    for path in [
+        "/problems/no-such",
+        // region: nosqldata
+        "/nosqldata/no-such",
+        "/nosqldata/a%2Fb",
+        // endregion
+    ] {
         let refused = api.get(&under(path)).await.expect(404);
         let problem = refused.json();
         assert_eq!(problem["instance"], under(&path.replace("%2F", "/")));
@@ -104,11 +115,14 @@ async fn expect_in_every_link(api: &Api, prefix: &str) {
     document.expect_members(&[("/servers/0/url", json!("."))]);
 }
 
+// region: nosqldata
 /// A stored response has no prefix: the same API may have several.
 async fn replayed_response_has_the_prefix_of_its_own_request(api: Api) {
     for (path, body) in [
         ("/nosqldata", api.product()),
+        // region: mysqldata
         ("/mysqldata", api.order(1).await),
+        // endregion
     ] {
         let key = api.unique();
         let first = api.post_once(path, &key, &body).await.expect(201);
@@ -123,3 +137,4 @@ async fn replayed_response_has_the_prefix_of_its_own_request(api: Api) {
         }
     }
 }
+// endregion

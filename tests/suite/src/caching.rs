@@ -6,16 +6,27 @@ use crate::{Api, Case};
 
 pub fn cases() -> Vec<Case> {
     vec![
+        // region: nosqldata
         case!(every_response_says_how_it_may_be_cached),
+        // endregion
+        case!(health_is_never_stored),
+        // region: nosqldata
         case!(every_representation_of_a_list_is_cached_alike),
+        // endregion
     ]
 }
 
+// region: nosqldata
 async fn every_response_says_how_it_may_be_cached(api: Api) {
     let product = api.create_product().await;
+    // region: mysqldata
     let order = api.place_order(1).await;
+    // endregion
     let (path, id) = (product.header("location"), product.id());
-    let (public, private) = ("no-cache", "private, no-cache");
+    let public = "no-cache";
+    // region: mysqldata
+    let private = "private, no-cache";
+    // endregion
     for (path, cache_control) in [
         (path, public),
         ("/nosqldata", public),
@@ -23,21 +34,25 @@ async fn every_response_says_how_it_may_be_cached(api: Api) {
         (&format!("/nosqldata?ids={id}"), public),
         ("/nosqldata?limit=0", public),
         ("/nosqldata/none", public),
+        // region: mysqldata
         (order.header("location"), private),
         ("/mysqldata", private),
         ("/mysqldata?limit=0", private),
         ("/mysqldata/none", private),
         ("/mysqldata/summary", private),
-        ("/health", "no-store"),
-        ("/health/hello", "no-store"),
-        ("/health/mysqldata", "no-store"),
+        // endregion
     ] {
         for method in [Method::GET, Method::HEAD] {
             let response = api.send(method, path, &[], "").await;
             response.expect_header("cache-control", cache_control);
         }
     }
-    for (created, cache_control) in [(product, public), (order, private)] {
+    for (created, cache_control) in [
+        (&product, public),
+        // region: mysqldata
+        (&order, private),
+        // endregion
+    ] {
         let known = [("if-none-match", "*")];
         let known = api.get_with(created.header("location"), &known).await;
         known
@@ -45,12 +60,29 @@ async fn every_response_says_how_it_may_be_cached(api: Api) {
             .expect_header("cache-control", cache_control);
     }
 }
+// endregion
 
+async fn health_is_never_stored(api: Api) {
+    for path in ["/health", "/health/hello", "/health/health"] {
+        for method in [Method::GET, Method::HEAD] {
+            let response = api.send(method, path, &[], "").await;
+            response.expect_header("cache-control", "no-store");
+        }
+    }
+}
+
+// region: nosqldata
 async fn every_representation_of_a_list_is_cached_alike(api: Api) {
-    for path in ["/nosqldata", "/mysqldata"] {
+    for path in [
+        "/nosqldata",
+        // region: mysqldata
+        "/mysqldata",
+        // endregion
+    ] {
         let json = api.get(path).await.expect(200);
         let text = api.get_with(path, &[("accept", "text/plain")]).await;
         text.expect(200)
             .expect_header("cache-control", json.header("cache-control"));
     }
 }
+// endregion

@@ -7,7 +7,9 @@ pub fn cases() -> Vec<Case> {
         case!(greeting_is_exact_json),
         case!(greeting_as_text_is_exact),
         case!(greeting_as_html_links_to_the_documentation),
+        // region: nosqldata
         case!(data_services_return_their_message_as_text),
+        // endregion
     ]
 }
 
@@ -39,10 +41,17 @@ async fn greeting_as_html_links_to_the_documentation(api: Api) {
     }
 }
 
+// region: nosqldata
 async fn data_services_return_their_message_as_text(api: Api) {
-    for (path, text) in [("/nosqldata", "Test NoSQL"), ("/mysqldata", "Test MySQL")] {
+    for (path, text) in [
+        ("/nosqldata", "Test NoSQL"),
+        // region: mysqldata
+        ("/mysqldata", "Test MySQL"),
+        // endregion
+    ] {
         let greeting = api.get_with(path, &[("accept", "text/plain")]).await;
         assert_eq!(greeting.text(), text);
         greeting.expect(200).expect_header("vary", "Accept");
     }
 }
+// endregion

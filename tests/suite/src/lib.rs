@@ -22,26 +22,21 @@ macro_rules! check {
 mod api;
 mod authorization;
 mod base_paths;
-mod batch;
-mod bodies;
 mod caching;
 mod case;
-mod catalogue;
-mod conditional_requests;
-mod cursors;
 mod documents;
 mod greetings;
 mod headers;
 mod health;
-mod idempotency;
-mod limits;
 mod methods;
-mod orders;
+// region: mysqldata nosqldata
+mod mysqldata;
+// endregion
+mod nosqldata;
 mod oscheck;
 mod paths;
 mod problems;
 mod queries;
-mod summary;
 
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -57,13 +52,10 @@ pub fn cases() -> Vec<Case> {
         authorization::cases(),
         health::cases(),
         oscheck::cases(),
-        catalogue::cases(),
-        batch::cases(),
-        orders::cases(),
-        summary::cases(),
-        conditional_requests::cases(),
-        idempotency::cases(),
-        cursors::cases(),
+        nosqldata::cases(),
+        // region: mysqldata nosqldata
+        mysqldata::cases(),
+        // endregion
         documents::cases(),
         problems::cases(),
         methods::cases(),
@@ -72,8 +64,6 @@ pub fn cases() -> Vec<Case> {
         queries::cases(),
         headers::cases(),
         caching::cases(),
-        bodies::cases(),
-        limits::cases(),
     ]
     .concat()
 }

@@ -1,6 +1,8 @@
 //! Paths that nothing has, and ids with escapes.
 
+// region: mysqldata
 use http::Method;
+// endregion
 use serde_json::json;
 
 use crate::{Api, Case, Kind};
@@ -21,6 +23,7 @@ pub fn cases() -> Vec<Case> {
                 check!(start_api_refuses_the_path),
             ),
         case!(missing_name_under_a_function_returns_404),
+        // region: nosqldata
         case!(escaped_characters_of_an_id_are_decoded),
         case!(escaped_slash_in_an_id_is_a_path_separator)
             .differs(
@@ -36,12 +39,17 @@ pub fn cases() -> Vec<Case> {
         case!(id_is_decoded_once),
         case!(id_that_no_product_can_have_returns_404),
         case!(id_that_is_not_utf8_returns_404),
+        // endregion
+        // region: mysqldata
         case!(id_that_no_order_has_returns_404),
+        // endregion
+        // region: mysqldata nosqldata
         case!(id_of_an_order_is_read_in_either_case),
+        // endregion
     ]
 }
 
-const UNDECLARED: [&str; 3] = ["/nowhere", "/hello", "/nosqldata/a/b"];
+const UNDECLARED: [&str; 3] = ["/nowhere", "/hello", "/problems/a/b"];
 
 /// The gateway's own response.
 async fn path_that_no_function_declares_returns_404(api: Api) {
@@ -72,10 +80,14 @@ async fn missing_name_under_a_function_returns_404(api: Api) {
     }
 }
 
+// region: nosqldata
 async fn escaped_characters_of_an_id_are_decoded(api: Api) {
-    let product = api.create_product().await;
-    let order = api.place_order(1).await;
-    for created in [product, order] {
+    for created in [
+        api.create_product().await,
+        // region: mysqldata
+        api.place_order(1).await,
+        // endregion
+    ] {
         let path = created.header("location");
         for hyphen in ["%2D", "%2d"] {
             let read = api.get(&path.replace('-', hyphen)).await.expect(200);
@@ -159,7 +171,9 @@ async fn id_that_is_not_utf8_returns_404(api: Api) {
         refused.expect_problem(404, "not-found", NOT_FOUND);
     }
 }
+// endregion
 
+// region: mysqldata
 async fn id_that_no_order_has_returns_404(api: Api) {
     let paid = json!({"status": "paid"});
     for id in [
@@ -185,7 +199,9 @@ async fn id_that_no_order_has_returns_404(api: Api) {
         invalid.expect_invalid(&[("/status", "is required")]);
     }
 }
+// endregion
 
+// region: mysqldata nosqldata
 async fn id_of_an_order_is_read_in_either_case(api: Api) {
     let placed = api.place_order(1).await;
     let path = format!("/mysqldata/{}", placed.id().to_uppercase());
@@ -193,3 +209,4 @@ async fn id_of_an_order_is_read_in_either_case(api: Api) {
     let paid = api.patch(&path, &json!({"status": "paid"})).await;
     assert_eq!(paid.expect(200).id(), placed.id());
 }
+// endregion

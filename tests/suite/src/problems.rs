@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 async fn type_of_a_problem_leads_to_its_page(api: Api) {
-    let problem = api.get("/nosqldata?limit=0").await.expect(422).json();
+    let problem = api.get("/problems/teapot").await.expect(404).json();
     let page = api.get(problem["type"].as_str().unwrap()).await.expect(200);
     page.expect_members(&[("/title", problem["title"].clone())]);
 }
@@ -33,7 +33,7 @@ async fn every_problem_type_has_a_page(api: Api) {
 }
 
 async fn every_problem_has_the_id_of_its_request(api: Api) {
-    let path = format!("/nosqldata/{}", api.unique());
+    let path = format!("/problems/{}", api.unique());
     let [first, second] = [api.get(&path).await, api.get(&path).await];
     let detail = "No resource has this id.";
     let [first, second] = [first, second].map(|problem| {

@@ -1,39 +1,61 @@
 //! Query strings.
 
+// region: nosqldata
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+// endregion
 
 use crate::{Api, Case};
 
-/// The two functions that have parameters.
-const LISTS: [&str; 2] = ["/nosqldata", "/mysqldata"];
+// region: nosqldata
+/// The lists, which have parameters.
+const LISTS: &[&str] = &[
+    "/nosqldata",
+    // region: mysqldata
+    "/mysqldata",
+    // endregion
+];
 
 const LIMIT: &str = "must be an integer between 1 and 100";
 const UNKNOWN: &str = "is not a known parameter";
 const REPEATED: &str = "must be given once";
 const NOT_UTF8: &str = "must be UTF-8";
 const CATEGORY: &str = "must have 1 to 64 characters";
+// endregion
+// region: mysqldata nosqldata
 const CUSTOMER: &str = "must have 1 to 200 characters";
 const STATUS: &str = "must be cancelled, paid, placed or shipped";
+// endregion
+// region: mysqldata
 const TIME: &str = "must be an RFC 3339 time or a date, such as 2026-11-22";
+// endregion
 
 pub fn cases() -> Vec<Case> {
     vec![
+        // region: nosqldata
         case!(repeated_parameter_returns_422),
         case!(unknown_parameter_returns_422),
         case!(every_error_of_a_query_is_reported),
+        // endregion
         case!(parameters_are_ignored_elsewhere),
+        // region: nosqldata
         case!(empty_value_returns_422),
         case!(limit_is_not_clamped),
+        // endregion
+        // region: mysqldata
         case!(malformed_time_returns_422),
         case!(period_that_ends_before_it_begins_returns_422),
+        // endregion
+        // region: nosqldata
         case!(empty_query_is_no_query),
         case!(blank_is_read_as_plus_and_as_percent_20),
         case!(escaped_value_is_decoded),
         case!(value_that_is_not_utf8_returns_422),
         case!(control_character_returns_422),
+        // endregion
     ]
 }
 
+// region: nosqldata
 async fn repeated_parameter_returns_422(api: Api) {
     for list in LISTS {
         for query in ["limit=1&limit=2", "limit=1&limit=1", "limit=1&l%69mit=1"] {
@@ -48,8 +70,10 @@ async fn unknown_parameter_returns_422(api: Api) {
         let refused = api.get(&format!("{list}?colour=blue&limit=0")).await;
         refused.expect_invalid(&[("limit", LIMIT), ("colour", UNKNOWN)]);
     }
+    // region: mysqldata
     let order = "/mysqldata/01a1a14c-afba-72da-b5b1-000000000000?x=1";
     api.get(order).await.expect_invalid(&[("x", UNKNOWN)]);
+    // endregion
 }
 
 async fn every_error_of_a_query_is_reported(api: Api) {
@@ -60,6 +84,7 @@ async fn every_error_of_a_query_is_reported(api: Api) {
         ("colour", UNKNOWN),
         ("%ff", NOT_UTF8),
     ]);
+    // region: mysqldata
     let query = "status=lost&customer=&from=x&to=2026-02-30&limit=101&page=2&status=paid";
     let refused = api.get(&format!("/mysqldata?{query}")).await;
     refused.expect_invalid(&[
@@ -76,7 +101,9 @@ async fn every_error_of_a_query_is_reported(api: Api) {
         ("by", "must be day, product or status"),
         ("limit", UNKNOWN),
     ]);
+    // endregion
 }
+// endregion
 
 async fn parameters_are_ignored_elsewhere(api: Api) {
     for target in [
@@ -88,13 +115,16 @@ async fn parameters_are_ignored_elsewhere(api: Api) {
     }
 }
 
+// region: nosqldata
 async fn empty_value_returns_422(api: Api) {
     for (target, parameter, detail) in [
         ("/nosqldata?limit=", "limit", LIMIT),
         ("/nosqldata?category", "category", CATEGORY),
+        // region: mysqldata
         ("/mysqldata?customer=", "customer", CUSTOMER),
         ("/mysqldata?status", "status", STATUS),
         ("/mysqldata?from=", "from", TIME),
+        // endregion
     ] {
         let refused = api.get(target).await;
         refused.expect_invalid(&[(parameter, detail)]);
@@ -117,7 +147,9 @@ async fn limit_is_not_clamped(api: Api) {
         refused.expect_invalid(&[("limit", LIMIT)]);
     }
 }
+// endregion
 
+// region: mysqldata
 async fn malformed_time_returns_422(api: Api) {
     for path in ["/mysqldata", "/mysqldata/summary"] {
         for time in [
@@ -144,7 +176,9 @@ async fn period_that_ends_before_it_begins_returns_422(api: Api) {
         refused.expect_invalid(&[("from", "must not be after to")]);
     }
 }
+// endregion
 
+// region: nosqldata
 async fn empty_query_is_no_query(api: Api) {
     for list in LISTS {
         for query in ["?", "?&", "?&&limit=1&"] {
@@ -189,3 +223,4 @@ async fn control_character_returns_422(api: Api) {
     let refused = api.get("/nosqldata?category=a%00b").await;
     refused.expect_invalid(&[("category", "must have no control characters")]);
 }
+// endregion

@@ -7,11 +7,14 @@
 
 pub mod callers;
 mod client;
+pub mod document;
 mod environment;
 pub mod event;
 mod gateway;
 pub mod hostile;
+// region: mysqldata nosqldata
 pub mod linearizability;
+// endregion
 pub mod log;
 pub mod redact;
 pub mod replay;

@@ -49,8 +49,13 @@ pub async fn replay(path: &Path) -> Result<Replayed> {
 /// The files cannot be read.
 pub fn samples() -> Result<String> {
     let folder = stores::project().join("xtask/stores/samples");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name));
-    Ok([read("products.json")?, read("orders.json")?].concat())
+    let mut samples = String::new();
+    if folder.exists() {
+        for entry in std::fs::read_dir(folder)? {
+            samples += &std::fs::read_to_string(entry?.path())?;
+        }
+    }
+    Ok(samples)
 }
 
 /// The value with the members of its objects sorted by name, whether or not

@@ -5,9 +5,12 @@
 use std::{
     collections::BTreeMap,
     sync::LazyLock,
-    thread,
     time::{Duration, SystemTime},
 };
+
+// region: mysql
+use std::thread;
+// endregion
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 pub use bundle::Started;
@@ -18,9 +21,20 @@ use chassis::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
+// region: mysql
 use mysql_async::{Conn, Opts};
+// endregion
 use serde_json::Value;
-use stores::{dynamodb, mysql, sample};
+use stores::dynamodb;
+// region: mysql
+use stores::mysql;
+// endregion
+// region: nosqldata
+use stores::sample::products;
+// endregion
+// region: mysqldata
+use stores::sample::orders;
+// endregion
 use template::{LOCAL_ROLE, Local};
 
 use crate::{
@@ -74,8 +88,10 @@ pub struct System {
     pub catalogue: Proxy,
     tables: Vec<String>,
     surroundings: Surroundings,
+    // region: mysql
     /// The test's own `MySQL` database.
     pub database: String,
+    // endregion
     functions: BTreeMap<&'static str, Function>,
 }
 
@@ -97,12 +113,17 @@ impl System {
 
     /// Starts it with the sample catalogue and orders in its stores, and one
     /// instance of each function.
+    #[allow(clippy::let_and_return, reason = "not every project has samples")]
     pub async fn with_samples() -> Self {
         let system = Self::start().await;
-        let products = sample::insert_products(&system.store(), system.table("products")).await;
-        products.expect("sample products");
-        let orders = sample::insert_orders(&system.database).await;
-        orders.expect("sample orders");
+        // region: nosqldata
+        let inserted = products::insert(&system.store(), system.table("products")).await;
+        inserted.expect("sample products");
+        // endregion
+        // region: mysqldata
+        let inserted = orders::insert(&system.database).await;
+        inserted.expect("sample orders");
+        // endregion
         system
     }
 
@@ -123,13 +144,15 @@ impl System {
         dynamodb.set(setup.dynamodb_fault).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
+        let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
+        // region: mysql
         let database = mysql::create_database(&mysql_url, &name).await;
         let database = database.expect("a database");
         let migrated = mysql::migrate(&database, &stores::migrations()).await;
         migrated.expect("migrations");
         let granted = mysql::grant(&database, &stores::grants()).await;
         granted.expect("grants");
-        let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
+        // endregion
 
         let (listener, api) = Gateway::listen().await;
         let catalogue = proxy(&api.to_string(), Protocol::Http).await;
@@ -166,7 +189,9 @@ impl System {
             catalogue,
             tables,
             surroundings,
+            // region: mysql
             database,
+            // endregion
             functions,
         }
     }
@@ -194,11 +219,13 @@ impl System {
         dynamodb::client(&store("KEA_TEST_DYNAMODB_URL"))
     }
 
+    // region: mysql
     /// A connection to the test's `MySQL` database, past the proxy.
     pub async fn connect(&self) -> Conn {
         let opts = Opts::from_url(&self.database).expect("a URL");
         Conn::new(opts).await.expect("a connection")
     }
+    // endregion
 
     /// Invokes a function with an event, as Lambda does, and returns its response.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
@@ -208,6 +235,7 @@ impl System {
     }
 }
 
+// region: mysql
 /// Drops the test's database: a server slows down with thousands of them.
 impl Drop for System {
     fn drop(&mut self) {
@@ -226,6 +254,7 @@ impl Drop for System {
         }
     }
 }
+// endregion
 
 /// An instance of a function in this process.
 struct InProcess(Handler);

@@ -56,6 +56,7 @@ pub async fn start(
 }
 
 /// The list: how each function starts, as in its `main`.
+#[allow(unused_variables, reason = "without a store there is no policy")]
 async fn service(
     name: &str,
     environment: &mut Environment,

@@ -1,3 +1,4 @@
+// region: mysqldata
 //! The status of an order, as an activity diagram.
 
 use std::fmt::Write as _;
@@ -52,3 +53,4 @@ fn life(status: OrderStatus, before: &mut Vec<OrderStatus>, text: &mut String) {
     }
     before.pop();
 }
+// endregion

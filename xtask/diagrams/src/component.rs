@@ -132,6 +132,7 @@ fn functions<'f>(
         }
         functions.insert(name, function);
     }
+    // region: nosqldata
     let provided: BTreeSet<_> = routed
         .values()
         .flat_map(|it| &it.paths)
@@ -148,6 +149,7 @@ fn functions<'f>(
             ));
         }
     }
+    // endregion
     if !errors.is_empty() {
         bail!("{}", errors.join("\n"));
     }
@@ -306,8 +308,10 @@ Resources:
 
     #[test]
     fn requirement_without_a_provider_is_an_error() {
+        // region: nosqldata
         let error = drawn("/b", "/c", "TABLE").unwrap_err().to_string();
         assert_eq!(error, "a requires /c, which no function provides");
+        // endregion
         let error = drawn("/b", "/b", "OTHER_URL").unwrap_err().to_string();
         assert_eq!(
             error,

@@ -4,7 +4,9 @@
 //! workspace, the routers or a recording: the same input gives the same bytes.
 //! [`render`] draws them.
 
+// region: mysqldata
 pub mod activity;
+// endregion
 pub mod component;
 pub mod deployment;
 pub mod package;

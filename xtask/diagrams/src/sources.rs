@@ -3,13 +3,20 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+// region: mysqldata nosqldata
 use http::Method;
 use serde_json::json;
+// endregion
 use template::Template;
-use testbed::{Started, System, functions, wire::Fault};
+// region: mysqldata nosqldata
+use testbed::wire::Fault;
+// endregion
+use testbed::{Started, System, functions};
 
+// region: mysqldata
+use crate::activity;
+// endregion
 use crate::{
-    activity,
     component::{self, Routed},
     deployment, package, recording,
     sequence::{self, Peer, Request, Step},
@@ -45,8 +52,10 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
             component::draw(&template, &routed, &crates)?,
         ),
         ("package".to_owned(), package::draw(&crates)),
-        ("activity".to_owned(), activity::draw()),
     ]);
+    // region: mysqldata
+    sources.insert("activity".to_owned(), activity::draw());
+    // endregion
     sources.extend(sequences(&routed).await?);
     Ok(sources)
 }
@@ -54,6 +63,8 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
 /// Real requests to the running system, each recorded.
 async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String, String>> {
     let system = System::with_samples().await;
+    let mut recorded = Vec::new();
+    // region: mysqldata nosqldata
     let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
     let place = async |key: &str| {
         recording::begin();
@@ -68,14 +79,15 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
         placed.expect(201);
         recording::end().await
     };
-    let mut recorded = vec![
+    recorded.extend([
         ("sequence-order", "Placing an order", place("first").await?),
         (
             "sequence-replay",
             "The same request again, with the same Idempotency-Key",
             place("first").await?,
         ),
-    ];
+    ]);
+    // endregion
     recording::begin();
     system.client.get("/health").await.expect(200);
     recorded.push((
@@ -84,9 +96,11 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
         recording::end().await?,
     ));
 
+    // region: mysqldata nosqldata
     system.catalogue.set(Fault::Refused).await;
     let unavailable = "Placing an order while the catalogue is unavailable";
     recorded.push(("sequence-fallback", unavailable, place("second").await?));
+    // endregion
 
     for (_, _, request) in &recorded {
         check(request, routed)?;

@@ -4,6 +4,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
+use template::Template;
+
 pub mod dynamodb;
 pub mod mariadb;
 pub mod mysql;
@@ -23,10 +26,19 @@ pub fn template() -> PathBuf {
     template::path()
 }
 
-/// The folder of the migrations of the orders' database.
+/// The folder of the migrations of the `MySQL` database.
 #[must_use]
 pub fn migrations() -> PathBuf {
     project().join("functions/migrate/migrations")
+}
+
+/// Whether a function of the template has tables in a `MySQL` database.
+///
+/// # Errors
+/// The template cannot be read.
+pub fn use_mysql() -> Result<bool> {
+    let template = Template::read(&template())?;
+    Ok(template.uses_mysql())
 }
 
 /// The file of the privileges of each function's user in the `MySQL` database.

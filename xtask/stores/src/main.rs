@@ -16,7 +16,7 @@ use clap::Parser;
 use stores::{
     dynamodb,
     mariadb::{Durability, MariaDb, Tls},
-    mysql, sample,
+    mysql,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -69,11 +69,13 @@ struct Arguments {
     #[arg(long, value_names = ["FILE", "FILE"], num_args = 2, conflicts_with = "mysql_url")]
     mysql_tls: Option<Vec<PathBuf>>,
 
+    // region: mysqldata
     /// Leave MySQL as a deployment finds it: an empty database, and the user
     /// `orders`, with its name as its password, whom RDS signs in with a role
     #[arg(long, conflicts_with_all = ["data", "mysql_url", "sample"])]
     as_deployed: bool,
 
+    // endregion
     /// Insert sample products and orders into empty stores
     #[arg(long)]
     sample: bool,
@@ -163,15 +165,17 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         }
     };
     let client = dynamodb::client(&store.url);
-    let tables = dynamodb::create_tables(&client, &stores::template(), "")
+    dynamodb::create_tables(&client, &stores::template(), "")
         .await
         .with_context(|| format!("DynamoDB at {}", store.url))?;
-    if arguments.sample && tables.iter().any(|table| table == "products") {
-        let count = sample::insert_products(&client, "products").await?;
+    // region: nosqldata
+    if arguments.sample {
+        let count = stores::sample::products::insert(&client, "products").await?;
         if count > 0 {
             eprintln!("stores: inserted {count} sample products into DynamoDB");
         }
     }
+    // endregion
     eprintln!("stores: DynamoDB is ready at {}", store.url);
     Ok(store)
 }
@@ -186,12 +190,17 @@ fn tls(arguments: &Arguments) -> Option<Tls> {
     }
 }
 
+/// A running database; none, without a URL, if no function uses one.
+#[derive(Default)]
 struct MySql {
     url: String,
     server: Option<MariaDb>,
 }
 
 async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
+    if !stores::use_mysql()? {
+        return Ok(MySql::default());
+    }
     let store = if let Some(url) = &arguments.mysql_url {
         let url = mysql::create_database(url, &mysql::database(url)?).await?;
         MySql { url, server: None }
@@ -220,17 +229,21 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             server: Some(server),
         }
     };
+    // region: mysqldata
     if arguments.as_deployed {
         mysql::create_orders_user(&store.url).await?;
-    } else {
-        mysql::migrate(&store.url, &stores::migrations()).await?;
+        return Ok(store);
     }
+    // endregion
+    mysql::migrate(&store.url, &stores::migrations()).await?;
+    // region: mysqldata
     if arguments.sample {
-        let count = sample::insert_orders(&store.url).await?;
+        let count = stores::sample::orders::insert(&store.url).await?;
         if count > 0 {
             eprintln!("stores: inserted {count} sample orders into MySQL");
         }
     }
+    // endregion
     eprintln!(
         "stores: MySQL is ready at {}",
         mysql::without_password(&store.url)

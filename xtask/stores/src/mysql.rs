@@ -42,6 +42,7 @@ pub async fn drop_database(url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
+// region: mysqldata
 /// Creates the user `orders`, with its name as its password and no privileges.
 ///
 /// # Errors
@@ -55,6 +56,7 @@ pub async fn create_orders_user(url: &str) -> Result<()> {
     connection.disconnect().await?;
     Ok(())
 }
+// endregion
 
 /// Runs the migrations of the folder `migrations` that are new to the database of
 /// `url`. They are read here, so that a change of one needs no rebuild.

@@ -1,3 +1,4 @@
+// region: mysql
 //! TLS to the database: only a server whose certificate is issued for the host
 //! of the URL by a trusted authority is accepted.
 
@@ -94,3 +95,4 @@ async fn a_certificate_needs_a_trusted_issuer_and_the_right_name() {
     let plain = cipher(&stores.mysql, &trusted).await.unwrap_err();
     assert!(plain.contains("Ssl"), "{plain}");
 }
+// endregion

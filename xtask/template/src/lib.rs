@@ -155,6 +155,12 @@ impl Template {
         })
     }
 
+    /// Whether a function has tables in a `MySQL` database.
+    #[must_use]
+    pub fn uses_mysql(&self) -> bool {
+        self.functions().any(|it| it.database_user().is_some())
+    }
+
     /// The functions that HTTP requests reach, ordered by the name of their
     /// binary.
     #[must_use]

@@ -2,7 +2,9 @@
 //! the programs that they need.
 
 mod diagrams;
+// region: mysqldata nosqldata
 mod faults;
+// endregion
 mod growth;
 mod hostile;
 mod surfaces;
@@ -18,7 +20,9 @@ use tokio::runtime::Builder;
 #[derive(Parser)]
 enum Command {
     Diagrams(diagrams::Arguments),
+    // region: mysqldata nosqldata
     Faults(faults::Arguments),
+    // endregion
     Growth(growth::Arguments),
     Hostile(hostile::Arguments),
     Replay(Replay),
@@ -65,7 +69,9 @@ fn run(command: &Command) -> Result<bool> {
     };
     match command {
         Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
+        // region: mysqldata nosqldata
         Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
+        // endregion
         Command::Growth(arguments) => runtime.block_on(growth::run(arguments)),
         Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),
         Command::Replay(Replay { files }) => runtime.block_on(async {

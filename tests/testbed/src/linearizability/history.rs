@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The history of the operations on one object, and whether it is
 //! linearizable.
 //!
@@ -304,3 +305,4 @@ mod tests {
         assert_eq!(holds(&ends), (false, true));
     }
 }
+// endregion

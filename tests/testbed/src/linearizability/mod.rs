@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! Linearizability: clients that operate on shared products and orders, and
 //! every response checked against all the others.
 //!
@@ -178,3 +179,4 @@ fn operations<M: Model>(pool: &Pool<M>) -> usize {
 fn lock<M: Model>(pool: &Pool<M>) -> MutexGuard<'_, Vec<Arc<Subject<M>>>> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The sequential specification of one object of the API.
 //!
 //! Products and orders obey the same HTTP semantics: conditional requests (RFC
@@ -130,3 +131,4 @@ impl<M: Model> Call<M> {
         (outcome, state)
     }
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! An order: placed, paid, shipped or cancelled.
 
 use std::time::Duration;
@@ -101,3 +102,4 @@ impl Model for Order {
         }))
     }
 }
+// endregion

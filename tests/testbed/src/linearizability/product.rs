@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! A product: created, replaced, patched and deleted.
 
 use http::Method;
@@ -95,3 +96,4 @@ impl Model for Product {
         })
     }
 }
+// endregion

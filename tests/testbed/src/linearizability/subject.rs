@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! One object of the API under observation.
 
 use std::{
@@ -210,3 +211,4 @@ fn outcome<M: Model>(response: &Response) -> Outcome<M> {
     };
     outcome.unwrap_or(Outcome::Unexpected(status))
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The cases of the fault suite.
 
 use std::{
@@ -299,3 +300,4 @@ async fn too_many_connections(system: &System, duration: Duration) -> Result<()>
     connection.disconnect().await?;
     Ok(())
 }
+// endregion

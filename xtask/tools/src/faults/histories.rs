@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The scenario that records histories under faults and checks them.
 
 use std::time::Duration;
@@ -57,3 +58,4 @@ pub async fn record(system: &mut System) -> Result<(String, bool)> {
     );
     Ok((measured, report.violations.is_empty()))
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! Counts and checks the responses of one run.
 
 use std::{
@@ -181,3 +182,4 @@ pub fn defect_of_problem(response: &Response) -> Option<&'static str> {
         .is_ok_and(|s| s > 0);
     (response.status.as_u16() == 503 && !has_retry_after).then_some("no Retry-After")
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The load: clients that place, read and pay orders and create, replace and read
 //! products, and check each response.
 
@@ -636,3 +637,4 @@ async fn products(system: &System, category: &str) -> Result<HashMap<String, Vec
     }
     bail!("{category} has more than {PAGES} pages of products")
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The fault suite: injects every fault into the deployed binaries under load.
 //!
 //! `cargo xtask faults` builds what it needs and runs the program `faults`.
@@ -76,7 +77,11 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
 
     let tables = table::render(&rows, &findings, arguments.seconds);
     match &arguments.write {
-        Some(file) => std::fs::write(file, tables)?,
+        Some(file) => {
+            let tables =
+                format!("<!-- region: mysqldata nosqldata -->\n{tables}<!-- endregion -->\n");
+            std::fs::write(file, tables)?;
+        }
         None => println!("{tables}"),
     }
     let holds =
@@ -84,3 +89,4 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     system.stop().await;
     Ok(holds)
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! Scenarios: invariants that single faults do not show.
 
 use std::{
@@ -387,3 +388,4 @@ async fn until_closed(system: &System, function: &str) -> bool {
     }
     false
 }
+// endregion

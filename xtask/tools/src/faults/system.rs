@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The system under test: the deployed binaries under the Lambda Runtime API of
 //! `cargo lambda watch`, on their own stores, with a proxy on every connection.
 
@@ -93,7 +94,7 @@ impl System {
             let table = tables.iter().find(|table| *table == name);
             table.cloned().context("the template has other tables")
         };
-        sample::insert_products(&client, &table("products")?).await?;
+        sample::products::insert(&client, &table("products")?).await?;
         let dynamodb = Proxy::start(address(store.url()), Protocol::DynamoDb).await?;
 
         let mariadb = start_mariadb(&arguments.mariadbd, &folder, 0).await?;
@@ -284,3 +285,4 @@ async fn until_listening(address: &str) -> Result<()> {
     }
     bail!("cargo lambda watch does not listen on {address}")
 }
+// endregion

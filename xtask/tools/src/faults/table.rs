@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The report, as Markdown.
 
 use std::{fmt::Write, process::Command};
@@ -107,3 +108,4 @@ fn machine() -> String {
         memory.unwrap_or_default()
     )
 }
+// endregion

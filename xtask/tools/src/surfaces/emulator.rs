@@ -39,7 +39,8 @@ type LastResponse = Arc<Mutex<String>>;
 /// The emulators, and the gateway in front of them. Stopped when dropped.
 pub struct Emulator {
     gateway: Gateway,
-    /// The wire from the catalogue to its store.
+    /// The wire to `DynamoDB`.
+    #[allow(dead_code, reason = "a project without a store cuts none")]
     pub dynamodb: Proxy,
     folder: TempDir,
     timeouts: BTreeMap<String, u64>,

@@ -8,7 +8,10 @@ use std::{
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use serde_json::json;
 use suite::{Api, Case};
-use testbed::{eventually, wire::Fault};
+use testbed::eventually;
+// region: nosqldata
+use testbed::wire::Fault;
+// endregion
 
 use super::Emulator;
 
@@ -22,9 +25,11 @@ pub fn cases(emulator: &Arc<Emulator>) -> Vec<Case> {
         Case::new(module_path!(), name, check)
     };
     vec![
+        // region: nosqldata
         case("silent_store_returns_503_before_the_timeout", |api, it| {
             silent_store_returns_503_before_the_timeout(api, it).boxed_local()
         }),
+        // endregion
         case(
             "function_that_overruns_is_ended_and_restarted",
             |api, it| function_that_overruns_is_ended_and_restarted(api, it).boxed_local(),
@@ -32,6 +37,7 @@ pub fn cases(emulator: &Arc<Emulator>) -> Vec<Case> {
     ]
 }
 
+// region: nosqldata
 async fn silent_store_returns_503_before_the_timeout(api: Api, emulator: Arc<Emulator>) {
     emulator.dynamodb.set(Fault::BlackHole).await;
     let path = format!("/nosqldata/{}", api.unique());
@@ -41,6 +47,7 @@ async fn silent_store_returns_503_before_the_timeout(api: Api, emulator: Arc<Emu
     refused.expect_unavailable(&["The store did not respond in time."]);
     expect_recovery(&api, &path, 404).await;
 }
+// endregion
 
 async fn function_that_overruns_is_ended_and_restarted(api: Api, emulator: Arc<Emulator>) {
     let timeout = emulator.timeout("hello");

@@ -17,7 +17,9 @@ pub fn cases() -> Vec<Case> {
         case!(attributes_are_limited),
         case!(nesting_of_a_body_is_limited),
         case!(errors_of_a_response_are_limited),
+        // region: mysqldata
         case!(order_is_limited),
+        // endregion
         case!(query_parameter_is_limited),
         case!(idempotency_key_is_limited),
         case!(path_and_query_are_limited_to_32_kib).may_differ(
@@ -120,6 +122,7 @@ async fn errors_of_a_response_are_limited(api: Api) {
     assert_eq!(errors[1_000]["detail"], "3 more errors are not listed");
 }
 
+// region: mysqldata
 async fn order_is_limited(api: Api) {
     let product = api.create_product().await.id();
     let order = |customer: usize, quantity: u32| {
@@ -144,6 +147,7 @@ async fn order_is_limited(api: Api) {
     let refused = api.post("/mysqldata", &refused).await;
     refused.expect_invalid(&[("/lines", "must have 1 to 100 lines")]);
 }
+// endregion
 
 async fn query_parameter_is_limited(api: Api) {
     let text = |length: usize| "x".repeat(length);
@@ -161,6 +165,7 @@ async fn query_parameter_is_limited(api: Api) {
             text(65),
             "must have 1 to 64 characters",
         ),
+        // region: mysqldata
         (
             "/mysqldata",
             "customer",
@@ -168,6 +173,7 @@ async fn query_parameter_is_limited(api: Api) {
             text(201),
             "must have 1 to 200 characters",
         ),
+        // endregion
         (
             "/nosqldata",
             "limit",

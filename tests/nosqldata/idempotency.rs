@@ -1,24 +1,41 @@
 //! Idempotency keys in the stores: what is kept, for how long, and who waits.
 
+// region: mysqldata
 use std::time::{Duration, Instant};
+// endregion
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
+// region: mysqldata
 use mysql_async::prelude::Queryable;
+// endregion
 use serde_json::{Value, json};
-use testbed::{Response, System, eventually};
+// region: mysqldata
+use testbed::eventually;
+// endregion
+use testbed::{Response, System};
 
 /// The number of clients that send the same request concurrently.
 const CLIENTS: usize = 64;
 
-/// The lists of both data services.
-const TARGETS: [&str; 2] = ["/nosqldata", "/mysqldata"];
+/// The lists of the data services.
+const TARGETS: &[&str] = &[
+    "/nosqldata",
+    // region: mysqldata
+    "/mysqldata",
+    // endregion
+];
 
 /// A product or an order, of this name or customer.
 fn body(target: &str, name: &str) -> Value {
     match target {
+        // region: mysqldata
         "/mysqldata" => json!({"customer": name, "lines": [{"productId": "cup", "quantity": 2}]}),
-        _ => json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}}),
+        // endregion
+        "/nosqldata" => {
+            json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}})
+        }
+        other => panic!("{other} is not a list of these tests"),
     }
 }
 
@@ -59,6 +76,7 @@ async fn dynamodb_keys(system: &System) -> Vec<std::collections::HashMap<String,
     keys.await.unwrap().items().to_vec()
 }
 
+// region: mysqldata
 /// Runs a statement in `MySQL`; the number that it returns, if it does.
 async fn sql(system: &System, statement: &str) -> Option<u64> {
     system.connect().await.query_first(statement).await.unwrap()
@@ -67,6 +85,7 @@ async fn sql(system: &System, statement: &str) -> Option<u64> {
 async fn mysql_keys(system: &System) -> Option<u64> {
     sql(system, "SELECT COUNT(*) FROM idempotency_keys").await
 }
+// endregion
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_with_one_key_have_one_effect() {
@@ -106,19 +125,23 @@ async fn refused_request_stores_no_key() {
         let refused = system.client.post_once(target, "k", &json!({})).await;
         refused.expect(422);
     }
+    // region: mysqldata
     let mut unknown = body("/mysqldata", "ann");
     unknown["lines"][0]["productId"] = "unknown".into();
     let refused = system.client.post_once("/mysqldata", "k", &unknown).await;
     refused.expect_invalid(&[("/lines/0/productId", "is not a product of the catalogue")]);
-    assert_eq!(dynamodb_keys(&system).await.len(), 0);
     assert_eq!(mysql_keys(&system).await, Some(0));
+    // endregion
+    assert_eq!(dynamodb_keys(&system).await.len(), 0);
     for target in TARGETS {
         let body = body(target, "ann");
         let done = system.client.post_once(target, "k", &body).await;
         assert!(!done.expect(201).is_replay());
     }
     assert_eq!(dynamodb_keys(&system).await.len(), 1);
+    // region: mysqldata
     assert_eq!(mysql_keys(&system).await, Some(1));
+    // endregion
 }
 
 #[tokio::test]
@@ -135,6 +158,7 @@ async fn key_is_stored_for_24_hours() {
     let expires_at: i64 = keys[0]["expiresAt"].as_n().unwrap().parse().unwrap();
     assert!((expires_at - created.unix_timestamp() - 86_400).abs() <= 1);
 
+    // region: mysqldata
     let ann = body("/mysqldata", "ann");
     system
         .client
@@ -144,6 +168,7 @@ async fn key_is_stored_for_24_hours() {
     let hours = "SELECT TIMESTAMPDIFF(HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, expires_at) \
                  FROM idempotency_keys";
     assert_eq!(sql(&system, hours).await, Some(24));
+    // endregion
 }
 
 #[tokio::test]
@@ -156,11 +181,14 @@ async fn expired_key_can_be_used_again() {
             .await;
         let first = first.expect(201);
         // The store has not deleted it yet.
-        if target == "/mysqldata" {
+        // region: mysqldata
+        if *target == "/mysqldata" {
             let expire =
                 "UPDATE idempotency_keys SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND";
             sql(&system, expire).await;
-        } else {
+        }
+        // endregion
+        if *target == "/nosqldata" {
             let mut expired = dynamodb_keys(&system).await.remove(0);
             expired.insert("expiresAt".to_owned(), AttributeValue::N("1000".to_owned()));
             let put = system
@@ -181,9 +209,12 @@ async fn expired_key_can_be_used_again() {
         assert_eq!(created(&system, target).await.len(), 2);
     }
     assert_eq!(dynamodb_keys(&system).await.len(), 1);
+    // region: mysqldata
     assert_eq!(mysql_keys(&system).await, Some(1));
+    // endregion
 }
 
+// region: mysqldata
 /// `DynamoDB` deletes them by itself.
 #[tokio::test]
 async fn long_expired_keys_of_mysql_are_deleted_with_new_ones() {
@@ -241,3 +272,4 @@ async fn request_waits_for_the_first_with_its_key() {
     assert!(!placed.expect(201).is_replay());
     assert_eq!(created(&system, "/mysqldata").await.len(), 1);
 }
+// endregion

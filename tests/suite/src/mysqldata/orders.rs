@@ -1,3 +1,4 @@
+// region: nosqldata
 //! The life of an order.
 
 use http::Method;
@@ -219,3 +220,4 @@ async fn order_cannot_be_deleted_or_replaced(api: Api) {
         }
     }
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! Sums of orders, on a database with nothing but the sample orders.
 
 use serde_json::{Value, json};
@@ -82,3 +83,4 @@ async fn summary_has_a_row_for_each_currency() {
         json!({"amount": 14, "currency": "EUR"})
     );
 }
+// endregion

@@ -92,7 +92,12 @@ async fn unicode_is_stored_as_it_is_and_escaped(api: Api) {
 }
 
 async fn empty_body_returns_400(api: Api) {
-    for list in ["/nosqldata", "/mysqldata"] {
+    for list in [
+        "/nosqldata",
+        // region: mysqldata
+        "/mysqldata",
+        // endregion
+    ] {
         let refused = api.send(Method::POST, list, &JSON, "").await;
         let detail = "is not JSON: Unexpected end of file, a value was expected at line 1 column 1";
         refused.expect_malformed(&[("", detail)]);

@@ -20,10 +20,12 @@ async fn create_products(system: &System, count: usize) -> Vec<String> {
     ids
 }
 
+// region: mysqldata
 fn order(products: &[String]) -> Value {
     let line = |id: &String| json!({"productId": id, "quantity": 2});
     json!({"customer": "c", "lines": products.iter().map(line).collect::<Vec<_>>()})
 }
+// endregion
 
 /// Checks the requests to `DynamoDB` since the last check.
 #[track_caller]
@@ -96,12 +98,15 @@ async fn invalid_request_reaches_no_store() {
     system.dynamodb.take();
     client.post("/nosqldata", &json!({})).await.expect(422);
     client.get("/nosqldata/-").await.expect(404);
+    // region: mysqldata
     client.post("/mysqldata", &json!({})).await.expect(422);
     client
         .post("/mysqldata?x=1", &order(&["p".to_owned()]))
         .await
         .expect(422);
+    // endregion
     expect_requests(&system, &[]);
+    // region: mysqldata
     let calls = system.gateway.calls();
     assert!(
         !calls.iter().any(|call| call.contains("ids=")),
@@ -114,8 +119,10 @@ async fn invalid_request_reaches_no_store() {
         .await
         .expect(422);
     expect_requests(&system, &[("BatchGetItem", 1)]);
+    // endregion
 }
 
+// region: mysqldata
 /// The cost of an order: calls of the catalogue, requests to `DynamoDB`, and commands
 /// to `MySQL`.
 async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize, usize, usize) {
@@ -198,3 +205,4 @@ async fn reading_orders_costs_one_round_trip_for_any_number_of_lines() {
     paid.expect(200);
     assert_eq!(commands(&system), 5);
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! Orders while the catalogue or connections to the database are lost.
 
 use std::{
@@ -322,3 +323,4 @@ async fn short_deadlines_of_health_checks_change_no_breaker() {
         }
     }
 }
+// endregion

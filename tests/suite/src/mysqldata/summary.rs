@@ -1,3 +1,4 @@
+// region: nosqldata
 //! The summary of orders.
 
 use serde_json::json;
@@ -29,3 +30,4 @@ async fn summary_is_grouped_as_requested(api: Api) {
         summary.expect(200).expect_members(&[("/by", json!(by))]);
     }
 }
+// endregion

@@ -4,17 +4,27 @@
 use dto::money::MAX_PRICE;
 use http::Method;
 use json::FieldErrors;
+// region: mysqldata
 use mysql_async::{Conn, Params, prelude::Queryable};
+// endregion
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
-use testbed::{Response, System, wire::Fault};
+// region: mysqldata
+use testbed::wire::Fault;
+// endregion
+use testbed::{Response, System};
+// region: mysqldata
 use uuid::Uuid;
+// endregion
 
+// region: mysqldata
 const MAX_LINES: usize = 100;
 const MAX_QUANTITY: i64 = 999;
+// endregion
 const MAX_ATTRIBUTE_BYTES: usize = 16 * 1024;
 const MAX_ATTRIBUTE_LEVELS: usize = 16;
 
+// region: mysqldata
 /// A summary; its sums may exceed 64 bits.
 #[derive(Deserialize)]
 struct Summary {
@@ -42,6 +52,7 @@ async fn rows(system: &System, by: &str) -> Vec<Row> {
         .unwrap()
         .rows
 }
+// endregion
 
 /// The attributes of a product in a response, as JSON with exact numbers.
 fn attributes(product: &Response) -> json::Value {
@@ -178,6 +189,7 @@ async fn largest_products_can_be_read_on_every_path() {
     }
 }
 
+// region: mysqldata
 #[tokio::test]
 async fn largest_orders_can_be_placed_read_replayed_and_summed() {
     let system = System::start().await;
@@ -334,3 +346,4 @@ async fn sums_of_orders_may_exceed_64_bits() {
         assert!(revenue > i128::from(i64::MAX));
     }
 }
+// endregion

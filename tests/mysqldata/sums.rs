@@ -1,3 +1,4 @@
+// region: nosqldata
 //! The sums of the orders equal the orders at any time: while orders are added to
 //! them, concurrently, after crashes, and beside the previous version of the code.
 
@@ -399,3 +400,4 @@ async fn existing_orders_are_summed_by_a_migration_that_may_break_off() {
     expect_exact(&system, "after the migration").await;
     assert_eq!(function.run(deadline).await.unwrap().summed, 0);
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! Histories of concurrent clients are linearizable, also while wires are cut;
 //! and a store that is not linearizable is found out.
 //!
@@ -245,3 +246,4 @@ impl Store {
         Document { tag, product: body }
     }
 }
+// endregion

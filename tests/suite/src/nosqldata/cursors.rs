@@ -14,9 +14,11 @@ pub fn cases() -> Vec<Case> {
         case!(walk_returns_each_product_once),
         case!(walk_by_category_is_in_order_of_ids),
         case!(walk_continues_while_products_are_created_and_deleted),
+        // region: mysqldata
         case!(walk_returns_orders_newest_first),
         case!(orders_are_filtered_by_customer_status_and_time),
         case!(walk_continues_while_orders_are_placed),
+        // endregion
         case!(foreign_or_changed_cursor_returns_400),
     ]
 }
@@ -116,6 +118,7 @@ async fn walk_continues_while_products_are_created_and_deleted(api: Api) {
     assert_eq!(ids(&rest), created[5..]);
 }
 
+// region: mysqldata
 /// Places so many orders by two customers in turn, of which every third is then
 /// paid; the customers and the orders, newest first.
 async fn place_orders(api: &Api, count: usize) -> ([String; 2], Vec<Value>) {
@@ -209,6 +212,7 @@ async fn walk_continues_while_orders_are_placed(api: Api) {
     let of_ann: Vec<_> = placed.iter().step_by(2).cloned().collect();
     assert_eq!(rest, of_ann[2..]);
 }
+// endregion
 
 async fn foreign_or_changed_cursor_returns_400(api: Api) {
     let expect_foreign = async |target: &str| {
@@ -218,13 +222,22 @@ async fn foreign_or_changed_cursor_returns_400(api: Api) {
     let category = api.unique();
     create_products(&api, &category, 2).await;
     let products = format!("/nosqldata?category={category}");
+    // region: mysqldata
     let ([ann, _], _) = place_orders(&api, 3).await;
     let orders = format!("/mysqldata?customer={ann}");
+    // endregion
     for (list, others) in [
         (
             &products,
-            &["/nosqldata?", "/nosqldata?category=other", "/mysqldata?"][..],
+            &[
+                "/nosqldata?",
+                "/nosqldata?category=other",
+                // region: mysqldata
+                "/mysqldata?",
+                // endregion
+            ][..],
         ),
+        // region: mysqldata
         (
             &orders,
             &[
@@ -235,6 +248,7 @@ async fn foreign_or_changed_cursor_returns_400(api: Api) {
                 "/nosqldata?",
             ],
         ),
+        // endregion
     ] {
         let page = api.get(&format!("{list}&limit=1")).await.expect(200);
         let cursor = page.json()["nextCursor"].as_str().unwrap().to_owned();
@@ -256,7 +270,12 @@ async fn foreign_or_changed_cursor_returns_400(api: Api) {
             expect_foreign(&format!("{list}&cursor={bad}")).await;
         }
     }
-    for list in ["/nosqldata", "/mysqldata"] {
+    for list in [
+        "/nosqldata",
+        // region: mysqldata
+        "/mysqldata",
+        // endregion
+    ] {
         expect_foreign(&format!("{list}?cursor=nonsense")).await;
     }
 }

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! Any connection may break: every response is right or a problem, nothing that was
 //! acknowledged is lost, nothing is done twice, and everything recovers by itself.
 //!
@@ -389,3 +390,4 @@ async fn nothing_is_done_after_the_callers_deadline() {
         assert!(sent.elapsed() < Duration::from_millis(1_500));
     }
 }
+// endregion

@@ -2,7 +2,9 @@
 
 use futures_util::future::join_all;
 use http::Method;
+// region: mysqldata
 use mysql_async::prelude::Queryable;
+// endregion
 use serde_json::{Value, json};
 use testbed::{Response, System};
 
@@ -88,6 +90,7 @@ async fn exactly_one_conditional_put_creates() {
     assert_eq!(count(&responses, 412), CLIENTS - 1);
 }
 
+// region: mysqldata
 #[tokio::test(flavor = "multi_thread")]
 async fn exactly_one_client_makes_each_transition_of_an_order() {
     let system = start("/nosqldata/p").await;
@@ -149,3 +152,4 @@ async fn orders_of_the_same_products_do_not_block_each_other() {
     let snapshots: Option<u64> = system.connect().await.query_first(snapshots).await.unwrap();
     assert_eq!(snapshots, Some(10));
 }
+// endregion

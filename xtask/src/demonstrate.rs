@@ -1,0 +1,257 @@
+//! `cargo xtask demonstrate`.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use programs::Guarded;
+
+use crate::{
+    net,
+    process::{self, pause, step},
+    project::Project,
+    registry::Files,
+};
+
+/// Show in a scratch clone that the project can be changed as documented
+///
+/// Adds and removes an endpoint with each store, removes each sample service, and
+/// makes a project of one's own. After each it runs the lints and all tests, starts
+/// the system and sends it a request. Takes what is committed. Needs an hour or more.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+
+    /// Neither lint nor test: start the system, and send a request
+    #[arg(long)]
+    quick: bool,
+}
+
+/// A part, with a clone as it is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// An endpoint without a store
+    NewNone,
+    /// An endpoint with tables in `DynamoDB`
+    NewDynamodb,
+    /// An endpoint with tables in MySQL
+    NewMysql,
+    /// mysqldata, then nosqldata, then oscheck, in one clone
+    RemoveAll,
+    /// mysqldata alone
+    RemoveMysqldata,
+    /// nosqldata alone
+    RemoveNosqldata,
+    /// oscheck alone
+    RemoveOscheck,
+    // region: new-project
+    /// A project of one's own
+    NewProject,
+    // endregion
+}
+
+/// The sample services.
+const SAMPLES: [&str; 3] = ["mysqldata", "nosqldata", "oscheck"];
+
+/// The endpoint that is added.
+const ENDPOINT: &str = "parcels";
+
+/// How long the system may take to start.
+const START_TIMEOUT: Duration = Duration::from_mins(20);
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let parts: Vec<Part> = match &arguments.only[..] {
+        [] => <Part as clap::ValueEnum>::value_variants().to_vec(),
+        only => only.to_vec(),
+    };
+    for part in parts {
+        step(format_args!("Part: {part:?}"));
+        let clone = Scratch::of(&project, arguments.quick)?;
+        part.show(&clone)?;
+    }
+    step("All of it works");
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Part {
+    fn show(self, clone: &Scratch) -> Result<()> {
+        match self {
+            Self::NewNone => clone.add("none"),
+            Self::NewDynamodb => clone.add("dynamodb"),
+            Self::NewMysql => clone.add("mysql"),
+            Self::RemoveAll => SAMPLES.iter().try_for_each(|name| clone.remove(name)),
+            Self::RemoveMysqldata => clone.remove("mysqldata"),
+            Self::RemoveNosqldata => clone.remove("nosqldata"),
+            Self::RemoveOscheck => clone.remove("oscheck"),
+            // region: new-project
+            Self::NewProject => {
+                clone.xtask(&["new-project", "acme", "--keep", "hello"])?;
+                let mentions = crate::new_project::mentions(&Files::of(&clone.folder))?;
+                ensure!(mentions.is_empty(), "the name is left in {mentions:?}");
+                clone.check()?;
+                clone.up(None)
+            } // endregion
+        }
+    }
+}
+
+/// A scratch clone of the project. It is deleted when this is dropped.
+struct Scratch {
+    folder: PathBuf,
+    target: PathBuf,
+    quick: bool,
+}
+
+impl Scratch {
+    /// It shares the folder that cargo builds to, and the tools that are installed.
+    fn of(project: &Project, quick: bool) -> Result<Self> {
+        let own = project.own_folder();
+        let clone = Self {
+            folder: own.join("demonstration"),
+            target: project.target().to_path_buf(),
+            quick,
+        };
+        clone.delete()?;
+        let mut git = process::command("git");
+        git.args(["clone", "--quiet", "--shared"])
+            .arg(&project.root)
+            .arg(&clone.folder);
+        process::succeed(git, "git clone")?;
+        let tools = own.join("tools");
+        if tools.exists() {
+            let name = own.file_name().context("the folder of tools has no name")?;
+            let own = clone.folder.join(name);
+            fs::create_dir(&own)?;
+            symlink(tools, own.join("tools"))?;
+        }
+        Ok(clone)
+    }
+
+    fn delete(&self) -> Result<()> {
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)
+                .with_context(|| format!("{} cannot be deleted", self.folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = process::cargo(&self.folder);
+        cargo.args(arguments).env("CARGO_TARGET_DIR", &self.target);
+        cargo
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Result<()> {
+        step(format_args!("cargo xtask {}", arguments.join(" ")));
+        let arguments = [&["xtask", "--yes"], arguments].concat();
+        process::succeed(self.cargo(&arguments), "cargo xtask")
+    }
+
+    fn git(&self, arguments: &[&str]) -> Result<String> {
+        let git = Command::new("git")
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()?;
+        ensure!(git.status.success(), "git {} failed", arguments.join(" "));
+        Ok(String::from_utf8(git.stdout)?)
+    }
+
+    /// Adds an endpoint, uses it and removes it.
+    fn add(&self, store: &str) -> Result<()> {
+        let started = Instant::now();
+        self.xtask(&["new", ENDPOINT, "--store", store])?;
+        self.up((store != "none").then_some(ENDPOINT))?;
+        let seconds = started.elapsed().as_secs();
+        step(format_args!("From `new` to its response: {seconds} s"));
+        self.check()?;
+        self.xtask(&["remove", ENDPOINT])?;
+        let left = self.git(&["status", "--porcelain"])?;
+        ensure!(left.is_empty(), "`remove` left changes:\n{left}");
+        Ok(())
+    }
+
+    /// Removes a sample service.
+    fn remove(&self, name: &str) -> Result<()> {
+        self.xtask(&["remove", name])?;
+        self.check()?;
+        self.up(None)
+    }
+
+    /// The part of the gate that needs no other installed tools.
+    fn check(&self) -> Result<()> {
+        if self.quick {
+            return Ok(());
+        }
+        step("cargo fmt, cargo clippy");
+        process::succeed(self.cargo(&["fmt", "--all", "--check"]), "cargo fmt")?;
+        let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--"];
+        let clippy = [&clippy[..], &["--deny", "warnings"]].concat();
+        process::succeed(self.cargo(&clippy), "cargo clippy")?;
+        self.xtask(&["test"])
+    }
+
+    /// Starts the system and reads its health. Creates one of these, if it is one.
+    fn up(&self, created: Option<&str>) -> Result<()> {
+        let [api, dynamodb, mysql] = [(); 3].map(|()| net::free_port("127.0.0.1"));
+        let (api, dynamodb, mysql) = (api?, dynamodb?, mysql?);
+        step(format_args!("cargo xtask up --port {api}"));
+        let [port, dynamodb, mysql] = [api, dynamodb, mysql].map(|port| port.to_string());
+        let ports = [
+            "--port",
+            &port,
+            "--dynamodb-port",
+            &dynamodb,
+            "--mysql-port",
+            &mysql,
+        ];
+        let up = self.cargo(&[&["xtask", "--yes", "up", "--fresh"], &ports[..]].concat());
+        let mut up = Guarded::spawn(up)?;
+        let api = format!("http://127.0.0.1:{api}");
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            if let Some(status) = up.try_wait()? {
+                bail!("`up` ended ({status})");
+            }
+            // It checks the health of every function.
+            if let Ok((200, _)) = net::fetch(&format!("{api}/health"), net::REQUEST_TIMEOUT) {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "`up` has not started");
+            pause()?;
+        }
+        if let Some(name) = created {
+            let scope = format!("{name}:write");
+            let token = self.cargo(&["xtask", "token", "--sub", "ada", "--scope", &scope]);
+            let token = { token }.output()?;
+            let token = String::from_utf8(token.stdout)?;
+            let response = net::agent(net::REQUEST_TIMEOUT)
+                .post(format!("{api}/{name}"))
+                .header("authorization", format!("Bearer {}", token.trim()))
+                .header("content-type", "application/json")
+                .send(r#"{"name":"First"}"#)?;
+            ensure!(
+                response.status() == 201,
+                "POST /{name}: {}",
+                response.status()
+            );
+            step(format_args!("POST /{name}: {}", response.status()));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = self.delete() {
+            eprintln!("{error:#}");
+        }
+    }
+}

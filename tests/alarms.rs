@@ -390,7 +390,12 @@ fn every_alarm_has_a_section_in_the_runbook() {
         for name in title.split(", ") {
             let name = name.trim_matches('`');
             let alarms = meant(name, &template);
-            assert!(!alarms.is_empty(), "{name} is no alarm of the template");
+            // No function may have an alarm of this kind.
+            let is_kind = name.starts_with('<');
+            assert!(
+                is_kind || !alarms.is_empty(),
+                "{name} is no alarm of the template"
+            );
             for alarm in alarms {
                 assert!(seen.insert(alarm), "{alarm} has two sections");
             }

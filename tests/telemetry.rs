@@ -16,7 +16,10 @@ use chassis::{
 };
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use testbed::{FUNCTIONS, System, callers, event, log::capture, wire::Fault};
+// region: mysqldata nosqldata
+use testbed::wire::Fault;
+// endregion
+use testbed::{FUNCTIONS, System, callers, event, log::capture};
 use tokio::{
     net::{TcpListener, UdpSocket},
     sync::mpsc,
@@ -64,6 +67,7 @@ async fn run() -> usize {
         }
     }
     system.invoke("hello", &json!({ "warmup": true })).await;
+    // region: mysqldata nosqldata
     let client = system.client.caller(
         "telltale-subject",
         "catalogue:write orders:write orders:read-all",
@@ -107,6 +111,7 @@ async fn run() -> usize {
         client.post("/mysqldata", &order(1)).await.expect(503);
         sent += 1;
     }
+    // endregion
     sent + 1
 }
 
@@ -116,14 +121,6 @@ fn lines() -> &'static [Value] {
 
 fn completed() -> impl Iterator<Item = &'static Value> {
     lines().iter().filter(|line| line["message"] == "request")
-}
-
-/// The name of a field or a metric, as the documentation has it.
-fn documented_name(name: &str) -> String {
-    let dependency = DEPENDENCIES
-        .iter()
-        .find_map(|dependency| name.strip_prefix(dependency)?.strip_prefix('_'));
-    dependency.map_or_else(|| name.to_owned(), |rest| format!("<dependency>_{rest}"))
 }
 
 /// The rows of the table after this sentence of the documentation: the first cell
@@ -144,6 +141,15 @@ fn table(sentence: &str) -> BTreeMap<String, Vec<String>> {
 
 fn names(table: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
     table.keys().cloned().collect()
+}
+
+// region: mysqldata nosqldata
+/// The name of a field or a metric, as the documentation has it.
+fn documented_name(name: &str) -> String {
+    let dependency = DEPENDENCIES
+        .iter()
+        .find_map(|dependency| name.strip_prefix(dependency)?.strip_prefix('_'));
+    dependency.map_or_else(|| name.to_owned(), |rest| format!("<dependency>_{rest}"))
 }
 
 fn fields(line: &Value) -> impl Iterator<Item = String> {
@@ -213,6 +219,7 @@ fn the_documented_metrics_are_those_of_the_log() {
     });
     assert_eq!(produced, documented.collect(), "left: what is emitted");
 }
+// endregion
 
 /// Source: Amazon `CloudWatch` User Guide, "Embedded metric format JSON schema".
 fn schema() -> Value {
@@ -334,7 +341,10 @@ fn every_line_with_metrics_is_valid_embedded_metric_format() {
         expect_metrics(line);
         count += 1;
     }
+    assert!(count >= 30, "{count} lines");
+    // region: mysqldata nosqldata
     assert!(count >= 100, "{count} lines");
+    // endregion
 }
 
 #[test]
@@ -369,7 +379,11 @@ fn every_line_of_a_request_has_its_ids() {
         }
     }
     let calls = lines().iter().filter(|line| line["message"] == "call");
-    assert!(calls.filter(|line| line["request_id"].is_string()).count() > 100);
+    let count = calls.filter(|line| line["request_id"].is_string()).count();
+    assert!(count > 0);
+    // region: mysqldata nosqldata
+    assert!(count > 100, "{count} calls");
+    // endregion
 }
 
 #[test]
@@ -556,7 +570,7 @@ fn every_alarm_on_a_metric_of_the_stack_watches_one_that_is_emitted() {
         assert!(is_emitted, "{id}: {name} {dimensions:?}");
         count += 1;
     }
-    assert!(count >= 9, "{count} alarms");
+    assert!(count >= 3, "{count} alarms");
 }
 
 #[test]
@@ -578,7 +592,12 @@ fn every_search_and_metric_of_the_dashboard_finds_an_emitted_metric() {
                 let names = rest.strip_prefix("MetricName=").unwrap();
                 let names = names.split('\'').next().unwrap().split('"');
                 for name in names.skip(1).step_by(2) {
+                    let mut dependencies = DEPENDENCIES.iter();
+                    let is_of_dependency = dependencies.any(|it| name.starts_with(it));
+                    assert!(is_of_dependency || is_emitted(name), "{name}");
+                    // region: mysqldata nosqldata
                     assert!(is_emitted(name), "{name} in {expression}");
+                    // endregion
                     searches += 1;
                 }
             } else {
@@ -597,6 +616,8 @@ fn every_search_and_metric_of_the_dashboard_finds_an_emitted_metric() {
         }
     }
     assert!(searches >= 15, "{searches} names");
+    // region: mysqldata nosqldata
     // `.` repeats what is in the row above.
     assert!(is_emitted("snapshot_prices"));
+    // endregion
 }

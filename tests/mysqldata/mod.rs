@@ -6,9 +6,9 @@ mod faults;
 mod linearizability;
 // endregion
 mod migrate;
-mod plans;
 // region: nosqldata
 mod outages;
+mod plans;
 mod summary;
 mod sums;
 // endregion

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! The plan of every statement of the orders: each reads rows by a key, in its order.
 //!
 //! The statements are those that the server logs while the service handles requests.
@@ -228,3 +229,4 @@ async fn every_statement_reads_rows_by_a_key_in_its_order() {
         );
     }
 }
+// endregion

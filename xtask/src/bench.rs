@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! `cargo xtask bench`.
 
 use std::{
@@ -523,3 +524,4 @@ fn text(path: &Path) -> Result<String> {
     let text = path.to_str().context("a path that is not UTF-8")?;
     Ok(text.to_owned())
 }
+// endregion

@@ -84,13 +84,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 impl Part {
     fn show(self, clone: &Scratch) -> Result<()> {
         match self {
-            Self::NewNone => clone.add("none"),
-            Self::NewDynamodb => clone.add("dynamodb"),
-            Self::NewMysql => clone.add("mysql"),
-            Self::RemoveAll => SAMPLES.iter().try_for_each(|name| clone.remove(name)),
-            Self::RemoveMysqldata => clone.remove("mysqldata"),
-            Self::RemoveNosqldata => clone.remove("nosqldata"),
-            Self::RemoveOscheck => clone.remove("oscheck"),
             // region: new-project
             Self::NewProject => {
                 clone.xtask(&["new-project", "acme", "--keep", "hello"])?;
@@ -98,7 +91,15 @@ impl Part {
                 ensure!(mentions.is_empty(), "the name is left in {mentions:?}");
                 clone.check()?;
                 clone.up(None)
-            } // endregion
+            }
+            // endregion
+            Self::NewNone => clone.add("none"),
+            Self::NewDynamodb => clone.add("dynamodb"),
+            Self::NewMysql => clone.add("mysql"),
+            Self::RemoveAll => SAMPLES.iter().try_for_each(|name| clone.remove(name)),
+            Self::RemoveMysqldata => clone.remove("mysqldata"),
+            Self::RemoveNosqldata => clone.remove("nosqldata"),
+            Self::RemoveOscheck => clone.remove("oscheck"),
         }
     }
 }

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! `cargo xtask bench growth`.
 
 use std::process::ExitCode;
@@ -85,3 +86,4 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     process::run(growth)
 }
+// endregion

@@ -1,6 +1,8 @@
 //! `cargo xtask`: everything a person or CI does to the project.
 
+// region: mysqldata nosqldata
 mod bench;
+// endregion
 mod browser;
 mod compile;
 mod conformance;
@@ -12,7 +14,9 @@ mod environment;
 mod faults;
 // endregion
 mod fuzz;
+// region: mysqldata nosqldata
 mod growth;
+// endregion
 mod hostile;
 mod lambda;
 mod logs;
@@ -91,7 +95,9 @@ enum Task {
     Regenerate(regenerate::Arguments),
     Assets(openapi::Assets),
     Diagrams(diagrams::Arguments),
+    // region: mysqldata nosqldata
     Bench(bench::Arguments),
+    // endregion
     Browser(browser::Arguments),
     Conformance(conformance::Arguments),
     // region: nosqldata
@@ -157,7 +163,9 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Openapi(arguments) => openapi::document(arguments),
         Task::Assets(arguments) => openapi::assets(arguments),
         Task::Diagrams(arguments) => diagrams::run(arguments),
+        // region: mysqldata nosqldata
         Task::Bench(arguments) => bench::run(arguments),
+        // endregion
         Task::Browser(_) => browser::run(),
         Task::Conformance(arguments) => conformance::run(arguments),
         // region: nosqldata

@@ -112,10 +112,12 @@ impl Project {
         self.target.join(target).join("release")
     }
 
+    // region: mysqldata nosqldata
     /// The folder that the programs to compare with are built to.
     pub fn peers(&self) -> PathBuf {
         self.target.join("bench")
     }
+    // endregion
 
     /// The program of a function, where cargo-lambda leaves it.
     pub fn bootstrap(&self, function: &str) -> PathBuf {

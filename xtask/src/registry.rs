@@ -147,7 +147,7 @@ impl Files {
             let text = drop_if(&text, |line| {
                 scope.iter().any(|it| line.starts_with(it.as_str()))
             });
-            let text = drop_widgets(&text)?;
+            let text = drop_widgets(&text, name)?;
             change_functions(&text, |functions| functions.retain(|it| *it != name))
         })?;
         self.edit(BUNDLE, |text| {
@@ -257,8 +257,12 @@ impl Files {
                 .iter()
                 .any(|it| path.starts_with(it));
             for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
-                let names = manifest.get(kind).and_then(toml::Value::as_table);
-                for name in names.into_iter().flat_map(toml::Table::keys) {
+                let targets = manifest.get("target").and_then(toml::Value::as_table);
+                let targets = targets.into_iter().flat_map(toml::Table::values);
+                let targets = targets.filter_map(toml::Value::as_table);
+                let tables = targets.chain([&manifest]).filter_map(|it| it.get(kind));
+                let names = tables.filter_map(toml::Value::as_table);
+                for name in names.flat_map(toml::Table::keys) {
                     if is_deployed && kind != "dev-dependencies" {
                         of_functions.insert(name.clone());
                     }
@@ -266,6 +270,15 @@ impl Files {
                 }
             }
         }
+        self.change("Cargo.toml", |text| {
+            let members = text.split('"').skip(1).step_by(2);
+            let is_gone =
+                |it: &&str| it.starts_with("xtask/") && !self.path(it).join("Cargo.toml").exists();
+            let gone: BTreeSet<_> = members.filter(is_gone).collect();
+            gone.iter().fold(text.to_owned(), |text, folder| {
+                text.replace(&format!("\"{folder}\", "), "")
+            })
+        })?;
         let unused: Vec<_> = declared.keys().filter(|it| !of_all.contains(*it)).collect();
         self.change("Cargo.toml", |text| {
             drop_if(text, |line| {
@@ -471,9 +484,9 @@ fn drop_if(text: &str, is_dropped: impl Fn(&str) -> bool) -> String {
     lines.filter(|line| !is_dropped(line.trim())).collect()
 }
 
-/// Removes the widgets of the dashboard that show a resource which is gone. There is
-/// one in each line.
-fn drop_widgets(template: &str) -> Option<String> {
+/// Removes the widgets of the dashboard that show a function, or a resource which is
+/// gone. There is one in each line.
+fn drop_widgets(template: &str, function: &str) -> Option<String> {
     let resources = Template::parse(template).ok()?.resources;
     let is_known = |name: &str| {
         name.starts_with("AWS::")
@@ -484,7 +497,8 @@ fn drop_widgets(template: &str) -> Option<String> {
     let text = drop_if(template, |line| {
         let names = line.split("${").skip(1);
         let mut names = names.filter_map(|rest| rest.split('}').next());
-        line.starts_with("{\"type\":") && !names.all(is_known)
+        let is_of_function = line.contains(&format!("\"{function}\""));
+        line.starts_with("{\"type\":") && (is_of_function || !names.all(is_known))
     });
     let mut lines: Vec<_> = text.split_inclusive('\n').map(str::to_owned).collect();
     let mut after = "";

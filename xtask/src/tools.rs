@@ -207,11 +207,13 @@ pub fn mariadbd() -> Result<PathBuf> {
     require("MariaDB", programs::mariadbd, &package, "mariadb", hint)
 }
 
+// region: mysqldata nosqldata
 /// Valgrind, whose callgrind counts instructions.
 pub fn valgrind() -> Result<PathBuf> {
     let find = || programs::find("valgrind", &[]);
     require("Valgrind", find, &["valgrind"], "valgrind", "`valgrind`")
 }
+// endregion
 
 /// A Java for PlantUML, with Graphviz and the font of the diagrams.
 pub fn java() -> Result<PathBuf> {

@@ -5,7 +5,9 @@ mod diagrams;
 // region: mysqldata nosqldata
 mod faults;
 // endregion
+// region: mysqldata nosqldata
 mod growth;
+// endregion
 mod hostile;
 mod surfaces;
 
@@ -23,7 +25,9 @@ enum Command {
     // region: mysqldata nosqldata
     Faults(faults::Arguments),
     // endregion
+    // region: mysqldata nosqldata
     Growth(growth::Arguments),
+    // endregion
     Hostile(hostile::Arguments),
     Replay(Replay),
     Serve(Serve),
@@ -72,7 +76,9 @@ fn run(command: &Command) -> Result<bool> {
         // region: mysqldata nosqldata
         Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
         // endregion
+        // region: mysqldata nosqldata
         Command::Growth(arguments) => runtime.block_on(growth::run(arguments)),
+        // endregion
         Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),
         Command::Replay(Replay { files }) => runtime.block_on(async {
             for file in files {

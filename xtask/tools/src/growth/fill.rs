@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! Data of any size, made by the stores themselves.
 
 use anyhow::{Context, Result};
@@ -67,3 +68,4 @@ pub async fn products(client: &Client, table: &str, count: u32) -> Result<()> {
     }
     Ok(())
 }
+// endregion

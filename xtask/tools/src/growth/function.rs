@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! A function's program under a Lambda Runtime API of its own.
 //!
 //! Source: AWS Lambda Developer Guide, "Using the Lambda runtime API".
@@ -162,3 +163,4 @@ pub fn processor_time(processes: &[u32]) -> Duration {
     });
     Duration::from_nanos(nanoseconds.sum())
 }
+// endregion

@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! How the time of a request grows with the data, and with concurrent instances.
 //!
 //! Each size has a database, a catalogue and instances of its own, and all are measured
@@ -278,3 +279,4 @@ fn median(mut times: Vec<Duration>) -> u128 {
     times.sort_unstable();
     times.get(times.len() / 2).map_or(0, Duration::as_micros)
 }
+// endregion

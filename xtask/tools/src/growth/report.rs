@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The results as Markdown, as JSON and as a plot.
 
 use std::fmt::{self, Write};
@@ -199,3 +200,4 @@ fn plot(sizes: &[u32], results: &Results) -> Result<String, fmt::Error> {
     writeln!(svg, "</svg>")?;
     Ok(svg)
 }
+// endregion

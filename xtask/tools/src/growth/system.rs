@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! The stores, and for each size the functions' programs on data of their own.
 
 use std::{
@@ -226,3 +227,4 @@ impl System {
         if orders.is_empty() { products } else { orders }
     }
 }
+// endregion

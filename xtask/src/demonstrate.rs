@@ -1,9 +1,10 @@
 //! `cargo xtask demonstrate`.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::symlink,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
@@ -107,17 +108,15 @@ impl Part {
 /// A scratch clone of the project. It is deleted when this is dropped.
 struct Scratch {
     folder: PathBuf,
-    target: PathBuf,
     quick: bool,
 }
 
 impl Scratch {
-    /// It shares the folder that cargo builds to, and the tools that are installed.
+    /// It shares what the dependencies are built to, and the tools that are installed.
     fn of(project: &Project, quick: bool) -> Result<Self> {
         let own = project.own_folder();
         let clone = Self {
             folder: own.join("demonstration"),
-            target: project.target().to_path_buf(),
             quick,
         };
         clone.delete()?;
@@ -133,6 +132,14 @@ impl Scratch {
             fs::create_dir(&own)?;
             symlink(tools, own.join("tools"))?;
         }
+        step("Linking what the dependencies are built to");
+        for folder in [".fingerprint", "build", "deps"] {
+            let from = project.target().join("debug").join(folder);
+            if from.exists() {
+                let to = clone.folder.join("target/debug").join(folder);
+                link(&from, &to, &project.artifacts)?;
+            }
+        }
         Ok(clone)
     }
 
@@ -146,7 +153,7 @@ impl Scratch {
 
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = process::cargo(&self.folder);
-        cargo.args(arguments).env("CARGO_TARGET_DIR", &self.target);
+        cargo.args(arguments).env_remove("CARGO_TARGET_DIR");
         cargo
     }
 
@@ -247,6 +254,30 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+/// Links the files of a folder into another, but for what this workspace is built to:
+/// cargo tells its packages from those of a clone by nothing.
+fn link(from: &Path, to: &Path, without: &BTreeSet<String>) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // `libjson-0123456789abcdef.rlib` is of `json`.
+        let artifact = name.rsplit_once('-').map_or(name.as_str(), |(it, _)| it);
+        let library = artifact.strip_prefix("lib").unwrap_or(artifact);
+        if [artifact, library].iter().any(|it| without.contains(*it)) {
+            continue;
+        }
+        let to = to.join(&name);
+        if entry.file_type()?.is_dir() {
+            link(&entry.path(), &to, &BTreeSet::new())?;
+        } else {
+            fs::hard_link(entry.path(), &to)
+                .with_context(|| format!("{} cannot be linked", to.display()))?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Scratch {

@@ -27,6 +27,8 @@ pub struct Project {
     pub routes: BTreeMap<String, Vec<String>>,
     /// The names of what each package of the workspace depends on.
     packages: BTreeMap<String, Vec<String>>,
+    /// The names of its packages and of what they are built to.
+    pub artifacts: BTreeSet<String>,
 }
 
 impl Project {
@@ -67,6 +69,7 @@ impl Project {
             target: folder("target_directory")?,
             routes,
             packages: packages(metadata),
+            artifacts: artifacts(metadata),
         })
     }
 
@@ -198,6 +201,25 @@ fn packages(metadata: &Value) -> BTreeMap<String, Vec<String>> {
             let needed = list(package, "dependencies").unwrap_or_default();
             Some((name(package)?, needed.iter().filter_map(name).collect()))
         })
+        .collect()
+}
+
+/// The names of the packages of the workspace and of what they are built to, as cargo
+/// names files.
+fn artifacts(metadata: &Value) -> BTreeSet<String> {
+    let list = |value: &Value, member| value.get(member).and_then(Value::as_array).cloned();
+    let name = |value: &Value| value.get("name")?.as_str().map(str::to_owned);
+    let packages = list(metadata, "packages").unwrap_or_default();
+    let targets = packages
+        .iter()
+        .flat_map(|it| list(it, "targets").unwrap_or_default());
+    let names = packages
+        .iter()
+        .cloned()
+        .chain(targets)
+        .filter_map(|it| name(&it));
+    names
+        .flat_map(|name| [name.replace('-', "_"), name])
         .collect()
 }
 

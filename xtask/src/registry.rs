@@ -168,10 +168,15 @@ impl Files {
         let is_of = |code: &str| {
             let path = code.trim_start_matches("GET ").trim_start_matches('/');
             let path = path.trim_start_matches("functions/");
-            names.iter().any(|name| {
+            let is_named = names.iter().any(|name| {
                 let rest = path.strip_prefix(name);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-            })
+            });
+            let is_path = ["crates/", "functions/"]
+                .iter()
+                .any(|it| code.starts_with(it))
+                && !code.contains(['<', '*', '…']);
+            is_named || is_path && !self.path(code).exists()
         };
         let is_dropped = |line: &str| {
             line.starts_with('|')

@@ -196,8 +196,8 @@ pub fn remove(name: &str, files: &Files) -> Result<()> {
         }
     }
     files.unregister(name, user_of_this.as_deref())?;
-    let mut rows = vec![name, "migrate", "crates/mysql", "crates/sums"];
-    rows.truncate(if is_last { 4 } else { 1 });
+    let mut rows = vec![name, "migrate", "crates/mysql"];
+    rows.truncate(if is_last { 3 } else { 1 });
     files.remove_rows(&rows)?;
     files.remove_unused_dependencies()
 }

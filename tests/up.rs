@@ -1,3 +1,4 @@
+// region: mysqldata nosqldata
 //! `cargo xtask up`, and the tools that read its log. `cargo xtask browser` starts a
 //! system and runs this, with its address in `KEA_TEST_API_URL`.
 #![allow(
@@ -119,3 +120,4 @@ async fn order_is_followed_through_every_service() {
     }
     api.clean_up().await;
 }
+// endregion

@@ -1,5 +1,8 @@
 //! The orders, and the catalogue through them.
 
+// region: nosqldata
+mod alarms;
+// endregion
 mod document;
 // region: nosqldata
 mod faults;

@@ -20,8 +20,11 @@ const READY_TIMEOUT: Duration = Duration::from_mins(20);
 ///
 /// Starts throw-away stores and `cargo xtask up` on free ports and drives
 /// Chromium through the pages: no error in the console, no failed request, no
-/// request to another host. Then follows an order through the log by `logs`, `trace`
-/// and `top`.
+/// request to another host.
+// region: mysqldata nosqldata
+///
+/// Then follows an order through the log by `logs`, `trace` and `top`.
+// endregion
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -40,15 +43,11 @@ pub fn run() -> Result<ExitCode> {
 
     step(format_args!("Browsing {api}"));
     let mut test = process::cargo(&project.root);
-    test.args(["test", "--quiet", "--package", "tests"])
-        .args([
-            "--test",
-            "browser",
-            "--test",
-            "up",
-            "--",
-            "--include-ignored",
-        ])
+    test.args(["test", "--quiet", "--package", "tests", "--test", "browser"]);
+    // region: mysqldata nosqldata
+    test.args(["--test", "up"]);
+    // endregion
+    test.args(["--", "--include-ignored"])
         .env("KEA_TEST_API_URL", &api);
     project.set_signing_key(&mut test);
     process::run(test)

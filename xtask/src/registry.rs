@@ -172,18 +172,24 @@ impl Files {
                 let rest = path.strip_prefix(name);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
             });
-            let is_path = ["crates/", "functions/"]
+            let is_path = ["crates/", "functions/", "tests/"]
                 .iter()
                 .any(|it| code.starts_with(it))
                 && !code.contains(['<', '*', '…']);
             is_named || is_path && !self.path(code).exists()
         };
+        // A folder of the layout.
+        let is_missing = |line: &str| {
+            let folder = line.split(' ').next().unwrap_or_default();
+            folder.starts_with("crates/") && !folder.contains('…') && !self.path(folder).exists()
+        };
         let is_dropped = |line: &str| {
-            line.starts_with('|')
-                && line.split(" | ").any(|cell| {
-                    let mut code = cell.split('`').skip(1).step_by(2).peekable();
-                    code.peek().is_some() && code.all(is_of)
-                })
+            is_missing(line)
+                || line.starts_with('|')
+                    && line.split(" | ").any(|cell| {
+                        let mut code = cell.split('`').skip(1).step_by(2).peekable();
+                        code.peek().is_some() && code.all(is_of)
+                    })
         };
         let shortened = |line: &str| {
             let mut line = line.to_owned();

@@ -1,3 +1,4 @@
+// region: nosqldata
 //! Which alarms of the template a fault raises: those that the runbook names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -343,3 +344,4 @@ async fn runbook_knows_the_alarms_of_a_broken_dynamodb() {
 async fn runbook_knows_the_alarms_of_a_broken_mysql() {
     runbook_knows_the_alarms_of(Dependency::MySql).await;
 }
+// endregion

@@ -183,12 +183,14 @@ impl Client {
         self.json(Method::PUT, target, &[], body).await
     }
 
+    // region: nosqldata
     /// Creates or replaces a product of this price.
     pub async fn put_product(&self, id: &str, amount: i64, currency: &str) -> Response {
         let price = json!({"amount": amount, "currency": currency});
         let product = json!({"name": format!("The {id}"), "category": "c", "price": price});
         self.put(&format!("/nosqldata/{id}"), &product).await
     }
+    // endregion
 
     /// `PATCH` of a merge patch.
     pub async fn patch(&self, target: &str, body: &Value) -> Response {

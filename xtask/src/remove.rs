@@ -233,6 +233,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_function_that_is_not_needed_can_be_removed() {
+        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let template = Template::read(&files.path("template.yaml")).unwrap();
+        for function in template.answering() {
+            let name = function.binary;
+            let is_needed = NEEDED.iter().any(|(needed, _)| *needed == name);
+            let result = check(&[name], &files);
+            assert_eq!(result.is_err(), is_needed, "{name}: {result:?}");
+        }
+    }
+
+    #[test]
     fn path_with_the_name_of_a_function_is_its_own() {
         assert_eq!(own("tests/a/b.rs", "a"), Some("tests/a"));
         assert_eq!(

@@ -12,7 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::Client as Pool, client::legacy::connect::HttpConnector, rt::TokioExecutor,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use crate::callers;
@@ -182,15 +182,6 @@ impl Client {
     pub async fn put(&self, target: &str, body: &Value) -> Response {
         self.json(Method::PUT, target, &[], body).await
     }
-
-    // region: nosqldata
-    /// Creates or replaces a product of this price.
-    pub async fn put_product(&self, id: &str, amount: i64, currency: &str) -> Response {
-        let price = json!({"amount": amount, "currency": currency});
-        let product = json!({"name": format!("The {id}"), "category": "c", "price": price});
-        self.put(&format!("/nosqldata/{id}"), &product).await
-    }
-    // endregion
 
     /// `PATCH` of a merge patch.
     pub async fn patch(&self, target: &str, body: &Value) -> Response {

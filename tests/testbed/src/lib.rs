@@ -16,6 +16,9 @@ pub mod hostile;
 pub mod linearizability;
 // endregion
 pub mod log;
+// region: nosqldata
+mod nosqldata;
+// endregion
 pub mod redact;
 pub mod replay;
 mod system;

@@ -349,7 +349,7 @@ async fn every_response_is_nosniff() {
 #[tokio::test]
 async fn stage_and_base_path_are_removed_before_routing() {
     async fn prefix(ctx: RequestContext) -> Result<Representation<Text<0, 100>>, Problem> {
-        let api = ctx.api.map(|api| api.to_string()).unwrap_or_default();
+        let api = ctx.api().map(|api| api.to_string()).unwrap_or_default();
         let text = format!("{} {api}", ctx.base_path).parse();
         Ok(Representation(text.map_err(|_| Problem::not_found())?))
     }

@@ -14,7 +14,7 @@ use chassis::{
     runtime::Handler,
     telemetry::{Exporter, Telemetry},
 };
-use lambda_http::{Context, LambdaEvent};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 // region: mysqldata nosqldata
 use testbed::wire::Fault;
@@ -417,10 +417,7 @@ async fn metrics_do_not_depend_on_the_log_level() {
 
 /// A service that is called once, with this exporter and these headers.
 async fn traced(exporter: Exporter, traceparent: Option<&str>, xray: Option<&str>) -> Value {
-    let telemetry = Telemetry {
-        exporter: Some(exporter),
-        ..Telemetry::default()
-    };
+    let telemetry = Telemetry::new(Some(exporter));
     let router: Router = hello::router();
     let handler = Handler::new(router.into_service(), String::new()).with_telemetry(telemetry);
     let mut request = http::Request::get("/");
@@ -482,10 +479,7 @@ async fn a_collector_gets_the_spans_of_a_request_and_of_its_calls() {
     };
     let authenticator = chassis::auth::Authenticator::open(None).await;
     let service = health::router(config, authenticator).into_service();
-    let telemetry = Telemetry {
-        exporter: Some(exporter),
-        ..Telemetry::default()
-    };
+    let telemetry = Telemetry::new(Some(exporter));
     let handler = Handler::new(service, String::new()).with_telemetry(telemetry);
     let parent = "00f067aa0ba902b7";
     let request = http::Request::get("/health")

@@ -9,12 +9,12 @@ use std::{
 
 use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
 use chassis::runtime::{Environment, environment::Role};
-use lambda_http::{Context, LambdaEvent};
+use lambda_runtime::{Context, LambdaEvent};
 use migrate::{Config, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
 use testbed::{
-    eventually,
+    eventually, log,
     wire::{Fault, Protocol, Proxy},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -451,6 +451,39 @@ async fn direct_invocation_returns_the_applied_migrations() {
     assert_eq!(report, json!({ "applied": migrations(), "summed": 0 }));
     let report = function.handle(event()).await.unwrap();
     assert_eq!(report, json!({ "applied": [], "summed": 0 }));
+    orders.drop().await;
+}
+
+#[tokio::test]
+async fn every_invocation_leaves_one_completion_line() {
+    let orders = Orders::new().await;
+    let function = function(&orders.url);
+    let cloudformation = Server::start(["{}"]).await;
+    let misconfigured = Migrate::configure(&mut Environment::of::<&str, &str>([]));
+    let direct = || LambdaEvent::new(json!({}), Context::default());
+    let malformed = || LambdaEvent::new(json!({ "ResponseURL": 1 }), Context::default());
+    for (function, mut event, message) in [
+        (&function, direct(), "migrated"),
+        (
+            &function,
+            custom_resource("Delete", &cloudformation, 300),
+            "migrated",
+        ),
+        (&misconfigured, direct(), "the migration failed"),
+        (&function, malformed(), "the migration failed"),
+    ] {
+        event.context.request_id = "8f5079e8".to_owned();
+        let (_, mut lines) = log::capture("info", function.handle(event)).await;
+        lines.retain(|line| !line["duration_ms"].is_null());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        for (field, value) in [
+            ("message", message),
+            ("function", "migrate"),
+            ("request_id", "8f5079e8"),
+        ] {
+            assert_eq!(lines[0][field], value);
+        }
+    }
     orders.drop().await;
 }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    net::UdpSocket,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
@@ -196,6 +197,8 @@ struct System {
     stores: Stores,
     tls: Certificates,
     port: u16,
+    /// Stands for the daemon of X-Ray. Nothing reads what it receives.
+    xray: UdpSocket,
 }
 
 impl System {
@@ -215,7 +218,26 @@ impl System {
             stores: Stores::start(stores)?,
             tls,
             port: net::free_port(HOST)?,
+            xray: UdpSocket::bind((HOST, 0))?,
         })
+    }
+
+    /// `hello` with more and with less telemetry: what it costs.
+    fn telemetry(&self, hello: &Path) -> Result<[Function; 3]> {
+        let daemon = self.xray.local_addr()?.to_string();
+        let hello = |name, variable, value: &str| {
+            Ok::<_, anyhow::Error>(Function {
+                task: HELLO,
+                name,
+                command: vec![text(hello)?],
+                environment: vec![(variable, value.to_owned())],
+            })
+        };
+        Ok([
+            hello("Kea hello, no telemetry", "AWS_LAMBDA_LOG_LEVEL", "off")?,
+            hello("Kea hello, metrics alone", "AWS_LAMBDA_LOG_LEVEL", "warn")?,
+            hello("Kea hello, with X-Ray", "AWS_XRAY_DAEMON_ADDRESS", &daemon)?,
+        ])
     }
 
     /// What the functions of Kea trust in AWS, and the issuer of the loopback.
@@ -375,6 +397,7 @@ impl Peers {
             program(HELLO, "bare axum on lambda_http", &bare("bare-axum"), &none)?,
         ];
         all.extend(kea(project, system)?);
+        all.extend(system.telemetry(&project.bootstrap("hello"))?);
         if let Some(before) = &arguments.before {
             let before = |name| bootstrap(before, name);
             all.extend([

@@ -25,6 +25,7 @@ use mysql_async::Conn;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument;
 
 pub use config::Config;
 pub use error::Error;
@@ -50,7 +51,7 @@ pub struct Migrate {
 }
 
 /// The result of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The migrations that were applied, such as `V1__orders`.
     pub applied: Vec<String>,
@@ -79,44 +80,38 @@ impl Migrate {
     }
 
     /// Handles an event: reports the result to `CloudFormation` if it is a custom
-    /// resource's, and returns the report if it is another.
+    /// resource's, and returns the report if it is another. Leaves one completion line.
     ///
     /// # Errors
     ///
     /// [`Error`] if the result was not reported; Lambda then retries.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let LambdaEvent { payload, context } = event;
-        let deadline = deadline(&context);
-        let Some(resource) = CustomResource::read(payload)? else {
-            let report = self.run(deadline).await?;
-            return Ok(serde_json::to_value(report)?);
+        let request_id = context.request_id.as_str();
+        let span = tracing::error_span!("invocation", function = "migrate", request_id);
+        let invocation = async {
+            let started = Instant::now();
+            let resource =
+                CustomResource::read(payload).inspect_err(|error| complete(started, Err(error)))?;
+            // The schema stays when the stack is deleted, because the data may stay.
+            let is_skipped = |it: &CustomResource| it.is_deleted() || it.is_rolled_back();
+            let result = if resource.as_ref().is_some_and(is_skipped) {
+                Ok(Report::default())
+            } else {
+                self.run(deadline(&context)).await
+            };
+            let Some(resource) = resource else {
+                complete(started, result.as_ref());
+                return Ok(serde_json::to_value(result?)?);
+            };
+            let responded = resource.respond(&result, &context).await;
+            let responded = responded.map_err(Error::from);
+            let report = result.as_ref();
+            let completed = report.and_then(|report| responded.as_ref().map(|()| report));
+            complete(started, completed);
+            responded.map(|()| Value::Null)
         };
-        // The schema stays when the stack is deleted, because the data may stay.
-        let result = if resource.is_deleted() || resource.is_rolled_back() {
-            Ok(Report {
-                applied: Vec::new(),
-                // region: mysqldata
-                summed: 0,
-                // endregion
-            })
-        } else {
-            self.run(deadline).await
-        };
-        match &result {
-            Ok(report) => {
-                let applied = report.applied.join(" ");
-                tracing::info!(
-                    applied,
-                    // region: mysqldata
-                    summed = report.summed,
-                    // endregion
-                    "migrated"
-                );
-            }
-            Err(error) => tracing::error!(error = error.chain(), "the migration failed"),
-        }
-        resource.respond(&result, &context).await?;
-        Ok(Value::Null)
+        invocation.instrument(span).await
     }
 
     /// Migrates the database before `deadline`.
@@ -169,6 +164,27 @@ async fn wait_for(database: &mysql::Config) -> Result<(), Error> {
                 sleep(PAUSE).await;
             }
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Writes the completion line of an invocation.
+fn complete(started: Instant, result: Result<&Report, &Error>) {
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    match result {
+        Ok(report) => {
+            let applied = report.applied.join(" ");
+            tracing::info!(
+                applied,
+                // region: mysqldata
+                summed = report.summed,
+                // endregion
+                duration_ms,
+                "migrated"
+            );
+        }
+        Err(error) => {
+            tracing::error!(error = error.chain(), duration_ms, "the migration failed");
         }
     }
 }

@@ -20,7 +20,7 @@ use chassis::{
     runtime::{Event, Handler},
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use lambda_http::{Context, LambdaEvent, lambda_runtime::Diagnostic};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 // region: mysql
 use mysql_async::{Conn, Opts};
 // endregion

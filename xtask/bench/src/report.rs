@@ -142,6 +142,7 @@ const TARGETS: &[Target] = &[
     Target { what: "Flask + apig-wsgi, cold, over `hello`", over: ("Flask + apig-wsgi", cold), under: Some((HELLO, cold)), bound: Bound::AtLeast(140.0) },
     Target { what: "`hello`, warm p50, over bare `lambda_http`", over: (HELLO, warm), under: Some((LAMBDA_HTTP, warm)), bound: Bound::AtMost(1.25) },
     Target { what: "`hello`, CPU per call, over bare axum", over: (HELLO, cpu), under: Some((AXUM, cpu)), bound: Bound::AtMost(1.4) },
+    Target { what: "`hello`, CPU per call, over the same without telemetry", over: (HELLO, cpu), under: Some(("Kea hello, no telemetry", cpu)), bound: Bound::AtMost(1.1) },
     Target { what: "`hello`, archive, MB", over: (HELLO, zip_mb), under: None, bound: Bound::AtMost(1.2) },
     Target { what: "`hello`, peak memory, MB", over: (HELLO, memory_mb), under: None, bound: Bound::AtMost(3.0) },
     Target { what: "Rust SDK with all defaults, cold, over `nosqldata`", over: ("DynamoDB SDK, all defaults", cold), under: Some((NOSQLDATA, cold)), bound: Bound::AtLeast(10.0) },

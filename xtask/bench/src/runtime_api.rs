@@ -88,7 +88,7 @@ impl RuntimeApi {
              Lambda-Runtime-Aws-Request-Id: {id}\r\n\
              Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
              Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-north-1:123456789012:function:bench\r\n\
-             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0\r\n\
+             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n\
              Content-Length: {}\r\n\r\n{event}",
             event.len()
         );

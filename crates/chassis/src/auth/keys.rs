@@ -183,7 +183,7 @@ impl Keys {
             return true;
         };
         // A path of this API has no address before there is a request.
-        if source.url.authority().is_none() && ctx.api.is_none() {
+        if source.url.authority().is_none() && ctx.api().is_none() {
             return false;
         }
         let mut last = source.last.lock().await;

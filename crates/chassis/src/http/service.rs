@@ -28,7 +28,8 @@ use super::{
 };
 use crate::{
     RequestContext,
-    telemetry::{Completed, METRICS, Served, milliseconds},
+    runtime::Invocation,
+    telemetry::{Completed, METRICS, Served},
 };
 
 /// The id of the request, in the log and in problems.
@@ -100,8 +101,13 @@ impl Service {
     }
 
     /// Refuses a request that is malformed as an event.
-    pub(crate) fn refuse(&self, problem: Problem, request: &Request) -> Response {
-        let ctx = RequestContext::of(request);
+    pub(crate) fn refuse(
+        &self,
+        problem: Problem,
+        request: &Request,
+        invocation: Invocation,
+    ) -> Response {
+        let ctx = RequestContext::of(invocation, request.headers());
         let _entered = ctx.span(self.name).entered();
         let (path, method) = (request.uri().path(), request.method());
         let refused = problem.into_response();
@@ -110,10 +116,15 @@ impl Service {
         response
     }
 
+    /// Serves one request outside of Lambda.
+    pub async fn call(&self, request: Request) -> Response {
+        self.serve(request, Invocation::default()).await
+    }
+
     /// Serves one request. A panic is a 500, and running out of time a 503.
-    pub async fn call(&self, mut request: Request) -> Response {
+    pub(crate) async fn serve(&self, mut request: Request, invocation: Invocation) -> Response {
         let started = Instant::now();
-        let ctx = RequestContext::of(&request);
+        let ctx = RequestContext::of(invocation, request.headers());
         request.extensions_mut().insert(ctx.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -152,38 +163,31 @@ impl Service {
     ) {
         let record = &ctx.record;
         let (duration, status) = (started.elapsed(), response.status().as_u16());
-        let duration_ms = milliseconds(duration);
+        let (route, method) = (record.route(), method.as_str());
         let completed = Completed {
+            trace: ctx.trace,
+            method,
+            route: &route,
             status,
-            is_problem: problem.is_some(),
+            duration,
+            problem: problem.map(ProblemType::slug),
             is_replay: response.headers().contains_key(IDEMPOTENCY_REPLAYED),
         };
-        let (route, method) = (record.route(), method.as_str());
-        let metadata = || completed.metadata(&record.telemetry.namespace, record);
-        if tracing::enabled!(Level::INFO) {
-            tracing::info!(
-                span_id = ctx.trace.span_id(),
-                parent_id = ctx.trace.parent_id(),
-                route = &*route,
-                method,
-                status,
-                duration_ms,
-                cold_start = record.cold_start,
-                caller = record.caller(),
-                problem = problem.map(ProblemType::slug),
-                members = completed.members(record),
-                _aws = metadata(),
-                "request"
-            );
-        } else if tracing::enabled!(target: METRICS, Level::INFO) {
-            tracing::info!(
-                target: METRICS,
-                route = &*route,
-                duration_ms,
-                problem = problem.map(ProblemType::slug),
-                members = completed.members(record),
-                _aws = metadata(),
-            );
+        let is_whole = tracing::enabled!(Level::INFO);
+        if is_whole || tracing::enabled!(target: METRICS, Level::INFO) {
+            let mut text = String::with_capacity(1536);
+            if is_whole {
+                completed.push_request(&mut text, record);
+            }
+            completed.push_metrics(&mut text, record);
+            let length = text.len();
+            completed.push_metadata(&mut text, record);
+            let (members, _aws) = text.split_at(length);
+            if is_whole {
+                tracing::info!(members, _aws, "request");
+            } else {
+                tracing::info!(target: METRICS, members, _aws);
+            }
         }
         if record.traced
             && let Some(exporter) = &record.telemetry.exporter

@@ -190,11 +190,8 @@ impl Client {
     }
 
     fn address(&self, ctx: &RequestContext, target: &str) -> Result<Uri, GetError> {
-        let api = self
-            .api
-            .as_ref()
-            .or(ctx.api.as_ref())
-            .ok_or(GetError::NoApi)?;
+        let api = self.api.clone().or_else(|| ctx.api());
+        let api = api.ok_or(GetError::NoApi)?;
         let authority = api.authority().ok_or(GetError::NoApi)?;
         let prefix = api.path().trim_end_matches('/');
         let target: PathAndQuery = format!("{prefix}{target}")

@@ -406,7 +406,7 @@ async fn a_request_records_that_the_breaker_was_open() {
     let dependency = healthy(policy);
     let recorded = |request: &RequestContext| {
         let mut members = String::new();
-        request.record.write_members(&mut members);
+        request.record.push_members(&mut members);
         members.contains("\"it_breaker_open\":1")
     };
     let request = call(Duration::from_mins(1));

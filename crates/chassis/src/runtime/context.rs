@@ -3,11 +3,12 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
-use http::{Extensions, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts};
-use lambda_http::{RequestExt, request::RequestContext as GatewayContext};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts,
+};
 
 use super::Deadline;
-use crate::telemetry::{Record, Telemetry, Trace};
+use crate::telemetry::{self, Record, Telemetry, Trace};
 
 /// The remaining time of the caller, in milliseconds. It is relative, as gRPC's
 /// `grpc-timeout` is, so that no clocks need to agree.
@@ -24,9 +25,8 @@ pub struct RequestContext {
     pub deadline: Deadline,
     /// The request's id, in the log and in problems.
     pub request_id: String,
-    /// The address of the API that the request came through, base path
-    /// included, where the gateway names it.
-    pub api: Option<Uri>,
+    /// The domain of the API that the request came through.
+    domain: Option<String>,
     /// The prefix in front of the routes' paths, such as a named stage: `/prod`,
     /// or nothing.
     pub base_path: String,
@@ -43,9 +43,16 @@ pub struct RequestContext {
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// What the handler adds to a request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Invocation {
+/// What Lambda and its event say about a request beside the request itself.
+#[derive(Debug, Default)]
+pub(crate) struct Invocation {
+    pub(super) request_id: String,
+    /// In milliseconds since the epoch.
+    pub(super) deadline: u64,
+    /// X-Ray's header.
+    pub(super) xray_trace: Option<String>,
+    /// The domain that the request was sent to.
+    pub(super) domain: Option<String>,
     /// The base path, which was removed from the path.
     pub(super) base_path: String,
     pub(super) telemetry: Arc<Telemetry>,
@@ -63,37 +70,26 @@ impl RequestContext {
         }
     }
 
-    /// The context of a request that came as a Lambda event.
-    pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
-        let context = request.lambda_context_ref();
-        let header = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let invocation: Invocation = request.extensions().get().cloned().unwrap_or_default();
-        let Invocation {
-            base_path,
-            telemetry,
-            cold_start,
-        } = invocation;
-        let xray = context.and_then(|context| context.xray_trace_id.as_deref());
-        let trace = Trace::continued(header(TRACEPARENT), xray);
-        let ours = Deadline::from_lambda(context.map_or(0, |context| context.deadline));
+    /// The context of the request of an invocation.
+    pub(crate) fn of(invocation: Invocation, headers: &HeaderMap) -> Self {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let trace = Trace::continued(header(TRACEPARENT), invocation.xray_trace.as_deref());
+        let ours = Deadline::from_lambda(invocation.deadline);
         // A malformed one is ignored.
         let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
+        let record = Record::new(
+            invocation.telemetry,
+            invocation.cold_start,
+            trace.is_sampled(),
+        );
         Self {
             deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),
             trace,
-            record: Arc::new(Record::new(telemetry, cold_start, trace.is_sampled())),
-            request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
-            api: request
-                .extensions()
-                .get()
-                .and_then(|context| api_of(context, &base_path)),
-            base_path,
-            authorization: request.headers().get(AUTHORIZATION).map(|value| {
+            record: Arc::new(record),
+            request_id: invocation.request_id,
+            domain: invocation.domain,
+            base_path: invocation.base_path,
+            authorization: headers.get(AUTHORIZATION).map(|value| {
                 let mut secret = value.clone();
                 secret.set_sensitive(true);
                 secret
@@ -113,7 +109,7 @@ impl RequestContext {
         Self {
             deadline,
             request_id: String::new(),
-            api: None,
+            domain: None,
             base_path: String::new(),
             trace: Trace::new(),
             record: Arc::new(Record::new(Arc::default(), false, false)),
@@ -121,13 +117,26 @@ impl RequestContext {
         }
     }
 
+    /// The address of the API that the request came through, base path included,
+    /// where the gateway names it.
+    ///
+    /// The gateway names the domain that the request was sent to; unlike the `Host`
+    /// header, no client can choose it.
+    #[must_use]
+    pub fn api(&self) -> Option<Uri> {
+        Uri::builder()
+            .scheme("https")
+            .authority(self.domain.as_deref()?)
+            .path_and_query(format!("{}/", self.base_path))
+            .build()
+            .ok()
+    }
+
     /// The span that puts the request's ids on every line of the log.
     pub(crate) fn span(&self, function: &'static str) -> tracing::Span {
         tracing::error_span!(
             "request",
-            function,
-            request_id = self.request_id,
-            trace_id = self.trace.trace_id(),
+            members = telemetry::ids(function, &self.request_id, self.trace)
         )
     }
 
@@ -136,20 +145,6 @@ impl RequestContext {
     pub fn count(&self, name: &'static str) {
         self.record.count(name);
     }
-}
-
-/// The gateway names the domain that the request was sent to; unlike the `Host`
-/// header, no client can choose it.
-fn api_of(context: &GatewayContext, base_path: &str) -> Option<Uri> {
-    let GatewayContext::ApiGatewayV2(context) = context else {
-        return None;
-    };
-    Uri::builder()
-        .scheme("https")
-        .authority(context.domain_name.as_deref()?)
-        .path_and_query(format!("{base_path}/"))
-        .build()
-        .ok()
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestContext {

@@ -1,11 +1,11 @@
 //! Lambda events in, Lambda responses out.
 //!
-//! `lambda_http` translates an event into a request. What it would panic at is
-//! corrected here first: a panic outside the service is an opaque 500 of the
-//! gateway instead of a problem.
+//! Only what a service reads is parsed, and whatever an event has in it becomes a
+//! response: a panic or an error here is an opaque 500 of the gateway instead of a
+//! problem.
 
 use std::{
-    convert::Infallible,
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc,
@@ -13,19 +13,14 @@ use std::{
     },
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderValue, Uri, header::HOST};
+use base64::{Engine, display::Base64Display, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, uri::PathAndQuery};
 use json::{FieldErrors, Pointer};
-use lambda_http::{
-    Adapter, Body, LambdaEvent, aws_lambda_events::apigw::ApiGatewayV2httpRequest,
-    request::LambdaRequest,
-};
-use lambda_runtime::Diagnostic;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, Serialize};
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, value::RawValue};
-use tower::Service as _;
-use url::Url;
 
 use super::{Environment, context::Invocation};
 use crate::{
@@ -74,17 +69,130 @@ pub struct Event(Kind);
 #[derive(Debug)]
 enum Kind {
     /// An API Gateway HTTP API event of payload version 2.0.
-    Request(Box<ApiGatewayV2httpRequest>),
+    Request(Box<GatewayRequest>),
     /// Such an event, but malformed; its path, as far as it can be read.
     Malformed(String),
     /// Another event: its kind, for the operator.
     Unsupported(String),
 }
 
+/// A request, as an HTTP API describes it.
+/// Source: Amazon API Gateway Developer Guide, "Create AWS Lambda proxy integrations
+/// for HTTP APIs", payload format version 2.0.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewayRequest {
+    version: Option<String>,
+    route_key: Option<String>,
+    #[serde(alias = "path")]
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    query_string_parameters: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "read_headers")]
+    headers: HeaderMap,
+    request_context: GatewayContext,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewayContext {
+    domain_name: Option<String>,
+    stage: Option<String>,
+    http: HttpDescription,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct HttpDescription {
+    #[serde(deserialize_with = "read_method")]
+    method: Method,
+}
+
+fn read_method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+    let method = String::deserialize(deserializer)?;
+    method.parse().map_err(D::Error::custom)
+}
+
+fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+    let members: Option<BTreeMap<String, String>> = Deserialize::deserialize(deserializer)?;
+    let headers = members.into_iter().flatten().map(|(name, value)| {
+        let name: HeaderName = name.parse().map_err(D::Error::custom)?;
+        let value = HeaderValue::try_from(value).map_err(D::Error::custom)?;
+        Ok((name, value))
+    });
+    headers.collect()
+}
+
+/// A response, as an HTTP API expects it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayResponse {
+    status_code: u16,
+    #[serde(serialize_with = "write_headers")]
+    headers: HeaderMap,
+    // `cargo lambda watch` requires these two members.
+    multi_value_headers: NoMembers,
+    cookies: [(); 0],
+    body: GatewayBody,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct NoMembers {}
+
+/// A body: text as it is, and anything else in base64.
+#[derive(Debug)]
+struct GatewayBody(Bytes);
+
+impl GatewayBody {
+    fn as_text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl Serialize for GatewayBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_text() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(&Base64Display::new(&self.0, &STANDARD)),
+        }
+    }
+}
+
+impl GatewayResponse {
+    async fn of(response: axum::response::Response) -> Self {
+        let (parts, body) = response.into_parts();
+        // A body is in memory already, so reading it does not fail.
+        let body = axum::body::to_bytes(body, usize::MAX).await;
+        let body = GatewayBody(body.unwrap_or_default());
+        Self {
+            status_code: parts.status.as_u16(),
+            headers: parts.headers,
+            multi_value_headers: NoMembers {},
+            cookies: [],
+            is_base64_encoded: body.as_text().is_none(),
+            body,
+        }
+    }
+}
+
+/// Values of the same name are one, with commas between them.
+fn write_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.keys().map(|name| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        (name.as_str(), values.join(", "))
+    }))
+}
+
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Box::<RawValue>::deserialize(deserializer)?;
-        let request = serde_json::from_str::<Box<ApiGatewayV2httpRequest>>(event.get());
+        let request = serde_json::from_str::<Box<GatewayRequest>>(event.get());
         Ok(Self(match request {
             Ok(request) if matches!(request.version.as_deref(), None | Some("2.0")) => {
                 Kind::Request(request)
@@ -223,10 +331,10 @@ impl Handler {
     pub async fn handle(
         &self,
         event: LambdaEvent<Event>,
-    ) -> Result<impl Serialize + fmt::Debug + use<>, UnsupportedEvent> {
+    ) -> Result<GatewayResponse, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
         let cold_start = !self.warm.swap(true, Relaxed);
-        let (request, base_path, refusal) = match payload.0 {
+        let (mut event, mut wrong) = match payload.0 {
             Kind::Unsupported(kind) => {
                 let error = UnsupportedEvent(kind);
                 let function = self.service.name();
@@ -234,123 +342,133 @@ impl Handler {
                 return Err(error);
             }
             Kind::Malformed(path) => {
-                let mut request = Box::<ApiGatewayV2httpRequest>::default();
-                request.raw_path = Some(path);
-                let normalized = normalize(request, &self.base_path);
-                let (request, base_path) = normalized.unwrap_or_default();
-                (request, base_path, Some("is not a valid HTTP API event"))
+                let event = GatewayRequest {
+                    raw_path: Some(path),
+                    ..GatewayRequest::default()
+                };
+                (Box::new(event), Some("is not a valid HTTP API event"))
             }
-            Kind::Request(mut request) => {
-                let body_error = remove_malformed_body(&mut request);
-                match normalize(request, &self.base_path) {
-                    Ok((request, base_path)) => (request, base_path, body_error),
-                    Err(wrong) => (Box::default(), String::new(), Some(wrong)),
-                }
-            }
+            Kind::Request(event) => (event, None),
         };
-        let refusal = refusal.map(|wrong| {
-            let mut errors = FieldErrors::new();
-            errors.add(&Pointer::root(), wrong);
-            Problem::malformed(errors)
-        });
-        let service = self.service.clone();
+        let domain = event.request_context.domain_name.take();
+        let mut request = axum::extract::Request::default();
+        let mut base_path = String::new();
+        match event.into_request(&self.base_path) {
+            Ok(Translated {
+                request: translated,
+                base_path: removed,
+                body_error,
+            }) => {
+                request = translated.map(axum::body::Body::from);
+                base_path = removed;
+                wrong = wrong.or(body_error);
+            }
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
         let invocation = Invocation {
+            request_id: context.request_id,
+            deadline: context.deadline,
+            xray_trace: context.xray_trace_id,
+            domain,
             base_path,
             telemetry: Arc::clone(&self.telemetry),
             cold_start,
         };
-        let respond = tower::service_fn(move |mut request: lambda_http::Request| {
-            let (service, refusal) = (service.clone(), refusal.clone());
-            request.extensions_mut().insert(invocation.clone());
-            async move {
-                let request = request.map(body);
-                Ok::<_, Infallible>(match refusal {
-                    Some(problem) => service.refuse(problem, &request),
-                    None => service.call(request).await,
-                })
+        let response = match wrong {
+            Some(wrong) => {
+                let mut errors = FieldErrors::new();
+                errors.add(&Pointer::root(), wrong);
+                let problem = Problem::malformed(errors);
+                self.service.refuse(problem, &request, invocation)
             }
-        });
-        let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(*request), context);
-        // A service made of a function is always ready, and cannot fail. The adapter
-        // does not live until the response, because it is not `Send`.
-        let response = Adapter::from(respond).call(event);
-        match response.await {
-            Ok(response) => Ok(response),
-            Err(never) => match never {},
+            None => self.service.serve(request, invocation).await,
+        };
+        Ok(GatewayResponse::of(response).await)
+    }
+}
+
+/// A request that was an event.
+struct Translated {
+    request: http::Request<Bytes>,
+    /// What was removed from its path.
+    base_path: String,
+    /// What is wrong with its body, which is left out.
+    body_error: Option<&'static str>,
+}
+
+impl GatewayRequest {
+    /// The request, or what is wrong with it.
+    fn into_request(self, custom_base_path: &str) -> Result<Translated, &'static str> {
+        let path = self.raw_path.unwrap_or_default();
+        let stage = self.request_context.stage.as_deref();
+        let (base_path, path) = split_base_path(&path, stage, custom_base_path);
+        // An HTTP API whose routes have paths has decoded the path, and a `%` in it
+        // is no escape: decoded again, `%2541` would be the letter A.
+        let path = match self.route_key.as_deref() {
+            None | Some("" | ANY_ROUTE) => escape_percent(path),
+            Some(_) => path.replace('%', "%25"),
+        };
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let mut target = format!("{slash}{}", utf8_percent_encode(&path, PATH));
+        // An event that was written by hand may have only the parameters.
+        let query = match self.raw_query_string {
+            Some(query) if !query.is_empty() => query,
+            _ => joined(&self.query_string_parameters.unwrap_or_default()),
+        };
+        if !query.is_empty() {
+            target.push('?');
+            target.extend(utf8_percent_encode(&query, QUERY));
         }
+        if target.len() > MAX_TARGET_BYTES {
+            return Err("has a path and query of more than 32 KiB");
+        }
+        let headers = self.headers.iter();
+        let header_bytes: usize = headers
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if header_bytes > MAX_HEADER_BYTES {
+            return Err("has headers of more than 32 KiB");
+        }
+        let target = PathAndQuery::try_from(target);
+        let target = target.map_err(|_| "has a path or a query that no URI has")?;
+
+        let (body, body_error) = match self.body.map(|body| decode(body, self.is_base64_encoded)) {
+            Some(Some(body)) => (body, None),
+            Some(None) => {
+                let wrong = "has a body that is not the base64 it is said to be";
+                (Bytes::new(), Some(wrong))
+            }
+            None => (Bytes::new(), None),
+        };
+        let mut request = http::Request::new(body);
+        *request.method_mut() = self.request_context.http.method;
+        *request.uri_mut() = Uri::from(target);
+        *request.headers_mut() = self.headers;
+        Ok(Translated {
+            request,
+            base_path: base_path.to_owned(),
+            body_error,
+        })
     }
 }
 
-fn body(body: Body) -> axum::body::Body {
-    match body {
-        Body::Text(text) => text.into(),
-        Body::Binary(bytes) => bytes.into(),
-        _ => axum::body::Body::empty(),
-    }
-}
-
-/// The event as `lambda_http` requires it, with the base path that was removed
-/// from its path; or what is wrong with it.
-fn normalize(
-    mut event: Box<ApiGatewayV2httpRequest>,
-    custom_base_path: &str,
-) -> Result<(Box<ApiGatewayV2httpRequest>, String), &'static str> {
-    let stage = event.request_context.stage.take();
-    let path = event.raw_path.take().unwrap_or_default();
-    let (base_path, path) = split_base_path(&path, stage.as_deref(), custom_base_path);
-    // An HTTP API whose routes have paths has decoded the path, and a `%` in it
-    // is no escape: decoded again, `%2541` would be the letter A.
-    let path = match event.route_key.as_deref() {
-        None | Some("" | ANY_ROUTE) => escape_percent(path),
-        Some(_) => path.replace('%', "%25"),
-    };
-    let path = utf8_percent_encode(&path, PATH).to_string();
-    let path = if path.starts_with('/') {
-        path
+/// The body of an event; `None` if it is said to be base64, and is not.
+fn decode(body: String, is_base64: bool) -> Option<Bytes> {
+    if is_base64 {
+        STANDARD.decode(body).ok().map(Bytes::from)
     } else {
-        format!("/{path}")
-    };
-
-    // An event that was written by hand may have only the parameters.
-    let query = match event.raw_query_string.take() {
-        Some(query) if !query.is_empty() => query,
-        _ => event.query_string_parameters.to_query_string(),
-    };
-    let query = utf8_percent_encode(&query, QUERY).to_string();
-
-    if path.len() + query.len() > MAX_TARGET_BYTES {
-        return Err("has a path and query of more than 32 KiB");
+        Some(body.into())
     }
-    let headers = event.headers.iter();
-    let header_bytes: usize = headers
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if header_bytes > MAX_HEADER_BYTES {
-        return Err("has headers of more than 32 KiB");
-    }
-
-    // `lambda_http` builds a URL of these. Only its path and query are used, so
-    // a host that would break it is left out.
-    event.headers.remove("x-forwarded-proto");
-    let host = event.headers.get(HOST).map(HeaderValue::to_str);
-    if host.is_some_and(|host| !host.is_ok_and(|host| fits(host, &path))) {
-        event.headers.remove(HOST);
-    }
-    let domain = event.request_context.domain_name.take();
-    event.request_context.domain_name = domain.filter(|domain| fits(domain, &path));
-
-    let base_path = base_path.to_owned();
-    event.raw_path = Some(path);
-    event.raw_query_string = Some(query);
-    Ok((event, base_path))
 }
 
-/// Removes a body that is declared as base64 and is not; describes the defect.
-fn remove_malformed_body(event: &mut ApiGatewayV2httpRequest) -> Option<&'static str> {
-    let body = event
-        .body
-        .take_if(|body| event.is_base64_encoded && STANDARD.decode(body).is_err());
-    body.map(|_| "has a body that is not the base64 it is said to be")
+/// Parameters as a query.
+fn joined(parameters: &BTreeMap<String, String>) -> String {
+    let escape = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let pairs: Vec<_> = parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+        .collect();
+    pairs.join("&")
 }
 
 /// Splits a path into its base path, which is not part of the routes, and the
@@ -367,19 +485,6 @@ fn split_base_path<'p>(path: &'p str, stage: Option<&str>, custom: &str) -> (&'p
         }
     }
     ("", path)
-}
-
-/// Whether a URL of this host and path is valid and has this path still.
-fn fits(host: &str, path: &str) -> bool {
-    let url = |host| Url::parse(&format!("https://{host}{path}"));
-    match (url(host), url("localhost")) {
-        (Ok(url), Ok(plain)) => {
-            url.path() == plain.path()
-                && url.query().is_none()
-                && url.as_str().parse::<Uri>().is_ok()
-        }
-        _ => false,
-    }
 }
 
 /// Escapes each `%` that starts no escape.
@@ -505,14 +610,14 @@ mod tests {
 
     /// The target that a service gets for a path, a query and a parameter.
     fn target(path: &str, query: Option<&str>) -> Result<String, &'static str> {
-        let mut event = Box::new(ApiGatewayV2httpRequest::default());
-        event.raw_path = Some(path.to_owned());
-        event.raw_query_string = query.map(str::to_owned);
-        event.query_string_parameters =
-            std::collections::HashMap::from([("a".to_owned(), "1".to_owned())]).into();
-        let (event, _) = normalize(event, "")?;
-        let (path, query) = (event.raw_path.unwrap(), event.raw_query_string.unwrap());
-        Ok(format!("{path}?{query}"))
+        let event = GatewayRequest {
+            raw_path: Some(path.to_owned()),
+            raw_query_string: query.map(str::to_owned),
+            query_string_parameters: Some([("a".to_owned(), "1".to_owned())].into()),
+            ..GatewayRequest::default()
+        };
+        let translated = event.into_request("")?;
+        Ok(translated.request.uri().to_string())
     }
 
     #[test]
@@ -524,7 +629,7 @@ mod tests {
 
     #[test]
     fn a_target_has_at_most_32_kib() {
-        let path = |bytes: usize| format!("/{}", "p".repeat(bytes - 1 - "b".len()));
+        let path = |bytes: usize| format!("/{}", "p".repeat(bytes - "/?b".len()));
         assert!(target(&path(MAX_TARGET_BYTES), Some("b")).is_ok());
         let refused = target(&path(MAX_TARGET_BYTES + 1), Some("b"));
         assert_eq!(refused, Err("has a path and query of more than 32 KiB"));

@@ -15,10 +15,11 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Trace, metrics::NAMESPACE, record::Span};
+use super::{Trace, metrics::Namespace, record::Span};
 use crate::runtime::Environment;
 
 /// The time that sending spans to a collector may take.
@@ -31,23 +32,27 @@ const MAX_PENDING: usize = 8;
 /// What a service's telemetry needs to know beyond its log.
 #[derive(Debug)]
 pub struct Telemetry {
-    /// The namespace of the metrics.
-    pub namespace: String,
-    /// Where traces go, if anywhere.
-    pub exporter: Option<Exporter>,
+    pub(crate) metrics: Namespace,
+    pub(crate) exporter: Option<Exporter>,
 }
 
 impl Default for Telemetry {
     /// No traces, and the metrics in a namespace of Kea's own.
     fn default() -> Self {
-        Self {
-            namespace: NAMESPACE.to_owned(),
-            exporter: None,
-        }
+        Self::new(None)
     }
 }
 
 impl Telemetry {
+    /// Traces to this exporter, and the metrics in a namespace of Kea's own.
+    #[must_use]
+    pub fn new(exporter: Option<Exporter>) -> Self {
+        Self {
+            metrics: Namespace::default(),
+            exporter,
+        }
+    }
+
     /// Reads the environment; `None` if it is malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let what = "the namespace of the metrics: letters, digits and .-_/#:";
@@ -57,7 +62,7 @@ impl Telemetry {
             valid.then(|| name.to_owned()).ok_or("it is not one")
         })?;
         Some(Self {
-            namespace: namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
+            metrics: namespace.map(Namespace::new).unwrap_or_default(),
             exporter: Exporter::read(environment),
         })
     }
@@ -149,9 +154,10 @@ impl Exporter {
     pub(crate) fn send(&self, served: &Served<'_>, calls: &[Span]) {
         match self {
             Self::XRay(socket) => {
-                let header = "{\"format\":\"json\",\"version\":1}\n";
-                let datagram = format!("{header}{}", segment(served, calls));
-                let _ = socket.send(datagram.as_bytes());
+                let mut datagram = b"{\"format\":\"json\",\"version\":1}\n".to_vec();
+                if serde_json::to_writer(&mut datagram, &Segment::of(served, calls)).is_ok() {
+                    let _ = socket.send(&datagram);
+                }
             }
             Self::Otlp(collector) => collector.send(otlp(served, calls).to_string()),
         }
@@ -181,49 +187,119 @@ impl Collector {
 
 /// A request as a segment document, with its calls as subsegments.
 /// Source: AWS X-Ray Developer Guide, "X-Ray segment documents".
-fn segment(served: &Served<'_>, calls: &[Span]) -> Value {
-    let segment = json!({
-        "name": served.service,
-        "id": served.trace.span_id(),
-        "trace_id": served.trace.xray_id(),
-        "start_time": seconds(served.started),
-        "end_time": seconds(served.started + served.duration),
-        "http": {
-            "request": { "method": served.method },
-            "response": { "status": served.status },
-        },
-        "annotations": { "request_id": served.request_id, "route": served.route },
-        "fault": served.status >= 500,
-        "error": (400..500).contains(&served.status),
-        "throttle": served.status == 429,
-        "subsegments": calls.iter().map(subsegment).collect::<Vec<_>>(),
-    });
-    let segment = with(segment, "parent_id", served.trace.parent_id());
-    // Lambda sends the segment of the function itself.
-    let is_within = served.trace.is_within_lambda();
-    with(segment, "type", is_within.then_some("subsegment"))
+#[derive(Serialize)]
+struct Segment<'r> {
+    name: &'r str,
+    id: String,
+    trace_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<String>,
+    /// `subsegment` where Lambda sends the segment of the function itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    start_time: f64,
+    end_time: f64,
+    http: SegmentHttp<'r>,
+    annotations: RequestAnnotations<'r>,
+    fault: bool,
+    error: bool,
+    throttle: bool,
+    subsegments: Vec<Subsegment<'r>>,
 }
 
-/// The object with one more member, if there is a value for it.
-fn with(mut object: Value, name: &str, value: Option<impl Into<Value>>) -> Value {
-    if let (Some(members), Some(value)) = (object.as_object_mut(), value) {
-        members.insert(name.to_owned(), value.into());
+#[derive(Serialize)]
+struct Subsegment<'r> {
+    name: &'r str,
+    id: String,
+    start_time: f64,
+    end_time: f64,
+    namespace: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<SegmentHttp<'r>>,
+    annotations: CallAnnotations<'r>,
+    fault: bool,
+}
+
+#[derive(Serialize)]
+struct SegmentHttp<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<SegmentRequest<'r>>,
+    response: SegmentResponse,
+}
+
+#[derive(Serialize)]
+struct SegmentRequest<'r> {
+    method: &'r str,
+}
+
+#[derive(Serialize)]
+struct SegmentResponse {
+    status: u16,
+}
+
+#[derive(Serialize)]
+struct RequestAnnotations<'r> {
+    request_id: &'r str,
+    route: &'r str,
+}
+
+#[derive(Serialize)]
+struct CallAnnotations<'r> {
+    operation: &'r str,
+}
+
+impl<'r> Segment<'r> {
+    fn of(served: &Served<'r>, calls: &'r [Span]) -> Self {
+        let Served {
+            trace,
+            status,
+            started,
+            method,
+            ..
+        } = *served;
+        Self {
+            name: served.service,
+            id: trace.span_id(),
+            trace_id: trace.xray_id(),
+            parent_id: trace.parent_id(),
+            r#type: trace.is_within_lambda().then_some("subsegment"),
+            start_time: seconds(started),
+            end_time: seconds(started + served.duration),
+            http: SegmentHttp {
+                request: Some(SegmentRequest { method }),
+                response: SegmentResponse { status },
+            },
+            annotations: RequestAnnotations {
+                request_id: served.request_id,
+                route: served.route,
+            },
+            fault: status >= 500,
+            error: (400..500).contains(&status),
+            throttle: status == 429,
+            subsegments: calls.iter().map(Subsegment::of).collect(),
+        }
     }
-    object
 }
 
-fn subsegment(call: &Span) -> Value {
-    let subsegment = json!({
-        "name": call.dependency,
-        "id": call.trace.span_id(),
-        "start_time": seconds(call.started),
-        "end_time": seconds(call.started + call.duration),
-        "namespace": "remote",
-        "annotations": { "operation": call.operation },
-        "fault": call.failed,
-    });
-    let http = |status| json!({ "response": { "status": status } });
-    with(subsegment, "http", call.status.map(http))
+impl<'r> Subsegment<'r> {
+    fn of(call: &'r Span) -> Self {
+        let http = |status| SegmentHttp {
+            request: None,
+            response: SegmentResponse { status },
+        };
+        Self {
+            name: call.dependency,
+            id: call.trace.span_id(),
+            start_time: seconds(call.started),
+            end_time: seconds(call.started + call.duration),
+            namespace: "remote",
+            http: call.status.map(http),
+            annotations: CallAnnotations {
+                operation: &call.operation,
+            },
+            fault: call.failed,
+        }
+    }
 }
 
 /// A request and its calls as spans of `OpenTelemetry`.

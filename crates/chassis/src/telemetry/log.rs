@@ -1,7 +1,7 @@
 //! The log: one JSON object a line in Lambda, readable text in a terminal.
 
 use std::{
-    fmt::{self, Debug, Display},
+    fmt::{self, Debug, Display, Write},
     io::IsTerminal,
     time::{Duration, SystemTime},
 };
@@ -21,12 +21,15 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use super::Trace;
+
 /// The target of a line that has nothing but metrics: it is written where the
 /// level filters out the completion line.
 pub(crate) const METRICS: &str = "metrics";
 
 /// The field whose value is members of the line's object, each with a comma in
-/// front. The names of a request's dependencies are not known at compile time.
+/// front. The span of a request and its completion line have it, because they are
+/// written for every request: this is a fraction of what a field each costs.
 const MEMBERS: &str = "members";
 
 /// The field whose value is a JSON object already.
@@ -100,6 +103,39 @@ fn is_json() -> bool {
     }
 }
 
+/// The members that every line of a request has.
+pub(crate) fn ids(function: &str, request_id: &str, trace: Trace) -> String {
+    let mut members = String::with_capacity(160);
+    push_text(&mut members, "function", function);
+    members.push_str(",\"request_id\":\"");
+    let _ = Escaped(&mut members).write_str(request_id);
+    members.push('"');
+    push_text(&mut members, "trace_id", &trace.trace_id());
+    members
+}
+
+/// A member with a text that has nothing to escape.
+pub(crate) fn push_text(members: &mut String, name: &str, text: &str) {
+    members.extend([",\"", name, "\":\"", text, "\""]);
+}
+
+/// Escapes what is written as a part of a JSON string.
+struct Escaped<W>(W);
+
+impl<W: Write> Write for Escaped<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let plain = |b: u8| b >= b' ' && b != b'"' && b != b'\\';
+        if text.bytes().all(plain) {
+            return self.0.write_str(text);
+        }
+        let quoted = serde_json::to_string(text).unwrap_or_default();
+        let escaped = quoted
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        self.0.write_str(escaped.unwrap_or_default())
+    }
+}
+
 /// The log as JSON, one object a line, as it is in Lambda.
 pub fn json_lines<S, W>(writer: W) -> impl Layer<S>
 where
@@ -119,13 +155,46 @@ pub(crate) fn micros(at: SystemTime) -> String {
     let at = OffsetDateTime::from(at);
     let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
     let (hour, minute, second, micros) = at.to_hms_micro();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    let mut text = String::with_capacity(32);
+    push_padded(&mut text, year.unsigned_abs().into(), 4);
+    for (before, value) in [
+        ('-', month),
+        ('-', day),
+        ('T', hour),
+        (':', minute),
+        (':', second),
+    ] {
+        text.push(before);
+        push_padded(&mut text, value.into(), 2);
+    }
+    text.push('.');
+    push_padded(&mut text, micros.into(), 6);
+    text.push('Z');
+    text
 }
 
 /// A duration in milliseconds, to the microsecond.
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
     f64::from(micros) / 1000.0
+}
+
+/// The same as a JSON number.
+pub(crate) fn push_milliseconds(text: &mut String, duration: Duration) {
+    let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+    let _ = write!(text, "{}.", micros / 1000);
+    push_padded(text, u64::from(micros % 1000), 3);
+}
+
+/// A number in so many digits. Every line has some: this is a fraction of what
+/// `format!` costs.
+pub(crate) fn push_padded(text: &mut String, value: u64, digits: u32) {
+    let mut divisor = 10_u64.pow(digits - 1);
+    while divisor > 0 {
+        let digit = u8::try_from(value / divisor % 10).unwrap_or_default();
+        text.push(char::from(b'0' + digit));
+        divisor /= 10;
+    }
 }
 
 /// A line as one flat JSON object: the version of the function, the fields of the
@@ -145,15 +214,16 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let timestamp = micros(SystemTime::now());
-        let level = event.metadata().level();
-        write!(
-            writer,
-            "{{\"timestamp\":\"{timestamp}\",\"level\":\"{level}\""
-        )?;
+        writer.write_str("{\"timestamp\":\"")?;
+        writer.write_str(&micros(SystemTime::now()))?;
+        writer.write_str("\",\"level\":\"")?;
+        writer.write_str(event.metadata().level().as_str())?;
+        writer.write_char('"')?;
         if let Some(version) = &self.version {
             // A number, or `$LATEST`: nothing to escape.
-            write!(writer, ",\"version\":\"{version}\"")?;
+            writer.write_str(",\"version\":\"")?;
+            writer.write_str(version)?;
+            writer.write_char('"')?;
         }
         for span in ctx.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
@@ -195,19 +265,29 @@ struct MemberWriter<'w> {
 }
 
 impl MemberWriter<'_> {
-    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    fn write(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let member = || {
+            self.writer.write_str(",\"")?;
+            self.writer.write_str(field.name())?;
+            self.writer.write_str("\":")?;
+            write(&mut self.writer)
+        };
         if self.result.is_ok() {
-            self.result = write!(self.writer, ",\"{}\":{value}", field.name());
+            self.result = member();
         }
     }
 
-    fn write_text(&mut self, field: &Field, text: &str) {
-        let plain = |b: u8| b >= b' ' && b != b'"' && b != b'\\';
-        if text.bytes().all(plain) {
-            self.write(field, format_args!("\"{text}\""));
-        } else {
-            let escaped = serde_json::to_string(text).unwrap_or_default();
-            self.write(field, format_args!("{escaped}"));
+    fn write_text(&mut self, field: &Field, text: impl Display) {
+        self.write(field, |writer| {
+            writer.write_char('"')?;
+            write!(Escaped(&mut *writer), "{text}")?;
+            writer.write_char('"')
+        });
+    }
+
+    fn write_members(&mut self, members: &str) {
+        if self.result.is_ok() {
+            self.result = self.writer.write_str(members);
         }
     }
 }
@@ -221,33 +301,33 @@ impl VisitOutput<fmt::Result> for MemberWriter<'_> {
 impl tracing::field::Visit for MemberWriter<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            METADATA => self.write(field, format_args!("{value}")),
-            MEMBERS if self.result.is_ok() => self.result = self.writer.write_str(value),
+            METADATA => self.write(field, |writer| writer.write_str(value)),
+            MEMBERS => self.write_members(value),
             _ => self.write_text(field, value),
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, format_args!("{value}"));
+        self.write(field, |writer| write!(writer, "{value}"));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, format_args!("{value}"));
+        self.write(field, |writer| write!(writer, "{value}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, format_args!("{value}"));
+        self.write(field, |writer| write!(writer, "{value}"));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no infinity and no NaN.
         if value.is_finite() {
-            self.write(field, format_args!("{value}"));
+            self.write(field, |writer| write!(writer, "{value}"));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.write_text(field, &Shown(value).to_string());
+        self.write_text(field, Shown(value));
     }
 }
 

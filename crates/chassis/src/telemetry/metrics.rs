@@ -4,12 +4,40 @@
 //! are metrics, so no metric costs a line of its own.
 //! Source: Amazon `CloudWatch` User Guide, "Specification: Embedded metric format".
 
-use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::Record;
+use super::{Record, Trace, push_milliseconds, push_padded, push_text};
 
-/// The namespace where none is configured.
-pub(crate) const NAMESPACE: &str = "kea";
+/// The namespace of the metrics.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    name: String,
+    /// The directives of every completion line, which are the same for all.
+    directives: String,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: String) -> Self {
+        let mut text = String::new();
+        let mut directives = Directives {
+            json: &mut text,
+            namespace: &name,
+        };
+        directives.metric("", &REQUESTS);
+        directives.metric(",", &DURATION);
+        Self {
+            directives: text,
+            name,
+        }
+    }
+}
+
+impl Default for Namespace {
+    /// Where none is configured.
+    fn default() -> Self {
+        Self::new("kea".to_owned())
+    }
+}
 
 /// A metric that the chassis records for every service. What a service counts
 /// beyond these with [`RequestContext::count`](crate::RequestContext::count) has
@@ -81,52 +109,79 @@ const fn of_dependency(name: &'static str, unit: &'static str) -> Metric {
     }
 }
 
-/// A response, as its metrics have it.
+/// A response, as its completion line has it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Completed {
+pub(crate) struct Completed<'r> {
+    pub(crate) trace: Trace,
+    pub(crate) method: &'r str,
+    pub(crate) route: &'r str,
     pub(crate) status: u16,
-    pub(crate) is_problem: bool,
+    pub(crate) duration: Duration,
+    pub(crate) problem: Option<&'static str>,
     pub(crate) is_replay: bool,
 }
 
-impl Completed {
-    /// The members of the line that are there for the metrics, and the usage of
-    /// the dependencies.
-    pub(crate) fn members(self, record: &Record) -> String {
-        let mut json = String::with_capacity(256);
-        let class = self.status / 100;
-        let _ = write!(json, ",\"status_class\":\"{class}xx\",\"requests\":1");
+impl Completed<'_> {
+    /// The members of the completion line but the metrics.
+    pub(crate) fn push_request(self, json: &mut String, record: &Record) {
+        push_text(json, "span_id", &self.trace.span_id());
+        if let Some(parent_id) = self.trace.parent_id() {
+            push_text(json, "parent_id", &parent_id);
+        }
+        push_text(json, "method", self.method);
+        json.push_str(",\"status\":");
+        push_padded(json, self.status.into(), 3);
+        json.push_str(if record.cold_start {
+            ",\"cold_start\":true"
+        } else {
+            ",\"cold_start\":false"
+        });
+        let caller = record.caller();
+        push_text(json, "caller", caller.as_deref().unwrap_or("anonymous"));
+    }
+
+    /// The members that are metrics, or dimensions of one.
+    pub(crate) fn push_metrics(self, json: &mut String, record: &Record) {
+        push_text(json, "route", self.route);
+        if let Some(problem) = self.problem {
+            push_text(json, "problem", problem);
+        }
+        json.push_str(",\"status_class\":\"");
+        push_padded(json, (self.status / 100).into(), 1);
+        json.push_str("xx\",\"duration_ms\":");
+        push_milliseconds(json, self.duration);
+        json.push_str(",\"requests\":1");
         for (metric, counted) in self.counted(record) {
             if counted {
-                let _ = write!(json, ",\"{}\":1", metric.name);
+                json.extend([",\"", metric.name, "\":1"]);
             }
         }
-        record.write_members(&mut json);
-        json
+        record.push_members(json);
     }
 
     /// The value of the member `_aws`.
-    pub(crate) fn metadata(self, namespace: &str, record: &Record) -> String {
-        let mut json = String::with_capacity(1024);
-        let since = record.started.duration_since(std::time::UNIX_EPOCH);
-        let timestamp = since.unwrap_or_default().as_millis();
-        let _ = write!(json, "{{\"Timestamp\":{timestamp},\"CloudWatchMetrics\":[");
+    pub(crate) fn push_metadata(self, json: &mut String, record: &Record) {
+        let since = record.started.duration_since(UNIX_EPOCH);
+        let timestamp = since.unwrap_or_default();
+        json.push_str("{\"Timestamp\":");
+        push_padded(json, timestamp.as_secs(), 10);
+        push_padded(json, timestamp.subsec_millis().into(), 3);
+        json.push_str(",\"CloudWatchMetrics\":[");
+        let namespace = &record.telemetry.metrics;
+        json.push_str(&namespace.directives);
         let mut directives = Directives {
             json,
-            namespace,
-            started: false,
+            namespace: &namespace.name,
         };
-        directives.metric(&REQUESTS);
-        directives.metric(&DURATION);
         for (metric, counted) in self.counted(record) {
             if counted {
-                directives.metric(metric);
+                directives.metric(",", metric);
             }
         }
         let counts = record.counts();
         let dependencies = record.dependencies();
         if !counts.is_empty() || !dependencies.is_empty() {
-            directives.open(&[&["function"]]);
+            directives.open(",", &[&["function"]]);
             let mut separator = "";
             for name in counts {
                 directives.entry(separator, &[name], "Count");
@@ -140,14 +195,13 @@ impl Completed {
             }
             directives.close();
         }
-        directives.json.push_str("]}");
-        directives.json
+        json.push_str("]}");
     }
 
     fn counted(self, record: &Record) -> [(&'static Metric, bool); 3] {
         [
             (&COLD_STARTS, record.cold_start),
-            (&PROBLEMS, self.is_problem),
+            (&PROBLEMS, self.problem.is_some()),
             (&REPLAYS, self.is_replay),
         ]
     }
@@ -155,26 +209,24 @@ impl Completed {
 
 /// The array `CloudWatchMetrics` while it is written.
 struct Directives<'n> {
-    json: String,
+    json: &'n mut String,
     namespace: &'n str,
-    started: bool,
 }
 
 impl Directives<'_> {
-    fn metric(&mut self, metric: &Metric) {
-        self.open(metric.dimensions);
+    fn metric(&mut self, separator: &str, metric: &Metric) {
+        self.open(separator, metric.dimensions);
         self.entry("", &[metric.name], metric.unit);
         self.close();
     }
 
-    fn open(&mut self, dimensions: &[&[&str]]) {
-        let separator = if self.started { "," } else { "" };
-        self.started = true;
-        let namespace = self.namespace;
-        let _ = write!(
-            self.json,
-            "{separator}{{\"Namespace\":\"{namespace}\",\"Dimensions\":["
-        );
+    fn open(&mut self, separator: &str, dimensions: &[&[&str]]) {
+        self.json.extend([
+            separator,
+            "{\"Namespace\":\"",
+            self.namespace,
+            "\",\"Dimensions\":[",
+        ]);
         for (index, set) in dimensions.iter().enumerate() {
             self.json.push_str(if index == 0 { "[" } else { ",[" });
             for (index, dimension) in set.iter().enumerate() {

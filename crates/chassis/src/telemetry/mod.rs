@@ -12,7 +12,9 @@ pub use call_log::CallLog;
 pub(crate) use export::Served;
 pub use export::{Exporter, Telemetry};
 pub use log::json_lines;
-pub(crate) use log::{METRICS, micros, milliseconds, start};
+pub(crate) use log::{
+    METRICS, ids, micros, milliseconds, push_milliseconds, push_padded, push_text, start,
+};
 pub(crate) use metrics::Completed;
 pub(crate) use record::Record;
 pub use trace::Trace;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Telemetry, milliseconds, trace::Trace};
+use super::{Telemetry, push_milliseconds, trace::Trace};
 
 /// The most spans of an invocation that are exported, so that a segment document
 /// fits into one datagram.
@@ -86,10 +86,9 @@ impl Record {
         route.unwrap_or_else(|| Arc::from("unknown"))
     }
 
-    /// The hash of the caller, or `anonymous`.
-    pub(crate) fn caller(&self) -> String {
-        let caller = self.lock().caller.clone();
-        caller.unwrap_or_else(|| "anonymous".to_owned())
+    /// The hash of the caller, unless it is anonymous.
+    pub(crate) fn caller(&self) -> Option<String> {
+        self.lock().caller.clone()
     }
 
     /// Adds one to a counter.
@@ -143,7 +142,7 @@ impl Record {
 
     /// Writes the counters and the usage of the dependencies as members of a JSON
     /// object, each with a comma in front.
-    pub(crate) fn write_members(&self, json: &mut String) {
+    pub(crate) fn push_members(&self, json: &mut String) {
         let inner = self.lock();
         for (name, count) in &inner.counts {
             let _ = write!(json, ",\"{name}\":{count}");
@@ -156,12 +155,13 @@ impl Record {
                 time,
                 breaker_open,
             } = *usage;
-            let (time, open) = (milliseconds(time), u8::from(breaker_open));
             let _ = write!(
                 json,
                 ",\"{name}_calls\":{calls},\"{name}_retries\":{retries},\"{name}_errors\":{errors},\
-                 \"{name}_ms\":{time},\"{name}_breaker_open\":{open}"
+                 \"{name}_ms\":"
             );
+            push_milliseconds(json, time);
+            let _ = write!(json, ",\"{name}_breaker_open\":{}", u8::from(breaker_open));
         }
     }
 

@@ -6,9 +6,9 @@ use lambda_http::{Error, Request, Response, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     run(service_fn(async |_: Request| {
-        Response::builder()
-            .header("content-type", "application/json")
-            .body(r#"{"message":"Hello Kea"}"#)
+        let response = Response::builder().header("content-type", "application/json");
+        let body = r#"{"message":"Hello Kea"}"#.to_owned();
+        response.body(body).map_err(Error::from)
     }))
     .await
 }

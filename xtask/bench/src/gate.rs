@@ -1,4 +1,8 @@
 //! The gate: what a function costs that does not depend on the machine's speed.
+//!
+//! Tests hold what needs no release build: the allocations of a warm call
+//! (`functions/hello/tests`) and the round trips of each kind of request
+//! (`costs.rs` among the tests).
 
 use std::{
     collections::BTreeMap,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use testbed::{FUNCTIONS, routes};
 use tracing::{
     Event, Level, Subscriber,
@@ -69,7 +70,17 @@ struct Fields<'l>(&'l mut Line);
 
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.to_owned());
+        if field.name() != "members" {
+            self.0.insert(field.name().to_owned(), value.to_owned());
+            return;
+        }
+        // Members of a JSON object, each with a comma in front.
+        let object = format!("{{{}}}", value.trim_start_matches(','));
+        let members: BTreeMap<String, Value> = serde_json::from_str(&object).unwrap_or_default();
+        self.0.extend(members.into_iter().map(|(name, value)| {
+            let text = value.as_str().map(str::to_owned);
+            (name, text.unwrap_or_else(|| value.to_string()))
+        }));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -119,7 +130,7 @@ impl Recording {
             service: line["function"].clone(),
             operation: format!("{} {}", line["method"], line["route"]),
             status: line["status"].parse()?,
-            replayed: line["members"].contains("\"replays\":1"),
+            replayed: line.contains_key("replays"),
             steps: self.steps(line)?,
         })
     }

@@ -22,7 +22,7 @@ use crate::{
 /// Show in a scratch clone that the project can be changed as documented
 ///
 /// Adds and removes an endpoint with each store, removes each sample service, and
-/// makes a project of one's own. After each it runs the lints and all tests, starts
+/// makes a project of one's own. For each it runs the lints and all tests, starts
 /// the system and sends it a request. Takes what is committed. Needs an hour or more.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -38,12 +38,8 @@ pub struct Arguments {
 /// A part, with a clone as it is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// An endpoint without a store
-    NewNone,
-    /// An endpoint with tables in `DynamoDB`
-    NewDynamodb,
-    /// An endpoint with tables in MySQL
-    NewMysql,
+    /// An endpoint with each store, and without any
+    New,
     /// mysqldata, then nosqldata, then oscheck, in one clone
     RemoveAll,
     /// mysqldata alone
@@ -61,8 +57,13 @@ enum Part {
 /// The sample services.
 const SAMPLES: [&str; 3] = ["mysqldata", "nosqldata", "oscheck"];
 
-/// The endpoint that is added.
-const ENDPOINT: &str = "parcels";
+/// The endpoints that are added, and their stores. The first builds what the clone
+/// has not built yet.
+const ENDPOINTS: [(&str, &str); 3] = [
+    ("quotes", "none"),
+    ("parcels", "dynamodb"),
+    ("invoices", "mysql"),
+];
 
 /// How long the system may take to start.
 const START_TIMEOUT: Duration = Duration::from_mins(20);
@@ -94,9 +95,7 @@ impl Part {
                 clone.up(None)
             }
             // endregion
-            Self::NewNone => clone.add("none"),
-            Self::NewDynamodb => clone.add("dynamodb"),
-            Self::NewMysql => clone.add("mysql"),
+            Self::New => clone.add(),
             Self::RemoveAll => SAMPLES.iter().try_for_each(|name| clone.remove(name)),
             Self::RemoveMysqldata => clone.remove("mysqldata"),
             Self::RemoveNosqldata => clone.remove("nosqldata"),
@@ -172,15 +171,19 @@ impl Scratch {
         Ok(String::from_utf8(git.stdout)?)
     }
 
-    /// Adds an endpoint, uses it and removes it.
-    fn add(&self, store: &str) -> Result<()> {
-        let started = Instant::now();
-        self.xtask(&["new", ENDPOINT, "--store", store])?;
-        self.up((store != "none").then_some(ENDPOINT))?;
-        let seconds = started.elapsed().as_secs();
-        step(format_args!("From `new` to its response: {seconds} s"));
+    /// Adds endpoints, uses and removes them.
+    fn add(&self) -> Result<()> {
+        for (name, store) in ENDPOINTS {
+            let started = Instant::now();
+            self.xtask(&["new", name, "--store", store])?;
+            self.up((store != "none").then_some(name))?;
+            let seconds = started.elapsed().as_secs();
+            step(format_args!("From `new` to its response: {seconds} s"));
+        }
         self.check()?;
-        self.xtask(&["remove", ENDPOINT])?;
+        for (name, _) in ENDPOINTS {
+            self.xtask(&["remove", name])?;
+        }
         let left = self.git(&["status", "--porcelain"])?;
         ensure!(left.is_empty(), "`remove` left changes:\n{left}");
         Ok(())

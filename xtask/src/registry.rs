@@ -29,6 +29,9 @@ const DEPENDENCIES: &str = "docs/dependencies.md";
 /// The heading of its second table.
 const TOOLS: &str = "\n## Tools and tests\n";
 
+/// What may precede a path in the documents.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// What precedes the rows of that table.
 const ROWS: &str = "Never part of a deployed function.\n\n| crate | reason |\n|---|---|\n";
 
@@ -166,7 +169,10 @@ impl Files {
     /// Decisions are records of what was.
     pub fn remove_rows(&self, names: &[&str]) -> Result<()> {
         let is_of = |code: &str| {
-            let path = code.trim_start_matches("GET ").trim_start_matches('/');
+            let path = match code.split_once(" /") {
+                Some((method, path)) if METHODS.contains(&method) => path,
+                _ => code.trim_start_matches('/'),
+            };
             let path = path.trim_start_matches("functions/");
             let is_named = names.iter().any(|name| {
                 let rest = path.strip_prefix(name);
@@ -187,7 +193,9 @@ impl Files {
             is_missing(line)
                 || line.starts_with('|')
                     && line.split(" | ").any(|cell| {
-                        let mut code = cell.split('`').skip(1).step_by(2).peekable();
+                        let code = cell.split('`').skip(1).step_by(2);
+                        // The second of "`PUT` and `DELETE /parcels/{id}`" has the path.
+                        let mut code = code.filter(|it| !METHODS.contains(it)).peekable();
                         code.peek().is_some() && code.all(is_of)
                     })
         };

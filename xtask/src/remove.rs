@@ -1,6 +1,6 @@
 //! `cargo xtask remove`.
 
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use template::Template;
@@ -196,10 +196,21 @@ pub fn remove(name: &str, files: &Files) -> Result<()> {
         }
     }
     files.unregister(name, user_of_this.as_deref())?;
-    let mut rows = vec![name, "migrate", "crates/mysql"];
-    rows.truncate(if is_last { 3 } else { 1 });
+    let mut rows = vec![name];
+    if is_last {
+        rows.extend(["migrate", "crates/mysql"]);
+    }
+    let left = Template::read(&files.path("template.yaml"))?;
+    rows.extend(gone(&template.parameters, &left.parameters));
+    rows.extend(gone(&template.resources, &left.resources));
     files.remove_rows(&rows)?;
     files.remove_unused_dependencies()
+}
+
+/// The names that are not there any more.
+fn gone<'b, T>(before: &'b BTreeMap<String, T>, after: &BTreeMap<String, T>) -> Vec<&'b str> {
+    let names = before.keys().filter(|name| !after.contains_key(*name));
+    names.map(String::as_str).collect()
 }
 
 /// Removes the migrations of the tables of this user of the database.

@@ -29,6 +29,9 @@ const DEPENDENCIES: &str = "docs/dependencies.md";
 /// The heading of its second table.
 const TOOLS: &str = "\n## Tools and tests\n";
 
+/// The guides, whose tables describe an endpoint that is an example.
+const GUIDES: [&str; 2] = ["docs/adding-an-endpoint.md", "docs/removing-an-endpoint.md"];
+
 /// What may precede a path in the documents.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -166,7 +169,7 @@ impl Files {
     /// Removes what the tables in the documents have about these: each row with a
     /// cell whose code names nothing else, their names in the lists of others, and
     /// rows that refer to a document that is gone.
-    /// Decisions are records of what was.
+    /// Decisions are records of what was, and the rows of guides are examples.
     pub fn remove_rows(&self, names: &[&str]) -> Result<()> {
         let is_of = |code: &str| {
             let path = match code.split_once(" /") {
@@ -224,7 +227,8 @@ impl Files {
                 })
             };
             let is_document = Path::new(&path).extension().is_some_and(|it| it == "md");
-            if is_document && !path.starts_with("docs/decisions/") {
+            let is_record = path.starts_with("docs/decisions/");
+            if is_document && !is_record && !GUIDES.contains(&path.as_str()) {
                 self.change(&path, |text| {
                     let lines = drop_if(text, |line| {
                         is_dropped(line) || line.starts_with('|') && is_dead(line)

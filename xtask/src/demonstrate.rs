@@ -16,7 +16,6 @@ use crate::{
     net,
     process::{self, pause, step},
     project::Project,
-    registry::Files,
 };
 
 /// Show in a scratch clone that the project can be changed as documented
@@ -89,7 +88,8 @@ impl Part {
             // region: new-project
             Self::NewProject => {
                 clone.xtask(&["new-project", "acme", "--keep", "hello"])?;
-                let mentions = crate::new_project::mentions(&Files::of(&clone.folder))?;
+                let files = crate::registry::Files::of(&clone.folder);
+                let mentions = crate::new_project::mentions(&files)?;
                 ensure!(mentions.is_empty(), "the name is left in {mentions:?}");
                 clone.check()?;
                 clone.up(None)

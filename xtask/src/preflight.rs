@@ -456,7 +456,9 @@ mod tests {
         let plan = Plan::read(&project, "dev").unwrap();
         assert_eq!(plan.stack, "kea-dev");
         assert_eq!(plan.parameter("Protected"), "false");
+        // region: mysql
         assert_eq!(plan.parameter("DatabaseClass"), "db.t4g.micro");
+        // endregion
         assert!(Plan::read(&project, "none").is_err());
     }
 }

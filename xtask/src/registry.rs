@@ -228,7 +228,9 @@ impl Files {
             };
             let is_document = Path::new(&path).extension().is_some_and(|it| it == "md");
             let is_record = path.starts_with("docs/decisions/");
-            if is_document && !is_record && !GUIDES.contains(&path.as_str()) {
+            // Third-party crates are removed with the last package that needs them.
+            let is_exempt = GUIDES.contains(&path.as_str()) || path == DEPENDENCIES;
+            if is_document && !is_record && !is_exempt {
                 self.change(&path, |text| {
                     let lines = drop_if(text, |line| {
                         is_dropped(line) || line.starts_with('|') && is_dead(line)

@@ -16,14 +16,18 @@ use crate::{
 };
 
 /// The parameters that turn on all that `samconfig.toml` does not.
-const EVERYTHING: [&str; 7] = [
+const EVERYTHING: &[&str] = &[
     "AlarmEmail=somebody@example.com",
     "ApiUrl=https://api.example.com",
     "BasePath=shop/v1",
     "Canary=true",
     "CorsOrigins=https://shop.example.com",
+    // region: mysql
     "DatabaseMultiAz=true",
+    // endregion
+    // region: mysqldata
     "DatabaseProxy=true",
+    // endregion
 ];
 
 /// Validate template.yaml with SAM, cfn-lint and checkov, and the workflows
@@ -98,7 +102,7 @@ fn parameters(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
     let config: toml::Table = fs::read_to_string(&path)?
         .parse()
         .with_context(|| format!("in {}", path.display()))?;
-    let everything = EVERYTHING.map(str::to_owned).to_vec();
+    let everything = EVERYTHING.iter().copied().map(str::to_owned).collect();
     let mut all = vec![
         ("defaults".to_owned(), Vec::new()),
         ("everything".to_owned(), everything),

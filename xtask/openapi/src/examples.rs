@@ -76,10 +76,12 @@ pub fn samples(cases: &[Case]) -> BTreeMap<&'static str, &Value> {
     let mut samples = BTreeMap::new();
     for kind in ProblemType::ALL {
         let of_kind = |body: &&Value| body["type"] == format!("/problems/{}", kind.slug());
-        let bodies = cases
-            .iter()
-            .filter_map(|case| Some(&case.received.as_ref()?.1));
-        if let Some(body) = bodies
+        // The page of a type names the type too.
+        let problems = cases.iter().filter_map(|case| {
+            let (media_type, body) = case.received.as_ref()?;
+            (media_type == MEDIA_TYPE).then_some(body)
+        });
+        if let Some(body) = problems
             .filter(of_kind)
             .min_by_key(|body| body.to_string().len())
         {

@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    env, fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -163,12 +163,20 @@ impl Scratch {
     }
 
     fn git(&self, arguments: &[&str]) -> Result<String> {
-        let git = Command::new("git")
-            .args(arguments)
+        self.read(Command::new("git").args(arguments))
+    }
+
+    /// The output of a command that succeeds. It ends by itself, so it has no guard.
+    fn read(&self, command: &mut Command) -> Result<String> {
+        let output = command
             .current_dir(&self.folder)
+            .stderr(Stdio::inherit())
             .output()?;
-        ensure!(git.status.success(), "git {} failed", arguments.join(" "));
-        Ok(String::from_utf8(git.stdout)?)
+        ensure!(
+            output.status.success(),
+            "{command:?} failed: see the error above"
+        );
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Adds endpoints, uses and removes them.
@@ -240,20 +248,20 @@ impl Scratch {
         }
         if let Some(name) = created {
             let scope = format!("{name}:write");
-            let token = self.cargo(&["xtask", "token", "--sub", "ada", "--scope", &scope]);
-            let token = { token }.output()?;
-            let token = String::from_utf8(token.stdout)?;
+            let mut token = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            process::remove_package_variables(&mut token);
+            token.env_remove("CARGO_TARGET_DIR");
+            let token =
+                self.read(token.args(["xtask", "token", "--sub", "ada", "--scope", &scope]))?;
             let response = net::agent(net::REQUEST_TIMEOUT)
                 .post(format!("{api}/{name}"))
                 .header("authorization", format!("Bearer {}", token.trim()))
                 .header("content-type", "application/json")
                 .send(r#"{"name":"First"}"#)?;
-            ensure!(
-                response.status() == 201,
-                "POST /{name}: {}",
-                response.status()
-            );
-            step(format_args!("POST /{name}: {}", response.status()));
+            let status = response.status();
+            let body = response.into_body().read_to_string()?;
+            ensure!(status == 201, "POST /{name}: {status}: {body}");
+            step(format_args!("POST /{name}: {status}"));
         }
         Ok(())
     }

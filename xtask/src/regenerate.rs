@@ -1,8 +1,8 @@
 //! `cargo xtask regenerate`.
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     process::{self, step},
@@ -21,8 +21,14 @@ pub fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Regenerates what is generated, in the order in which one depends on another: the
-/// document has the snapshots as examples, and the snapshots have its size.
+/// The assets of `docs` that are made of snapshots.
+const MADE_OF_SNAPSHOTS: [&str; 2] = ["openapi.json", "problems.json"];
+
+/// How often the document is written at most.
+const ROUNDS: usize = 3;
+
+/// Regenerates what is generated. The document has the snapshots as examples, and
+/// the snapshots of `docs` have the document: they are repeated until it is stable.
 pub fn regenerate(project: &Project) -> Result<()> {
     stores::write_manifest_environment(project)?;
     step("Building");
@@ -30,20 +36,43 @@ pub fn regenerate(project: &Project) -> Result<()> {
     {
         let stores = Stores::throw_away(project, &[])?;
         step("Regenerating the snapshots");
-        let mut replay = process::cargo(&project.root);
-        // Without a package, its dependencies have the features that they have in
-        // other builds, so that they are not built again.
-        replay.args(["test", "--quiet", "--test", "replay"]);
-        replay.env("INSTA_UPDATE", "always");
-        stores.set_variables(project, &mut replay);
-        process::succeed(replay, "the replay of the events")?;
+        replay(project, &stores, "")?;
+        for _ in 0..ROUNDS {
+            let before = assets(project)?;
+            step("Regenerating the OpenAPI document");
+            let mut openapi = process::cargo(&project.root);
+            openapi.args(["run", "--quiet", "--package", "openapi"]);
+            process::succeed(openapi, "cargo xtask openapi")?;
+            if assets(project)? == before {
+                break;
+            }
+            step("Regenerating the snapshots of the document");
+            replay(project, &stores, "docs/")?;
+        }
     }
-    step("Regenerating the OpenAPI document");
-    let mut openapi = process::cargo(&project.root);
-    openapi.args(["run", "--quiet", "--package", "openapi"]);
-    process::succeed(openapi, "cargo xtask openapi")?;
     step("Regenerating the diagrams");
     let mut diagrams = process::command(std::env::current_exe()?);
     diagrams.arg("diagrams").current_dir(&project.root);
     process::succeed(diagrams, "cargo xtask diagrams")
+}
+
+/// Replays the events whose path contains this text, and writes their snapshots.
+fn replay(project: &Project, stores: &Stores, path: &str) -> Result<()> {
+    let mut replay = process::cargo(&project.root);
+    // Without a package, its dependencies have the features that they have in other
+    // builds, so that they are not built again.
+    replay.args(["test", "--quiet", "--test", "replay", "--", path]);
+    replay.env("INSTA_UPDATE", "always");
+    stores.set_variables(project, &mut replay);
+    process::succeed(replay, "the replay of the events")
+}
+
+fn assets(project: &Project) -> Result<[Vec<u8>; 2]> {
+    let folder = project.root.join("functions/docs/assets");
+    let read = |name| {
+        let path = folder.join(name);
+        fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
+    };
+    let [document, problems] = MADE_OF_SNAPSHOTS;
+    Ok([read(document)?, read(problems)?])
 }

@@ -506,7 +506,7 @@ async fn password_is_read_from_the_secret() {
         secret: Some(Secret::new(
             "arn".to_owned(),
             role,
-            Some(manager.url.clone()),
+            Some(manager.url.parse().unwrap()),
         )),
         creates_users: false,
     };

@@ -26,15 +26,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .filter(|pair| matches!(pair, [option, _] if option == "--bin"))
         .filter_map(|pair| pair.last().cloned())
         .collect();
+    let template = Template::read(&project.root.join("template.yaml"))?;
+    let functions: Vec<_> = template.functions().map(|it| it.binary).collect();
     if names.is_empty() {
-        let template = Template::read(&project.root.join("template.yaml"))?;
-        names.extend(template.functions().map(|it| it.binary.to_owned()));
-        options.extend(
-            names
-                .iter()
-                .flat_map(|name| ["--bin".to_owned(), name.clone()]),
-        );
+        names.extend(functions.iter().map(|name| (*name).to_owned()));
+        options.extend(option_for_each("--bin", &functions));
     }
+    // Cargo gives a dependency the features that any selected package asks for. The
+    // tools ask for many; and all functions are selected, so that what they share is
+    // compiled once.
+    options.extend(option_for_each("--package", &functions));
 
     if let Some(rustup) = programs::find("rustup", &[]) {
         let mut add = process::command(rustup);
@@ -60,6 +61,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         fs::rename(project.bootstrap(&name), folder.join(&name)).context(name)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The option with each of these values.
+fn option_for_each(option: &str, values: &[&str]) -> Vec<String> {
+    let pairs = values.iter().flat_map(|value| [option, *value]);
+    pairs.map(str::to_owned).collect()
 }
 
 /// Replaces the target in the options of cargo by its variant with musl, and

@@ -7,9 +7,8 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     types::{CancellationReason, error::ConditionalCheckFailedException},
 };
-use chassis::outbound::{CallError, Classify, Failure};
+use chassis::outbound::{CallError, Classify, Failure, aws::ApiError};
 use http::header::RETRY_AFTER;
-use hyper_util::client::legacy::Error as ConnectionError;
 
 /// The error of one attempt.
 #[derive(Debug)]
@@ -125,8 +124,8 @@ pub(crate) fn is_condition(reason: &CancellationReason) -> bool {
 /// Whether no connection could be opened, so that nothing was sent.
 fn is_unconnected(error: &StoreError) -> bool {
     let chain = iter::successors(Some(error as &dyn StdError), |&error| error.source());
-    let mut errors = chain.filter_map(|error| error.downcast_ref::<ConnectionError>());
-    errors.any(ConnectionError::is_connect)
+    let mut errors = chain.filter_map(|error| error.downcast_ref::<ApiError>());
+    errors.any(ApiError::is_unsent)
 }
 
 /// Classifies a 4xx by its code.

@@ -4,7 +4,7 @@
 //! resolves an endpoint, an identity, retries and interceptors again for each
 //! request, took most of the time of a call (docs/decisions/0021).
 
-use std::{error::Error as StdError, fmt::Debug, sync::Arc, sync::OnceLock, time::Duration};
+use std::{error::Error as StdError, fmt::Debug, sync::OnceLock};
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
@@ -22,13 +22,9 @@ use aws_sdk_dynamodb::{
         update_item::{UpdateItem, UpdateItemError, UpdateItemInput, UpdateItemOutput},
     },
 };
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorSettings},
     interceptors::context::Input,
+    result::ConnectorError,
     runtime_plugin::RuntimePlugin,
     ser_de::{
         DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
@@ -38,12 +34,17 @@ use aws_smithy_types::{
     body::SdkBody,
     config_bag::{ConfigBag, FrozenLayer},
 };
-use chassis::outbound::AMAZON_ROOTS;
-use dto::Timestamp;
-use http::{Uri, uri::Scheme};
+use chassis::outbound::aws::{Api, Protocol};
 use http_body_util::BodyExt;
 
-use crate::{Config, signer::Signer};
+use crate::Config;
+
+/// How `DynamoDB` is called.
+const PROTOCOL: Protocol = Protocol {
+    service: "dynamodb",
+    target: "DynamoDB_20120810",
+    media_type: "application/x-amz-json-1.0",
+};
 
 /// An operation of the SDK.
 pub(crate) trait Operation {
@@ -88,14 +89,7 @@ operations! {
 
 /// The client. Clones share its connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    connector: Connector,
-    endpoint: Uri,
-    signer: Signer,
-}
+pub(crate) struct Client(Api);
 
 impl Client {
     /// A client that has opened no connection yet.
@@ -110,12 +104,13 @@ impl Client {
             let host = format!("https://dynamodb.{region}.amazonaws.com");
             host.parse().unwrap_or_default()
         });
-        let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
-        Self(Arc::new(Inner {
-            connector: connector(config.endpoint.as_ref(), config.policy.connect),
-            signer: Signer::new(config.role.clone(), host, endpoint.path().to_owned()),
+        Self(Api::new(
+            PROTOCOL,
             endpoint,
-        }))
+            config.endpoint.is_some(),
+            config.role.clone(),
+            config.policy.connect,
+        ))
     }
 
     /// Sends a request, and reads its response.
@@ -123,11 +118,6 @@ impl Client {
         &self,
         input: O::Input,
     ) -> Result<O::Output, SdkError<O::Error, HttpResponse>> {
-        let Inner {
-            connector,
-            endpoint,
-            signer,
-        } = &*self.0;
         let codec = O::codec();
         let (Some(serializer), Some(deserializer)) = (
             codec.and_then(|it| it.load::<SharedRequestSerializer>()),
@@ -138,20 +128,14 @@ impl Client {
         let mut settings = ConfigBag::base();
         let request = serializer.serialize_input(Input::erase(input), &mut settings);
         let mut request = request.map_err(SdkError::construction_failure)?;
-        let set = request.set_uri(endpoint.clone());
-        set.map_err(SdkError::construction_failure)?;
-        let body = request.body().bytes().unwrap_or_default();
-        let signature = signer.sign(O::NAME, body, Timestamp::now());
-        for (name, value) in signature {
-            request.headers_mut().insert(name, value);
-        }
-
-        let response = connector.call(request).await;
-        let mut response = response.map_err(SdkError::dispatch_failure)?;
-        match response.take_body().collect().await {
-            Ok(body) => *response.body_mut() = SdkBody::from(body.to_bytes()),
-            Err(error) => return Err(SdkError::response_error(error, response)),
-        }
+        let body = request.take_body().collect().await;
+        let body = body.map_err(SdkError::construction_failure)?.to_bytes();
+        let called = self.0.call(O::NAME, body).await;
+        let called = called.map_err(|error| {
+            SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
+        })?;
+        let response = HttpResponse::try_from(called.map(SdkBody::from));
+        let response = response.map_err(SdkError::construction_failure)?;
         let error = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => {
                 let output = output.downcast::<O::Output>();
@@ -168,52 +152,5 @@ impl Client {
             Some(error) => SdkError::service_error(error, response),
             None => SdkError::response_error(other, response),
         })
-    }
-}
-
-/// The connections. AWS's endpoints are verified by the embedded roots, because
-/// loading the machine's costs a cold start milliseconds; another https endpoint
-/// is verified by the machine's.
-fn connector(endpoint: Option<&Uri>, connect: Duration) -> Connector {
-    let roots = match endpoint {
-        Some(endpoint) if endpoint.scheme() == Some(&Scheme::HTTPS) => TrustStore::default(),
-        _ => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
-    };
-    let tls = TlsContext::builder().with_trust_store(roots).build();
-    let settings = HttpConnectorSettings::builder().connect_timeout(connect);
-    Connector::builder()
-        .connector_settings(settings.build())
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls.unwrap_or_default())
-        .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use chassis::runtime::environment::Role;
-
-    use super::*;
-
-    /// The roots are read when the first connection is opened, and malformed
-    /// ones would panic.
-    #[tokio::test]
-    async fn the_embedded_roots_are_valid() {
-        let role = Role {
-            region: "eu-north-1".to_owned(),
-            access_key_id: "id".to_owned(),
-            secret_access_key: "secret".to_owned(),
-            session_token: None,
-        };
-        let client = Client(Arc::new(Inner {
-            connector: connector(None, Duration::from_secs(1)),
-            endpoint: Uri::from_static("https://127.0.0.1:1"),
-            signer: Signer::new(role, String::new(), String::new()),
-        }));
-        let input = GetItemInput::builder().build().unwrap();
-        let response = client.send::<GetItem>(input).await;
-        assert!(
-            matches!(response, Err(SdkError::DispatchFailure(_))),
-            "{response:?}"
-        );
     }
 }

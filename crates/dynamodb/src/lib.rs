@@ -36,7 +36,6 @@ mod idempotency;
 mod item;
 mod page;
 mod pauses;
-mod signer;
 mod table;
 mod value;
 mod write;

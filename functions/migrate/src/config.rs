@@ -1,6 +1,9 @@
 //! The function's configuration.
 
-use chassis::runtime::{Environment, environment::Role};
+use chassis::runtime::{
+    Environment,
+    environment::{Role, parse_url},
+};
 
 use crate::secret::Secret;
 
@@ -29,7 +32,7 @@ impl Config {
         let endpoint = environment.optional(
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             "the http or https URL of a Secrets Manager, or empty for that of AWS",
-            str::parse::<String>,
+            parse_url,
         );
         let users = environment.optional(
             "MYSQL_USERS",

@@ -8,24 +8,19 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, RETRY_AFTER},
     uri::{PathAndQuery, Scheme},
 };
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client as Pool, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::ConfigBuilderExt;
+use rustls::ClientConfig;
 
-use super::{Classify, Failure};
+use super::{
+    Classify, Failure,
+    connections::{Connections, connections},
+};
 use crate::{
     RequestContext,
     runtime::{REQUEST_DEADLINE, TRACEPARENT},
     telemetry::CallLog,
 };
-
-/// When a connection is tried with the other address family too (RFC 8305, §5). In
-/// a VPC without a route for IPv4, the first address may lead nowhere; the default
-/// is 300 ms.
-const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
 
 /// The most bytes of a response: what Lambda lets a function return.
 const MAX_BYTES: usize = 6 * 1024 * 1024;
@@ -34,7 +29,7 @@ const MAX_BYTES: usize = 6 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Client {
     dependency: &'static str,
-    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    connections: Connections,
     api: Option<Uri>,
     forwards_token: bool,
 }
@@ -95,24 +90,12 @@ impl Client {
     /// `connect`. The log and the metrics call the services `dependency`.
     #[must_use]
     pub fn new(dependency: &'static str, api: Option<Uri>, connect: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(connect));
-        tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
-        let connector = HttpsConnectorBuilder::new()
+        let tls = ClientConfig::builder()
             .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            // The peers of a suspended function close its connections.
-            .pool_idle_timeout(Duration::from_secs(20))
-            .build(connector);
+            .with_no_client_auth();
         Self {
             dependency,
-            pool,
+            connections: connections(connect, tls),
             api,
             forwards_token: false,
         }
@@ -170,9 +153,9 @@ impl Client {
             Some(token) => request.header(AUTHORIZATION, token),
             None => request,
         };
-        let request = request.body(Empty::new())?;
+        let request = request.body(Full::default())?;
         tokio::time::timeout_at(deadline.instant(), async {
-            let (head, body) = self.pool.request(request).await?.into_parts();
+            let (head, body) = self.connections.request(request).await?.into_parts();
             let body = Limited::new(body, MAX_BYTES).collect().await;
             let retry_after = head
                 .headers

@@ -3,12 +3,16 @@
 //! Each of them is a [`Dependency`]. A call goes through it and is bounded by
 //! the request's deadline, the circuit breaker, a timeout for each attempt, and
 //! a budget for retries with full jitter. What moves the breaker and the budget
-//! is stated once, in [`Outcome::evidence`].
+//! is stated once, in `Outcome::evidence`.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod breaker;
 mod budget;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod connections;
 mod dependency;
 mod outcome;
 mod policy;

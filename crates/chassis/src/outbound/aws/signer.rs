@@ -1,4 +1,4 @@
-//! Signatures of requests: AWS Signature Version 4, for this one API.
+//! Signatures of requests: AWS Signature Version 4, for calls with JSON.
 //!
 //! Source: AWS Identity and Access Management User Guide, "Create a signed AWS API
 //! request". A test compares it with the crate `aws-sigv4`, which works for every
@@ -9,16 +9,19 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use chassis::runtime::environment::Role;
 use dto::Timestamp;
 use ring::{
     digest::{SHA256, digest},
     hmac::{self, HMAC_SHA256, Key},
 };
 
+use super::Protocol;
+use crate::runtime::environment::Role;
+
 /// Signs the requests of one role to one endpoint.
-pub(crate) struct Signer {
+pub(super) struct Signer {
     role: Role,
+    protocol: Protocol,
     host: String,
     path: String,
     /// The key of the day that it was last used on. It is derived from the role's.
@@ -33,19 +36,20 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    pub(crate) fn new(role: Role, host: String, path: String) -> Self {
+    pub(super) fn new(role: Role, protocol: Protocol, host: String, path: String) -> Self {
         Self {
             role,
+            protocol,
             host,
             path,
             key: Mutex::new(None),
         }
     }
 
-    /// The headers that sign the request of an operation with this body.
-    pub(crate) fn sign(
+    /// The headers that sign a request with this `x-amz-target` and this body.
+    pub(super) fn sign(
         &self,
-        operation: &str,
+        target: &str,
         body: &[u8],
         now: Timestamp,
     ) -> impl Iterator<Item = (&'static str, String)> + use<> {
@@ -63,6 +67,11 @@ impl Signer {
             now.second()
         );
         let (host, path) = (&self.host, &self.path);
+        let Protocol {
+            service,
+            media_type,
+            ..
+        } = self.protocol;
         let (token, token_name) = match &self.role.session_token {
             Some(token) => (
                 format!("x-amz-security-token:{token}\n"),
@@ -74,16 +83,16 @@ impl Signer {
         let body = hex(digest(&SHA256, body).as_ref());
         let request = format!(
             "POST\n{path}\n\n\
-             content-type:application/x-amz-json-1.0\n\
+             content-type:{media_type}\n\
              host:{host}\n\
              x-amz-date:{time}\n\
              {token}\
-             x-amz-target:DynamoDB_20120810.{operation}\n\
+             x-amz-target:{target}\n\
              \n\
              {names}\n\
              {body}"
         );
-        let scope = format!("{day}/{}/dynamodb/aws4_request", self.role.region);
+        let scope = format!("{day}/{}/{service}/aws4_request", self.role.region);
         let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{request}");
         let signature = hmac::sign(&self.key_of(&day), text.as_bytes());
@@ -107,7 +116,12 @@ impl Signer {
         }
         let secret = format!("AWS4{}", self.role.secret_access_key);
         let mut key = Key::new(HMAC_SHA256, secret.as_bytes());
-        for part in [day, &self.role.region, "dynamodb", "aws4_request"] {
+        for part in [
+            day,
+            &self.role.region,
+            self.protocol.service,
+            "aws4_request",
+        ] {
             let derived = hmac::sign(&key, part.as_bytes());
             key = Key::new(HMAC_SHA256, derived.as_ref());
         }
@@ -137,6 +151,11 @@ mod tests {
 
     #[test]
     fn signature_equals_that_of_the_sdk() {
+        let protocol = Protocol {
+            service: "dynamodb",
+            target: "DynamoDB_20120810",
+            media_type: "application/x-amz-json-1.0",
+        };
         for token in [None, Some("token".to_owned())] {
             for (at, body) in [
                 ("2026-11-26T04:05:06Z", "{}"),
@@ -150,9 +169,9 @@ mod tests {
                     session_token: token.clone(),
                 };
                 let host = "dynamodb.eu-north-1.amazonaws.com";
-                let signer = Signer::new(role, host.to_owned(), "/".to_owned());
+                let signer = Signer::new(role, protocol, host.to_owned(), "/".to_owned());
                 let now = Timestamp::parse_time_or_date(at).unwrap();
-                let ours = signer.sign("GetItem", body.as_bytes(), now);
+                let ours = signer.sign("DynamoDB_20120810.GetItem", body.as_bytes(), now);
 
                 let credentials = Credentials::new("id", "secret", token.clone(), None, "test");
                 let identity = credentials.into();

@@ -1,0 +1,166 @@
+//! The APIs of AWS that are called with JSON, such as that of `DynamoDB`.
+//!
+//! A call is one signed `POST`. Its caller decides on retries: see
+//! [`Dependency`](super::Dependency).
+
+mod signer;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use dto::Timestamp;
+use http::{Request, Response, Uri, header::CONTENT_TYPE, uri::Scheme};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::ConfigBuilderExt;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use self::signer::Signer;
+use super::{
+    AMAZON_ROOTS,
+    connections::{Connections, connections},
+};
+use crate::runtime::environment::Role;
+
+/// The most bytes of a response: `BatchGetItem` returns 16 MB of items.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// How an API is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Protocol {
+    /// The service's name in signatures, such as `dynamodb`.
+    pub service: &'static str,
+    /// The API's name in `x-amz-target`, such as `DynamoDB_20120810`.
+    pub target: &'static str,
+    /// The media type of requests.
+    pub media_type: &'static str,
+}
+
+/// An API of AWS. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    protocol: Protocol,
+    endpoint: Uri,
+    signer: Signer,
+    connections: Connections,
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request cannot be written.
+    #[error("the request is malformed")]
+    Request(#[from] http::Error),
+    /// There is no connection, or it broke.
+    #[error("the call failed")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    /// The response broke off or is too large.
+    #[error("the response cannot be read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// Whether no connection could be opened, so that nothing was sent.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Request(_) => true,
+            Self::Connection(error) => error.is_connect(),
+            Self::Body(_) => false,
+        }
+    }
+}
+
+impl Api {
+    /// The API at `endpoint`, called by a role. Opening a connection may take
+    /// `connect`.
+    ///
+    /// An endpoint of AWS's is verified by the embedded roots. `is_own` is whether it
+    /// is another, which is verified by the roots of the machine.
+    #[must_use]
+    pub fn new(
+        protocol: Protocol,
+        endpoint: Uri,
+        is_own: bool,
+        role: Role,
+        connect: Duration,
+    ) -> Self {
+        let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
+        let is_tls = endpoint.scheme() == Some(&Scheme::HTTPS);
+        let tls = if is_own && is_tls {
+            roots_of_the_machine()
+        } else {
+            embedded_roots()
+        };
+        let path = endpoint.path().to_owned();
+        Self(Arc::new(Inner {
+            protocol,
+            endpoint,
+            signer: Signer::new(role, protocol, host, path),
+            connections: connections(connect, tls),
+        }))
+    }
+
+    /// Calls an operation with a JSON body; a response of any status is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`] if there is no response.
+    pub async fn call(&self, operation: &str, body: Bytes) -> Result<Response<Bytes>, ApiError> {
+        let Inner {
+            protocol,
+            endpoint,
+            signer,
+            connections,
+        } = &*self.0;
+        let target = format!("{}.{operation}", protocol.target);
+        let signature = signer.sign(&target, &body, Timestamp::now());
+        let mut request = Request::post(endpoint.clone())
+            .header(CONTENT_TYPE, protocol.media_type)
+            .header("x-amz-target", target);
+        for (name, value) in signature {
+            request = request.header(name, value);
+        }
+        let response = connections.request(request.body(Full::new(body))?).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_BYTES).collect().await;
+        let body = body.map_err(ApiError::Body)?.to_bytes();
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+fn embedded_roots() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_slice_iter(AMAZON_ROOTS);
+    roots.add_parsable_certificates(certificates.flatten());
+    ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+fn roots_of_the_machine() -> ClientConfig {
+    match ClientConfig::builder().with_native_roots() {
+        Ok(builder) => builder.with_no_client_auth(),
+        // The machine has none.
+        Err(_) => embedded_roots(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_root_is_valid() {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        assert_eq!(roots.len(), 5);
+    }
+}

@@ -1,0 +1,40 @@
+//! Connections over HTTP/1.1, which are kept open between requests.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::ClientConfig;
+
+/// When a connection is tried with the other address family too (RFC 8305, §5). In
+/// a VPC without a route for IPv4, the first address may lead nowhere; the default
+/// is 300 ms.
+const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
+
+/// The connections of a client. Clones share them.
+pub(super) type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// No connections yet. Opening one may take `connect`; `tls` states which peers are
+/// trusted.
+pub(super) fn connections(connect: Duration, tls: ClientConfig) -> Connections {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(connect));
+    tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        // The peers of a suspended function close its connections.
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build(connector)
+}

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Uri;
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 /// When a connection is tried with the other address family too (RFC 8305, §5). In
 /// a VPC without a route for IPv4, the first address may lead nowhere; the default
@@ -17,15 +20,17 @@ use rustls::ClientConfig;
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
 
 /// The connections of a client. Clones share them.
-pub(super) type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(super) type Connections = Client<Connector, Full<Bytes>>;
 
-/// No connections yet. Opening one may take `connect`; `tls` states which peers are
-/// trusted.
+/// What opens a connection.
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
+/// No connections yet. Opening one, with its TLS, may take `connect`; `tls` states
+/// which peers are trusted.
 pub(super) fn connections(connect: Duration, tls: ClientConfig) -> Connections {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect));
     tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
@@ -36,5 +41,5 @@ pub(super) fn connections(connect: Duration, tls: ClientConfig) -> Connections {
         .pool_timer(TokioTimer::new())
         // The peers of a suspended function close its connections.
         .pool_idle_timeout(Duration::from_secs(20))
-        .build(connector)
+        .build(Connector::new(Timeout::new(connector, connect)))
 }

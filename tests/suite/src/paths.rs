@@ -11,17 +11,11 @@ const NOT_FOUND: &str = "No resource has this id.";
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!(path_that_no_function_declares_returns_404)
-            .differs(
-                &[Kind::Watch],
-                "answers a path that it does not route with a 404 of its own",
-                check!(watch_refuses_the_path),
-            )
-            .differs(
-                &[Kind::StartApi],
-                "answers a path that it does not route with a 403 of its own",
-                check!(start_api_refuses_the_path),
-            ),
+        case!(path_that_no_function_declares_returns_404).differs(
+            &[Kind::StartApi],
+            "answers a path that it does not route with a 403 of its own",
+            check!(start_api_refuses_the_path),
+        ),
         case!(missing_name_under_a_function_returns_404),
         // region: nosqldata
         case!(escaped_characters_of_an_id_are_decoded),
@@ -56,13 +50,6 @@ async fn path_that_no_function_declares_returns_404(api: Api) {
     for path in UNDECLARED {
         let refused = api.get(path).await.expect(404);
         refused.expect_members(&[("/message", json!("Not Found"))]);
-    }
-}
-
-async fn watch_refuses_the_path(api: Api) {
-    for path in UNDECLARED {
-        let refused = api.get(path).await.expect(404);
-        refused.expect_members(&[("/title", json!("Default function disabled"))]);
     }
 }
 

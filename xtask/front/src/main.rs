@@ -2,8 +2,9 @@
 //!
 //! It has the time limit of API Gateway: a request to a function that is being
 //! compiled, or that was stopped while it had the request, is a problem instead of
-//! a wait without an end. The Invoke API passes through. It begins the trace of a
-//! request, or continues the caller's, and writes its own part to the log.
+//! a wait without an end. It has API Gateway's response to a path without a route.
+//! The Invoke API passes through. It begins the trace of a request, or continues the
+//! caller's, and writes its own part to the log.
 
 mod span;
 
@@ -35,6 +36,9 @@ use crate::span::Span;
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: u64 = 5;
+
+/// What `cargo lambda watch` serves beside the routes: the Invoke API and function URLs.
+const INVOKE_PATHS: [&str; 2] = ["/2015-03-31/", "/lambda-url/"];
 
 /// Serves the API on one address and passes requests on to another.
 #[derive(Parser)]
@@ -117,7 +121,12 @@ impl Front {
             None => "API".to_owned(),
         };
         let route = target.as_ref().map(|(route, _)| route.as_str());
-        let result = self.send(&name, request).await;
+        let has_route = route.is_some() || INVOKE_PATHS.iter().any(|it| path.starts_with(it));
+        let result = if has_route {
+            self.send(&name, request).await
+        } else {
+            Ok(no_route())
+        };
         let request_id = span.request_id.clone();
         span.end(&self.log, route, &result);
         result.unwrap_or_else(|reason| unavailable(reason, path, request_id))
@@ -142,6 +151,12 @@ impl Front {
             )),
         }
     }
+}
+
+/// The response of an HTTP API to a path without a route.
+fn no_route() -> Response {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (StatusCode::NOT_FOUND, headers, r#"{"message":"Not Found"}"#).into_response()
 }
 
 /// The problem of an unavailable service, as the chassis renders it.

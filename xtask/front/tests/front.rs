@@ -71,6 +71,7 @@ impl Front {
                 "0.5",
             ])
             .args(["--route", "/silent/{id}=parcels"])
+            .args(["--route", "/echo/{id}=echo"])
             .spawn()
             .unwrap();
         let front = Self(front, address, log);
@@ -112,7 +113,7 @@ impl Drop for Front {
 fn request_and_response_are_passed_on() {
     let front = Front::start(&upstream());
     let (head, body) = front.send(
-        "POST /a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\na: 1\r\na: 2\r\n\
+        "POST /echo/a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\na: 1\r\na: 2\r\n\
          content-length: 2\r\n\r\nhi",
     );
     assert!(
@@ -120,7 +121,7 @@ fn request_and_response_are_passed_on() {
         "{head}"
     );
     assert!(
-        body.starts_with("POST /a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\n"),
+        body.starts_with("POST /echo/a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\n"),
         "{body}"
     );
     assert!(
@@ -158,15 +159,38 @@ fn request_without_a_response_is_a_503_that_names_the_function() {
 #[test]
 fn upstream_that_is_gone_is_a_503() {
     let front = Front::start("127.0.0.1:9");
-    let (head, _) = front.send("GET / HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+    let (head, _) = front.send("GET /echo/a HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+}
+
+#[test]
+fn path_without_a_route_is_the_404_of_api_gateway() {
+    let front = Front::start("127.0.0.1:9");
+    let (head, body) = front.send("GET /nowhere HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+    assert_eq!(body, r#"{"message":"Not Found"}"#);
+    let [line] = &front.log()[..] else {
+        panic!("there is not one line")
+    };
+    assert_eq!(line.text("path"), Some("/nowhere"));
+    assert_eq!(line.status(), Some(404));
+}
+
+#[test]
+fn invoke_api_is_passed_on() {
+    let front = Front::start(&upstream());
+    for path in ["/2015-03-31/functions/echo/invocations", "/lambda-url/echo"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: kea.example\r\n\r\n");
+        let (head, _) = front.send(&request);
+        assert!(head.starts_with("HTTP/1.1 201 "), "{path}: {head}");
+    }
 }
 
 #[test]
 fn trace_of_the_caller_is_continued_and_the_part_of_the_front_is_in_the_log() {
     let front = Front::start(&upstream());
     let (_, body) = front.send(
-        "GET /a?secret HTTP/1.1\r\nhost: kea.example\r\n\
+        "GET /echo/a?secret HTTP/1.1\r\nhost: kea.example\r\n\
          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     );
     let [line] = &front.log()[..] else {
@@ -178,7 +202,7 @@ fn trace_of_the_caller_is_continued_and_the_part_of_the_front_is_in_the_log() {
     assert!(body.contains(&passed_on), "{body}");
     assert_eq!(text("trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(text("parent_id"), "00f067aa0ba902b7");
-    assert_eq!(text("path"), "/a");
+    assert_eq!(text("route"), "/echo/{id}");
     assert_eq!(line.status(), Some(201));
 }
 
@@ -191,8 +215,9 @@ fn malformed_trace_is_replaced() {
         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
     ] {
-        let request =
-            format!("GET / HTTP/1.1\r\nhost: kea.example\r\ntraceparent: {malformed}\r\n\r\n");
+        let request = format!(
+            "GET /echo/a HTTP/1.1\r\nhost: kea.example\r\ntraceparent: {malformed}\r\n\r\n"
+        );
         let (_, body) = front.send(&request);
         assert!(body.contains("\r\ntraceparent: 00-"), "{body}");
         assert!(!body.contains(malformed), "{body}");

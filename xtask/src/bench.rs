@@ -265,6 +265,10 @@ impl System {
         let endpoint = format!("https://{HOST}:{}", self.port);
         shared.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint);
         shared.insert("MYSQL_TLS".to_owned(), text(&self.tls.rds_roots)?);
+        // Lambda sets both. boto3 reads this one.
+        if let Some(region) = shared.get("AWS_REGION").cloned() {
+            shared.insert("AWS_DEFAULT_REGION".to_owned(), region);
+        }
         let token = project.signing_key()?.token("sample", "");
         let functions = functions.iter().map(|it| {
             let (event, expected) = match it.task {

@@ -4,6 +4,7 @@ use lambda_http::{Error, Request, Response, run, service_fn};
 use serde_json::json;
 use sqlx::{MySqlPool, Row};
 
+// Unchecked: text with a binary collation is of a binary type to sqlx.
 async fn get(pool: &MySqlPool, request: Request) -> Result<Response<String>, Error> {
     let id = request.uri().path().rsplit('/').next().unwrap_or_default();
     let order = sqlx::query("SELECT customer, status FROM orders WHERE id = UNHEX(REPLACE(?, '-', ''))")
@@ -19,12 +20,12 @@ async fn get(pool: &MySqlPool, request: Request) -> Result<Response<String>, Err
     .await?;
     let lines: Vec<_> = lines
         .iter()
-        .map(|line| Ok(json!({ "productId": line.try_get::<String, _>("product_id")?, "name": line.try_get::<String, _>("name")? })))
+        .map(|line| Ok(json!({ "productId": line.try_get_unchecked::<String, _>("product_id")?, "name": line.try_get_unchecked::<String, _>("name")? })))
         .collect::<Result<_, sqlx::Error>>()?;
     let body = json!({
         "id": id,
-        "customer": order.try_get::<String, _>("customer")?,
-        "status": order.try_get::<String, _>("status")?,
+        "customer": order.try_get_unchecked::<String, _>("customer")?,
+        "status": order.try_get_unchecked::<String, _>("status")?,
         "lines": lines,
     });
     Ok(Response::builder()

@@ -58,7 +58,7 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
     let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
     writeln!(
         page,
-        "# Growth\n\n\
+        "<!-- region: mysqldata nosqldata -->\n# Growth\n\n\
          Written by `cargo xtask bench growth --sizes {}`. The programs of the functions, each under a Lambda Runtime API of its own, on\n\
          MariaDB and on a local DynamoDB in memory. The orders are spread over 100 days and over 100 products, two lines each, so that a\n\
          summary has as many rows at any size. All sizes run at the same time and are measured in turns.\n\n\
@@ -124,6 +124,7 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
             figures.longest_lock_wait_ms,
         )?;
     }
+    writeln!(page, "<!-- endregion -->")?;
     Ok(page)
 }
 

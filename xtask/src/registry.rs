@@ -30,7 +30,11 @@ const DEPENDENCIES: &str = "docs/dependencies.md";
 const TOOLS: &str = "\n## Tools and tests\n";
 
 /// The guides, whose tables describe an endpoint that is an example.
-const GUIDES: [&str; 2] = ["docs/adding-an-endpoint.md", "docs/removing-an-endpoint.md"];
+const GUIDES: [&str; 3] = [
+    "docs/adding-an-endpoint.md",
+    "docs/removing-an-endpoint.md",
+    "xtask/templates/README.md",
+];
 
 /// What may precede a path in the documents.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -78,6 +78,20 @@ impl Store {
     }
 }
 
+/// Fails unless it can be the name of a `kind` of thing: part of an identifier, a path
+/// and an environment variable.
+pub fn check_name(name: &str, kind: &str, longest: usize) -> Result<()> {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    ensure!(
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(is_allowed)
+            && name.len() <= longest,
+        "{name} is not the name of a {kind}: use a lower-case letter, and then lower-case letters \
+         and digits, at most {longest}"
+    );
+    Ok(())
+}
+
 /// The forms of a function's name.
 struct Names {
     /// `parcels`.
@@ -88,14 +102,7 @@ struct Names {
 
 impl Names {
     fn of(name: &str) -> Result<Self> {
-        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        ensure!(
-            name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.chars().all(is_allowed)
-                && name.len() <= 32,
-            "{name} is not the name of a function: use a lower-case letter, and then lower-case \
-             letters and digits, at most 32"
-        );
+        check_name(name, "function", 32)?;
         let one = match name.strip_suffix('s') {
             Some(one) if one.len() > 1 && !one.ends_with('s') => one,
             _ => name,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use template::Template;
 
 use crate::{
+    new,
     process::{self, step},
     project::Project,
     regions,
@@ -125,14 +126,7 @@ pub fn mentions(files: &Files) -> Result<Vec<String>> {
 /// Fails unless the name can be that of a stack, a folder, a database and a prefix of
 /// environment variables.
 fn check_name(name: &str) -> Result<()> {
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    ensure!(
-        name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(is_allowed)
-            && name.len() <= 20,
-        "{name} is not the name of a project: use a lower-case letter, and then lower-case \
-         letters and digits, at most 20"
-    );
+    new::check_name(name, "project", 20)?;
     ensure!(name != NAME, "this project is named {NAME} already");
     Ok(())
 }

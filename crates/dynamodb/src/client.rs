@@ -98,16 +98,11 @@ impl Client {
     /// connection: the dependency knows the request's deadline and counts the
     /// attempts.
     pub(crate) fn new(config: &Config) -> Self {
-        let region = &config.role.region;
-        let endpoint = config.endpoint.clone().unwrap_or_else(|| {
-            // A region is not a valid host only if Lambda sets a malformed one.
-            let host = format!("https://dynamodb.{region}.amazonaws.com");
-            host.parse().unwrap_or_default()
-        });
+        let host = format!("dynamodb.{}.amazonaws.com", config.role.region);
         Self(Api::new(
             PROTOCOL,
-            endpoint,
-            config.endpoint.is_some(),
+            config.endpoint.clone(),
+            &host,
             config.role.clone(),
             config.policy.connect,
         ))

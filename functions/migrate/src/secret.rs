@@ -84,13 +84,8 @@ impl Secret {
     /// the function's subnets have a route out for IPv6 only.
     #[must_use]
     pub fn new(arn: String, role: Role, endpoint: Option<Uri>) -> Self {
-        let is_own = endpoint.is_some();
-        let endpoint = endpoint.unwrap_or_else(|| {
-            // A region is not a valid host only if Lambda sets a malformed one.
-            let host = format!("https://secretsmanager.{}.api.aws", role.region);
-            host.parse().unwrap_or_default()
-        });
-        let api = Api::new(PROTOCOL, endpoint, is_own, role, CONNECT);
+        let host = format!("secretsmanager.{}.api.aws", role.region);
+        let api = Api::new(PROTOCOL, endpoint, &host, role, CONNECT);
         Self { api, arn }
     }
 

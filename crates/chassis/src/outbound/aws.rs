@@ -77,26 +77,29 @@ impl ApiError {
 }
 
 impl Api {
-    /// The API at `endpoint`, called by a role. Opening a connection may take
-    /// `connect`.
+    /// The API at `endpoint`, or at AWS's own, which has this `host`; called by a role.
+    /// Opening a connection may take `connect`.
     ///
-    /// An endpoint of AWS's is verified by the embedded roots. `is_own` is whether it
-    /// is another, which is verified by the roots of the machine.
+    /// AWS's own endpoint is verified by the embedded roots, and another by the roots
+    /// of the machine.
     #[must_use]
     pub fn new(
         protocol: Protocol,
-        endpoint: Uri,
-        is_own: bool,
+        endpoint: Option<Uri>,
+        host: &str,
         role: Role,
         connect: Duration,
     ) -> Self {
-        let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
-        let is_tls = endpoint.scheme() == Some(&Scheme::HTTPS);
-        let tls = if is_own && is_tls {
+        let is_tls = |it: &Uri| it.scheme() == Some(&Scheme::HTTPS);
+        let tls = if endpoint.as_ref().is_some_and(is_tls) {
             roots_of_the_machine()
         } else {
             embedded_roots()
         };
+        // A host with a region is not valid only if Lambda sets a malformed one.
+        let own = || format!("https://{host}").parse().unwrap_or_default();
+        let endpoint: Uri = endpoint.unwrap_or_else(own);
+        let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
         let path = endpoint.path().to_owned();
         Self(Arc::new(Inner {
             protocol,

@@ -61,7 +61,8 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
         "<!-- region: mysqldata nosqldata -->\n# Growth\n\n\
          Written by `cargo xtask bench growth --sizes {}`. The programs of the functions, each under a Lambda Runtime API of its own, on\n\
          MariaDB and on a local DynamoDB in memory. The orders are spread over 100 days and over 100 products, two lines each, so that a\n\
-         summary has as many rows at any size. All sizes run at the same time and are measured in turns.\n\n\
+         summary has as many rows at any size. All sizes run at the same time and are measured in turns. Where there are fewer\n\
+         pages than 1000, page 1000 is the last full one.\n\n\
          *Time* is the median from the event to the response of {} calls; *CPU* is the mean of what the function and the\n\
          database use. The last columns are the ratio of the largest size to the smallest.\n\n\
          ![Time against orders]({PLOT})\n",

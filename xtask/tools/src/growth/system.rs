@@ -39,7 +39,7 @@ pub struct System {
     pub products: u32,
     /// The ids of some orders.
     pub ids: Vec<String>,
-    /// The parameter that selects page 1000 of the orders, or the last.
+    /// The parameter that selects page 1000 of the orders, or the last full page.
     pub page_1000: String,
     /// The same of the products.
     pub products_page_1000: String,
@@ -194,15 +194,19 @@ impl System {
         Ok(system)
     }
 
-    /// The cursor of page 1000 of a list, or of the last page.
+    /// The cursor of page 1000 of a list, or of the last full page.
     async fn cursor(&self, list: &str) -> String {
-        let mut cursor = String::new();
-        // A walk may change the limit.
-        for _ in 0..999 * PAGE / 100 {
-            let target = format!("{list}?limit=100{cursor}");
+        let (mut cursor, mut next) = (String::new(), String::new());
+        for _ in 0..1000 {
+            let target = format!("{list}?limit={PAGE}{next}");
             let page = self.client.get(&target).await.expect(200).json();
+            let items = page["items"].as_array().map_or(0, Vec::len);
+            if items < PAGE as usize {
+                break;
+            }
+            cursor = next;
             match page["nextCursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
+                Some(it) => next = format!("&cursor={it}"),
                 None => break,
             }
         }

@@ -214,7 +214,7 @@ impl Scratch {
         let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--"];
         let clippy = [&clippy[..], &["--deny", "warnings"]].concat();
         process::succeed(self.cargo(&clippy), "cargo clippy")?;
-        self.xtask(&["test"])
+        self.xtask(&["test", "--", "--no-fail-fast"])
     }
 
     /// Starts the system and reads its health. Creates one of these, if it is one.

@@ -10,7 +10,8 @@ use serde::Serialize;
 /// The routes of `@name@`.
 #[must_use]
 pub fn router() -> Router {
-    let list_all = doc("list@Name@", "List @name@", Access::Public);
+    let list_all = doc("list@Name@", "List @name@", Access::Public)
+        .describe("All of them, in one response.");
     Router::new("@name@", ()).route("/@name@", get(list_all, list))
 }
 

@@ -13,6 +13,7 @@ mod docs;
 mod hostile;
 mod injection;
 mod lambda;
+mod modules;
 mod mysqldata;
 mod nosqldata;
 mod oscheck;

@@ -5,7 +5,15 @@ use std::{collections::BTreeMap, env};
 use anyhow::{Result, ensure};
 use template::{LOCAL_ROLE, Local, Template};
 
-use crate::{project::Project, stores::Urls};
+use crate::project::Project;
+
+/// The URLs of the stores.
+#[derive(Clone)]
+pub struct Urls {
+    pub dynamodb: String,
+    /// Empty if no function uses it.
+    pub mysql: String,
+}
 
 /// The variables of all functions together, as `cargo lambda watch` sets them for
 /// each. `own_dynamodb`: the store was not started here, so the credentials and

@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod compile;
 mod conformance;
+mod consent;
 mod demonstrate;
 mod diagrams;
 mod docker;
@@ -129,7 +130,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     if arguments.yes {
-        tools::consent();
+        consent::give();
     }
     match perform(&arguments.task) {
         Ok(code) => code,

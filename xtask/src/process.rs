@@ -21,7 +21,7 @@ use signal_hook::{
     flag,
 };
 
-use crate::tools;
+use crate::consent;
 
 /// The interval between checks whether a program has ended or this one should.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -80,7 +80,7 @@ pub fn step(what: impl Display) {
 /// A command that runs `program` and stops it when this process ends.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = guard::command(program.as_ref(), GRACE);
-    tools::pass_consent(&mut command);
+    consent::hand_on(&mut command);
     command
 }
 

@@ -13,10 +13,9 @@ use programs::guard;
 
 use crate::{
     docker::Engine,
-    environment,
+    environment::{self, Urls},
     project::Project,
     sam::{Architecture, Sam},
-    stores::Urls,
 };
 
 /// How long `sam local` may take to stop its containers.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use template::Template;
 
 use crate::{
-    environment,
+    environment::{self, Urls},
     net::{self, http_url},
     process::{pause, step},
     project::Project,
@@ -181,14 +181,6 @@ fn mysql_url(text: &str) -> Result<String, String> {
 
 /// The environment variables from which the tests read where the stores are.
 const TEST_VARIABLES: [&str; 2] = ["KEA_TEST_DYNAMODB_URL", "KEA_TEST_MYSQL_URL"];
-
-/// The URLs of the stores.
-#[derive(Clone)]
-pub struct Urls {
-    pub dynamodb: String,
-    /// Empty if no function uses it.
-    pub mysql: String,
-}
 
 /// Running stores, stopped when this is dropped and when this process ends.
 pub struct Stores {

@@ -14,12 +14,13 @@ use programs::Guarded;
 
 use crate::{
     docker::{self, Engine},
+    environment::Urls,
     net::{self, http_url},
     process::{self, check_interrupt, step},
     project::Project,
     sam::Architecture,
     start_api::Release,
-    stores::{Stores, Urls},
+    stores::Stores,
     up,
 };
 

@@ -1,16 +1,16 @@
 //! The tools that cargo does not bring: found, or else installed.
 
 use std::{
-    env, fs,
+    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
+    consent,
     process::{self, check_interrupt, step},
     project::Project,
 };
@@ -331,28 +331,10 @@ fn require(
     find().with_context(|| format!("{name} is needed: put on PATH {hint}"))
 }
 
-/// The environment variable of the consent, for the `cargo xtask` that this runs.
-const CONSENT: &str = "XTASK_YES";
-
-/// Whether system packages are installed without asking.
-static HAS_CONSENT: AtomicBool = AtomicBool::new(false);
-
-/// Lets system packages be installed without asking.
-pub fn consent() {
-    HAS_CONSENT.store(true, Ordering::Relaxed);
-}
-
-/// Hands the consent on to a command.
-pub fn pass_consent(command: &mut Command) {
-    if HAS_CONSENT.load(Ordering::Relaxed) {
-        command.env(CONSENT, "1");
-    }
-}
-
 /// Whether `command` may be run to install `name`: asks, unless the answer is known
 /// or there is no terminal.
 fn may_install(name: &str, command: &str) -> Result<bool> {
-    if HAS_CONSENT.load(Ordering::Relaxed) || env::var_os(CONSENT).is_some() {
+    if consent::is_given() {
         return Ok(true);
     }
     if !io::stdin().is_terminal() {

@@ -18,12 +18,13 @@ use tokens::scopes;
 
 use crate::{
     docker::{self, Engine},
-    environment, net,
+    environment::{self, Urls},
+    net,
     process::{self, pause, step},
     project::{self, Project},
     sam::Architecture,
     start_api::Release,
-    stores::{Options, Stores, Urls},
+    stores::{Options, Stores},
     tools,
 };
 // region: mysqldata nosqldata

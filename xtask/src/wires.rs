@@ -18,9 +18,10 @@ use logs::duration_ms;
 use tokio::runtime::Runtime;
 
 use crate::{
+    environment::Urls,
     net,
     project::{self, Project},
-    stores::{Options, Urls},
+    stores::Options,
 };
 
 /// The interval at which `up` reads the state of a wire.

@@ -6,10 +6,7 @@ use chassis::{
     outbound::{CallError, Classify, Failure},
 };
 
-use crate::{
-    attempt::{AttemptError, last_attempt},
-    item::MalformedItem,
-};
+use crate::attempt::{AttemptError, last_attempt};
 
 /// The error of an operation of a store in `DynamoDB`.
 ///
@@ -42,6 +39,14 @@ pub enum Error {
     /// 500: a table has an item that is not what the service writes.
     #[error("the store has a malformed item")]
     Malformed(#[from] MalformedItem),
+}
+
+/// An item that is not what the service writes.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the item \"{id}\" is malformed: {reason}")]
+pub struct MalformedItem {
+    pub(crate) id: String,
+    pub(crate) reason: String,
 }
 
 impl Error {

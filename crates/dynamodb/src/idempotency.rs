@@ -24,7 +24,8 @@ use uuid::Uuid;
 use crate::{
     Database, Entity, Error, Table,
     attempt::{AttemptError, is_condition, last_attempt},
-    item::{ID, Item, MalformedItem, Reader, text},
+    error::MalformedItem,
+    item::{ID, Item, Reader, text},
     pauses::Pauses,
     value::{integer, string},
 };

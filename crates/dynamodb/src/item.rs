@@ -8,6 +8,7 @@ use json::{FieldErrors, FromJson, Int, Location, Number, Object, ToJson, Value};
 
 use crate::{
     Entity, Error, Revision,
+    error::MalformedItem,
     value::{integer, string, to_attribute, to_json},
 };
 
@@ -24,14 +25,6 @@ pub(crate) const UPDATED_AT: &str = "updatedAt";
 
 /// The attributes that the service sets.
 const SET_BY_THE_SERVICE: &[&str] = &[ID, ETAG, VERSION, CREATED_AT, UPDATED_AT];
-
-/// An item that is not what the service writes.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the item \"{id}\" is malformed: {reason}")]
-pub struct MalformedItem {
-    id: String,
-    reason: String,
-}
 
 /// The key of the item with this id.
 pub(crate) fn key<T: Entity>(id: &T::Id) -> Item {

@@ -7,17 +7,17 @@
 
 use std::{
     future::Future,
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
     time::Duration,
 };
 
 use chassis::{RequestContext, telemetry::CallLog};
-use mysql_async::{Conn, DriverError};
+use mysql_async::Conn;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{AttemptError, Config, Session, TransactionError, session::NAME};
+use crate::{
+    AttemptError, Config, Session, TransactionError, connection::Connection, session::NAME,
+};
 
 /// The most connections that are kept. The second is for a request that arrives
 /// while the first is still being abandoned.
@@ -51,14 +51,6 @@ pub(crate) struct Connections {
 struct Kept {
     connection: Connection,
     since: Instant,
-}
-
-/// A connection. When it is dropped, such as in the middle of a statement of an
-/// abandoned request, it is closed at once. The driver alone would first wait for
-/// the rest of the response, which may never arrive.
-pub(crate) struct Connection {
-    conn: Option<Conn>,
-    opened: Instant,
 }
 
 impl Connections {
@@ -136,10 +128,7 @@ impl Connections {
         let deadline = ctx.deadline.at_most(self.config.policy.connect);
         let opts = self.config.opts()?;
         let conn = timeout_at(deadline.instant(), Conn::new(opts)).await??;
-        Ok(Connection {
-            conn: Some(conn),
-            opened: Instant::now(),
-        })
+        Ok(Connection::new(conn))
     }
 
     fn take(&self) -> Option<Connection> {
@@ -164,23 +153,5 @@ impl Connections {
     /// does not affect it.
     fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Connection {
-    /// The driver's connection.
-    pub(crate) fn conn(&mut self) -> Result<&mut Conn, mysql_async::Error> {
-        let conn = self.conn.as_mut();
-        conn.ok_or_else(|| DriverError::ConnectionClosed.into())
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            // One poll sends COM_QUIT if that is possible without waiting.
-            let disconnect = pin!(conn.disconnect());
-            let _ = disconnect.poll(&mut Context::from_waker(Waker::noop()));
-        }
     }
 }

@@ -17,6 +17,7 @@
 //! change nothing, or recognize its own change even if another has followed.
 
 mod config;
+mod connection;
 mod connections;
 mod database;
 mod error;

@@ -12,7 +12,7 @@ use mysql_async::{
     prelude::{FromRow, Queryable},
 };
 
-use crate::{AttemptError, TransactionError, connections::Connection};
+use crate::{AttemptError, TransactionError, connection::Connection};
 
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "mysql";

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Request;
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri, header::CONTENT_LENGTH};
+use http::{Method, Uri, header::CONTENT_LENGTH};
 use http_body_util::Full;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{Report, error::Error};
+use crate::error::{Error, ResponseError};
 
 /// The id of the resource. It is constant, so that an update never deletes
 /// another resource.
@@ -46,29 +46,6 @@ struct Response<'a> {
     stack_id: &'a str,
     request_id: &'a str,
     logical_resource_id: &'a str,
-}
-
-/// Why the response was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum ResponseError {
-    /// The response cannot be written as JSON.
-    #[error("the response cannot be written")]
-    Json(#[from] serde_json::Error),
-    /// The URL is malformed.
-    #[error("the URL of the response is malformed")]
-    Url(#[from] http::uri::InvalidUri),
-    /// The HTTP request cannot be built.
-    #[error("the response cannot be sent")]
-    Request(#[from] http::Error),
-    /// There is no connection.
-    #[error("there is no connection")]
-    Connection(#[from] hyper_util::client::legacy::Error),
-    /// There was no reply in time.
-    #[error("there was no reply in time")]
-    Elapsed(#[from] tokio::time::error::Elapsed),
-    /// The response was refused.
-    #[error("the reply was {0}")]
-    Status(StatusCode),
 }
 
 impl CustomResource {
@@ -106,7 +83,7 @@ impl CustomResource {
     /// the log.
     pub async fn respond(
         &self,
-        result: &Result<Report, Error>,
+        result: Result<(), &Error>,
         context: &Context,
     ) -> Result<(), ResponseError> {
         let (url, stack, request, resource) = match &self.request {
@@ -130,7 +107,7 @@ impl CustomResource {
             ),
             _ => return Ok(()),
         };
-        let reason = result.as_ref().err().map(|error| {
+        let reason = result.err().map(|error| {
             let mut reason = error.chain();
             reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
             // The rollback of a new stack deletes the log.

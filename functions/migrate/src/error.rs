@@ -2,7 +2,7 @@
 
 use lambda_runtime::Diagnostic;
 
-use crate::{custom_resource::ResponseError, secret::SecretError};
+use crate::secret::SecretError;
 
 /// Why the database is not migrated, or the result is not reported.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,29 @@ pub enum Error {
     /// The response did not reach `CloudFormation`.
     #[error("CloudFormation did not accept the response")]
     Response(#[from] ResponseError),
+}
+
+/// Why the response was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ResponseError {
+    /// The response cannot be written as JSON.
+    #[error("the response cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// The URL is malformed.
+    #[error("the URL of the response is malformed")]
+    Url(#[from] http::uri::InvalidUri),
+    /// The HTTP request cannot be built.
+    #[error("the response cannot be sent")]
+    Request(#[from] http::Error),
+    /// There is no connection.
+    #[error("there is no connection")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    /// There was no reply in time.
+    #[error("there was no reply in time")]
+    Elapsed(#[from] tokio::time::error::Elapsed),
+    /// The response was refused.
+    #[error("the reply was {0}")]
+    Status(http::StatusCode),
 }
 
 impl Error {

@@ -104,9 +104,9 @@ impl Migrate {
                 complete(started, result.as_ref());
                 return Ok(serde_json::to_value(result?)?);
             };
-            let responded = resource.respond(&result, &context).await;
-            let responded = responded.map_err(Error::from);
             let report = result.as_ref();
+            let responded = resource.respond(report.map(|_| ()), &context).await;
+            let responded = responded.map_err(Error::from);
             let completed = report.and_then(|report| responded.as_ref().map(|()| report));
             complete(started, completed);
             responded.map(|()| Value::Null)

@@ -3,10 +3,10 @@
 use chassis::{
     auth::{Access, Authenticator},
     http::{Router, doc, get},
-    outbound::Client,
 };
 use dto::problem::ProblemType;
 
+mod app;
 mod catalogue;
 mod config;
 mod error;
@@ -19,13 +19,12 @@ mod pricing;
 mod store;
 mod summary;
 
+pub use app::App;
 pub use config::{Config, catalogue_policy};
 pub use order::OrderStatus;
 
-use catalogue::Catalogue;
 use http::{collection, item};
 use permission::{MANAGE, READ_ALL, WRITE};
-use store::Orders;
 
 /// The routes.
 #[must_use]
@@ -79,24 +78,6 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
         .calls(catalogue::HEALTH)
         .check(mysql)
         .check(catalogue)
-}
-
-/// The state that the handlers share.
-#[derive(Clone)]
-pub struct App {
-    orders: Orders,
-    catalogue: Catalogue,
-}
-
-impl App {
-    /// Builds the clients and opens the first connection to the database.
-    pub async fn open(config: Config) -> Self {
-        let client = Client::new("catalogue", config.api, config.catalogue_policy.connect);
-        Self {
-            orders: Orders::open(config.mysql).await,
-            catalogue: Catalogue::new(client, config.catalogue_policy),
-        }
-    }
 }
 
 #[cfg(test)]

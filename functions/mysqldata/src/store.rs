@@ -33,11 +33,7 @@ use crate::{
     summary::{SummaryKey, SummaryRow},
 };
 
-/// The number of pending orders from which they are added to the sums: fewer make no
-/// summary slow, and adding many takes long.
-const MANY_PENDING: u32 = 32;
-
-/// The time that a request may take for it, after the order was placed.
+/// The time that a request may take to add orders to the sums, after its own was placed.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The store of the orders. Clones share its connections.
@@ -167,7 +163,7 @@ impl Orders {
     async fn sum_pending(&self, ctx: &RequestContext) {
         let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
         let sum = async |session: Session| {
-            let added = sums::add_pending(&session, 2 * MANY_PENDING).await;
+            let added = sums::add_pending(&session, 2 * snapshots::MANY_PENDING).await;
             added.map_err(TransactionError::<Error>::from)
         };
         if let Err(error) = self.database.transaction(&ctx, sum).await {

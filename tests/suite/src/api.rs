@@ -16,7 +16,33 @@ use testbed::Client;
 use testbed::Response;
 // endregion
 
-use crate::Kind;
+/// A way of using the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Events, replayed in process.
+    Replay,
+    /// `cargo lambda watch`.
+    Watch,
+    /// The Lambda Runtime Interface Emulator.
+    Emulator,
+    /// `sam local start-api`.
+    StartApi,
+    /// API Gateway and Lambda.
+    Deployed,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Watch => "watch",
+            Self::Emulator => "emulator",
+            Self::StartApi => "start-api",
+            Self::Deployed => "deployed",
+        }
+    }
+}
 
 /// A surface. Nothing else on it has the names that this makes, so that the suite
 /// can run against a system that others use.

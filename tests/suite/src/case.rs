@@ -9,35 +9,7 @@ use std::{
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
-use crate::Api;
-
-/// A way of using the bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Events, replayed in process.
-    Replay,
-    /// `cargo lambda watch`.
-    Watch,
-    /// The Lambda Runtime Interface Emulator.
-    Emulator,
-    /// `sam local start-api`.
-    StartApi,
-    /// API Gateway and Lambda.
-    Deployed,
-}
-
-impl Kind {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Replay => "replay",
-            Self::Watch => "watch",
-            Self::Emulator => "emulator",
-            Self::StartApi => "start-api",
-            Self::Deployed => "deployed",
-        }
-    }
-}
+use crate::{Api, Kind};
 
 /// Sends requests to a surface and panics at a response that is not as it should.
 pub type Check = Arc<dyn Fn(Api) -> LocalBoxFuture<'static, ()> + Send + Sync>;

@@ -41,8 +41,8 @@ mod queries;
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
-pub use api::Api;
-pub use case::{Case, Check, Kind, Verdict};
+pub use api::{Api, Kind};
+pub use case::{Case, Check, Verdict};
 pub use methods::paths;
 
 /// Every case, topic by topic.

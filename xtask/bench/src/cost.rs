@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Figures, Results};
+use crate::results::{Figures, Results};
 
 /// US dollars for a million invocations.
 const INVOCATIONS: f64 = 0.20;

@@ -10,6 +10,7 @@ mod gate;
 mod measure;
 mod plan;
 mod report;
+mod results;
 mod runtime_api;
 mod tls;
 
@@ -18,7 +19,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::{cpu::SERVER_CORE, measure::Measurement, plan::Plan};
+use crate::{cpu::SERVER_CORE, measure::Measurement, plan::Plan, results::Results};
 
 /// Measures the functions of a plan, and writes a report.
 #[derive(Parser)]
@@ -71,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let load_before = cpu::load()?;
     let measured = measure::all(&plan.functions, arguments.runs, &arguments.output)?;
-    let results = report::Results {
+    let results = Results {
         machine: cpu::machine()?,
         load: [load_before, cpu::load()?],
         versions: plan.versions.clone(),

@@ -16,7 +16,7 @@ use flate2::{Compression, write::DeflateEncoder};
 use crate::{
     cpu::{self, FUNCTION_CORE},
     plan::Function,
-    report::{Figures, Spread},
+    results::{Figures, Spread},
     runtime_api::RuntimeApi,
 };
 

@@ -11,8 +11,7 @@ use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dto::problem::{MEDIA_TYPE, ProblemType};
 use serde_json::{Map, Value, json};
-
-use crate::project;
+use template::project;
 
 /// The values in place of what differs from run to run, which the snapshots
 /// leave out.

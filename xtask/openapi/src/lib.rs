@@ -4,25 +4,18 @@
     reason = "the members of an object are set by name"
 )]
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use anyhow::{Context, Result};
 use chassis::http::{Service, openapi::BEARER};
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
-use template::Local;
+use template::{Local, project};
 
 mod examples;
 mod yaml;
 
 const DESCRIPTION: &str = include_str!("description.md");
-
-/// The folder of the project.
-#[must_use]
-pub fn project() -> PathBuf {
-    // This package is two folders below it.
-    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
-}
 
 /// The services with the descriptions of their tags, in the order of the
 /// document: what every bundle has comes last. Their stores are not there, and need

@@ -3,7 +3,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use openapi::{files, project, stale};
+use openapi::{files, stale};
+use template::project;
 
 /// Writes the OpenAPI document and the samples of the problem types.
 #[derive(Parser)]

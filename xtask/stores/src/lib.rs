@@ -13,12 +13,7 @@ pub mod mysql;
 pub mod sample;
 pub mod table;
 
-/// The folder of the project.
-#[must_use]
-pub fn project() -> PathBuf {
-    // This package is two folders below it.
-    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
-}
+pub use template::project;
 
 /// The path of the SAM template, which declares the `DynamoDB` tables.
 #[must_use]

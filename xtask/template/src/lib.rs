@@ -20,13 +20,17 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 /// The type of a `DynamoDB` table's resource.
 const TABLE: &str = "AWS::DynamoDB::Table";
 
+/// The folder of the project.
+#[must_use]
+pub fn project() -> PathBuf {
+    // This package is two folders below it.
+    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
+}
+
 /// The path of the project's own template.
 #[must_use]
 pub fn path() -> PathBuf {
-    // This package is two folders below the project.
-    [env!("CARGO_MANIFEST_DIR"), "..", "..", "template.yaml"]
-        .iter()
-        .collect()
+    project().join("template.yaml")
 }
 
 /// The template at `path` as one JSON value.

@@ -1,8 +1,6 @@
 //! The configuration of authentication.
 
-use http::Uri;
-
-use super::keys::KeySet;
+use super::KeySource;
 use crate::runtime::{Environment, environment::parse_url};
 
 /// Whose tokens are accepted.
@@ -18,15 +16,6 @@ pub struct Config {
     pub scope_prefix: String,
     /// Where the issuer's keys come from.
     pub keys: KeySource,
-}
-
-/// Where the issuer's keys come from (a JSON Web Key Set, RFC 7517).
-#[derive(Debug, Clone)]
-pub enum KeySource {
-    /// The key set itself.
-    Inline(KeySet),
-    /// The URL of the key set, or its path in this API.
-    Url(Uri),
 }
 
 impl Config {

@@ -17,7 +17,6 @@ use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 use tracing::Instrument;
 
-use super::KeySource;
 use crate::{Deadline, RequestContext, outbound::Client};
 
 /// How long fetching the keys may take, during init and later.
@@ -89,6 +88,15 @@ fn algorithm(key: &Jwk) -> Option<Algorithm> {
     };
     let declared = key.common.key_algorithm.unwrap_or(named);
     (declared == named).then_some(algorithm)
+}
+
+/// Where the issuer's keys come from (a JSON Web Key Set, RFC 7517).
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// The key set itself.
+    Inline(KeySet),
+    /// The URL of the key set, or its path in this API.
+    Url(Uri),
 }
 
 /// Why there is no key.

@@ -23,6 +23,6 @@ pub use access::Access;
 pub use authenticator::Authenticator;
 pub use caller::Caller;
 #[cfg(feature = "auth")]
-pub use config::{Config, KeySource};
+pub use config::Config;
 #[cfg(feature = "auth")]
-pub use keys::KeySet;
+pub use keys::{KeySet, KeySource};

@@ -64,6 +64,9 @@ impl Part for Accept {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl super::openapi::DescribeInput for Accept {}
+
 impl<S: Sync> FromRequestParts<S> for Accept {
     type Rejection = Infallible;
 

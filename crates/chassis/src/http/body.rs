@@ -1,13 +1,10 @@
 //! JSON bodies.
 
-use axum::body::Body;
-use bytes::Bytes;
 use dto::problem::ProblemType;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use json::{FieldErrors, FromJson, Pointer, ToJson, Value};
 use mediatype::{MediaType, ReadParams, names};
 
@@ -18,9 +15,6 @@ use super::{
     openapi::HasSchema,
     request::{Incoming, Part, RequestErrors},
 };
-
-/// The most bytes of a request's body: 256 KiB.
-pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// The media types of patches that a path supports (RFC 5789 §3.1).
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -61,7 +55,7 @@ impl<T: FromJson + HasSchema> Part for Patch<T> {
     #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         let schema = operation.request_schema::<T>();
-        operation.body(MERGE_PATCH, &schema);
+        operation.patch_body(MERGE_PATCH, &schema);
     }
 }
 
@@ -111,19 +105,7 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
     #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         let schema = operation.patch_schema::<T>();
-        operation.body(MERGE_PATCH, &schema);
-    }
-}
-
-/// Receives a body of at most [`MAX_BODY_BYTES`].
-pub(super) async fn receive(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
-            Err(Problem::new(ProblemType::ContentTooLarge, detail))
-        }
-        Err(error) => Err(Problem::internal(error)),
+        operation.patch_body(MERGE_PATCH, &schema);
     }
 }
 

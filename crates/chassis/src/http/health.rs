@@ -8,15 +8,8 @@ use futures_util::future::{BoxFuture, join_all};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 use tokio::time::Instant;
 
-use super::{
-    response,
-    router::{Methods, doc, get},
-};
-use crate::{
-    RequestContext,
-    auth::{Access, Caller},
-    outbound::Dependency,
-};
+use super::response;
+use crate::{RequestContext, auth::Caller, outbound::Dependency};
 
 /// The result of a check: a status, or what is wrong, without internals.
 pub type CheckResult = Result<HealthStatus, String>;
@@ -158,32 +151,6 @@ pub async fn check_all(
         service_id: service.to_owned(),
         checks: shows_details.then_some(checks),
     })
-}
-
-/// `GET /health/{service}`: the service's own health.
-pub(super) fn report<S: Clone + Send + Sync + 'static>(
-    service: &'static str,
-    checks: Vec<Check>,
-) -> Methods<S> {
-    let (first, rest) = service.split_at(1);
-    let id = format!("get{}{rest}Health", first.to_uppercase());
-    // What has no dependencies has no details either.
-    let access = if checks.is_empty() {
-        Access::Public
-    } else {
-        Access::Optional
-    };
-    let doc = doc(id, format!("Check the health of {service}"), access).describe(
-        "Checks each dependency of the function at once. 503 on `fail`. Only with the scope \
-         `ops:read` the response has the details, and `warn`, which others see as `pass`.",
-    );
-    let checks: Arc<[Check]> = checks.into();
-    get(
-        doc,
-        async move |ctx: RequestContext, caller: Option<Caller>| {
-            check_all(service, &checks, &ctx, caller.as_ref()).await
-        },
-    )
 }
 
 #[cfg(test)]

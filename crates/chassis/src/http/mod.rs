@@ -31,6 +31,7 @@
 mod accept;
 mod body;
 mod cursor;
+mod doc;
 pub mod health;
 mod idempotency;
 pub mod openapi;
@@ -48,17 +49,18 @@ mod tests;
 pub use accept::{Accept, content_coding};
 pub use body::{Json, MergePatch, Patch};
 pub use derive::FromQuery;
+pub use doc::{Doc, doc};
 pub use idempotency::{
     Fingerprint, Idempotent, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse,
 };
 pub use page::{Limit, Page, Paged};
 pub use preconditions::{Preconditions, Tag, Tags};
 pub use problem::Problem;
-pub use query::{FromParameter, FromQuery, Params, Query};
-pub use request::{AnyQuery, Id, Incoming, Part, Request, RequestErrors};
+pub use query::{FromParameter, FromQuery, Query};
+pub use request::{AnyQuery, Id, Incoming, Params, Part, Request, RequestErrors};
 pub use response::{
     Created, Fetched, Listing, NoContent, Replayable, Representation, Resource, Tagged, Written,
     html, json, text, vary,
 };
-pub use router::{Doc, Methods, Router, doc, get};
+pub use router::{Methods, Router, get};
 pub use service::Service;

@@ -39,7 +39,7 @@ mod described {
     use crate::{
         RequestContext,
         auth::{Access, Caller},
-        http::{Accept, Part, Problem, Request, body::MERGE_PATCH, router::Doc},
+        http::{Doc, Problem},
     };
 
     /// The OpenAPI document of one service: its operations and their schemas.
@@ -130,6 +130,11 @@ mod described {
             self.any_query = true;
         }
 
+        /// Whether unknown query parameters are accepted.
+        pub(crate) fn accepts_any_query(&self) -> bool {
+            self.any_query
+        }
+
         /// The schema of `T` in a request.
         pub fn request_schema<T: Schema>(&mut self) -> Json {
             self.components.schema::<T>(Direction::Request)
@@ -188,13 +193,16 @@ mod described {
             let content: serde_json::Map<_, _> = content.collect();
             self.object["requestBody"] = json!({ "required": true, "content": content });
             self.problem(ProblemType::ContentTooLarge);
-            let unsupported = ProblemType::UnsupportedMediaType;
-            if media_types == MERGE_PATCH {
-                let headers = ["Accept", "Accept-Encoding", "Accept-Patch"];
-                self.named_problem("UnsupportedPatch", unsupported, &headers);
-            }
-            self.problem(unsupported);
+            self.problem(ProblemType::UnsupportedMediaType);
             self.problem(ProblemType::InvalidRequest);
+        }
+
+        /// Sets the request body of a patch.
+        pub fn patch_body(&mut self, media_types: &[&str], schema: &Json) {
+            let unsupported = ProblemType::UnsupportedMediaType;
+            let headers = ["Accept", "Accept-Encoding", "Accept-Patch"];
+            self.named_problem("UnsupportedPatch", unsupported, &headers);
+            self.body(media_types, schema);
         }
 
         /// Adds a response.
@@ -327,18 +335,9 @@ mod described {
 
     impl<S> DescribeInput for State<S> {}
     impl DescribeInput for RequestContext {}
-    impl DescribeInput for Accept {}
     impl DescribeInput for Caller {}
     impl DescribeInput for Option<Caller> {}
     impl DescribeInput for http::HeaderMap {}
-    impl<P: Part> DescribeInput for Request<P> {
-        fn describe(operation: &mut Operation) {
-            P::describe(operation);
-            if !operation.any_query {
-                operation.problem(ProblemType::InvalidRequest);
-            }
-        }
-    }
 
     /// What a handler returns.
     pub trait DescribeOutput {

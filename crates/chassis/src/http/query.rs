@@ -5,12 +5,9 @@ use std::{fmt::Display, str::FromStr};
 use json::FieldErrors;
 use percent_encoding::percent_decode_str;
 
+use super::openapi::HasSchema;
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
-use super::{
-    openapi::HasSchema,
-    request::{Incoming, Part, RequestErrors},
-};
 
 /// The query parameters of a request that are not read yet
 /// (`application/x-www-form-urlencoded`).
@@ -162,21 +159,6 @@ pub trait FromQuery: Sized {
     /// Adds the parameters to an operation of the OpenAPI document.
     #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation);
-}
-
-/// The query parameters of a request, read as `Q`.
-#[derive(Debug)]
-pub struct Params<Q>(pub Q);
-
-impl<Q: FromQuery> Part for Params<Q> {
-    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
-        Q::from_query(&mut request.query, &mut errors.invalid).map(Self)
-    }
-
-    #[cfg(feature = "openapi")]
-    fn describe(operation: &mut Operation) {
-        Q::describe(operation);
-    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,27 @@
 
 use std::str::FromStr;
 
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, RawPathParams},
+};
 use bytes::Bytes;
+use dto::problem::ProblemType;
 use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use json::FieldErrors;
 
 #[cfg(feature = "openapi")]
-use super::openapi::Operation;
-use super::{Problem, body, openapi::HasSchema, query::Query};
+use super::openapi::{DescribeInput, Operation};
+use super::{
+    Problem,
+    openapi::HasSchema,
+    query::{FromQuery, Query},
+};
 use crate::{RequestContext, auth::Caller};
+
+/// The most bytes of a request's body: 256 KiB.
+pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// The parts of a request: a tuple of types that implement [`Part`].
 ///
@@ -30,6 +42,16 @@ impl<P: Part, S: Send + Sync> FromRequest<S> for Request<P> {
         let parts = P::read(&mut incoming, &mut errors);
         incoming.query.finish(&mut errors.invalid);
         errors.finish(parts).map(Self)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl<P: Part> DescribeInput for Request<P> {
+    fn describe(operation: &mut Operation) {
+        P::describe(operation);
+        if !operation.accepts_any_query() {
+            operation.problem(ProblemType::InvalidRequest);
+        }
     }
 }
 
@@ -84,9 +106,21 @@ impl Incoming {
             method: parts.method,
             caller: parts.extensions.remove(),
             headers: parts.headers,
-            body: body::receive(body).await?,
+            body: receive(body).await?,
             id,
         })
+    }
+}
+
+/// Receives a body of at most [`MAX_BODY_BYTES`].
+async fn receive(body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
+            Err(Problem::new(ProblemType::ContentTooLarge, detail))
+        }
+        Err(error) => Err(Problem::internal(error)),
     }
 }
 
@@ -128,7 +162,22 @@ impl<T: FromStr + HasSchema> Part for Id<T> {
     #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         operation.path_parameter::<T>();
-        operation.problem(dto::problem::ProblemType::NotFound);
+        operation.problem(ProblemType::NotFound);
+    }
+}
+
+/// The query parameters of a request, read as `Q`.
+#[derive(Debug)]
+pub struct Params<Q>(pub Q);
+
+impl<Q: FromQuery> Part for Params<Q> {
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        Q::from_query(&mut request.query, &mut errors.invalid).map(Self)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(operation: &mut Operation) {
+        Q::describe(operation);
     }
 }
 

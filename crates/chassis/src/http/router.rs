@@ -1,6 +1,6 @@
 //! The routes of a service.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::Request,
@@ -15,55 +15,11 @@ use tower::util::MapRequestLayer;
 
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
-use super::{Problem, Service, health, health::Check, openapi::DescribeHandler};
-use crate::{RequestContext, auth::Access};
-
-/// The documentation of an operation beyond its types.
-#[derive(Debug, Clone)]
-#[cfg_attr(
-    not(feature = "openapi"),
-    expect(dead_code, reason = "for the document")
-)]
-pub struct Doc {
-    pub(super) id: Cow<'static, str>,
-    pub(super) summary: Cow<'static, str>,
-    pub(super) description: &'static str,
-    pub(super) problems: &'static [ProblemType],
-    pub(super) access: Access,
-}
-
-/// An operation: its `operationId`, its summary and who may call it.
-#[must_use]
-pub fn doc(
-    id: impl Into<Cow<'static, str>>,
-    summary: impl Into<Cow<'static, str>>,
-    access: Access,
-) -> Doc {
-    Doc {
-        id: id.into(),
-        summary: summary.into(),
-        description: "",
-        problems: &[],
-        access,
-    }
-}
-
-impl Doc {
-    /// Sets the description, in Markdown.
-    #[must_use]
-    pub fn describe(self, description: &'static str) -> Self {
-        Self {
-            description,
-            ..self
-        }
-    }
-
-    /// Names the problems that the types of the handler do not imply.
-    #[must_use]
-    pub fn problems(self, problems: &'static [ProblemType]) -> Self {
-        Self { problems, ..self }
-    }
-}
+use super::{Doc, Problem, Service, doc, health, health::Check, openapi::DescribeHandler};
+use crate::{
+    RequestContext,
+    auth::{Access, Caller},
+};
 
 /// The methods that a path supports, with a handler each.
 #[must_use]
@@ -245,8 +201,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn into_service(mut self) -> Service {
         let path = format!("/health/{}", self.name);
-        let report = health::report(self.name, std::mem::take(&mut self.checks));
-        let service = self.route(&path, report);
+        let health = health(self.name, std::mem::take(&mut self.checks));
+        let service = self.route(&path, health);
         let paths: Vec<_> = service
             .routes
             .iter()
@@ -291,4 +247,30 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             document,
         )
     }
+}
+
+/// `GET /health/{service}`: the service's own health.
+fn health<S: Clone + Send + Sync + 'static>(
+    service: &'static str,
+    checks: Vec<Check>,
+) -> Methods<S> {
+    let (first, rest) = service.split_at(1);
+    let id = format!("get{}{rest}Health", first.to_uppercase());
+    // What has no dependencies has no details either.
+    let access = if checks.is_empty() {
+        Access::Public
+    } else {
+        Access::Optional
+    };
+    let doc = doc(id, format!("Check the health of {service}"), access).describe(
+        "Checks each dependency of the function at once. 503 on `fail`. Only with the scope \
+         `ops:read` the response has the details, and `warn`, which others see as `pass`.",
+    );
+    let checks: Arc<[Check]> = checks.into();
+    get(
+        doc,
+        async move |ctx: RequestContext, caller: Option<Caller>| {
+            health::check_all(service, &checks, &ctx, caller.as_ref()).await
+        },
+    )
 }

@@ -9,7 +9,7 @@ use json::{FromJson, Int, Schema, Text, ToJson};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::body::MAX_BODY_BYTES;
+use super::request::MAX_BODY_BYTES;
 use super::*;
 use crate::auth::Access;
 

@@ -3,6 +3,7 @@
 //! A call is one signed `POST`. Its caller decides on retries: see
 //! [`Dependency`](super::Dependency).
 
+mod protocol;
 mod signer;
 
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
+pub use self::protocol::Protocol;
 use self::signer::Signer;
 use super::{
     AMAZON_ROOTS,
@@ -26,17 +28,6 @@ use crate::runtime::environment::Role;
 
 /// The most bytes of a response: `BatchGetItem` returns 16 MB of items.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-
-/// How an API is called.
-#[derive(Debug, Clone, Copy)]
-pub struct Protocol {
-    /// The service's name in signatures, such as `dynamodb`.
-    pub service: &'static str,
-    /// The API's name in `x-amz-target`, such as `DynamoDB_20120810`.
-    pub target: &'static str,
-    /// The media type of requests.
-    pub media_type: &'static str,
-}
 
 /// An API of AWS. Clones share its connections.
 #[derive(Debug, Clone)]

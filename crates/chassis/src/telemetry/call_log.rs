@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Record, Trace, micros, milliseconds, record::Span};
+use super::{Record, Span, Trace, micros, milliseconds};
 use crate::{
     RequestContext, error_chain,
     outbound::{Allowance, Classify, Evidence, Outcome},

@@ -19,7 +19,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Trace, metrics::Namespace, record::Span};
+use super::{
+    Trace,
+    metrics::Namespace,
+    span::{Served, Span},
+};
 use crate::runtime::Environment;
 
 /// The time that sending spans to a collector may take.
@@ -84,18 +88,6 @@ pub struct Collector {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: Uri,
     pending: Arc<Semaphore>,
-}
-
-/// A request that was served, as the root of its spans.
-pub(crate) struct Served<'r> {
-    pub(crate) service: &'static str,
-    pub(crate) request_id: &'r str,
-    pub(crate) trace: Trace,
-    pub(crate) method: &'r str,
-    pub(crate) route: &'r str,
-    pub(crate) status: u16,
-    pub(crate) started: SystemTime,
-    pub(crate) duration: Duration,
 }
 
 impl Exporter {

@@ -2,19 +2,21 @@
 //! metric and span.
 
 mod call_log;
+mod completion;
 mod export;
 mod log;
 pub mod metrics;
 mod record;
+mod span;
 mod trace;
 
 pub use call_log::CallLog;
-pub(crate) use export::Served;
+pub(crate) use completion::Completed;
 pub use export::{Exporter, Telemetry};
 pub use log::json_lines;
 pub(crate) use log::{
     METRICS, ids, micros, milliseconds, push_milliseconds, push_padded, push_text, start,
 };
-pub(crate) use metrics::Completed;
 pub(crate) use record::Record;
+pub(crate) use span::{Served, Span};
 pub use trace::Trace;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Telemetry, push_milliseconds, trace::Trace};
+use super::{Span, Telemetry, push_milliseconds};
 
 /// The most spans of an invocation that are exported, so that a segment document
 /// fits into one datagram.
@@ -42,18 +42,6 @@ pub(crate) struct Usage {
     errors: u64,
     time: Duration,
     breaker_open: bool,
-}
-
-/// A call that has ended, as a span of the trace.
-#[derive(Debug, Clone)]
-pub(crate) struct Span {
-    pub(crate) trace: Trace,
-    pub(crate) dependency: &'static str,
-    pub(crate) operation: String,
-    pub(crate) started: SystemTime,
-    pub(crate) duration: Duration,
-    pub(crate) status: Option<u16>,
-    pub(crate) failed: bool,
 }
 
 impl Record {

@@ -11,12 +11,15 @@ use mysql::{AttemptError, Session, Value, insert, placeholders, to_datetime};
 use sums::PENDING_ORDERS;
 use time::PrimitiveDateTime;
 
-use super::MANY_PENDING;
 use crate::{catalogue::Products, order::OrderLine};
 
 /// The age from which an unchanged snapshot may be written again. At twice the age it
 /// always is.
 const MIN_AGE: Duration = Duration::from_secs(30);
+
+/// The number of pending orders from which they are added to the sums: fewer make no
+/// summary slow, and adding many takes long.
+pub const MANY_PENDING: u32 = 32;
 
 /// What is known of a product.
 struct Snapshot {

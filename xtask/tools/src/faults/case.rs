@@ -10,10 +10,7 @@ use anyhow::Result;
 use mysql_async::{Conn, TxOpts, prelude::Queryable};
 use tokio::time::sleep;
 
-use super::{
-    load::PRODUCTS,
-    system::{System, Victim},
-};
+use super::system::{PRODUCTS, System, Victim};
 use testbed::wire::{Fault, Proxy};
 
 /// The time between killing and restarting the database.

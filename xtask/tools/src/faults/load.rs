@@ -22,12 +22,9 @@ use uuid::Uuid;
 use super::{
     Case, System,
     ledger::{Ledger, Outcome, Tally},
-    system::CLIENTS,
+    system::{CLIENTS, PRODUCTS},
 };
 use testbed::{Client, Response};
-
-/// The products that are ordered, of the sample catalogue.
-pub const PRODUCTS: [&str; 4] = ["espresso-cups", "french-press", "hand-grinder", "moka-pot"];
 
 /// The timeout of a request: longer than that of any function.
 const TIMEOUT: Duration = Duration::from_secs(15);

@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask faults` builds what it needs and runs the program `faults`.
 
+mod arguments;
 mod case;
 mod histories;
 mod ledger;
@@ -11,44 +12,13 @@ mod scenarios;
 mod system;
 mod table;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 
+pub use arguments::Arguments;
 pub use case::Case;
 pub use system::System;
-
-/// Inject every fault under load, and measure the effect
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// The duration of each fault, in seconds
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    seconds: u64,
-
-    /// Only the faults and scenarios whose name contains this
-    #[arg(long, value_name = "NAME")]
-    only: Option<String>,
-
-    /// Write the tables to this file
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
-
-    /// The folder of the functions' binaries
-    #[arg(long, value_name = "DIR")]
-    functions: PathBuf,
-
-    /// The folder of the functions' logs
-    #[arg(long, value_name = "DIR")]
-    logs: PathBuf,
-
-    /// The program cargo-lambda
-    #[arg(long, value_name = "FILE")]
-    cargo_lambda: PathBuf,
-
-    /// The MariaDB server
-    #[arg(long, value_name = "FILE")]
-    mariadbd: PathBuf,
-}
 
 /// Runs the suite; returns whether every invariant held.
 ///

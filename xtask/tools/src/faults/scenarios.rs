@@ -21,8 +21,8 @@ use super::{
     case::Dependency,
     histories,
     ledger::{Ledger, Outcome, defect_of_problem},
-    load::{self, PRODUCTS},
-    system::{CLIENTS, Victim},
+    load,
+    system::{CLIENTS, PRODUCTS, Victim},
 };
 use testbed::{
     Client, Response,

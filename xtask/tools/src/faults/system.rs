@@ -34,6 +34,9 @@ use testbed::{
 /// The number of clients; each sends one request at a time.
 pub const CLIENTS: usize = 6;
 
+/// The products that are ordered, of the sample catalogue.
+pub const PRODUCTS: [&str; 4] = ["espresso-cups", "french-press", "hand-grinder", "moka-pot"];
+
 /// The instances of each function: as many as there can be concurrent requests,
 /// since Lambda queues none. Placing an order also calls the catalogue.
 const INSTANCES: [(&str, usize); 2] = [("mysqldata", CLIENTS), ("nosqldata", 2 * CLIENTS)];

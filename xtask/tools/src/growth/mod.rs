@@ -4,49 +4,21 @@
 //! Each size has a database, a catalogue and instances of its own, and all are measured
 //! in turns, so that a slow moment of the machine is in the figures of each.
 
+mod arguments;
 mod fill;
 mod function;
 mod report;
+mod results;
 mod system;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use system::{Server, System};
-
-/// Measure the time of a request against the size of the data
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// The numbers of orders
-    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
-    sizes: Vec<u32>,
-
-    /// The calls of each kind
-    #[arg(long, value_name = "N")]
-    calls: usize,
-
-    /// The folder of the functions' binaries
-    #[arg(long, value_name = "DIR")]
-    functions: PathBuf,
-
-    /// The MariaDB server
-    #[arg(long, value_name = "FILE")]
-    mariadbd: PathBuf,
-
-    /// The folder of the results as JSON and of the functions' logs
-    #[arg(long, value_name = "DIR")]
-    output: PathBuf,
-
-    /// Write the tables to this file, and the plot beside it
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
-}
-
-/// The orders of a page.
-const PAGE: u32 = 20;
+pub use arguments::Arguments;
+use results::{Concurrency, Figure, Results};
+use system::{PAGE, Request, Server, System};
 
 /// The instances of `mysqldata` in the measurement of concurrency.
 const INSTANCES: [usize; 4] = [1, 4, 16, 64];
@@ -57,47 +29,6 @@ const CONCURRENT_ORDERS: usize = 640;
 /// The parts in which the calls of a kind are measured.
 const TURNS: usize = 5;
 
-/// The figures of one kind of request at one size.
-#[derive(Debug, Serialize)]
-pub struct Figure {
-    /// What is requested.
-    pub request: String,
-    /// The orders in the database.
-    pub orders: u32,
-    /// The median time from the event to the response, in microseconds.
-    pub median_us: u128,
-    /// The processor time of the function and of the database, in microseconds.
-    pub processor_us: u128,
-}
-
-/// The figures of placing orders on so many instances.
-#[derive(Debug, Serialize)]
-pub struct Concurrency {
-    /// The instances, each with a request at any time.
-    pub instances: usize,
-    /// The median time from the event to the response, in microseconds.
-    pub median_us: u128,
-    /// The processor time of the functions and of the database, in microseconds.
-    pub processor_us: u128,
-    /// How often a statement waited for a lock.
-    pub lock_waits: u64,
-    /// The longest such wait so far, in milliseconds.
-    pub longest_lock_wait_ms: u64,
-}
-
-/// All results.
-#[derive(Debug, Serialize)]
-pub struct Results {
-    /// The products of each size.
-    pub products: Vec<u32>,
-    /// The time that adding all orders to the sums took, in milliseconds.
-    pub backfill_ms: Vec<u128>,
-    /// One of each kind and size.
-    pub figures: Vec<Figure>,
-    /// With as many orders as the smallest size has.
-    pub concurrency: Vec<Concurrency>,
-}
-
 /// The n-th request of a kind, to a system.
 type NthRequest = Box<dyn Fn(&System, usize) -> Request>;
 
@@ -106,9 +37,6 @@ struct Kind {
     name: &'static str,
     request: NthRequest,
 }
-
-/// A request: the method, the target and the body.
-struct Request(http::Method, String, Value);
 
 fn get(target: impl Into<String>) -> Request {
     Request(http::Method::GET, target.into(), Value::Null)

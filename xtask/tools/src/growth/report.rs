@@ -5,7 +5,10 @@ use std::fmt::{self, Write};
 
 use anyhow::Result;
 
-use super::{Arguments, Figure, Results};
+use super::{
+    Arguments,
+    results::{Figure, Results},
+};
 
 /// The plot, beside the page.
 const PLOT: &str = "growth.svg";

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mysql_async::{Conn, Opts, prelude::Queryable};
+use serde_json::Value;
 use stores::{
     dynamodb,
     mariadb::{Durability, MariaDb},
@@ -19,9 +20,15 @@ use template::{LOCAL_ROLE, Local, Template};
 use testbed::{Client, Function, Gateway, callers};
 
 use super::{
-    Arguments, PAGE, Request, fill,
+    Arguments, fill,
     function::{Program, Times, processor_time},
 };
+
+/// The orders of a page.
+pub const PAGE: u32 = 20;
+
+/// A request: the method, the target and the body.
+pub struct Request(pub http::Method, pub String, pub Value);
 
 /// The servers of the stores.
 pub struct Server {

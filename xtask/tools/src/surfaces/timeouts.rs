@@ -13,7 +13,7 @@ use testbed::eventually;
 use testbed::wire::Fault;
 // endregion
 
-use super::Emulator;
+use super::emulator::Emulator;
 
 /// The time in which a function recovers.
 const RECOVERY: Duration = Duration::from_secs(30);

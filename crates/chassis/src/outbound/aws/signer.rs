@@ -15,7 +15,7 @@ use ring::{
     hmac::{self, HMAC_SHA256, Key},
 };
 
-use super::Protocol;
+use super::protocol::Protocol;
 use crate::runtime::environment::Role;
 
 /// Signs the requests of one role to one endpoint.

@@ -1,0 +1,102 @@
+//! The completion line: one for each invocation, with its metrics.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{
+    Record, Trace,
+    metrics::{COLD_STARTS, Metric, OF_DEPENDENCIES, PROBLEMS, REPLAYS},
+    push_milliseconds, push_padded, push_text,
+};
+
+/// A response, as its completion line has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completed<'r> {
+    pub(crate) trace: Trace,
+    pub(crate) method: &'r str,
+    pub(crate) route: &'r str,
+    pub(crate) status: u16,
+    pub(crate) duration: Duration,
+    pub(crate) problem: Option<&'static str>,
+    pub(crate) is_replay: bool,
+}
+
+impl Completed<'_> {
+    /// The members of the completion line but the metrics.
+    pub(crate) fn push_request(self, json: &mut String, record: &Record) {
+        push_text(json, "span_id", &self.trace.span_id());
+        if let Some(parent_id) = self.trace.parent_id() {
+            push_text(json, "parent_id", &parent_id);
+        }
+        push_text(json, "method", self.method);
+        json.push_str(",\"status\":");
+        push_padded(json, self.status.into(), 3);
+        json.push_str(if record.cold_start {
+            ",\"cold_start\":true"
+        } else {
+            ",\"cold_start\":false"
+        });
+        let caller = record.caller();
+        push_text(json, "caller", caller.as_deref().unwrap_or("anonymous"));
+    }
+
+    /// The members that are metrics, or dimensions of one.
+    pub(crate) fn push_metrics(self, json: &mut String, record: &Record) {
+        push_text(json, "route", self.route);
+        if let Some(problem) = self.problem {
+            push_text(json, "problem", problem);
+        }
+        json.push_str(",\"status_class\":\"");
+        push_padded(json, (self.status / 100).into(), 1);
+        json.push_str("xx\",\"duration_ms\":");
+        push_milliseconds(json, self.duration);
+        json.push_str(",\"requests\":1");
+        for (metric, counted) in self.counted(record) {
+            if counted {
+                json.extend([",\"", metric.name, "\":1"]);
+            }
+        }
+        record.push_members(json);
+    }
+
+    /// The value of the member `_aws`.
+    pub(crate) fn push_metadata(self, json: &mut String, record: &Record) {
+        let since = record.started.duration_since(UNIX_EPOCH);
+        let timestamp = since.unwrap_or_default();
+        json.push_str("{\"Timestamp\":");
+        push_padded(json, timestamp.as_secs(), 10);
+        push_padded(json, timestamp.subsec_millis().into(), 3);
+        json.push_str(",\"CloudWatchMetrics\":[");
+        let mut directives = record.telemetry.metrics.directives(json);
+        for (metric, counted) in self.counted(record) {
+            if counted {
+                directives.metric(",", metric);
+            }
+        }
+        let counts = record.counts();
+        let dependencies = record.dependencies();
+        if !counts.is_empty() || !dependencies.is_empty() {
+            directives.open(",", &[&["function"]]);
+            let mut separator = "";
+            for name in counts {
+                directives.entry(separator, &[name], "Count");
+                separator = ",";
+            }
+            for name in dependencies {
+                for metric in OF_DEPENDENCIES {
+                    directives.entry(separator, &[name, metric.name], metric.unit);
+                    separator = ",";
+                }
+            }
+            directives.close();
+        }
+        json.push_str("]}");
+    }
+
+    fn counted(self, record: &Record) -> [(&'static Metric, bool); 3] {
+        [
+            (&COLD_STARTS, record.cold_start),
+            (&PROBLEMS, self.problem.is_some()),
+            (&REPLAYS, self.is_replay),
+        ]
+    }
+}

@@ -1,6 +1,6 @@
 //! How a function handles events of any kind, which it has from the chassis.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use chassis::{
@@ -142,6 +142,7 @@ async fn event_of_another_kind_fails_the_invocation_with_one_line() {
 #[tokio::test]
 async fn malformed_http_event_returns_400_without_the_parsers_text() {
     let handler = handler(hello::router());
+    let many_headers: BTreeMap<_, _> = (0..30_000).map(|n| (format!("h{n}"), "")).collect();
     for (pointer, value, path) in [
         ("/requestContext", json!({}), "/elsewhere"),
         ("/requestContext", json!(null), "/elsewhere"),
@@ -151,7 +152,10 @@ async fn malformed_http_event_returns_400_without_the_parsers_text() {
         ("/headers", json!("x"), "/elsewhere"),
         ("/rawPath", json!({}), "/"),
         ("/isBase64Encoded", json!("yes"), "/elsewhere"),
-        ("/rawQueryString", json!("q".repeat(100_000)), "/"),
+        ("/rawQueryString", json!("q".repeat(100_000)), "/elsewhere"),
+        ("/rawPath", json!("p".repeat(100_000)), "/"),
+        ("/headers", json!({"a": "x".repeat(40_000)}), "/elsewhere"),
+        ("/headers", json!(many_headers), "/elsewhere"),
         ("/body", json!("%%%"), "/elsewhere"),
     ] {
         let mut event = request("/elsewhere");

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use http::Method;
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
 use testbed::{Response, System, eventually, wire::Fault};
@@ -120,6 +121,32 @@ async fn order_without_known_prices_returns_503_and_is_not_stored() {
     lose_the_catalogue(&system).await;
     place(&system, &["cup"]).await.expect_unavailable(CATALOGUE);
     assert_eq!(orders(&system).await, [] as [Value; 0]);
+}
+
+/// A deadline is the caller's choice, and old prices must not be.
+#[tokio::test]
+async fn order_in_a_hurry_is_never_placed_at_old_prices() {
+    let system = System::start().await;
+    put_product(&system, "cup", 100, "DKK").await;
+    place(&system, &["cup"]).await.expect(201);
+    put_product(&system, "cup", 500, "DKK").await;
+    let slow = Fault::Latency(Duration::from_secs(3));
+    let hurried = async || {
+        let hurry = [("x-request-deadline", "1500")];
+        let cup = order("ann", &["cup"]);
+        let placed = system.client.json(Method::POST, "/mysqldata", &hurry, &cup);
+        placed
+            .await
+            .expect_unavailable(&["The catalogue did not respond in time."]);
+    };
+    system.catalogue.set(slow).await;
+    hurried().await;
+    let deleted = system.client.delete("/nosqldata/cup").await;
+    deleted.expect(204);
+    hurried().await;
+    system.catalogue.heal().await;
+    place(&system, &["cup"]).await.expect(422);
+    assert_eq!(orders(&system).await.len(), 1);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //!
 //! The statements are those that the server logs while the service handles requests.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use mysql_async::{Conn, Row, prelude::Queryable};
 use serde_json::json;
@@ -147,8 +147,10 @@ async fn statements(system: &System, connection: &mut Conn) -> BTreeSet<String> 
          WHERE command_type = 'Execute' AND thread_id IN ({})",
         threads.join(", ")
     );
-    let statements: Vec<String> = connection.query(log).await.unwrap();
-    statements.into_iter().collect()
+    // A statement has the values that were bound, also binary ones.
+    let statements: Vec<Vec<u8>> = connection.query(log).await.unwrap();
+    let statements = statements.iter().map(|it| String::from_utf8_lossy(it));
+    statements.map(Cow::into_owned).collect()
 }
 
 /// What is wrong with the plan of a statement.

@@ -55,8 +55,13 @@ impl Timestamp {
         } else {
             0
         };
-        let time = time.checked_add(Duration::nanoseconds(up))?;
-        (0..=9999).contains(&time.year()).then_some(Self(time))
+        let in_range = |time: &OffsetDateTime| (0..=9999).contains(&time.year());
+        let rounded = time.checked_add(Duration::nanoseconds(up));
+        // The last millisecond of the year 9999 has none after it.
+        let rounded = rounded
+            .filter(in_range)
+            .map_or_else(|| Self::from(time), Self);
+        in_range(&time).then_some(rounded)
     }
 }
 

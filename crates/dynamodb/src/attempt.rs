@@ -100,6 +100,7 @@ impl StdError for AttemptError {
 pub(crate) fn last_attempt(error: &CallError<AttemptError>) -> Option<&AttemptError> {
     match error {
         CallError::Failed { error, .. } => Some(error),
+        CallError::Hurried { error, .. } => error.as_ref(),
         CallError::Open { .. } | CallError::Elapsed { .. } => None,
     }
 }

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 /// response must stay below the 6 MB that Lambda lets a function return.
 pub const MAX_ERRORS: usize = 1_000;
 
+/// The bytes of locations and rules after which no more errors are listed.
+///
+/// Each error repeats its whole location, and a member's name may be as long as the
+/// body.
+const MAX_BYTES: usize = 128 * 1024;
+
 /// One validation error: where it is and which rule is broken there.
 ///
 /// On the wire `{"pointer":"/lines/0/quantity","detail":"must be …"}`, or with
@@ -39,6 +45,8 @@ pub enum Location {
 #[derive(Debug, Default)]
 pub struct FieldErrors {
     errors: Vec<FieldError>,
+    /// The bytes of their locations and rules.
+    bytes: usize,
     /// The number of errors that are not listed.
     more: usize,
 }
@@ -52,7 +60,12 @@ impl FieldErrors {
 
     /// Adds an error in the body.
     pub fn add(&mut self, at: &Pointer<'_>, detail: impl Into<String>) {
-        self.push(Location::Pointer(at.to_string()), detail.into());
+        if self.is_full() {
+            // To write the location takes time.
+            self.more += 1;
+        } else {
+            self.push(Location::Pointer(at.to_string()), detail.into());
+        }
     }
 
     /// Adds an error of the query parameter called `name`.
@@ -79,8 +92,8 @@ impl FieldErrors {
         self.errors.is_empty()
     }
 
-    /// The errors that a response lists: at most [`MAX_ERRORS`], and one that
-    /// counts the rest.
+    /// The errors that a response lists: at most [`MAX_ERRORS`], fewer if they are
+    /// long, and one that counts the rest.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<FieldError> {
         if self.more > 0 {
@@ -93,11 +106,17 @@ impl FieldErrors {
     }
 
     fn push(&mut self, at: Location, detail: String) {
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push(FieldError { at, detail });
-        } else {
+        if self.is_full() {
             self.more += 1;
+            return;
         }
+        let (Location::Pointer(text) | Location::Parameter(text) | Location::Header(text)) = &at;
+        self.bytes += text.len() + detail.len();
+        self.errors.push(FieldError { at, detail });
+    }
+
+    fn is_full(&self) -> bool {
+        self.errors.len() >= MAX_ERRORS || self.bytes >= MAX_BYTES
     }
 }
 
@@ -212,6 +231,18 @@ mod tests {
             more.detail,
             format!("{} more errors are not listed", MAX_ERRORS + 5)
         );
+    }
+
+    #[test]
+    fn long_errors_are_bounded_by_their_bytes() {
+        let name = "k".repeat(100_000);
+        let mut errors = FieldErrors::new();
+        for _ in 0..10_000 {
+            errors.add(&Pointer::root().member(&name), "is unknown");
+        }
+        let listed = errors.into_vec();
+        assert_eq!(listed.len(), 3);
+        assert_eq!(listed[2].detail, "9998 more errors are not listed");
     }
 
     #[test]

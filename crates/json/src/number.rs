@@ -53,10 +53,15 @@ impl Number {
             return Some(Self::ZERO);
         }
         let fraction = i64::try_from(fraction.len()).ok()?;
+        let after_first = i64::try_from(digits.len() - 1).ok()?;
+        // The magnitude is limited, not the exponent: it is what is written, and must be
+        // the same when it is read again.
+        let exponent = exponent - fraction + dropped;
+        let magnitude = (exponent + after_first).clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE);
         Some(Self {
             negative,
             digits: digits.to_owned(),
-            exponent: exponent.saturating_sub(fraction).saturating_add(dropped),
+            exponent: magnitude - after_first,
         })
     }
 
@@ -81,10 +86,12 @@ impl Number {
     }
 }
 
-/// Parses an exponent. One that is too long for 64 bits saturates: no store and
-/// no integer holds such a number.
+/// The highest magnitude. Numbers beyond saturate: no store and no integer holds one.
+const MAX_MAGNITUDE: i64 = i64::MAX / 4;
+
+/// Parses an exponent. One that is too long for 64 bits saturates.
 fn parse_exponent(text: &str) -> Option<i64> {
-    const LIMIT: i64 = i64::MAX / 4;
+    const LIMIT: i64 = i64::MAX / 2;
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -175,6 +182,20 @@ mod tests {
             ("-12.5", "-12.5"),
         ] {
             assert_eq!(written(sent), kept, "{sent}");
+        }
+    }
+
+    #[test]
+    fn the_largest_exponents_are_written_as_they_are_read() {
+        for exponent in [
+            "9".repeat(90),
+            format!("-{}", "9".repeat(90)),
+            i64::MAX.to_string(),
+        ] {
+            for digits in ["1", "156", "1.56", "0.00156", "15600"] {
+                let number = Number::parse(&format!("{digits}e{exponent}")).unwrap();
+                assert_eq!(Number::parse(&number.to_string()), Some(number));
+            }
         }
     }
 

@@ -134,6 +134,9 @@ impl Database {
                 Error::Unavailable(CallError::Open { name, retry_after }).into()
             }
             CallError::Elapsed { name } => Error::Unavailable(CallError::Elapsed { name }).into(),
+            CallError::Hurried { name, .. } => {
+                Error::Unavailable(CallError::Hurried { name, error: None }).into()
+            }
         })
     }
 }

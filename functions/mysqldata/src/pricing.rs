@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::{Deadline, RequestContext, error_chain};
+use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
 use dto::{Timestamp, catalogue::ProductId};
 
 use crate::{
@@ -53,6 +53,8 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
                 seen_at: Some(seen_at),
             });
         }
+        // Nobody can choose the last known prices by leaving too little time.
+        Err(hurried @ CallError::Hurried { .. }) => return Err(Error::Catalogue(hurried)),
         Err(unavailable) => unavailable,
     };
     let since = (seen_at.utc() - MAX_AGE).into();

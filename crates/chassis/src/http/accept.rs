@@ -29,11 +29,8 @@ impl Accept {
     /// `text/plain, */*` prefers text.
     #[must_use]
     pub fn best<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        let accepts = self.0.iter().filter_map(|value| value.to_str().ok());
-        let ranges: Vec<Range<'_>> = accepts
-            .flat_map(MediaTypeList::new)
-            .filter_map(|range| Range::of(range.ok()?))
-            .collect();
+        // What is malformed in a part satisfies nothing as a whole.
+        let ranges = self.ranges().unwrap_or_default();
         let mut preferred: Option<(&str, u16, u8)> = None;
         for &offer in offers {
             let covering = ranges
@@ -49,6 +46,24 @@ impl Accept {
         preferred
             .map(|(offer, ..)| offer)
             .or_else(|| offers.first().copied())
+    }
+
+    /// Its ranges; `None` if it is malformed.
+    fn ranges(&self) -> Option<Vec<Range<'_>>> {
+        let mut ranges = Vec::new();
+        for value in &self.0 {
+            let list = value.to_str().ok()?;
+            // Empty elements of a list are grammatical (RFC 9110 §5.6.1.2), and the crate
+            // rejects them.
+            let elements: Vec<_> = match list.contains('"') {
+                true => vec![list],
+                false => list.split(',').filter(|it| !it.trim().is_empty()).collect(),
+            };
+            for range in elements.into_iter().flat_map(MediaTypeList::new) {
+                ranges.push(Range::of(range.ok()?)?);
+            }
+        }
+        Some(ranges)
     }
 
     /// Whether the client prefers `text/plain` to `application/json`.

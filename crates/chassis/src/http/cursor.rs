@@ -75,6 +75,12 @@ impl List {
     }
 }
 
+/// Whether a text has the form of a cursor. Of which list it is, only a [`List`] knows.
+pub(super) fn is_well_formed(cursor: &str) -> bool {
+    let sealed = URL_SAFE_NO_PAD.decode(cursor);
+    sealed.is_ok_and(|sealed| sealed.len() > CHECKSUM_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

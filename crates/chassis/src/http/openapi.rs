@@ -187,22 +187,27 @@ mod described {
 
         /// Sets the request body and adds the problems that it can cause.
         pub fn body(&mut self, media_types: &[&str], schema: &Json) {
+            self.content(media_types, schema);
+            self.problem(ProblemType::UnsupportedMediaType);
+            self.problem(ProblemType::InvalidRequest);
+        }
+
+        /// The same for a patch.
+        pub fn patch_body(&mut self, media_types: &[&str], schema: &Json) {
+            self.content(media_types, schema);
+            let headers = ["Accept", "Accept-Encoding", "Accept-Patch"];
+            let unsupported = ProblemType::UnsupportedMediaType;
+            self.named_problem("UnsupportedPatch", unsupported, &headers);
+            self.problem(ProblemType::InvalidRequest);
+        }
+
+        fn content(&mut self, media_types: &[&str], schema: &Json) {
             let content = media_types
                 .iter()
                 .map(|&media_type| (media_type.to_owned(), json!({ "schema": schema })));
             let content: serde_json::Map<_, _> = content.collect();
             self.object["requestBody"] = json!({ "required": true, "content": content });
             self.problem(ProblemType::ContentTooLarge);
-            self.problem(ProblemType::UnsupportedMediaType);
-            self.problem(ProblemType::InvalidRequest);
-        }
-
-        /// Sets the request body of a patch.
-        pub fn patch_body(&mut self, media_types: &[&str], schema: &Json) {
-            let unsupported = ProblemType::UnsupportedMediaType;
-            let headers = ["Accept", "Accept-Encoding", "Accept-Patch"];
-            self.named_problem("UnsupportedPatch", unsupported, &headers);
-            self.body(media_types, schema);
         }
 
         /// Adds a response.

@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::openapi::Operation;
 use super::{
     Problem,
-    cursor::List,
+    cursor::{List, is_well_formed},
     query::{FromQuery, Query},
     request::{Incoming, Part, RequestErrors},
 };
@@ -141,9 +141,14 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         let limit = query.take_parsed("limit", &mut errors.invalid);
         let cursor = query.take("cursor", &mut errors.invalid);
         let caller = request.caller.as_ref().map(Caller::subject);
-        let list = List::new(&request.path, query.left(), caller);
+        let mut filters = query.left();
         let filter = F::from_query(query, &mut errors.invalid);
+        // What is left is no filter, and reported as unknown.
+        filters.retain(|(name, _)| !query.has(name));
+        let list = List::new(&request.path, filters, caller);
         let after = match cursor? {
+            // It was given to a request with other filters than these invalid ones.
+            Some(cursor) if filter.is_none() && is_well_formed(&cursor) => return None,
             None => None,
             Some(cursor) => {
                 let after = list.open(&cursor);

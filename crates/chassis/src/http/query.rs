@@ -1,6 +1,6 @@
 //! Query parameters.
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::HashSet, fmt::Display, str::FromStr};
 
 use json::FieldErrors;
 use percent_encoding::percent_decode_str;
@@ -99,15 +99,16 @@ impl Query {
 
     /// Reports the parameters that are left, each once: nothing reads them.
     pub(super) fn finish(&mut self, errors: &mut FieldErrors) {
-        let mut reported = Vec::new();
+        let mut reported = HashSet::new();
         for Parameter { name, .. } in self.0.drain(..) {
-            if !reported.contains(&name) {
-                match &name {
-                    Ok(name) => errors.add_parameter(name, "is not a known parameter"),
-                    Err(name) => errors.add_parameter(name, "must be UTF-8"),
-                }
-                reported.push(name);
+            if reported.contains(&name) {
+                continue;
             }
+            match &name {
+                Ok(name) => errors.add_parameter(name, "is not a known parameter"),
+                Err(name) => errors.add_parameter(name, "must be UTF-8"),
+            }
+            reported.insert(name);
         }
     }
 }

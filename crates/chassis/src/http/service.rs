@@ -3,7 +3,7 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::Request,
     response::{IntoResponse, Response},
 };
@@ -223,7 +223,11 @@ impl Service {
             }
             kind = Some(problem.kind());
             let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
+            let length = rendered.body().size_hint().exact();
             response = keep_headers(response, rendered);
+            // axum has taken the length before there was a body.
+            let length = length.unwrap_or_default().into();
+            response.headers_mut().insert(CONTENT_LENGTH, length);
         }
         let headers = response.headers_mut();
         add_base_path(headers, &ctx.base_path);
@@ -243,9 +247,14 @@ impl Service {
         }
         // The gateway sets the length of what it sends; 204 and 304 have none.
         // Only of a response to `HEAD` it cannot know the length.
+        let has_length = !matches!(
+            response.status(),
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
-        } else {
+        }
+        if method != Method::HEAD || !has_length {
             response.headers_mut().remove(CONTENT_LENGTH);
         }
         (response, kind)

@@ -220,6 +220,22 @@ async fn a_merge_patch_is_checked_before_and_after_merging() {
 }
 
 #[tokio::test]
+async fn head_has_the_length_of_get_or_none() {
+    for target in ["/notes/none", "/unknown", "/notes?limit=0"] {
+        let length = |received: &Received| received.headers["content-length"].clone();
+        let got = send("GET", target, &[], "").await;
+        let head = send("HEAD", target, &[], "").await;
+        assert_eq!(head.status, got.status, "{target}");
+        let body = got.body.to_string().len().to_string();
+        assert_eq!(length(&head), body.as_str(), "{target}");
+    }
+    let tag = [("if-none-match", "\"milk-0\"")];
+    let unchanged = send("HEAD", "/notes/milk", &tag, "").await;
+    assert_eq!(unchanged.status, 304);
+    assert!(!unchanged.headers.contains_key("content-length"));
+}
+
+#[tokio::test]
 async fn a_cursor_is_bound_to_the_filters() {
     let first = send("GET", "/notes?stars=2&limit=1", &[], "").await;
     let cursor = first.body["nextCursor"].as_str().unwrap();
@@ -228,7 +244,10 @@ async fn a_cursor_is_bound_to_the_filters() {
         (format!("/notes?cursor={cursor}&stars=2&limit=5"), 200),
         (format!("/notes?cursor={cursor}&stars=3"), 400),
         (format!("/notes?cursor={cursor}"), 400),
-        (format!("/notes?cursor={cursor}&stars=2&x=1"), 400),
+        (format!("/notes?cursor={cursor}&stars=2&x=1"), 422),
+        (format!("/notes?cursor={cursor}&stars=2&stars=2"), 422),
+        (format!("/notes?cursor={cursor}&stars=3&x=1"), 400),
+        ("/notes?cursor=bogus&stars=2&stars=2".to_owned(), 400),
         ("/notes?limit=101&stars=0".to_owned(), 422),
         ("/notes?stars=1&stars=2".to_owned(), 422),
     ] {

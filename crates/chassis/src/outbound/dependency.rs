@@ -43,6 +43,17 @@ pub enum CallError<E> {
         /// The dependency.
         name: &'static str,
     },
+    /// 503: the time that the caller left was too short, so nothing is known about the
+    /// dependency. Where a failure has a fallback, this has none: a caller could choose
+    /// it otherwise.
+    #[error("{name} did not respond in the little time that the request had")]
+    Hurried {
+        /// The dependency.
+        name: &'static str,
+        /// What it responded, if it did.
+        #[source]
+        error: Option<E>,
+    },
     /// The last attempt failed.
     #[error("{name} failed")]
     Failed {
@@ -143,10 +154,15 @@ impl Dependency {
         F: Future<Output = Result<T, E>>,
     {
         let name = self.name;
-        let mut tried = 0;
+        let (mut tried, mut is_unhealthy) = (0, false);
         loop {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
-                return Err(CallError::Elapsed { name });
+                let elapsed = CallError::Elapsed { name };
+                return Err(if is_unhealthy {
+                    elapsed
+                } else {
+                    elapsed.hurried()
+                });
             }
             let permit = self
                 .permit(ctx, PROBE_WAIT)
@@ -163,6 +179,13 @@ impl Dependency {
             if tried == 0 && evidence != Evidence::None {
                 self.budget.request();
             }
+            is_unhealthy |= evidence == Evidence::Unhealthy;
+            let is_late = matches!(outcome, Outcome::Failed(Failure::Late(_)));
+            let result = if is_late && !is_unhealthy {
+                result.map_err(CallError::hurried)
+            } else {
+                result
+            };
             if result.is_ok() || tried == self.policy.retries {
                 return result;
             }
@@ -271,6 +294,18 @@ impl Dependency {
 }
 
 impl<E> CallError<E> {
+    /// The same, where only the caller's haste is known as the reason.
+    fn hurried(self) -> Self {
+        match self {
+            Self::Elapsed { name } => Self::Hurried { name, error: None },
+            Self::Failed { name, error } => Self::Hurried {
+                name,
+                error: Some(error),
+            },
+            other => other,
+        }
+    }
+
     /// After how many seconds to retry; at least one.
     #[must_use]
     pub(crate) fn retry_after_s(&self) -> u64 {
@@ -279,7 +314,7 @@ impl<E> CallError<E> {
                 let fraction = u64::from(retry_after.subsec_nanos() > 0);
                 (retry_after.as_secs() + fraction).max(1)
             }
-            Self::Elapsed { .. } | Self::Failed { .. } => 1,
+            Self::Elapsed { .. } | Self::Hurried { .. } | Self::Failed { .. } => 1,
         }
     }
 }
@@ -290,7 +325,9 @@ impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
     pub fn into_problem(self, what: &str) -> Problem {
         let detail = match &self {
             Self::Open { .. } => format!("{what} has failed recently and is not called for now."),
-            Self::Elapsed { .. } => format!("{what} did not respond in time."),
+            Self::Elapsed { .. } | Self::Hurried { .. } => {
+                format!("{what} did not respond in time.")
+            }
             Self::Failed { .. } => format!("{what} is unavailable."),
         };
         Problem::unavailable(detail, self.retry_after_s()).with_source(self)

@@ -196,7 +196,33 @@ async fn a_call_without_time_is_not_made() {
     let dependency = healthy(Policy::default());
     let request = call(Duration::ZERO);
     let late = dependency.call(&request, async |_| -> Result<(), Failed> { panic!("made") });
-    assert!(matches!(late.await, Err(CallError::Elapsed { .. })));
+    assert!(matches!(late.await, Err(CallError::Hurried { .. })));
+}
+
+/// What the catalogue's prices fall back on must not be a caller's choice.
+#[tokio::test(start_paused = true)]
+async fn the_callers_haste_is_told_from_an_outage() {
+    let dependency = healthy(Policy::default());
+    let attempt = Policy::default().attempt;
+    let request = call(attempt / 2);
+    let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
+    assert!(matches!(silent.await, Err(CallError::Hurried { .. })));
+    let request = call(attempt / 2);
+    let late = dependency.call(&request, |_| {
+        ready(Err::<(), _>(Failed(Failure::Late(None))))
+    });
+    assert!(matches!(
+        late.await,
+        Err(CallError::Hurried { error: Some(_), .. })
+    ));
+
+    // The second attempt has less than its time, but the first had all of it.
+    let request = call(attempt * 3 / 2);
+    let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
+    assert!(matches!(silent.await, Err(CallError::Elapsed { .. })));
+    let request = call(attempt / 2);
+    let broken = dependency.call(&request, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
+    assert!(matches!(broken.await, Err(CallError::Failed { .. })));
 }
 
 #[tokio::test(start_paused = true)]

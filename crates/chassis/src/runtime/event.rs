@@ -19,7 +19,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, uri::PathAndQuery};
 use json::{FieldErrors, Pointer};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny},
+};
 use serde_json::{Value, value::RawValue};
 
 use super::{Environment, context::Invocation};
@@ -70,8 +73,8 @@ pub struct Event(Kind);
 enum Kind {
     /// An API Gateway HTTP API event of payload version 2.0.
     Request(Box<GatewayRequest>),
-    /// Such an event, but malformed; its path, as far as it can be read.
-    Malformed(String),
+    /// Such an event, but malformed: what can be read of it.
+    Malformed(Box<GatewayRequest>),
     /// Another event: its kind, for the operator.
     Unsupported(String),
 }
@@ -84,16 +87,18 @@ enum Kind {
 struct GatewayRequest {
     version: Option<String>,
     route_key: Option<String>,
-    #[serde(alias = "path")]
     raw_path: Option<String>,
+    /// In place of `raw_path` in events that were written by hand.
+    path: Option<String>,
     raw_query_string: Option<String>,
     query_string_parameters: Option<BTreeMap<String, String>>,
     #[serde(default, deserialize_with = "read_headers")]
     headers: HeaderMap,
     request_context: GatewayContext,
     body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
+    is_base64_encoded: Option<bool>,
+    /// Only in the event of an authorizer.
+    route_arn: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,12 +122,15 @@ fn read_method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::
 
 fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
     let members: Option<BTreeMap<String, String>> = Deserialize::deserialize(deserializer)?;
-    let headers = members.into_iter().flatten().map(|(name, value)| {
+    let mut headers = HeaderMap::new();
+    for (name, value) in members.into_iter().flatten() {
         let name: HeaderName = name.parse().map_err(D::Error::custom)?;
         let value = HeaderValue::try_from(value).map_err(D::Error::custom)?;
-        Ok((name, value))
-    });
-    headers.collect()
+        // A map of headers panics if it has too many.
+        let appended = headers.try_append(name, value);
+        appended.map_err(D::Error::custom)?;
+    }
+    Ok(headers)
 }
 
 /// A response, as an HTTP API expects it.
@@ -194,10 +202,11 @@ impl<'de> Deserialize<'de> for Event {
         let event = Box::<RawValue>::deserialize(deserializer)?;
         let request = serde_json::from_str::<Box<GatewayRequest>>(event.get());
         Ok(Self(match request {
-            Ok(request) if matches!(request.version.as_deref(), None | Some("2.0")) => {
-                Kind::Request(request)
-            }
-            _ => classify(&serde_json::from_str(event.get()).unwrap_or_default()),
+            Ok(request) if request.is_supported() => Kind::Request(request),
+            _ => match serde_json::from_str(event.get()) {
+                Ok(event) => classify(&event),
+                Err(_) => Kind::Unsupported("JSON that nests too deep".to_owned()),
+            },
         }))
     }
 }
@@ -211,11 +220,29 @@ fn classify(event: &Value) -> Kind {
         "an Application Load Balancer event"
     } else if has("/requestContext/connectionId") {
         "an API Gateway WebSocket event"
+    } else if has("/routeArn") || has("/methodArn") {
+        "an event of an API Gateway authorizer"
+    } else if has("/requestContext/serviceNetworkArn") {
+        "a VPC Lattice event"
     } else if text("/version") == Some("1.0") || has("/httpMethod") {
         "an API Gateway event of payload version 1.0"
+    } else if text("/version").is_some_and(|it| it != "2.0") {
+        "an event of an unknown version"
     } else if has("/requestContext/http") || text("/version") == Some("2.0") {
-        let path = text("/rawPath").unwrap_or_default();
-        return Kind::Malformed(path.to_owned());
+        let owned = |pointer| text(pointer).map(str::to_owned);
+        let method = text("/requestContext/http/method").and_then(|it| it.parse().ok());
+        return Kind::Malformed(Box::new(GatewayRequest {
+            route_key: owned("/routeKey"),
+            raw_path: owned("/rawPath"),
+            request_context: GatewayContext {
+                domain_name: owned("/requestContext/domainName"),
+                stage: owned("/requestContext/stage"),
+                http: HttpDescription {
+                    method: method.unwrap_or_default(),
+                },
+            },
+            ..GatewayRequest::default()
+        }));
     } else if let Some(source) = source {
         match source {
             "aws:sqs" => "an SQS event",
@@ -334,37 +361,21 @@ impl Handler {
     ) -> Result<GatewayResponse, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
         let cold_start = !self.warm.swap(true, Relaxed);
-        let (mut event, mut wrong) = match payload.0 {
+        let (mut event, mut error) = match payload.0 {
             Kind::Unsupported(kind) => {
                 let error = UnsupportedEvent(kind);
                 let function = self.service.name();
                 tracing::error!(function, request_id = context.request_id, "{error}");
                 return Err(error);
             }
-            Kind::Malformed(path) => {
-                let event = GatewayRequest {
-                    raw_path: Some(path),
-                    ..GatewayRequest::default()
-                };
-                (Box::new(event), Some("is not a valid HTTP API event"))
-            }
+            Kind::Malformed(event) => (event, Some("is not a valid HTTP API event")),
             Kind::Request(event) => (event, None),
         };
         let domain = event.request_context.domain_name.take();
-        let mut request = axum::extract::Request::default();
-        let mut base_path = String::new();
-        match event.into_request(&self.base_path) {
-            Ok(Translated {
-                request: translated,
-                base_path: removed,
-                body_error,
-            }) => {
-                request = translated.map(axum::body::Body::from);
-                base_path = removed;
-                wrong = wrong.or(body_error);
-            }
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
+        let translated = event.into_request(&self.base_path);
+        error = error.or(translated.error);
+        let base_path = translated.base_path;
+        let request = translated.request.map(axum::body::Body::from);
         let invocation = Invocation {
             request_id: context.request_id,
             deadline: context.deadline,
@@ -374,10 +385,10 @@ impl Handler {
             telemetry: Arc::clone(&self.telemetry),
             cold_start,
         };
-        let response = match wrong {
-            Some(wrong) => {
+        let response = match error {
+            Some(error) => {
                 let mut errors = FieldErrors::new();
-                errors.add(&Pointer::root(), wrong);
+                errors.add(&Pointer::root(), error);
                 let problem = Problem::malformed(errors);
                 self.service.refuse(problem, &request, invocation)
             }
@@ -392,14 +403,20 @@ struct Translated {
     request: http::Request<Bytes>,
     /// What was removed from its path.
     base_path: String,
-    /// What is wrong with its body, which is left out.
-    body_error: Option<&'static str>,
+    /// What is wrong with it. What is wrong is left out of the request.
+    error: Option<&'static str>,
 }
 
 impl GatewayRequest {
-    /// The request, or what is wrong with it.
-    fn into_request(self, custom_base_path: &str) -> Result<Translated, &'static str> {
-        let path = self.raw_path.unwrap_or_default();
+    /// Whether it is an event of payload version 2.0 for a function that responds to
+    /// requests.
+    fn is_supported(&self) -> bool {
+        matches!(self.version.as_deref(), None | Some("2.0")) && self.route_arn.is_none()
+    }
+
+    /// The request that the event describes.
+    fn into_request(self, custom_base_path: &str) -> Translated {
+        let path = self.raw_path.or(self.path).unwrap_or_default();
         let stage = self.request_context.stage.as_deref();
         let (base_path, path) = split_base_path(&path, stage, custom_base_path);
         // An HTTP API whose routes have paths has decoded the path, and a `%` in it
@@ -409,47 +426,65 @@ impl GatewayRequest {
             Some(_) => path.replace('%', "%25"),
         };
         let slash = if path.starts_with('/') { "" } else { "/" };
-        let mut target = format!("{slash}{}", utf8_percent_encode(&path, PATH));
+        let path = format!("{slash}{}", utf8_percent_encode(&path, PATH));
         // An event that was written by hand may have only the parameters.
         let query = match self.raw_query_string {
             Some(query) if !query.is_empty() => query,
             _ => joined(&self.query_string_parameters.unwrap_or_default()),
         };
-        if !query.is_empty() {
-            target.push('?');
-            target.extend(utf8_percent_encode(&query, QUERY));
-        }
-        if target.len() > MAX_TARGET_BYTES {
-            return Err("has a path and query of more than 32 KiB");
+
+        let mut request = http::Request::default();
+        *request.method_mut() = self.request_context.http.method;
+        let mut translated = Translated {
+            request,
+            base_path: base_path.to_owned(),
+            error: None,
+        };
+        match target(&path, &query) {
+            Ok(target) => *translated.request.uri_mut() = Uri::from(target),
+            Err(error) => {
+                translated.error = Some(error);
+                // For the problem and the log.
+                if let Ok(path) = target(&path, "") {
+                    *translated.request.uri_mut() = Uri::from(path);
+                }
+            }
         }
         let headers = self.headers.iter();
         let header_bytes: usize = headers
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
         if header_bytes > MAX_HEADER_BYTES {
-            return Err("has headers of more than 32 KiB");
+            let error = "has headers of more than 32 KiB";
+            translated.error = translated.error.or(Some(error));
+        } else {
+            *translated.request.headers_mut() = self.headers;
         }
-        let target = PathAndQuery::try_from(target);
-        let target = target.map_err(|_| "has a path or a query that no URI has")?;
-
-        let (body, body_error) = match self.body.map(|body| decode(body, self.is_base64_encoded)) {
-            Some(Some(body)) => (body, None),
-            Some(None) => {
-                let wrong = "has a body that is not the base64 it is said to be";
-                (Bytes::new(), Some(wrong))
+        if let Some(body) = self.body {
+            let is_base64 = self.is_base64_encoded.unwrap_or_default();
+            match decode(body, is_base64) {
+                Some(body) => *translated.request.body_mut() = body,
+                None => {
+                    let error = "has a body that is not the base64 it is said to be";
+                    translated.error = translated.error.or(Some(error));
+                }
             }
-            None => (Bytes::new(), None),
-        };
-        let mut request = http::Request::new(body);
-        *request.method_mut() = self.request_context.http.method;
-        *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = self.headers;
-        Ok(Translated {
-            request,
-            base_path: base_path.to_owned(),
-            body_error,
-        })
+        }
+        translated
     }
+}
+
+/// The target of a request, or what is wrong with it.
+fn target(path: &str, query: &str) -> Result<PathAndQuery, &'static str> {
+    let mut target = path.to_owned();
+    if !query.is_empty() {
+        target.push('?');
+        target.extend(utf8_percent_encode(query, QUERY));
+    }
+    if target.len() > MAX_TARGET_BYTES {
+        return Err("has a path and query of more than 32 KiB");
+    }
+    PathAndQuery::try_from(target).map_err(|_| "has a path or a query that no URI has")
 }
 
 /// The body of an event; `None` if it is said to be base64, and is not.
@@ -537,6 +572,7 @@ mod tests {
 
     #[test]
     fn other_events_are_named() {
+        let deep = ["[".repeat(1_000), "]".repeat(1_000)].concat();
         for (event, kind) in [
             (
                 r#"{"requestContext":{"elb":{}},"httpMethod":"GET"}"#,
@@ -574,6 +610,19 @@ mod tests {
                 "a CloudFormation custom resource event",
             ),
             (
+                r#"{"version":"2.0","type":"REQUEST","routeArn":"arn:aws:execute-api","requestContext":{"http":{"method":"GET"}}}"#,
+                "an event of an API Gateway authorizer",
+            ),
+            (
+                r#"{"version":"2.0","path":"/","requestContext":{"serviceNetworkArn":"arn"}}"#,
+                "a VPC Lattice event",
+            ),
+            (
+                r#"{"version":"3.0","requestContext":{"http":{"method":"GET"}}}"#,
+                "an event of an unknown version",
+            ),
+            (deep.as_str(), "JSON that nests too deep"),
+            (
                 r#"{"detail-type":"Scheduled Event","source":"aws.events"}"#,
                 "a scheduled event",
             ),
@@ -609,29 +658,33 @@ mod tests {
     }
 
     /// The target that a service gets for a path, a query and a parameter.
-    fn target(path: &str, query: Option<&str>) -> Result<String, &'static str> {
+    fn target_of(path: &str, query: Option<&str>) -> Result<String, &'static str> {
         let event = GatewayRequest {
             raw_path: Some(path.to_owned()),
             raw_query_string: query.map(str::to_owned),
             query_string_parameters: Some([("a".to_owned(), "1".to_owned())].into()),
             ..GatewayRequest::default()
         };
-        let translated = event.into_request("")?;
-        Ok(translated.request.uri().to_string())
+        let translated = event.into_request("");
+        let error = translated.error;
+        error.map_or_else(|| Ok(translated.request.uri().to_string()), Err)
     }
 
     #[test]
     fn the_query_is_that_of_the_url_or_of_the_parameters() {
-        assert_eq!(target("/x", Some("b=2&b=3")), Ok("/x?b=2&b=3".to_owned()));
-        assert_eq!(target("/x", Some("")), Ok("/x?a=1".to_owned()));
-        assert_eq!(target("/x", None), Ok("/x?a=1".to_owned()));
+        assert_eq!(
+            target_of("/x", Some("b=2&b=3")),
+            Ok("/x?b=2&b=3".to_owned())
+        );
+        assert_eq!(target_of("/x", Some("")), Ok("/x?a=1".to_owned()));
+        assert_eq!(target_of("/x", None), Ok("/x?a=1".to_owned()));
     }
 
     #[test]
     fn a_target_has_at_most_32_kib() {
         let path = |bytes: usize| format!("/{}", "p".repeat(bytes - "/?b".len()));
-        assert!(target(&path(MAX_TARGET_BYTES), Some("b")).is_ok());
-        let refused = target(&path(MAX_TARGET_BYTES + 1), Some("b"));
+        assert!(target_of(&path(MAX_TARGET_BYTES), Some("b")).is_ok());
+        let refused = target_of(&path(MAX_TARGET_BYTES + 1), Some("b"));
         assert_eq!(refused, Err("has a path and query of more than 32 KiB"));
         assert_eq!(MAX_TARGET_BYTES, 32_768);
     }

@@ -91,6 +91,8 @@ fn levels(level: LevelFilter, targets: &str) -> Targets {
         .with_default(level)
         // The runtime's own lines add nothing to a request's line.
         .with_target("lambda_runtime", level.min(LevelFilter::ERROR))
+        // It repeats the error of an invocation, which has its line already.
+        .with_target("lambda_runtime::layers", LevelFilter::OFF)
         .with_target(METRICS, metrics)
         .with_targets(targets.parse::<Targets>().unwrap_or_default())
 }
@@ -357,5 +359,10 @@ mod tests {
         assert!(enabled("mysql::session", tracing::Level::TRACE));
         assert!(!enabled("chassis::http", tracing::Level::INFO));
         assert!(enabled(METRICS, tracing::Level::INFO));
+        assert!(enabled("lambda_runtime::runtime", tracing::Level::ERROR));
+        assert!(!enabled(
+            "lambda_runtime::layers::panic",
+            tracing::Level::ERROR
+        ));
     }
 }

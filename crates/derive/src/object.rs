@@ -59,7 +59,7 @@ pub(crate) fn to_json(input: &DeriveInput) -> Result<TokenStream> {
                 let Self { #(#idents),* } = self;
                 let mut object = ::json::Object::new();
                 #(if let Some(value) = ::json::ToJson::to_json(#idents) {
-                    object.insert(#members.to_owned(), value);
+                    object.insert(#members, value);
                 })*
                 Some(::json::Value::Object(object))
             }

@@ -172,7 +172,7 @@ impl Update {
     /// Sets the members of the content, removes those of `names` that it does
     /// not have, and sets the next revision: the first if the item is new.
     pub(crate) fn of(content: Object, names: &[&str], etag: &str, now: Timestamp) -> Self {
-        let absent = names.iter().filter(|&&name| !content.contains_key(name));
+        let absent = names.iter().filter(|&&name| !content.contains(name));
         let removed: Vec<_> = absent.map(|name| format!("#{name}")).collect();
         let mut set = vec![
             format!("#{CREATED_AT} = if_not_exists(#{CREATED_AT}, :{UPDATED_AT})"),

@@ -67,7 +67,7 @@ pub(crate) fn from_item<T: Entity>(item: Item) -> Result<T, MalformedItem> {
     let mut members = Object::new();
     for &name in T::Content::MEMBERS {
         if item.has(name) {
-            members.insert(name.to_owned(), item.take(name, to_json)?);
+            members.insert(name, item.take(name, to_json)?);
         }
     }
     let mut errors = FieldErrors::new();

@@ -91,7 +91,8 @@ mod tests {
             let name = prop_oneof!["~{0,3}", any::<String>()];
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::btree_map(name, inner, 0..4).prop_map(Value::Object),
+                prop::collection::btree_map(name, inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })
     }

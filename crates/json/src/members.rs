@@ -39,8 +39,7 @@ impl<'p> Members<'p> {
     /// Reports the members that were not read: `read_only` names those that
     /// only the service sets.
     pub fn finish(self, read_only: &[&str], errors: &mut FieldErrors) {
-        let names = self.object.keys().map(String::as_str);
-        refuse(names, self.at, read_only, errors);
+        refuse(self.object.names(), self.at, read_only, errors);
     }
 
     /// Reports the members of a merge patch that are not in `known`.
@@ -52,13 +51,8 @@ impl<'p> Members<'p> {
         errors: &mut FieldErrors,
     ) {
         if let Value::Object(patch) = patch {
-            let names = patch.keys().map(String::as_str);
-            refuse(
-                names.filter(|name| !known.contains(name)),
-                at,
-                read_only,
-                errors,
-            );
+            let unknown = patch.names().filter(|name| !known.contains(name));
+            refuse(unknown, at, read_only, errors);
         }
     }
 }

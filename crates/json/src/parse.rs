@@ -1,7 +1,5 @@
 //! The parser: bytes to a [`Value`] in one pass.
 
-use std::collections::btree_map::Entry;
-
 use json_event_parser::{JsonEvent, SliceJsonParser};
 
 use crate::{FieldErrors, Number, Object, Pointer, Value};
@@ -92,7 +90,11 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                JsonEvent::EndArray => return Ok(items),
+                JsonEvent::EndArray => {
+                    // A list of one has room for four.
+                    items.shrink_to_fit();
+                    return Ok(items);
+                }
                 event => items.push(self.value(event, &at.item(items.len()), depth, errors)?),
             }
         }
@@ -104,23 +106,21 @@ impl<'a> Parser<'a> {
         depth: usize,
         errors: &mut FieldErrors,
     ) -> Result<Object, ParseError> {
-        let mut object = Object::new();
+        let mut members = Vec::new();
         loop {
             let name = match self.next()? {
-                JsonEvent::EndObject => return Ok(object),
+                JsonEvent::EndObject => {
+                    let repeated = "is repeated in its object";
+                    return Ok(Object::of(members, |name| {
+                        errors.add(&at.member(name), repeated);
+                    }));
+                }
                 JsonEvent::ObjectKey(name) => name.into_owned(),
                 _ => return Err(unexpected()),
             };
             let event = self.next()?;
             let value = self.value(event, &at.member(&name), depth, errors)?;
-            match object.entry(name) {
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
-                Entry::Occupied(entry) => {
-                    errors.add(&at.member(entry.key()), "is repeated in its object");
-                }
-            }
+            members.push((name, value));
         }
     }
 }

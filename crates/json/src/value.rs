@@ -1,15 +1,9 @@
 //! A JSON value: numbers as decimals, members sorted by name.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
 use crate::{FieldErrors, Number};
-
-/// The members of a JSON object by name, sorted so that equal objects are
-/// written alike.
-pub type Object = BTreeMap<String, Value>;
 
 /// A JSON value (RFC 8259).
 ///
@@ -56,14 +50,135 @@ impl Value {
             *self = Self::Object(Object::new());
         }
         if let Self::Object(object) = self {
-            for (name, change) in changes {
-                if change == Self::Null {
-                    object.remove(&name);
-                } else {
-                    object.entry(name).or_insert(Self::Null).merge(change);
-                }
-            }
+            object.merge(changes);
         }
+    }
+}
+
+/// The members of a JSON object by name, sorted so that equal objects are
+/// written alike.
+///
+/// They are a list: a map takes ten times the memory for an object with one member,
+/// and a body can contain tens of thousands of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// No members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The members in any order. Of those with one name the first counts; `repeated` is
+    /// called with the name of each other.
+    pub(crate) fn of(mut members: Vec<(String, Value)>, mut repeated: impl FnMut(&str)) -> Self {
+        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        members.dedup_by(|(name, _), (first, _)| {
+            let is_repeated = name == first;
+            if is_repeated {
+                repeated(name);
+            }
+            is_repeated
+        });
+        members.shrink_to_fit();
+        Self(members)
+    }
+
+    /// Whether there are no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether there is a member called `name`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.find(name).is_ok()
+    }
+
+    /// The member called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let (_, value) = self.0.get(self.find(name).ok()?)?;
+        Some(value)
+    }
+
+    /// Sets the member called `name`.
+    pub fn insert(&mut self, name: impl Into<String>, value: Value) {
+        let name = name.into();
+        match self.find(&name) {
+            Ok(at) => {
+                self.0.remove(at);
+                self.0.insert(at, (name, value));
+            }
+            Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    /// Removes the member called `name`.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        let at = self.find(name).ok()?;
+        let (_, value) = self.0.remove(at);
+        Some(value)
+    }
+
+    /// The members, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The names of the members, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// Applies the members of a merge patch (RFC 7396 §2).
+    pub(crate) fn merge(&mut self, changes: Self) {
+        let mut merged = Vec::with_capacity(self.0.len() + changes.0.len());
+        // Both are sorted.
+        let mut members = std::mem::take(&mut self.0).into_iter().peekable();
+        for (name, change) in changes {
+            while let Some(before) = members.next_if(|(it, _)| *it < name) {
+                merged.push(before);
+            }
+            let member = members.next_if(|(it, _)| *it == name);
+            if change == Value::Null {
+                continue;
+            }
+            let mut value = member.map_or(Value::Null, |(_, value)| value);
+            value.merge(change);
+            merged.push((name, value));
+        }
+        merged.extend(members);
+        self.0 = merged;
+    }
+
+    /// The place of the member called `name`, or where it would be.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(it, _)| it.as_str().cmp(name))
+    }
+}
+
+/// Of members with one name the first counts.
+impl FromIterator<(String, Value)> for Object {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(members: I) -> Self {
+        Self::of(members.into_iter().collect(), |_| ())
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<(String, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 
@@ -159,5 +274,28 @@ mod tests {
         let text = r#"{"a":1.50,"b":12345678901234567890123456789012345678}"#;
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(value, parse(text));
+    }
+
+    fn names(object: &Object) -> Vec<&str> {
+        object.names().collect()
+    }
+
+    #[test]
+    fn members_are_sorted_and_the_first_of_a_name_counts() {
+        let members = [("b", 1), ("a", 2), ("b", 3), ("c", 4), ("b", 5)];
+        let members = members.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let mut repeated = Vec::new();
+        let mut object = Object::of(members.into(), |name| repeated.push(name.to_owned()));
+        assert_eq!(repeated, ["b", "b"]);
+        assert_eq!(names(&object), ["a", "b", "c"]);
+        assert_eq!(object.get("b"), Some(&Value::from(1)));
+
+        object.insert("b", Value::from(6));
+        object.insert("bb", Value::from(7));
+        assert_eq!(object.remove("a"), Some(Value::from(2)));
+        assert_eq!(object.remove("a"), None);
+        assert_eq!(names(&object), ["b", "bb", "c"]);
+        assert_eq!(object.get("b"), Some(&Value::from(6)));
+        assert!(object.contains("bb") && !object.contains("a"));
     }
 }

@@ -55,9 +55,11 @@ impl Accept {
             let list = value.to_str().ok()?;
             // Empty elements of a list are grammatical (RFC 9110 §5.6.1.2), and the crate
             // rejects them.
-            let elements: Vec<_> = match list.contains('"') {
-                true => vec![list],
-                false => list.split(',').filter(|it| !it.trim().is_empty()).collect(),
+            let elements: Vec<_> = if list.contains('"') {
+                vec![list]
+            } else {
+                let elements = list.split(',');
+                elements.filter(|it| !it.trim().is_empty()).collect()
             };
             for range in elements.into_iter().flat_map(MediaTypeList::new) {
                 ranges.push(Range::of(range.ok()?)?);

@@ -462,12 +462,11 @@ impl GatewayRequest {
         }
         if let Some(body) = self.body {
             let is_base64 = self.is_base64_encoded.unwrap_or_default();
-            match decode(body, is_base64) {
-                Some(body) => *translated.request.body_mut() = body,
-                None => {
-                    let error = "has a body that is not the base64 it is said to be";
-                    translated.error = translated.error.or(Some(error));
-                }
+            if let Some(body) = decode(body, is_base64) {
+                *translated.request.body_mut() = body;
+            } else {
+                let error = "has a body that is not the base64 it is said to be";
+                translated.error = translated.error.or(Some(error));
             }
         }
         translated

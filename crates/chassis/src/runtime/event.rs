@@ -122,11 +122,13 @@ fn read_method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::
 
 fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
     let members: Option<BTreeMap<String, String>> = Deserialize::deserialize(deserializer)?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in members.into_iter().flatten() {
+    let members = members.unwrap_or_default();
+    // A map of headers panics if it has too many.
+    let headers = HeaderMap::try_with_capacity(members.len());
+    let mut headers = headers.map_err(D::Error::custom)?;
+    for (name, value) in members {
         let name: HeaderName = name.parse().map_err(D::Error::custom)?;
         let value = HeaderValue::try_from(value).map_err(D::Error::custom)?;
-        // A map of headers panics if it has too many.
         let appended = headers.try_append(name, value);
         appended.map_err(D::Error::custom)?;
     }
@@ -426,64 +428,54 @@ impl GatewayRequest {
             Some(_) => path.replace('%', "%25"),
         };
         let slash = if path.starts_with('/') { "" } else { "/" };
-        let path = format!("{slash}{}", utf8_percent_encode(&path, PATH));
+        let mut target = format!("{slash}{}", utf8_percent_encode(&path, PATH));
+        let path_bytes = target.len();
         // An event that was written by hand may have only the parameters.
         let query = match self.raw_query_string {
             Some(query) if !query.is_empty() => query,
             _ => joined(&self.query_string_parameters.unwrap_or_default()),
         };
 
+        if !query.is_empty() {
+            target.push('?');
+            target.extend(utf8_percent_encode(&query, QUERY));
+        }
+        let mut error = None;
+        if target.len() > MAX_TARGET_BYTES {
+            error = Some("has a path and query of more than 32 KiB");
+            // The problem names the path, unless that is too long itself.
+            let is_short = path_bytes <= MAX_TARGET_BYTES;
+            target.truncate(if is_short { path_bytes } else { "/".len() });
+        }
         let mut request = http::Request::default();
         *request.method_mut() = self.request_context.http.method;
-        let mut translated = Translated {
-            request,
-            base_path: base_path.to_owned(),
-            error: None,
-        };
-        match target(&path, &query) {
-            Ok(target) => *translated.request.uri_mut() = Uri::from(target),
-            Err(error) => {
-                translated.error = Some(error);
-                // For the problem and the log.
-                if let Ok(path) = target(&path, "") {
-                    *translated.request.uri_mut() = Uri::from(path);
-                }
-            }
+        match PathAndQuery::try_from(target) {
+            Ok(target) => *request.uri_mut() = Uri::from(target),
+            Err(_) => error = error.or(Some("has a path or a query that no URI has")),
         }
         let headers = self.headers.iter();
         let header_bytes: usize = headers
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
         if header_bytes > MAX_HEADER_BYTES {
-            let error = "has headers of more than 32 KiB";
-            translated.error = translated.error.or(Some(error));
+            error = error.or(Some("has headers of more than 32 KiB"));
         } else {
-            *translated.request.headers_mut() = self.headers;
+            *request.headers_mut() = self.headers;
         }
         if let Some(body) = self.body {
             let is_base64 = self.is_base64_encoded.unwrap_or_default();
             if let Some(body) = decode(body, is_base64) {
-                *translated.request.body_mut() = body;
+                *request.body_mut() = body;
             } else {
-                let error = "has a body that is not the base64 it is said to be";
-                translated.error = translated.error.or(Some(error));
+                error = error.or(Some("has a body that is not the base64 it is said to be"));
             }
         }
-        translated
+        Translated {
+            request,
+            base_path: base_path.to_owned(),
+            error,
+        }
     }
-}
-
-/// The target of a request, or what is wrong with it.
-fn target(path: &str, query: &str) -> Result<PathAndQuery, &'static str> {
-    let mut target = path.to_owned();
-    if !query.is_empty() {
-        target.push('?');
-        target.extend(utf8_percent_encode(query, QUERY));
-    }
-    if target.len() > MAX_TARGET_BYTES {
-        return Err("has a path and query of more than 32 KiB");
-    }
-    PathAndQuery::try_from(target).map_err(|_| "has a path or a query that no URI has")
 }
 
 /// The body of an event; `None` if it is said to be base64, and is not.

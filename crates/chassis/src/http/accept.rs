@@ -55,13 +55,10 @@ impl Accept {
             let list = value.to_str().ok()?;
             // Empty elements of a list are grammatical (RFC 9110 §5.6.1.2), and the crate
             // rejects them.
-            let elements: Vec<_> = if list.contains('"') {
-                vec![list]
-            } else {
-                let elements = list.split(',');
-                elements.filter(|it| !it.trim().is_empty()).collect()
-            };
-            for range in elements.into_iter().flat_map(MediaTypeList::new) {
+            let is_quoted = list.contains('"');
+            let elements = list.split(|c| c == ',' && !is_quoted);
+            let elements = elements.filter(|it| !it.trim().is_empty());
+            for range in elements.flat_map(MediaTypeList::new) {
                 ranges.push(Range::of(range.ok()?)?);
             }
         }
@@ -198,6 +195,21 @@ mod tests {
     fn chosen(accept: &str) -> &'static str {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]);
         Accept::of(&headers).best(&OFFERS).unwrap()
+    }
+
+    #[test]
+    fn a_malformed_list_satisfies_nothing() {
+        for accept in [
+            "text/plain, garbage",
+            "garbage, text/plain",
+            "text/plain;q=abc, text/html",
+            "text/plain;v=\"1, text/html",
+        ] {
+            assert_eq!(chosen(accept), "application/json", "{accept}");
+        }
+        assert_eq!(chosen(", text/plain,,"), "text/plain");
+        let quoted = "text/plain;v=\"a,b\", */*;q=0.1";
+        assert_eq!(chosen(quoted), "text/plain");
     }
 
     #[test]

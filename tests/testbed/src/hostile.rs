@@ -106,7 +106,30 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(Vec::new()),
         1 => Just(br#"{"name":"a","name":"b","price":{"amount":1e400,"amount":-0}}"#.to_vec()),
         1 => (250_000..300_000_usize).prop_map(|long| vec![b'1'; long]),
+        1 => dense(),
     ]
+}
+
+/// A body of 250,000 bytes that is small things, each of which takes memory, or is an
+/// error with a long location.
+fn dense() -> impl Strategy<Value = Vec<u8>> {
+    let thing = prop::sample::select(vec![r#"{"":0}"#, "[1]", "1e999", "{}", "\"\""]);
+    let name_bytes = prop::sample::select(vec![1, 60_000, 200_000_usize]);
+    let parts = (thing, name_bytes, any::<bool>());
+    parts.prop_map(|(thing, name_bytes, is_object)| {
+        let name = "k".repeat(name_bytes);
+        let things = |thing: &str| {
+            let count = (250_000 - name_bytes) / (thing.len() + 1);
+            vec![thing; count].join(",")
+        };
+        let body = if is_object {
+            let member = format!("\"a\":{thing}");
+            format!(r#"{{"{name}":{{{}}}}}"#, things(&member))
+        } else {
+            format!(r#"{{"attributes":{{"{name}":[{}]}}}}"#, things(thing))
+        };
+        body.into_bytes()
+    })
 }
 
 fn headers() -> impl Strategy<Value = Vec<(&'static str, String)>> {

@@ -116,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn the_last_instant_of_the_year_9999_is_a_time() {
+        let last = Timestamp::parse_time_or_date("9999-12-31T23:59:59.9999999Z").unwrap();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(
+            Timestamp::parse_time_or_date("9999-12-31T23:59:59-01:00"),
+            None
+        );
+    }
+
+    #[test]
     fn times_and_dates_are_parsed() {
         for (text, utc) in [
             ("2026-11-22", "2026-11-22T00:00:00.000Z"),

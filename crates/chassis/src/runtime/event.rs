@@ -672,6 +672,18 @@ mod tests {
     }
 
     #[test]
+    fn members_may_be_null_or_of_another_version() {
+        let event = r#"{"version":"2.0","rawPath":"/x","path":"/y","isBase64Encoded":null,
+            "headers":null,"body":null,"requestContext":{"http":{"method":"GET"}}}"#;
+        let Event(Kind::Request(event)) = serde_json::from_str(event).unwrap() else {
+            panic!("it is a request");
+        };
+        let translated = event.into_request("");
+        assert_eq!(translated.error, None);
+        assert_eq!(translated.request.uri(), "/x");
+    }
+
+    #[test]
     fn a_target_has_at_most_32_kib() {
         let path = |bytes: usize| format!("/{}", "p".repeat(bytes - "/?b".len()));
         assert!(target_of(&path(MAX_TARGET_BYTES), Some("b")).is_ok());

@@ -109,8 +109,9 @@ impl Object {
         let name = name.into();
         match self.find(&name) {
             Ok(at) => {
-                self.0.remove(at);
-                self.0.insert(at, (name, value));
+                if let Some((_, member)) = self.0.get_mut(at) {
+                    *member = value;
+                }
             }
             Err(at) => self.0.insert(at, (name, value)),
         }

@@ -48,7 +48,7 @@ impl List {
 
     /// Decodes the position of `cursor`; `None` if it is not a cursor of this list.
     pub(super) fn open<T: DeserializeOwned>(&self, cursor: &str) -> Option<T> {
-        let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let sealed = decode(cursor)?;
         let (checksum, position) = sealed.split_at_checked(CHECKSUM_BYTES)?;
         if checksum != self.checksum(position) {
             return None;
@@ -77,8 +77,13 @@ impl List {
 
 /// Whether a text has the form of a cursor. Of which list it is, only a [`List`] knows.
 pub(super) fn is_well_formed(cursor: &str) -> bool {
-    let sealed = URL_SAFE_NO_PAD.decode(cursor);
-    sealed.is_ok_and(|sealed| sealed.len() > CHECKSUM_BYTES)
+    decode(cursor).is_some()
+}
+
+/// The checksum and the position in `cursor`.
+fn decode(cursor: &str) -> Option<Vec<u8>> {
+    let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    (sealed.len() > CHECKSUM_BYTES).then_some(sealed)
 }
 
 #[cfg(test)]

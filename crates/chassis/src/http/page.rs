@@ -147,7 +147,7 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         filters.retain(|(name, _)| !query.has(name));
         let list = List::new(&request.path, filters, caller);
         let after = match cursor? {
-            // It was given to a request with other filters than these invalid ones.
+            // With filters that are invalid, and reported, nothing shows whose cursor it is.
             Some(cursor) if filter.is_none() && is_well_formed(&cursor) => return None,
             None => None,
             Some(cursor) => {

@@ -223,11 +223,7 @@ impl Service {
             }
             kind = Some(problem.kind());
             let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
-            let length = rendered.body().size_hint().exact();
             response = keep_headers(response, rendered);
-            // axum has taken the length before there was a body.
-            let length = length.unwrap_or_default().into();
-            response.headers_mut().insert(CONTENT_LENGTH, length);
         }
         let headers = response.headers_mut();
         add_base_path(headers, &ctx.base_path);
@@ -247,15 +243,20 @@ impl Service {
         }
         // The gateway sets the length of what it sends; 204 and 304 have none.
         // Only of a response to `HEAD` it cannot know the length.
-        let has_length = !matches!(
+        let has_none = matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         );
+        if method != Method::HEAD || has_none {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        } else if kind.is_some()
+            && let Some(length) = response.body().size_hint().exact()
+        {
+            // axum has measured the response before the problem was its body.
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
-        }
-        if method != Method::HEAD || !has_length {
-            response.headers_mut().remove(CONTENT_LENGTH);
         }
         (response, kind)
     }

@@ -201,7 +201,7 @@ async fn a_call_without_time_is_not_made() {
 
 /// What the catalogue's prices fall back on must not be a caller's choice.
 #[tokio::test(start_paused = true)]
-async fn the_callers_haste_is_told_from_an_outage() {
+async fn a_deadline_that_is_too_short_is_no_outage() {
     let dependency = healthy(Policy::default());
     let attempt = Policy::default().attempt;
     let request = call(attempt / 2);

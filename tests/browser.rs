@@ -34,8 +34,9 @@ use testbed::callers;
 // endregion
 use testbed::{Client, System, eventually};
 
-/// The limit of the time until a page shows what a test waits for.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The limit of the time until Chromium has started or answered. Its first start reads
+/// hundreds of megabytes, and other tests run beside it.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What the console logs at the end of a visit.
 const END_OF_VISIT: &str = "end of the visit";
@@ -67,6 +68,8 @@ async fn browse(visit: impl AsyncFnOnce(&Page, &str)) {
         .no_sandbox()
         .args(["--disable-gpu", "--disable-dev-shm-usage"])
         .user_data_dir(profile.path())
+        .launch_timeout(TIMEOUT)
+        .request_timeout(TIMEOUT)
         .window_size(1280, 1000)
         .build()
         .expect("`cargo xtask test` installs Chromium");
@@ -184,7 +187,7 @@ async fn wait_for(page: &Page, expression: &str) -> Value {
         Value::String(text) => !text.is_empty(),
         _ => true,
     };
-    let found = eventually(TIMEOUT, async || {
+    let found = eventually(async || {
         let found = page.evaluate(expression).await.ok()?;
         found.value().cloned().filter(is_truthy)
     });

@@ -7,14 +7,11 @@
     reason = "a test ends by panicking"
 )]
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
 use logs::{Line, Log, Span, Trace};
 use suite::{Api, Kind};
 use testbed::eventually;
-
-/// The limit of the time until the log has the lines of a request.
-const COMPLETE: Duration = Duration::from_secs(10);
 
 /// How often a request is repeated whose times do not add up: a process may lose its
 /// processor between two readings of the clock.
@@ -78,7 +75,7 @@ async fn order_is_followed_through_every_service() {
         let id = placed.header("x-request-id").to_owned();
         let traceresponse = placed.header("traceresponse").to_owned();
         let trace_id = traceresponse.split('-').nth(1).expect("a trace");
-        let root = eventually(COMPLETE, async || {
+        let root = eventually(async || {
             let mut trace = Trace::find(&lines(), trace_id, Some(&id))?;
             let root = trace.roots.pop().filter(|_| trace.roots.is_empty())?;
             let names: Vec<_> = all(&root).iter().map(|span| span.name.clone()).collect();

@@ -20,9 +20,6 @@ use tokio::time::Instant;
 /// Before this every function has responded: its timeout, less its own reserve.
 const LATEST: Duration = Duration::from_millis(9_900);
 
-/// The time in which everything recovers by itself.
-const RECOVERY: Duration = Duration::from_secs(10);
-
 /// The writes of each service while a connection is broken.
 const WRITES: usize = 6;
 
@@ -189,7 +186,7 @@ impl Write {
         };
         let list = format!("{}?{filter}={}", self.target, self.name);
         // Each instance has a breaker of its own, which may still be open.
-        let list = eventually(RECOVERY, async || {
+        let list = eventually(async || {
             let list = system.client.get(&list).await;
             (list.status != 503).then_some(list)
         });
@@ -247,7 +244,7 @@ async fn survives(dependency: Dependency) {
         for (write, known) in acknowledged {
             let known = match known {
                 Some(known) => known,
-                None => eventually(RECOVERY, async || created(write.send(&system).await)).await,
+                None => eventually(async || created(write.send(&system).await)).await,
             };
             assert_eq!(write.find(&system).await, known, "{fault}");
         }
@@ -309,7 +306,7 @@ async fn health_recovers_by_itself() {
         assert_ne!(status, "pass");
         dependency.wire(&system).heal().await;
         // Nothing is sent but health checks.
-        eventually(RECOVERY, async || {
+        eventually(async || {
             let health = dependency.health(&system).await;
             (health == (json!("pass"), json!("closed"))).then_some(())
         })
@@ -387,7 +384,7 @@ async fn nothing_is_done_after_the_callers_deadline() {
         let sent = Instant::now();
         let limit = [("x-request-deadline", "1500")];
         expect_unavailable(client.get_with(target, &limit).await);
-        assert!(sent.elapsed() < Duration::from_millis(1_500));
+        assert!(sent.elapsed() < LATEST / 2);
     }
 }
 // endregion

@@ -233,10 +233,7 @@ async fn migration_waits_until_the_database_is_available() {
     let run = tokio::spawn(async move { proxied.run(deadline()).await });
     // The second connection shows that the first one has failed.
     for _ in 0..2 {
-        eventually(Duration::from_mins(1), async || {
-            (wire.calls() > 0).then_some(())
-        })
-        .await;
+        eventually(async || (wire.calls() > 0).then_some(())).await;
     }
     assert!(!run.is_finished());
     wire.heal().await;

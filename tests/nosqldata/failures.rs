@@ -11,9 +11,6 @@ use testbed::{
 };
 use tokio::time::Instant;
 
-/// The time in which everything recovers by itself.
-const RECOVERY: Duration = Duration::from_secs(5);
-
 const CUP: &str = "/nosqldata/cup";
 
 fn product(name: &str) -> Value {
@@ -148,7 +145,8 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
         .client
         .json(Method::POST, "/nosqldata", &headers, &cup);
     let refused = refused.await.expect_header("retry-after", "1");
-    assert!(started.elapsed() < Duration::from_millis(500), "{refused}");
+    // By the caller's deadline, not by the function's, which is 10 s.
+    assert!(started.elapsed() < Duration::from_secs(5), "{refused}");
     // By its own decision, or by the deadline's at the very end.
     if refused.status == 409 {
         let detail = "The first request with this Idempotency-Key is still running.";
@@ -222,7 +220,7 @@ async fn open_breaker_sends_nothing_and_closes_by_itself() {
     assert_eq!(system.dynamodb.requests(), [] as [&str; 0]);
 
     system.dynamodb.script([]);
-    eventually(RECOVERY, async || {
+    eventually(async || {
         let list = client.get("/nosqldata").await;
         (list.status == 200).then_some(())
     })
@@ -242,9 +240,6 @@ async fn function_that_starts_without_its_store_recovers_with_it() {
         .await
         .expect_unavailable(&["The store is unavailable."]);
     system.dynamodb.heal().await;
-    eventually(RECOVERY, async || {
-        (post().await.status == 201).then_some(())
-    })
-    .await;
+    eventually(async || (post().await.status == 201).then_some(())).await;
     assert_eq!(products(&system).await.len(), 1);
 }

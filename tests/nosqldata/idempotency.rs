@@ -1,9 +1,5 @@
 //! Idempotency keys in the stores: what is kept, for how long, and who waits.
 
-// region: mysqldata
-use std::time::{Duration, Instant};
-// endregion
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 // region: mysqldata
@@ -247,19 +243,17 @@ async fn request_waits_for_the_first_with_its_key() {
     first.query_drop("START TRANSACTION").await.unwrap();
     first.query_drop(insert).await.unwrap();
 
-    let started = Instant::now();
     let refused = system.client.post_once("/mysqldata", "key", &order).await;
     let detail = "The first request with this Idempotency-Key is still running.";
     refused
         .expect_problem(409, "conflict", detail)
         .expect_header("retry-after", "1");
-    assert!(started.elapsed() < Duration::from_secs(4));
 
     // When the first comes to nothing, the one that waits takes its place.
     let (placed, ()) = tokio::join!(
         system.client.post_once("/mysqldata", "key", &order),
         async {
-            eventually(Duration::from_secs(5), async || {
+            eventually(async || {
                 let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
                                WHERE db = DATABASE() AND id <> CONNECTION_ID() \
                                AND info LIKE '%idempotency_keys%'";

@@ -373,14 +373,14 @@ impl std::fmt::Display for Response {
     }
 }
 
-/// Polls until there is a value, and fails after `limit`.
-pub async fn eventually<T>(limit: Duration, poll: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
+/// Polls until there is a value, and fails after a minute.
+pub async fn eventually<T>(poll: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(value) = poll().await {
             return value;
         }
-        assert!(Instant::now() < deadline, "not within {limit:?}");
+        assert!(Instant::now() < deadline, "not within {TIMEOUT:?}");
         sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,9 +1,6 @@
 //! Timeouts: the function's own, and the platform's. Only the emulator shows both.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use serde_json::json;
@@ -14,9 +11,6 @@ use testbed::wire::Fault;
 // endregion
 
 use super::emulator::Emulator;
-
-/// The time in which a function recovers.
-const RECOVERY: Duration = Duration::from_secs(30);
 
 pub fn cases(emulator: &Arc<Emulator>) -> Vec<Case> {
     let case = |name, check: fn(Api, Arc<Emulator>) -> LocalBoxFuture<'static, ()>| {
@@ -66,7 +60,7 @@ async fn function_that_overruns_is_ended_and_restarted(api: Api, emulator: Arc<E
 
 /// Checks that a path returns `status` again before long.
 async fn expect_recovery(api: &Api, path: &str, status: u16) {
-    eventually(RECOVERY, async || {
+    eventually(async || {
         let response = api.get(path).await;
         (response.status == status).then_some(())
     })

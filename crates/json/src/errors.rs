@@ -16,6 +16,9 @@ pub const MAX_ERRORS: usize = 1_000;
 /// body.
 const MAX_BYTES: usize = 128 * 1024;
 
+/// The rule of a required member that is missing.
+pub(crate) const REQUIRED: &str = "is required";
+
 /// One validation error: where it is and which rule is broken there.
 ///
 /// On the wire `{"pointer":"/lines/0/quantity","detail":"must be …"}`, or with
@@ -84,6 +87,15 @@ impl FieldErrors {
         for error in other.errors {
             self.push(error.at, error.detail);
         }
+    }
+
+    /// Adds those of `patch`, the errors of a merge patch read by itself: not that a
+    /// member is missing, nor what is known of a place already.
+    pub fn append_patch(&mut self, mut patch: Self) {
+        patch.errors.retain(|error| {
+            error.detail != REQUIRED && self.errors.iter().all(|known| known.at != error.at)
+        });
+        self.append(patch);
     }
 
     /// Whether there are none.

@@ -1,6 +1,6 @@
 //! The members of an object while it is read.
 
-use crate::{FieldErrors, FromJson, Object, Pointer, Value};
+use crate::{FieldErrors, FromJson, Object, Pointer, Value, errors::REQUIRED};
 
 /// The members of an object that are not read yet.
 ///
@@ -30,7 +30,7 @@ impl<'p> Members<'p> {
         match self.object.remove(name) {
             Some(value) => T::from_json(value, &at, errors),
             None => T::absent().or_else(|| {
-                errors.add(&at, "is required");
+                errors.add(&at, REQUIRED);
                 None
             }),
         }

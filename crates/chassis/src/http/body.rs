@@ -94,12 +94,19 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
         }
         let mut wrong = FieldErrors::new();
         T::check_patch(&patch, &root, &mut wrong);
-        let valid = wrong.is_empty();
+        if wrong.is_empty() {
+            return Some(Self {
+                patch,
+                target: std::marker::PhantomData,
+            });
+        }
+        // No target makes it valid, so its values are checked here and not after merging.
+        let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
+        values.merge(patch);
+        let _ = json::read::<T>(values, &mut invalid);
+        wrong.append_patch(invalid);
         errors.invalid.append(wrong);
-        valid.then_some(Self {
-            patch,
-            target: std::marker::PhantomData,
-        })
+        None
     }
 
     #[cfg(feature = "openapi")]

@@ -209,4 +209,17 @@ async fn every_error_of_a_product_is_reported(api: Api) {
         ("/price/currency", CURRENCY),
         ("/id", SET_BY_SERVICE),
     ]);
+
+    // A patch that no product can take: the members that it lacks are not missing.
+    let path = "/nosqldata/none";
+    let wrong = json!({
+        "version": null, "name": "", "price": {"amount": -1, "vat": 1}, "description": null,
+    });
+    let refused = api.patch(path, &wrong).await;
+    refused.expect_invalid(&[
+        ("/version", SET_BY_SERVICE),
+        ("/price/vat", "is not a known field"),
+        ("/name", "must have 1 to 200 characters"),
+        ("/price/amount", AMOUNT),
+    ]);
 }

@@ -75,7 +75,7 @@ impl Front {
             .spawn()
             .unwrap();
         let front = Self(front, address, log);
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(&front.1).is_err() {
             assert!(Instant::now() < deadline, "the front does not listen");
             thread::sleep(Duration::from_millis(10));

@@ -19,7 +19,7 @@ use testbed::callers::{OtherKey, signing_key};
 use tokens::{AUDIENCE, ISSUER, SigningKey, claims};
 use tokio::net::TcpListener;
 
-/// A service with one closed route and one public one.
+/// A service with one protected route and one public one.
 async fn service(config: impl Into<Option<Config>>) -> Service {
     async fn handle(_: Caller) -> NoContent {
         NoContent
@@ -29,7 +29,7 @@ async fn service(config: impl Into<Option<Config>>) -> Service {
     }
     Router::new("things", ())
         .authenticate(Authenticator::open(config.into()).await)
-        .route("/closed", get(doc("get", "Get", Access::Caller), handle))
+        .route("/protected", get(doc("get", "Get", Access::Caller), handle))
         .route("/public", get(doc("see", "See", Access::Public), anyone))
         .into_service()
 }
@@ -58,10 +58,10 @@ async fn status(service: &Service, path: &str, token: &str) -> u16 {
     response.await.status().as_u16()
 }
 
-/// The statuses of the closed and the public route with this token.
+/// The statuses of the protected and the public route with this token.
 async fn statuses(service: &Service, token: &str) -> [u16; 2] {
     [
-        status(service, "/closed", token).await,
+        status(service, "/protected", token).await,
         status(service, "/public", token).await,
     ]
 }
@@ -169,7 +169,7 @@ async fn malformed_claims_are_refused() {
 }
 
 #[tokio::test]
-async fn without_keys_every_closed_route_stays_closed() {
+async fn without_keys_every_protected_route_returns_401() {
     let service = service(None).await;
     assert_eq!(statuses(&service, "").await, [401, 204]);
     let token = signing_key().token("ada", "");
@@ -230,7 +230,7 @@ async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
     assert_eq!(issuer.fetches(), 2);
     for _ in 0..50 {
         let unknown = SigningKey::generate().unwrap().token("ada", "");
-        assert_eq!(status(&service, "/closed", &unknown).await, 401);
+        assert_eq!(status(&service, "/protected", &unknown).await, 401);
     }
     assert_eq!(issuer.fetches(), 2);
 }
@@ -245,6 +245,8 @@ async fn unreachable_keys_are_a_503_until_they_are_reachable() {
     // Whoever has no token needs no keys.
     assert_eq!(statuses(&service, "").await, [401, 204]);
     issuer.keys.lock().unwrap().push(signing_key().jwk());
-    testbed::eventually(async || (status(&service, "/closed", &token).await == 204).then_some(()))
-        .await;
+    testbed::eventually(async || {
+        (status(&service, "/protected", &token).await == 204).then_some(())
+    })
+    .await;
 }

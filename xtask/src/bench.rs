@@ -22,7 +22,7 @@ use crate::{
 
 /// Measure the functions beside the same written with other libraries
 ///
-/// Builds the functions as they are deployed, the least that a function can be (in
+/// Builds the functions as they are deployed, a minimal function (in
 /// C), bare functions of `lambda_http` and axum, functions with all defaults of the
 /// AWS SDK and of sqlx, and functions in Python. Runs each on one core under a
 /// Runtime API of its own, interleaved, and with its store over TLS. Prints tables

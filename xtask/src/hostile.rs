@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     function: Vec<String>,
 
-    /// Build the functions as they are deployed, which takes minutes
+    /// Test release builds of the functions, which take minutes to build
     #[arg(long)]
     release: bool,
 }

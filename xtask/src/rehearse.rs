@@ -139,6 +139,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     step("The first deployment");
     build.template = right;
     parameters.set("Protected", "false");
+    // The suite signs its tokens itself.
+    for (name, value) in tokens::parameters(&[project.signing_key()?.jwk()]) {
+        parameters.set(name, &value);
+    }
     stage.deploy(&build, &parameters)?;
     let first = stage.versions(&build)?;
 
@@ -341,7 +345,7 @@ impl Stage {
         let endpoint = format!("http://127.0.0.1:{port}");
         let database = net::address(&stores.urls.mysql);
         let login = |user: &str| format!("mysql://{user}@{database}/kea");
-        let mut variables = json!({
+        let variables = json!({
             "NosqldataFunction": { "AWS_ENDPOINT_URL_DYNAMODB": endpoint },
             "MysqldataFunction": {
                 "MYSQL_URL": login("orders:orders"),
@@ -354,24 +358,6 @@ impl Stage {
                 "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
             },
         });
-        // The issuer of the suite's tokens, in place of a user pool.
-        let key = project.signing_key()?.jwk();
-        for function in template.functions() {
-            let own = function
-                .resource
-                .properties
-                .pointer("/Environment/Variables");
-            if own.is_some_and(|own| own.get("AUTH_JWKS").is_some()) {
-                let tokens = tokens::environment(std::slice::from_ref(&key)).into_iter();
-                let tokens = tokens.map(|(name, value)| (name.to_owned(), Value::from(value)));
-                if let Some(variables) = variables.as_object_mut() {
-                    let own = variables.entry(function.id).or_insert_with(|| json!({}));
-                    own.as_object_mut()
-                        .into_iter()
-                        .for_each(|own| own.extend(tokens.clone()));
-                }
-            }
-        }
         let log = folder.join("emulator.log");
         let output = File::create(&log)?;
         let mut launcher = process::command(emulator.join("bin/python3"));
@@ -441,7 +427,7 @@ impl Stage {
                 parameters
                     .0
                     .iter()
-                    .map(|(name, value)| format!("{name}={value}")),
+                    .map(|(name, value)| format!("{name}='{value}'")),
             )
             .env(
                 "AWS_ENDPOINT_URL",

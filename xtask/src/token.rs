@@ -9,22 +9,43 @@ use crate::project::Project;
 /// Print a token that the local system accepts, and nothing else
 ///
 /// It is signed with the development key in .kea, which `up` and every other
-/// command that runs the functions on this machine trust, and a deployment does
-/// not. It is valid for eight hours. docs/security.md describes the scopes.
+/// command that runs the functions on this machine trust, and a deployment only
+/// with these `--parameters`. It is valid for eight hours. docs/security.md describes
+/// the scopes.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The caller: the claim `sub`
-    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
-    sub: String,
+    #[arg(
+        long,
+        value_name = "SUBJECT",
+        value_parser = subject,
+        required_unless_present = "parameters"
+    )]
+    sub: Option<String>,
 
     /// The scopes, separated by blanks, such as "orders:write ops:read"
     #[arg(long, value_name = "SCOPES", default_value = "")]
     scope: String,
+
+    /// Print instead the parameters of a stack that accepts these tokens, as lines
+    /// of samconfig.toml
+    ///
+    /// For a stack that `cargo xtask surfaces --url` tests. Whoever has the key may do
+    /// everything there.
+    #[arg(long, conflicts_with_all = ["sub", "scope"])]
+    parameters: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let key = Project::read()?.signing_key()?;
-    println!("{}", key.token(&arguments.sub, &arguments.scope));
+    if let Some(subject) = &arguments.sub {
+        println!("{}", key.token(subject, &arguments.scope));
+    } else {
+        for (name, value) in tokens::parameters(&[key.jwk()]) {
+            // The SAM CLI reads the value as a shell would.
+            println!("{},", toml::Value::from(format!("{name}='{value}'")));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -84,7 +84,7 @@ pub struct Arguments {
     )]
     concurrency: u16,
 
-    /// Run the functions as they are deployed: optimised, which takes minutes to build
+    /// Run release builds of the functions, which take minutes to build
     #[arg(long)]
     release: bool,
 }

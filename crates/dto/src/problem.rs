@@ -93,8 +93,8 @@ problem_types! {
         "The path does not support this method.",
         "Use one of the methods that the header `Allow` lists.";
     Conflict = "conflict", 409, "Conflict",
-        "The request is valid, but the present state of the resource does not allow it. Nothing has changed.",
-        "Read the resource again and decide by its present state.";
+        "The request is valid, but the state of the resource does not allow it, or the first request with its `Idempotency-Key` is still running. Nothing has changed.",
+        "If the response has `Retry-After`, retry after as many seconds. Otherwise read the resource again and decide by its state.";
     PreconditionFailed = "precondition-failed", 412, "Precondition failed",
         "`If-Match` or `If-None-Match` does not hold: the resource has changed since it was read, or it exists already. Nothing has changed.",
         "Read the resource again, apply the change to its present state, and send it with the new `ETag`.";
@@ -105,14 +105,14 @@ problem_types! {
         "The body has a media type that is not supported here, has none, or has a content coding.",
         "Send it with a `Content-Type` that the header `Accept` of the response lists, in UTF-8 and without `Content-Encoding`.";
     InvalidRequest = "invalid-request", 422, "Invalid request",
-        "The request can be parsed but is not valid: a field is missing, unknown, of the wrong type or out of bounds, a query parameter is wrong, or an order names a product that does not exist. Nothing has changed.",
+        "The request can be parsed but is not valid: a field is missing, unknown, of the wrong type or out of bounds, a query parameter is wrong, an order names a product that does not exist, or an `Idempotency-Key` was used with another body. Nothing has changed.",
         "Fix all that `errors` lists, then send the request again.";
     InternalError = "internal-error", 500, "Internal error",
         "The service itself failed. Its log has the reason under the `requestId`.",
         "Retry once. If it fails again, report the `requestId` to the operator.";
     ServiceUnavailable = "service-unavailable", 503, "Service unavailable",
         "A store or a service that is needed is unavailable, or the time for the request ran out.",
-        "Wait for as many seconds as the header `Retry-After` gives, then retry. A write may have been done although its response was lost: repeat it with an `Idempotency-Key` or a precondition, or read first.";
+        "Wait for as many seconds as the header `Retry-After` states, then retry. A write may have been done although its response was lost: repeat it with an `Idempotency-Key` or a precondition, or read first.";
 }
 
 #[cfg(feature = "openapi")]

@@ -15,7 +15,7 @@ use crate::{Api, Case, Kind};
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case!(closed_route_needs_a_token),
+        case!(protected_route_needs_a_token),
         case!(token_without_the_scope_is_refused),
         case!(token_with_the_scope_is_admitted),
         case!(token_of_another_key_is_refused),
@@ -43,7 +43,7 @@ pub fn cases() -> Vec<Case> {
         case!(details_of_health_need_a_scope),
         case!(repeated_header_is_refused).differs(
             &[Kind::Watch],
-            "hands on the first of several lines of a header",
+            "passes on only the first of several headers of one name",
             check!(first_of_several_headers_counts),
         ),
     ]
@@ -161,7 +161,7 @@ fn now() -> u64 {
     now.unwrap().as_secs()
 }
 
-async fn closed_route_needs_a_token(api: Api) {
+async fn protected_route_needs_a_token(api: Api) {
     let client = api.anonymous();
     for operation in operations(&api).await {
         let response = call(&client, &operation).await;

@@ -11,7 +11,7 @@ pub fn cases() -> Vec<Case> {
         case!(cookies_change_nothing),
         case!(repeated_header_is_one_list).differs(
             &[Kind::Watch],
-            "hands on the first of several lines of a header",
+            "passes on only the first of several headers of one name",
             check!(only_the_first_line_of_a_header_is_read),
         ),
         case!(long_header_is_accepted),

@@ -97,7 +97,7 @@ pub fn document() -> Result<Value> {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "An OAuth 2 access token (RFC 6750), verified as RFC8725 recommends. Where an operation names a scope, \
+                "description": "An OAuth 2 access token (RFC 6750), verified as RFC 8725 recommends. Where an operation names a scope, \
                                 the token must have it.",
             },
         },

@@ -1,5 +1,5 @@
-//! The issuer of tokens for development and tests. A deployment never trusts it:
-//! its keys are those of the issuer that its parameters name.
+//! The issuer of tokens for development and tests. A deployment trusts it only if
+//! its parameters say so.
 
 use std::{
     fs,
@@ -126,6 +126,17 @@ pub fn environment(keys: &[Value]) -> Vec<(&'static str, String)> {
         ("AUTH_SCOPE_PREFIX", String::new()),
         ("AUTH_JWKS", json!({ "keys": keys }).to_string()),
         ("AUTH_JWKS_URL", String::new()),
+    ]
+}
+
+/// The parameters of `template.yaml` by which a stack accepts the tokens of the keys
+/// in this JSON Web Key Set, in place of those of a user pool.
+#[must_use]
+pub fn parameters(keys: &[Value]) -> [(&'static str, String); 3] {
+    [
+        ("AuthIssuer", ISSUER.to_owned()),
+        ("AuthAudience", AUDIENCE.to_owned()),
+        ("AuthJwks", json!({ "keys": keys }).to_string()),
     ]
 }
 

@@ -20,7 +20,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the environment. `Some(None)` if no keys are configured: then no
-    /// token is accepted, and every closed route stays closed. `None` if a
+    /// token is accepted, and every protected route returns 401. `None` if a
     /// variable is missing or malformed.
     pub fn read(environment: &mut Environment) -> Option<Option<Self>> {
         let text = str::parse::<String>;

@@ -3,7 +3,7 @@
 //! A route declares its [`Access`] beside its handler. A service whose routes
 //! are not all public has an [`Authenticator`], which verifies the token of
 //! every request (a JWT, RFC 7519, as RFC 9068 profiles it for access tokens).
-//! Without keys every closed route stays closed.
+//! Without keys every protected route returns 401.
 
 mod access;
 #[cfg(feature = "auth")]

@@ -150,7 +150,7 @@ impl Breaker {
 }
 
 impl State {
-    /// The word for it, as health has it.
+    /// The state's name in a health report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// The time over which retries are held against requests.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// So many retries for so many requests, over any 10 s, and no more.
+/// A limit of the retries per request, over any 10 s.
 ///
 /// One retry in 10 s is always allowed: a function that is called now and then
 /// would else never have a second try, and one call in 10 s amplifies nothing.
@@ -45,7 +45,7 @@ impl RetryBudget {
         spent.requests.push_back(Instant::now());
     }
 
-    /// Whether there may be one more retry now; it is spent if there may.
+    /// Takes one retry from the budget; `false` if none is left.
     #[must_use]
     pub fn retry(&self) -> bool {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);

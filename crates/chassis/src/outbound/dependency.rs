@@ -294,7 +294,7 @@ impl Dependency {
 }
 
 impl<E> CallError<E> {
-    /// The same, where only the caller's haste is known as the reason.
+    /// The same error, where the caller's short deadline is the only known reason.
     fn hurried(self) -> Self {
         match self {
             Self::Elapsed { name } => Self::Hurried { name, error: None },

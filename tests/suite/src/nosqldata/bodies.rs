@@ -40,7 +40,7 @@ pub fn cases() -> Vec<Case> {
         case!(binary_body_sent_as_text_is_refused)
             .differs(
                 &[Kind::Watch],
-                "answers bytes that are not the text they are said to be with a 500 of its own",
+                "answers a body that is declared as text and is not UTF-8 with a 500 of its own",
                 check!(watch_refuses_the_body),
             )
             .differs(

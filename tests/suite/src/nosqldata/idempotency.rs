@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
         case!(malformed_key_returns_400),
         case!(repeated_key_returns_400).differs(
             &[Kind::Watch],
-            "hands on the first of several lines of a header",
+            "passes on only the first of several headers of one name",
             check!(first_of_several_keys_counts),
         ),
         case!(refused_request_leaves_its_key_unused),

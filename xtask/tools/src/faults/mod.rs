@@ -1,5 +1,5 @@
 // region: mysqldata nosqldata
-//! The fault suite: injects every fault into the deployed binaries under load.
+//! The fault suite: injects every fault into the functions under load.
 //!
 //! `cargo xtask faults` builds what it needs and runs the program `faults`.
 

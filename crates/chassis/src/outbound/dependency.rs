@@ -1,6 +1,14 @@
 //! A dependency: something that a service calls and that may fail.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -22,8 +30,11 @@ const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 /// request down.
 pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
 
-/// A timeout that fires this long after it was due shows that the process was
-/// suspended meanwhile, as Lambda does to a function that has responded.
+/// How often a probe shows that the process runs.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A tick that is this late shows that the process was suspended meanwhile, as Lambda
+/// does to a function that has responded.
 const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// Why a call has no result.
@@ -73,6 +84,8 @@ pub struct Dependency {
     policy: Policy,
     breaker: Breaker,
     pub(super) budget: RetryBudget,
+    /// Whether the last probe failed in a process that was suspended.
+    suspended: Arc<AtomicBool>,
     probe: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
 }
 
@@ -110,6 +123,7 @@ impl Dependency {
             breaker: Breaker::new(name, policy.clone()),
             budget: RetryBudget::new(policy.budget_percent),
             policy,
+            suspended: Arc::default(),
             probe: Arc::new(move |ctx| {
                 let probed = probe(ctx);
                 Box::pin(async { probed.await.map_err(|error| error.failure()) })
@@ -121,12 +135,6 @@ impl Dependency {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// Its policy.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
     }
 
     /// The state of its circuit breaker.
@@ -186,7 +194,9 @@ impl Dependency {
             } else {
                 result
             };
-            if result.is_ok() || tried == self.policy.retries {
+            // What has just opened the breaker would not be sent again.
+            let is_last = tried == self.policy.retries || self.state() != State::Closed;
+            if result.is_ok() || is_last {
                 return result;
             }
             let (budgeted, not_before) = match outcome.retry(allowance) {
@@ -228,20 +238,31 @@ impl Dependency {
             Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
             _ => (granted, Allowance::Full),
         };
-        let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline))).await;
-        let overdue = Instant::now().saturating_duration_since(deadline.instant());
+        let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline)));
+        let (attempted, suspended) = match caller {
+            Some(_) => (attempted.await, false),
+            None => observe(attempted).await,
+        };
         let (result, outcome) = match attempted {
             Ok(Ok(value)) => (Ok(value), Outcome::Succeeded),
             Ok(Err(error)) => {
                 let outcome = Outcome::Failed(error.failure());
                 (Err(CallError::Failed { name, error }), outcome)
             }
-            Err(_) if overdue > SUSPENDED => (Err(CallError::Elapsed { name }), Outcome::Abandoned),
             Err(_) => {
                 let outcome = Outcome::Failed(Failure::Late(None));
                 (Err(CallError::Elapsed { name }), outcome)
             }
         };
+        let suspended = suspended && result.is_err();
+        let outcome = if suspended {
+            Outcome::Abandoned
+        } else {
+            outcome
+        };
+        if caller.is_none() {
+            self.suspended.store(suspended, Ordering::Relaxed);
+        }
         let evidence = permit.end(outcome, allowance);
         if self.state() == State::Open {
             ctx.record.breaker_open(name);
@@ -268,6 +289,9 @@ impl Dependency {
     /// The permission to make an attempt. While the breaker is half-open, a probe
     /// is sent first, with the policy's time and not the request's: it continues
     /// when the request has stopped waiting for it after `wait`.
+    ///
+    /// Lambda suspends a process that has responded, and the probe with it: the request
+    /// after that waits for a new probe, which would never end otherwise.
     async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
         let acquire = || {
             let permit = self.breaker.acquire();
@@ -277,6 +301,11 @@ impl Dependency {
         if !permit.is_probe() {
             return Ok(permit);
         }
+        let wait = if self.suspended.load(Ordering::Relaxed) {
+            self.policy.attempt.min(ctx.deadline.remaining())
+        } else {
+            wait
+        };
         let (dependency, probed) = (self.clone(), ctx.clone());
         let probing = async move {
             let probe = |ctx| (dependency.probe)(ctx);
@@ -290,6 +319,20 @@ impl Dependency {
             return Err(Duration::ZERO);
         }
         Ok(permit)
+    }
+}
+
+/// Runs a probe to its end, and tells whether the process was suspended meanwhile.
+async fn observe<F: Future>(probe: F) -> (F::Output, bool) {
+    let mut probe = pin!(probe);
+    let mut suspended = false;
+    loop {
+        let ticked = Instant::now();
+        let ended = timeout(TICK, probe.as_mut()).await;
+        suspended |= ticked.elapsed() > SUSPENDED;
+        if let Ok(output) = ended {
+            return (output, suspended);
+        }
     }
 }
 

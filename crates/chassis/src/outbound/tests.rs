@@ -318,21 +318,53 @@ async fn a_probe_of_a_suspended_process_shows_nothing() {
         min_attempts: 1,
         ..Policy::default()
     };
-    for (late, state) in [
-        (Duration::ZERO, State::Open),
-        (Duration::from_mins(5), State::HalfOpen),
-    ] {
-        let probe = |_| pending::<Result<(), Failure>>();
-        let dependency = Dependency::new("it", policy.clone(), probe);
-        open(&dependency).await;
-        advance(policy.open).await;
-        // The request is refused, and its probe continues.
-        let refused = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
-        assert_eq!(refused, 0);
-        advance(policy.attempt.saturating_sub(PROBE_WAIT) + late).await;
-        tokio::task::yield_now().await;
-        assert_eq!(dependency.state(), state, "{late:?}");
+    // Ended by the timeout of the attempt, or by one of the probe's own, such as that
+    // of a connection.
+    for own in [policy.attempt * 2, policy.connect] {
+        for (suspended, state) in [(false, State::Open), (true, State::HalfOpen)] {
+            let probe = move |_| async move {
+                sleep(own).await;
+                Err(TRANSIENT)
+            };
+            let dependency = Dependency::new("it", policy.clone(), probe);
+            open(&dependency).await;
+            advance(policy.open).await;
+            // The request is refused, and its probe continues.
+            let refused = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
+            assert_eq!(refused, 0);
+            if suspended {
+                advance(Duration::from_mins(5)).await;
+                tokio::task::yield_now().await;
+            } else {
+                sleep(own.min(policy.attempt)).await;
+            }
+            assert_eq!(dependency.state(), state, "{own:?}");
+        }
     }
+}
+
+/// The process runs only while it serves a request, and a probe takes longer than a
+/// request waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_suspended_function_recovers() {
+    let policy = Policy {
+        min_attempts: 1,
+        ..Policy::default()
+    };
+    let dependency = Dependency::new("it", policy.clone(), |_| async {
+        let started = Instant::now();
+        sleep(PROBE_WAIT * 3).await;
+        // Meanwhile the peer has closed the connection.
+        let is_closed = started.elapsed() > Duration::from_secs(1);
+        if is_closed { Err(TRANSIENT) } else { Ok(()) }
+    });
+    open(&dependency).await;
+    for made in [0, 0, 1] {
+        advance(Duration::from_mins(1)).await;
+        let ended = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
+        assert_eq!(ended, made);
+    }
+    assert_eq!(dependency.state(), State::Closed);
 }
 
 #[tokio::test(start_paused = true)]

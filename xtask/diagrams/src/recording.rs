@@ -184,7 +184,12 @@ impl Recording {
         let operation = line["operation"].clone();
         let request = self.requests(Some(&line["span_id"])).next();
         let peer = match line["dependency"].as_str() {
-            "catalogue" | "functions" => Peer::Function(self.function_at(&operation)?),
+            "catalogue" | "functions" => {
+                // `GET /a?b=…`
+                let path = operation.split([' ', '?']).nth(1).unwrap_or_default();
+                let function = self.routes.get(path).cloned();
+                function.map_or(Peer::Api, Peer::Function)
+            }
             store => Peer::Store(store.to_owned()),
         };
         Ok(Asked {
@@ -197,15 +202,6 @@ impl Recording {
                 .map(str::to_owned),
             request: request.map(|line| self.request(line)).transpose()?,
         })
-    }
-
-    /// The function that has the path of an operation such as `GET /a?b=…`.
-    fn function_at(&self, operation: &str) -> Result<String> {
-        let path = operation.split([' ', '?']).nth(1).unwrap_or_default();
-        let function = self.routes.get(path);
-        function
-            .cloned()
-            .with_context(|| format!("{operation}: no function has this path"))
     }
 }
 

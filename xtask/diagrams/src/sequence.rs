@@ -55,6 +55,8 @@ pub enum Peer {
     Store(String),
     /// A function.
     Function(String),
+    /// The API itself: no function has the path.
+    Api,
 }
 
 /// Draws the diagram of a recorded request.
@@ -211,6 +213,7 @@ impl Drawing {
                 self.meet(function);
                 (&asked.operation, alias("function", function))
             }
+            Peer::Api => (&asked.operation, "API".to_owned()),
         };
         match (&asked.request, &asked.error) {
             (Some(request), _) => {

@@ -267,6 +267,39 @@ async fn pending(connection: &mut Conn) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn summary_is_refused_when_it_does_not_fit_into_a_response() {
+    let system = System::start().await;
+    let mut connection = system.connect().await;
+    let longest = "p".repeat(59);
+    let most = "9".repeat(38);
+    // As many products as a summary may have, with the longest rows there are.
+    let rows: Vec<_> = (0..20_000)
+        .map(|n| {
+            format!(
+                "('year', '2020-01-01', '{longest}{n:05}', 'DKK', {}, {most}, {most})",
+                i64::MAX
+            )
+        })
+        .collect();
+    let insert = "INSERT INTO product_sums VALUES ";
+    connection
+        .query_drop(format!("{insert}{}", rows.join(",")))
+        .await
+        .unwrap();
+    let target = "/mysqldata/summary?by=product&from=2020-01-01&to=2021-01-01";
+    let summary = system.client.get(target).await.expect(200);
+    assert_eq!(summary.json()["rows"].as_array().unwrap().len(), 20_000);
+    let body = serde_json::to_vec(&summary.text()).unwrap();
+    assert!(body.len() < 6_000_000, "{}", body.len());
+
+    let one = format!("{insert}('year', '2020-01-01', 'one', 'DKK', 1, 1, 1)");
+    connection.query_drop(one).await.unwrap();
+    let refused = system.client.get(target).await;
+    let detail = "must be later: the summary has more than 20000 rows";
+    refused.expect_invalid(&[("from", detail)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn summary_equals_the_orders_after_any_history() {
     let seed = fastrand::u64(..);
     let mut rng = Rng::with_seed(seed);

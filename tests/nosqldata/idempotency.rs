@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 // region: mysqldata
+use http::Method;
 use mysql_async::prelude::Queryable;
 // endregion
 use serde_json::{Value, json};
@@ -243,7 +244,11 @@ async fn request_waits_for_the_first_with_its_key() {
     first.query_drop("START TRANSACTION").await.unwrap();
     first.query_drop(insert).await.unwrap();
 
-    let refused = system.client.post_once("/mysqldata", "key", &order).await;
+    let headers = [("idempotency-key", "key"), ("x-request-deadline", "3000")];
+    let refused = system
+        .client
+        .json(Method::POST, "/mysqldata", &headers, &order);
+    let refused = refused.await;
     let detail = "The first request with this Idempotency-Key is still running.";
     refused
         .expect_problem(409, "conflict", detail)

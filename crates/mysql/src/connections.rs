@@ -127,8 +127,8 @@ impl Connections {
     async fn connect(&self, ctx: &RequestContext) -> Result<Connection, AttemptError> {
         let deadline = ctx.deadline.at_most(self.config.policy.connect);
         let opts = self.config.opts()?;
-        let conn = timeout_at(deadline.instant(), Conn::new(opts)).await??;
-        Ok(Connection::new(conn))
+        let conn = timeout_at(deadline.instant(), Conn::new(opts)).await?;
+        Ok(Connection::new(conn.map_err(AttemptError::connecting)?))
     }
 
     fn take(&self) -> Option<Connection> {

@@ -18,6 +18,9 @@ pub enum AttemptError {
     /// The token to sign in with cannot be signed.
     #[error("the function cannot sign in")]
     SignIn(#[from] TokenError),
+    /// The database refused a connection, for example its sign-in.
+    #[error("the database refused a connection")]
+    Refused(#[source] mysql_async::Error),
     /// The database or the connection to it failed.
     #[error("the database failed")]
     Database(#[from] mysql_async::Error),
@@ -74,6 +77,7 @@ impl Classify for AttemptError {
         match self {
             Self::Unconnected(_) => Failure::Late(None),
             Self::SignIn(_) => Failure::Unsent,
+            Self::Refused(_) => Failure::Broken,
             Self::Database(error) => match cause(error) {
                 Cause::Lost | Cause::Unavailable => Failure::Transient(None),
                 Cause::Contention => Failure::Conflict,
@@ -108,6 +112,15 @@ impl<E> From<mysql_async::Error> for TransactionError<E> {
 }
 
 impl AttemptError {
+    /// The error of opening a connection.
+    pub(crate) fn connecting(error: mysql_async::Error) -> Self {
+        if cause(&error) == Cause::Other {
+            Self::Refused(error)
+        } else {
+            error.into()
+        }
+    }
+
     /// A column has another type than it is read as.
     pub(crate) fn another_type() -> Self {
         Self::Row("a column has another type".to_owned())
@@ -254,17 +267,30 @@ mod tests {
         ] {
             assert_eq!(problem(server(code, state)).status(), 503, "{code}");
         }
-        for (code, state) in [
-            (1045, "28000"),
-            (1064, "42000"),
-            (1146, "42S02"),
-            (1406, "22001"),
-        ] {
+        for (code, state) in [(1064, "42000"), (1146, "42S02"), (1406, "22001")] {
             let problem = problem(server(code, state));
             assert_eq!(problem.status(), 500, "{code}");
             assert!(!problem.detail().contains("secret"));
         }
         assert_eq!(problem("a rule".to_owned().into()).status(), 500);
+    }
+
+    #[test]
+    fn a_refused_connection_is_an_unavailable_database() {
+        for (code, failure) in [
+            (1045, Failure::Broken),
+            (1049, Failure::Broken),
+            (1040, Failure::Transient(None)),
+        ] {
+            let error = ServerError {
+                code,
+                message: String::new(),
+                state: "28000".to_owned(),
+            };
+            let error = AttemptError::connecting(mysql_async::Error::Server(error));
+            assert_eq!(error.failure(), failure, "{code}");
+            assert_eq!(problem(error).status(), 503, "{code}");
+        }
     }
 
     #[test]

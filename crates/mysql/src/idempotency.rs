@@ -17,17 +17,24 @@
 //! );
 //! ```
 
+use std::time::Duration;
+
 use chassis::{
     RequestContext,
     http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
 };
 use dto::Timestamp;
+use tokio::time::timeout_at;
 
 use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
 
 /// The number of expired keys that are deleted for each key written: more than
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
+
+/// The time that is left for the response when a request stops waiting for another
+/// with its key.
+const RESERVE: Duration = Duration::from_millis(50);
 
 /// The idempotency keys of one operation.
 #[derive(Clone)]
@@ -74,7 +81,9 @@ impl KeyTable {
         let keys = self.keys;
         let found = self
             .database
-            .run(ctx, async |session| find(&session, keys, request).await)
+            .run(ctx, async |session| {
+                find(&session, keys, request, Timestamp::now()).await
+            })
             .await?;
         match found {
             Some((fingerprint, _)) if fingerprint != request.fingerprint => {
@@ -88,8 +97,8 @@ impl KeyTable {
     /// once: `response` is stored under the key in the same transaction, or the
     /// response that is stored there is returned.
     ///
-    /// While another request with the key is running, this waits for its end.
-    /// Every response must be unique, as one with a generated id is.
+    /// While another request with the key is running, this waits for its end, until
+    /// its own deadline. Every response must be unique, as one with a generated id is.
     ///
     /// # Errors
     ///
@@ -110,36 +119,52 @@ impl KeyTable {
         let write = &write;
         let transaction = |session: Session| async move {
             // The key comes first: who waits for it holds no other lock.
-            if let Some(request) = request
-                && let Some(outcome) = write_key(&session, keys, request, response).await?
-            {
-                return Ok(outcome);
+            if let Some(request) = request {
+                match write_key(&session, keys, request, response).await? {
+                    Key::Written => {}
+                    Key::Known(outcome) => return Ok(Some(outcome)),
+                    Key::Locked => return Ok(None),
+                }
             }
             write(session).await?;
-            Ok(Outcome::Executed)
+            Ok(Some(Outcome::Executed))
         };
         let transaction = &transaction;
         let attempt = |session: Session| async move {
             let outcome = session.transaction(transaction).await?;
-            if request.is_some() && outcome == Outcome::Executed {
+            if request.is_some() && outcome == Some(Outcome::Executed) {
                 purge(&session, keys).await;
             }
             Ok(outcome)
         };
-        self.database.attempt(ctx, attempt).await
+        loop {
+            if let Some(outcome) = self.database.attempt::<_, E, _>(ctx, attempt).await? {
+                return Ok(outcome);
+            }
+            if ctx.deadline.remaining() < RESERVE * 2 {
+                return Err(Error::Key(KeyConflict::Running).into());
+            }
+        }
     }
 }
 
+/// What is known of a key after an attempt to write it.
+enum Key {
+    /// It is written.
+    Written,
+    /// It was written before, by another request or by an earlier attempt of this one.
+    Known(Outcome),
+    /// Another request is writing it, for as long as a statement waits for a lock.
+    Locked,
+}
+
 /// Writes the key with the response. A key that has expired is taken over.
-///
-/// Returns the outcome of the request if the key was written before: by another
-/// request, or by an earlier attempt of this one.
 async fn write_key<E: From<Error>>(
     session: &Session,
     keys: Keys,
     request: &IdempotentRequest,
     response: &StoredResponse,
-) -> Result<Option<Outcome>, TransactionError<E>> {
+) -> Result<Key, TransactionError<E>> {
     let abort = |conflict: KeyConflict| TransactionError::Abort(Error::Key(conflict).into());
     let now = Timestamp::now();
     let answer = serde_json::to_vec(response).map_err(|error| error.to_string());
@@ -174,38 +199,41 @@ async fn write_key<E: From<Error>>(
          created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
          expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
     );
-    match session.execute(&sql, values).await {
-        Ok(0) => {}
-        Ok(_) => return Ok(None),
-        Err(error) if error.is_lock_timeout() => return Err(abort(KeyConflict::Running)),
-        Err(error) => return Err(error.into()),
+    // It waits for nothing but the lock of the request that is writing the key.
+    let until = session.deadline().instant() - RESERVE;
+    match timeout_at(until, session.execute(&sql, values)).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(_)) => return Ok(Key::Written),
+        Ok(Err(error)) if error.is_lock_timeout() => return Ok(Key::Locked),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_elapsed) => return Err(abort(KeyConflict::Running)),
     }
-    let found = find(session, keys, request).await?;
+    let found = find(session, keys, request, now).await?;
     let (fingerprint, stored) = found.ok_or_else(|| {
         AttemptError::from("an idempotency key is neither new nor stored".to_owned())
     })?;
     let outcome = request.outcome(fingerprint, stored, response);
-    outcome.map(Some).map_err(abort)
+    outcome.map(Key::Known).map_err(abort)
 }
 
 /// The stored response to a request with the key, and that request's
-/// fingerprint.
+/// fingerprint, unless it has expired.
 async fn find(
     session: &Session,
     keys: Keys,
     request: &IdempotentRequest,
+    now: Timestamp,
 ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
     let table = keys.table;
     let sql = format!(
         "SELECT fingerprint, answer FROM {table} \
          WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?"
     );
-    let now = to_datetime(Timestamp::now());
     let key = (
         request.caller.as_bytes(),
         keys.operation,
         request.key.as_str(),
-        now,
+        to_datetime(now),
     );
     let row = session.row::<(Vec<u8>, Vec<u8>)>(&sql, key).await?;
     let Some((fingerprint, answer)) = row else {

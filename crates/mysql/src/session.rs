@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::{
-    RequestContext,
+    Deadline, RequestContext,
     outbound::{Classify, Failure},
     telemetry::CallLog,
 };
@@ -34,6 +34,11 @@ impl Session {
             connection: Arc::new(Mutex::new(Some(connection))),
             ctx: Arc::new(ctx),
         }
+    }
+
+    /// The deadline of the attempt.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.ctx.deadline
     }
 
     /// Executes a statement and returns its rows: each a tuple of its columns, or

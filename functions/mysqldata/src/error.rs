@@ -8,6 +8,7 @@ use crate::{
     catalogue::CatalogueError,
     order::{OrderStatus, TransitionError},
     permission::MANAGE,
+    summary::MAX_ROWS,
 };
 
 /// Why an operation of the service failed.
@@ -28,6 +29,9 @@ pub enum Error {
     /// 422: products do not exist or have different currencies.
     #[error("the lines cannot be ordered")]
     Lines(FieldErrors),
+    /// 422: a summary would have more rows than a response can hold.
+    #[error("the summary is too long")]
+    TooManyRows,
     /// 503: a response was lost, and the change may have been committed and then
     /// followed by another, so it is not repeated.
     #[error("it is unknown whether the change was committed")]
@@ -50,6 +54,12 @@ impl From<Error> for Problem {
             Error::Transition(error) => error.into(),
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Lines(errors) => Self::invalid(errors),
+            Error::TooManyRows => {
+                let detail = format!("must be later: the summary has more than {MAX_ROWS} rows");
+                let mut errors = FieldErrors::new();
+                errors.add_parameter("from", detail);
+                Self::invalid(errors)
+            }
             Error::Unknown => Self::unavailable(
                 "The database's response was lost, so it is unknown whether this request was \
                  executed. Read the order before you send the request again.",

@@ -30,7 +30,7 @@ use crate::{
     order::{Customer, Order, OrderId, OrderStatus},
     period::Period,
     permission::{Readable, may_change},
-    summary::{SummaryKey, SummaryRow},
+    summary::{MAX_ROWS, SummaryKey, SummaryRow},
 };
 
 /// The time that a request may take to add orders to the sums, after its own was placed.
@@ -227,7 +227,11 @@ impl Orders {
         let found = self.database.run(ctx, async |session| {
             summary::read(&session, period, by).await
         });
-        Ok(found.await?)
+        let rows = found.await?;
+        if rows.len() > MAX_ROWS {
+            return Err(Error::TooManyRows);
+        }
+        Ok(rows)
     }
 
     /// The last known names and prices of these products that were seen after

@@ -9,6 +9,10 @@ use serde::Serialize;
 
 use crate::{order::OrderStatus, period::Period};
 
+/// The most rows of a summary. They fit into the 6 MB that Lambda lets a function
+/// return: a row is at most 280 bytes there, with a product's longest id.
+pub const MAX_ROWS: usize = 20_000;
+
 /// What a summary has a row for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, StringEnum)]
 pub enum SummaryKey {

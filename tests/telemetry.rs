@@ -67,6 +67,9 @@ async fn run() -> usize {
         }
     }
     system.invoke("hello", &json!({ "warmup": true })).await;
+    let no_time = [("x-request-deadline", "0")];
+    system.client.get_with("/", &no_time).await.expect(503);
+    sent += 1;
     // region: mysqldata nosqldata
     let client = system.client.caller(
         "telltale-subject",
@@ -367,6 +370,13 @@ fn every_invocation_has_exactly_one_completion_line() {
     // Requests between the functions have a caller's span, those of a client do not.
     let sent = completed().filter(|line| line["parent_id"].is_null());
     assert_eq!(sent.count() + 1, RUN.0);
+}
+
+#[test]
+fn failure_of_a_hurried_request_is_no_server_error() {
+    let mut failed = completed().filter(|line| line["function"] == "hello");
+    let failed = failed.find(|line| line["status"] == 503).unwrap();
+    assert_eq!(failed["status_class"], "hurried");
 }
 
 #[test]

@@ -14,6 +14,10 @@ use crate::telemetry::{self, Record, Telemetry, Trace};
 /// `grpc-timeout` is, so that no clocks need to agree.
 pub(crate) const REQUEST_DEADLINE: HeaderName = HeaderName::from_static("x-request-deadline");
 
+/// A caller that leaves less time is in a hurry: a healthy function may not respond in
+/// it, so a failure is the caller's doing.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// The header of W3C Trace Context.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -77,13 +81,12 @@ impl RequestContext {
         let ours = Deadline::from_lambda(invocation.deadline);
         // A malformed one is ignored.
         let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
-        let record = Record::new(
-            invocation.telemetry,
-            invocation.cold_start,
-            trace.is_sampled(),
-        );
+        let theirs = theirs.map(Duration::from_millis);
+        let mut record = Record::new(invocation.telemetry, trace.is_sampled());
+        record.cold_start = invocation.cold_start;
+        record.is_hurried = theirs.is_some_and(|time| time < HURRY);
         Self {
-            deadline: theirs.map_or(ours, |ms| ours.for_caller(Duration::from_millis(ms))),
+            deadline: theirs.map_or(ours, |time| ours.for_caller(time)),
             trace,
             record: Arc::new(record),
             request_id: invocation.request_id,
@@ -112,7 +115,7 @@ impl RequestContext {
             domain: None,
             base_path: String::new(),
             trace: Trace::new(),
-            record: Arc::new(Record::new(Arc::default(), false, false)),
+            record: Arc::new(Record::new(Arc::default(), false)),
             authorization: None,
         }
     }

@@ -46,8 +46,14 @@ impl Completed<'_> {
             push_text(json, "problem", problem);
         }
         json.push_str(",\"status_class\":\"");
-        push_padded(json, (self.status / 100).into(), 1);
-        json.push_str("xx\",\"duration_ms\":");
+        if record.is_hurried && self.status >= 500 {
+            // No alarm counts it: any caller could raise it.
+            json.push_str("hurried");
+        } else {
+            push_padded(json, (self.status / 100).into(), 1);
+            json.push_str("xx");
+        }
+        json.push_str("\",\"duration_ms\":");
         push_milliseconds(json, self.duration);
         json.push_str(",\"requests\":1");
         for (metric, counted) in self.counted(record) {

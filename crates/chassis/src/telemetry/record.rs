@@ -19,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) started: SystemTime,
     /// Whether it is the first of its process.
     pub(crate) cold_start: bool,
+    /// Whether its caller left little time.
+    pub(crate) is_hurried: bool,
     pub(crate) telemetry: Arc<Telemetry>,
     /// Whether its spans are exported.
     pub(crate) traced: bool,
@@ -47,10 +49,11 @@ pub(crate) struct Usage {
 impl Record {
     /// The record of an invocation that starts now. `sampled` is whether its trace is
     /// recorded.
-    pub(crate) fn new(telemetry: Arc<Telemetry>, cold_start: bool, sampled: bool) -> Self {
+    pub(crate) fn new(telemetry: Arc<Telemetry>, sampled: bool) -> Self {
         Self {
             started: SystemTime::now(),
-            cold_start,
+            cold_start: false,
+            is_hurried: false,
             traced: sampled && telemetry.exporter.is_some(),
             telemetry,
             inner: Mutex::default(),

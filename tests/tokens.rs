@@ -236,6 +236,22 @@ async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
 }
 
 #[tokio::test]
+async fn withdrawn_key_is_accepted_for_an_hour_at_most() {
+    let issuer = Issuer::default();
+    let other = SigningKey::generate().unwrap();
+    issuer.keys.lock().unwrap().push(signing_key().jwk());
+    let url = issuer.publish().await.parse().unwrap();
+    let service = service(Some(config(KeySource::Url(url)))).await;
+    let token = signing_key().token("ada", "");
+    *issuer.keys.lock().unwrap() = vec![other.jwk()];
+    assert_eq!(statuses(&service, &token).await, [204, 204]);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(61)).await;
+    tokio::time::resume();
+    assert_eq!(statuses(&service, &token).await, [401, 401]);
+}
+
+#[tokio::test]
 async fn unreachable_keys_are_a_503_until_they_are_reachable() {
     let issuer = Issuer::default();
     let url = issuer.publish().await.parse().unwrap();

@@ -62,17 +62,19 @@ struct Edit {
 }
 
 /// One kind of change for each function; none is of its code.
-const EDITS: [Edit; 6] = [
+const EDITS: &[Edit] = &[
     Edit {
         function: "HelloFunction",
         from: "      MemorySize: 128\n",
         to: "      MemorySize: 128\n      Timeout: 9\n",
     },
+    // region: oscheck
     Edit {
         function: "OscheckFunction",
         from: "      Role: !GetAtt OscheckRole.Arn\n",
         to: "      Role: !GetAtt HelloRole.Arn\n",
     },
+    // endregion
     Edit {
         function: "DocsFunction",
         from: "LogGroup: !Ref DocsLogGroup",
@@ -83,11 +85,13 @@ const EDITS: [Edit; 6] = [
         from: "      MemorySize: 128\n",
         to: "      MemorySize: 128\n      Tracing: PassThrough\n",
     },
+    // region: nosqldata
     Edit {
         function: "NosqldataFunction",
         from: "      MemorySize: 256\n",
         to: "      MemorySize: 512\n",
     },
+    // endregion
     Edit {
         function: "MysqldataFunction",
         from: "        SubnetIds: [!Ref SubnetA, !Ref SubnetB]\n",
@@ -166,12 +170,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     expect_changed(&first, &second, &[UPDATED])?;
 
     step("An update of a setting of each function");
-    for edit in &EDITS {
+    for edit in EDITS {
         build.apply(edit)?;
     }
     stage.deploy(&build, &parameters)?;
     let third = stage.versions(&build)?;
-    expect_changed(&second, &third, &EDITS.map(|edit| edit.function))?;
+    let edited: Vec<_> = EDITS.iter().map(|edit| edit.function).collect();
+    expect_changed(&second, &third, &edited)?;
 
     step("An update of parameters");
     let other = stage.api().replace("127.0.0.1", "localhost");

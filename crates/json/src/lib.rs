@@ -42,7 +42,7 @@ pub use number::Number;
 pub use parse::ParseError;
 #[cfg(feature = "openapi")]
 pub use schema::Schema;
-pub use text::{MultilineText, Text, quote};
+pub use text::{MultilineText, Text};
 pub use value::{Object, Value};
 
 /// A type that is read from JSON.

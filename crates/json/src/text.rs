@@ -1,7 +1,5 @@
 //! Strings within bounds.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
 /// Implements what every string type has, by its `parse` and `as_str`.
@@ -126,29 +124,6 @@ fn check_length(text: &str, min: usize, max: usize) -> Result<(), String> {
     }
 }
 
-/// Quotes a text from a client for a message: as a JSON string in ASCII, at most
-/// 64 characters of it.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    const MAX: usize = 64;
-    let mut quoted = String::from("\"");
-    for c in text.chars().take(MAX) {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            ' '..='~' => quoted.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string cannot fail.
-                    let _ = write!(quoted, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    let cut = text.chars().nth(MAX).is_some();
-    quoted.push_str(if cut { "…\"" } else { "\"" });
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,14 +152,5 @@ mod tests {
         let text = MultilineText::<0, 4>::parse("a\n\tb").unwrap();
         assert_eq!(text.as_str(), "a\n\tb");
         assert!(MultilineText::<0, 4>::parse("a\r\nb").is_err());
-    }
-
-    #[test]
-    fn quoted_text_is_ascii_json() {
-        assert_eq!(
-            quote("a\"\u{202e}\u{1f63a}\\"),
-            r#""a\"\u202e\ud83d\ude3a\\""#
-        );
-        assert_eq!(quote(&"x".repeat(65)).chars().count(), 67);
     }
 }

@@ -17,7 +17,10 @@ mod schema;
 mod secret;
 mod user;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    io,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use chassis::runtime::Environment;
 use lambda_runtime::{Context, LambdaEvent};
@@ -157,7 +160,8 @@ impl Migrate {
 async fn wait_for(database: &mysql::Config) -> Result<(), Error> {
     let last = Instant::now() + CONNECT_TIMEOUT;
     loop {
-        match Conn::new(database.opts()?).await {
+        let connected = timeout_at(last, Conn::new(database.opts()?)).await;
+        match connected.unwrap_or_else(|elapsed| Err(io::Error::from(elapsed).into())) {
             Ok(connection) => return Ok(connection.disconnect().await?),
             Err(mysql_async::Error::Io(error)) if Instant::now() < last => {
                 tracing::warn!(%error, "the database cannot be reached yet");

@@ -36,8 +36,8 @@ pub async fn migrate(database: &mysql::Config) -> Result<Vec<String>, Error> {
         .set_abort_missing(false)
         .run_async(&mut pool)
         .await;
-    pool.disconnect().await?;
-    lock.disconnect().await?;
+    // The lock ends with its connection, also if that cannot be closed properly.
+    let _ = (pool.disconnect().await, lock.disconnect().await);
     let applied = ran.map_err(Box::new)?;
     let applied = applied.applied_migrations().iter();
     Ok(applied.map(ToString::to_string).collect())

@@ -1,7 +1,5 @@
 //! The function's configuration.
 
-use std::time::Duration;
-
 use chassis::{
     auth,
     outbound::Policy,
@@ -36,20 +34,8 @@ impl Config {
         Some(Self {
             mysql: mysql?,
             api: api?,
-            catalogue_policy: catalogue_policy(),
+            catalogue_policy: Policy::default(),
             auth: auth?,
         })
-    }
-}
-
-/// The default policy of calls to the catalogue.
-///
-/// It responds within milliseconds, or within a second after a cold start. Three
-/// attempts of 2 s and their pauses fit into what `pricing` leaves to it.
-#[must_use]
-pub fn catalogue_policy() -> Policy {
-    Policy {
-        attempt: Duration::from_secs(2),
-        ..Policy::default()
     }
 }

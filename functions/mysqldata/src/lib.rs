@@ -20,7 +20,7 @@ mod store;
 mod summary;
 
 pub use app::App;
-pub use config::{Config, catalogue_policy};
+pub use config::Config;
 pub use order::OrderStatus;
 
 use http::{collection, item};
@@ -98,7 +98,7 @@ mod tests {
         let config = Config {
             mysql: "mysql://kea:kea@127.0.0.1:1/kea".parse().unwrap(),
             api: None,
-            catalogue_policy: catalogue_policy(),
+            catalogue_policy: chassis::outbound::Policy::default(),
             auth: None,
         };
         let authenticator = Authenticator::open(None).await;

@@ -235,6 +235,8 @@ mod tests {
                         wrong.extend(undescribed(&header["description"], name));
                     }
                 }
+                // region: nosqldata
+                // Without a catalogue no order can be placed, so no event shows one.
                 for body in operation["requestBody"]["content"]
                     .as_object()
                     .into_iter()
@@ -245,6 +247,7 @@ mod tests {
                         "{place}: no event has a body"
                     );
                 }
+                // endregion
             }
         }
         assert!(wrong.is_empty(), "no description of\n{}", wrong.join("\n"));
@@ -259,10 +262,12 @@ mod tests {
                 &schema["description"],
                 format!("schema {name}"),
             ));
+            // region: nosqldata
             assert!(
                 schema["examples"].is_array(),
                 "schema {name}: no event shows one"
             );
+            // endregion
             for (member, schema) in schema["properties"].as_object().into_iter().flatten() {
                 let schema = if schema["description"].is_string() {
                     schema

@@ -72,6 +72,7 @@ impl Config {
             audiences: audiences
                 .split(',')
                 .map(|it| it.trim().to_owned())
+                .filter(|it| !it.is_empty())
                 .collect(),
             scope_prefix: scope_prefix.unwrap_or_default(),
             keys,

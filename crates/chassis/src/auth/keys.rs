@@ -25,6 +25,10 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The shortest time between two fetches: unknown key ids cause no more.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
+/// The longest time that fetched keys are used: after it a key that the issuer has
+/// withdrawn is not accepted any more.
+const MAX_AGE: Duration = Duration::from_hours(1);
+
 /// The same while there are no keys at all, and so no token can be verified.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -114,6 +118,8 @@ pub(super) struct Keys(Arc<Inner>);
 
 struct Inner {
     set: RwLock<Arc<KeySet>>,
+    /// When the set was fetched.
+    fetched: RwLock<Instant>,
     source: Option<Source>,
 }
 
@@ -147,6 +153,7 @@ impl Keys {
         };
         let keys = Self(Arc::new(Inner {
             set: RwLock::new(Arc::new(set)),
+            fetched: RwLock::new(Instant::now()),
             source,
         }));
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
@@ -161,7 +168,7 @@ impl Keys {
 
     /// The key with this id.
     pub(super) async fn find(&self, id: &str, ctx: &RequestContext) -> Result<Key, NoKey> {
-        if let Some(key) = self.get(id) {
+        if let Some(key) = self.get(id).filter(|_| !self.is_old()) {
             return Ok(key);
         }
         // A task of its own: a request that ends early must not cut it short.
@@ -182,6 +189,14 @@ impl Keys {
     fn set(&self) -> Arc<KeySet> {
         let set = self.0.set.read();
         set.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the keys were fetched so long ago that the issuer may have withdrawn one.
+    /// They are used on while it cannot be reached.
+    fn is_old(&self) -> bool {
+        let fetched = self.0.fetched.read();
+        let fetched = *fetched.unwrap_or_else(PoisonError::into_inner);
+        self.0.source.is_some() && fetched.elapsed() > MAX_AGE
     }
 
     /// Fetches the keys unless they were fetched lately. Returns whether the last
@@ -210,6 +225,8 @@ impl Keys {
         match fetched {
             Ok(set) => {
                 *self.0.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+                let fetched = self.0.fetched.write();
+                *fetched.unwrap_or_else(PoisonError::into_inner) = Instant::now();
             }
             Err(error) => tracing::warn!(error, "the issuer's keys cannot be fetched"),
         }

@@ -147,12 +147,6 @@ impl Problem {
         &self.detail
     }
 
-    /// The validation errors.
-    #[must_use]
-    pub fn errors(&self) -> &[FieldError] {
-        &self.errors
-    }
-
     /// The source with its causes, for the log.
     pub(crate) fn cause(&self) -> Option<String> {
         self.source

@@ -17,8 +17,6 @@ pub struct Policy {
     pub retries: u32,
     /// The longest pause before the first retry; it doubles with each retry.
     pub backoff: Duration,
-    /// The longest pause before any retry.
-    pub max_pause: Duration,
     /// The limit of retries per 100 requests, over 10 s.
     pub budget_percent: u32,
     /// The percentage of failed attempts in the window that opens the breaker.
@@ -40,7 +38,6 @@ impl Default for Policy {
             attempt: Duration::from_secs(2),
             retries: 2,
             backoff: Duration::from_millis(50),
-            max_pause: Duration::from_millis(500),
             budget_percent: 20,
             failure_percent: 50,
             window: Duration::from_secs(10),
@@ -57,10 +54,7 @@ impl Policy {
     /// Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
     #[must_use]
     pub fn pause(&self, retry: u32) -> Duration {
-        let longest = self
-            .backoff
-            .saturating_mul(1 << retry.min(16))
-            .min(self.max_pause);
+        let longest = self.backoff.saturating_mul(1 << retry.min(16));
         longest.mul_f64(fastrand::f64())
     }
 }

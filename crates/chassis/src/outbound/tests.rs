@@ -583,7 +583,7 @@ proptest! {
     ) {
         paused(async {
             // Without pauses of random length, so that both take the same time.
-            let policy = Policy { min_attempts: 3, max_pause: Duration::ZERO, ..Policy::default() };
+            let policy = Policy { min_attempts: 3, backoff: Duration::ZERO, ..Policy::default() };
             let probes = Arc::new(Mutex::new(None));
             let dependency = || {
                 let probes = probes.clone();

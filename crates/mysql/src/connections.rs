@@ -33,6 +33,9 @@ const WAIT_TIMEOUT_S: usize = 60;
 /// The seconds that a statement waits for a lock. The server's default is 50.
 const INNODB_LOCK_WAIT_TIMEOUT_S: usize = 2;
 
+/// The same as a duration.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(INNODB_LOCK_WAIT_TIMEOUT_S as u64);
+
 /// A connection that was idle for longer is not used again.
 const MAX_IDLE: Duration = Duration::from_secs(WAIT_TIMEOUT_S as u64 / 2);
 

@@ -132,10 +132,11 @@ impl AttemptError {
         self.has_code(1062)
     }
 
-    /// Whether another transaction held a lock for as long as a statement waits.
+    /// Whether another transaction held a lock for as long as a statement waits: with
+    /// `NOWAIT` not at all, which `MySQL` reports by a code of its own.
     #[must_use]
     pub(crate) fn is_lock_timeout(&self) -> bool {
-        self.has_code(1205)
+        self.has_code(1205) || self.has_code(3572)
     }
 
     /// Whether the connection broke, or was broken before.

@@ -24,9 +24,12 @@ use chassis::{
     http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
 };
 use dto::Timestamp;
-use tokio::time::timeout_at;
+use tokio::time::sleep;
 
-use crate::{AttemptError, Database, Error, Session, TransactionError, insert, to_datetime};
+use crate::{
+    AttemptError, Database, Error, Session, TransactionError, connections::LOCK_WAIT, insert,
+    to_datetime,
+};
 
 /// The number of expired keys that are deleted for each key written: more than
 /// one, so that they do not accumulate, and few, so that no request waits.
@@ -34,7 +37,10 @@ const PURGED: u32 = 10;
 
 /// The time that is left for the response when a request stops waiting for another
 /// with its key.
-const RESERVE: Duration = Duration::from_millis(50);
+const RESERVE: Duration = Duration::from_millis(100);
+
+/// The pause before a request looks again whether another still writes its key.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The idempotency keys of one operation.
 #[derive(Clone)]
@@ -141,7 +147,7 @@ impl KeyTable {
             if let Some(outcome) = self.database.attempt::<_, E, _>(ctx, attempt).await? {
                 return Ok(outcome);
             }
-            if ctx.deadline.remaining() < RESERVE * 2 {
+            if ctx.deadline.remaining() < RESERVE {
                 return Err(Error::Key(KeyConflict::Running).into());
             }
         }
@@ -199,14 +205,14 @@ async fn write_key<E: From<Error>>(
          created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
          expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
     );
-    // It waits for nothing but the lock of the request that is writing the key.
-    let until = session.deadline().instant() - RESERVE;
-    match timeout_at(until, session.execute(&sql, values)).await {
-        Ok(Ok(0)) => {}
-        Ok(Ok(_)) => return Ok(Key::Written),
-        Ok(Err(error)) if error.is_lock_timeout() => return Ok(Key::Locked),
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_elapsed) => return Err(abort(KeyConflict::Running)),
+    if !wait_briefly(session, keys, request).await? {
+        return Ok(Key::Locked);
+    }
+    match session.execute(&sql, values).await {
+        Ok(0) => {}
+        Ok(_) => return Ok(Key::Written),
+        Err(error) if error.is_lock_timeout() => return Ok(Key::Locked),
+        Err(error) => return Err(error.into()),
     }
     let found = find(session, keys, request, now).await?;
     let (fingerprint, stored) = found.ok_or_else(|| {
@@ -214,6 +220,34 @@ async fn write_key<E: From<Error>>(
     })?;
     let outcome = request.outcome(fingerprint, stored, response);
     outcome.map(Key::Known).map_err(abort)
+}
+
+/// Where less time is left than a statement waits for a lock, waits until no other
+/// request is writing the key; `false` if one still is when the time is up.
+async fn wait_briefly(
+    session: &Session,
+    keys: Keys,
+    request: &IdempotentRequest,
+) -> Result<bool, AttemptError> {
+    let table = keys.table;
+    let sql = format!(
+        "SELECT 1 FROM {table} \
+         WHERE caller = ? AND route = ? AND idempotency_key = ? FOR UPDATE NOWAIT"
+    );
+    while session.deadline().remaining() < LOCK_WAIT + RESERVE {
+        let key = (
+            request.caller.as_bytes(),
+            keys.operation,
+            request.key.as_str(),
+        );
+        match session.row::<(i64,)>(&sql, key).await {
+            Ok(_) => return Ok(true),
+            Err(error) if !error.is_lock_timeout() => return Err(error),
+            Err(_) if session.deadline().remaining() < RESERVE => return Ok(false),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+    Ok(true)
 }
 
 /// The stored response to a request with the key, and that request's

@@ -200,7 +200,7 @@ async fn migration_completes_on_a_connection_that_is_reset_at_random() {
     for _ in 0..DATABASES {
         let orders = Orders::new().await;
         let proxied = function(&orders.url.replace(&server, &wire.address().to_string()));
-        wire.set(Fault::Reset(8)).await;
+        wire.set(Fault::Reset(16)).await;
         let mut completed = false;
         for _ in 0..ATTEMPTS {
             completed = proxied.run(deadline()).await.is_ok();

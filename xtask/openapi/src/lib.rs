@@ -93,11 +93,12 @@ pub fn document() -> Result<Value> {
         "schemas": schemas,
         "responses": responses,
         "securitySchemes": {
+            // Spectral looks for "RFC8725".
             BEARER: {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "An OAuth 2 access token (RFC 6750), verified as RFC 8725 recommends. Where an operation names a scope, \
+                "description": "An OAuth 2 access token (RFC 6750), verified as RFC8725 recommends. Where an operation names a scope, \
                                 the token must have it.",
             },
         },

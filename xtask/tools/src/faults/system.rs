@@ -27,7 +27,7 @@ use tokio::{
 
 use super::Arguments;
 use testbed::{
-    Client, address,
+    Client, address, callers,
     wire::{Protocol, Proxy},
 };
 
@@ -134,6 +134,7 @@ impl System {
                 let log = File::create(arguments.logs.join(format!("{function}-{n}.log")))?;
                 command
                     .envs(environment.iter().map(|(name, value)| (*name, value)))
+                    .envs(callers::environment())
                     .env("AWS_LAMBDA_FUNCTION_NAME", function)
                     .env(
                         "AWS_LAMBDA_RUNTIME_API",

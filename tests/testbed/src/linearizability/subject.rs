@@ -76,8 +76,13 @@ impl<M: Model> Subject<M> {
 
     /// A random operation by this client; whether its outcome is known.
     pub async fn operate(&self, client: &Client, number: usize) -> bool {
-        let call = self.record().random_call();
-        self.run(client, number, call).await
+        let (index, call) = {
+            // With one lock: the number of a write is that of the operations so far.
+            let mut record = self.record();
+            let call = record.random_call();
+            (record.history.invoke(number, call), call)
+        };
+        self.send(client, index, call).await
     }
 
     /// Reads it until there is a response; whether there is.
@@ -87,7 +92,8 @@ impl<M: Model> Subject<M> {
                 write: None,
                 condition: Condition::None,
             };
-            if self.run(client, 0, call).await {
+            let index = self.record().history.invoke(0, call);
+            if self.send(client, index, call).await {
                 return true;
             }
             sleep(Duration::from_millis(100)).await;
@@ -109,7 +115,8 @@ impl<M: Model> Subject<M> {
         tags.chain(violation).collect()
     }
 
-    async fn run(&self, client: &Client, number: usize, call: Call<M>) -> bool {
+    /// Sends an operation that is invoked; whether its outcome is known.
+    async fn send(&self, client: &Client, index: usize, call: Call<M>) -> bool {
         let (method, body) = call.write.map_or((Method::GET, None), M::request);
         let mut headers = Vec::new();
         if body.is_some() {
@@ -119,7 +126,6 @@ impl<M: Model> Subject<M> {
         let condition = self.record().header(call.condition);
         headers.extend(condition.as_ref().map(|(name, tag)| (*name, tag.as_str())));
 
-        let index = self.record().history.invoke(number, call);
         let response = client
             .try_send(method, &self.path, &headers, body, TIMEOUT)
             .await;

@@ -25,12 +25,12 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The shortest time between two fetches: unknown key ids cause no more.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The longest time that fetched keys are used: after it a key that the issuer has
-/// withdrawn is not accepted any more.
-const MAX_AGE: Duration = Duration::from_hours(1);
-
 /// The same while there are no keys at all, and so no token can be verified.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The age at which keys are fetched again, because the issuer may have withdrawn one.
+/// While it cannot be reached, they are used on.
+const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// A key with the one algorithm that it is for.
 #[derive(Debug, Clone)]
@@ -117,10 +117,14 @@ pub(super) enum NoKey {
 pub(super) struct Keys(Arc<Inner>);
 
 struct Inner {
-    set: RwLock<Arc<KeySet>>,
-    /// When the set was fetched.
-    fetched: RwLock<Instant>,
+    held: RwLock<Arc<Held>>,
     source: Option<Source>,
+}
+
+/// The keys that are used, and since when.
+struct Held {
+    set: KeySet,
+    since: Instant,
 }
 
 /// The URL of the keys.
@@ -152,8 +156,7 @@ impl Keys {
             }
         };
         let keys = Self(Arc::new(Inner {
-            set: RwLock::new(Arc::new(set)),
-            fetched: RwLock::new(Instant::now()),
+            held: RwLock::new(Held::now(set)),
             source,
         }));
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
@@ -168,35 +171,25 @@ impl Keys {
 
     /// The key with this id.
     pub(super) async fn find(&self, id: &str, ctx: &RequestContext) -> Result<Key, NoKey> {
-        if let Some(key) = self.get(id).filter(|_| !self.is_old()) {
-            return Ok(key);
+        let held = self.held();
+        let is_old = self.0.source.is_some() && held.since.elapsed() > MAX_AGE;
+        if let Some(key) = held.set.0.get(id).filter(|_| !is_old) {
+            return Ok(key.clone());
         }
         // A task of its own: a request that ends early must not cut it short.
         let (keys, ctx) = (self.clone(), ctx.clone());
         let refresh = async move { keys.refresh(&ctx).await };
         let refreshed = tokio::spawn(refresh.in_current_span()).await;
-        match self.get(id) {
-            Some(key) => Ok(key),
+        match self.held().set.0.get(id) {
+            Some(key) => Ok(key.clone()),
             None if refreshed.unwrap_or(false) => Err(NoKey::Unknown),
             None => Err(NoKey::Unavailable),
         }
     }
 
-    fn get(&self, id: &str) -> Option<Key> {
-        self.set().0.get(id).cloned()
-    }
-
-    fn set(&self) -> Arc<KeySet> {
-        let set = self.0.set.read();
-        set.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether the keys were fetched so long ago that the issuer may have withdrawn one.
-    /// They are used on while it cannot be reached.
-    fn is_old(&self) -> bool {
-        let fetched = self.0.fetched.read();
-        let fetched = *fetched.unwrap_or_else(PoisonError::into_inner);
-        self.0.source.is_some() && fetched.elapsed() > MAX_AGE
+    fn held(&self) -> Arc<Held> {
+        let held = self.0.held.read();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Fetches the keys unless they were fetched lately. Returns whether the last
@@ -210,7 +203,7 @@ impl Keys {
             return false;
         }
         let mut last = source.last.lock().await;
-        let interval = if self.set().0.is_empty() {
+        let interval = if self.held().set.0.is_empty() {
             RETRY_INTERVAL
         } else {
             REFRESH_INTERVAL
@@ -224,9 +217,8 @@ impl Keys {
         let succeeded = fetched.is_ok();
         match fetched {
             Ok(set) => {
-                *self.0.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
-                let fetched = self.0.fetched.write();
-                *fetched.unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                let held = self.0.held.write();
+                *held.unwrap_or_else(PoisonError::into_inner) = Held::now(set);
             }
             Err(error) => tracing::warn!(error, "the issuer's keys cannot be fetched"),
         }
@@ -235,6 +227,13 @@ impl Keys {
             succeeded,
         });
         succeeded
+    }
+}
+
+impl Held {
+    fn now(set: KeySet) -> Arc<Self> {
+        let since = Instant::now();
+        Arc::new(Self { set, since })
     }
 }
 

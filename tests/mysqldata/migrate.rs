@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
+use chassis::error_chain;
 use chassis::runtime::{Environment, environment::Role};
 use lambda_runtime::{Context, LambdaEvent};
 use migrate::{Config, Migrate, Secret};
@@ -264,7 +265,7 @@ async fn newer_schema_is_accepted_and_a_changed_migration_rejected() {
         .query_drop("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 1")
         .await
         .unwrap();
-    let error = function.run(deadline()).await.unwrap_err().chain();
+    let error = error_chain(&function.run(deadline()).await.unwrap_err());
     assert!(error.contains("a migration failed"), "{error}");
     orders.drop().await;
 }
@@ -435,7 +436,7 @@ async fn report_is_retried_until_cloudformation_accepts_it() {
     let failing = Server::start(["503", "503", "503"]).await;
     let event = custom_resource("Create", &failing, 300);
     let failed = function.handle(event).await;
-    assert!(failed.unwrap_err().chain().contains("503"));
+    assert!(error_chain(&failed.unwrap_err()).contains("503"));
     orders.drop().await;
 }
 

@@ -12,6 +12,7 @@ mod migrate;
 // region: nosqldata
 mod outages;
 mod plans;
+mod retries;
 mod summary;
 mod sums;
 // endregion

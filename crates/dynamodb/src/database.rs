@@ -1,7 +1,10 @@
 //! The database: every call to it goes through one dependency.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -42,7 +45,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Database {
     client: Client,
     dependency: Dependency,
-    table: String,
+    table: Arc<str>,
 }
 
 impl Database {
@@ -64,7 +67,7 @@ impl Database {
         Self {
             client,
             dependency,
-            table: table.to_owned(),
+            table: table.into(),
         }
     }
 

@@ -4,6 +4,8 @@
 //! `fingerprint` (binary), `response` (JSON) and `expiresAt` (seconds since the
 //! epoch).
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::{
     error::BuildError,
     operation::transact_write_items::{TransactWriteItems, TransactWriteItemsInput},
@@ -38,7 +40,7 @@ const EXPIRES_AT: &str = "expiresAt";
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     database: Database,
-    name: String,
+    name: Arc<str>,
     operation: &'static str,
 }
 
@@ -46,7 +48,7 @@ impl KeyTable {
     /// The table called `name`. The same key may be used for another operation,
     /// such as `POST /things`, independently.
     #[must_use]
-    pub fn new(database: &Database, name: impl Into<String>, operation: &'static str) -> Self {
+    pub fn new(database: &Database, name: impl Into<Arc<str>>, operation: &'static str) -> Self {
         Self {
             database: database.clone(),
             name: name.into(),
@@ -105,7 +107,7 @@ impl KeyTable {
         let now = Timestamp::now().utc().unix_timestamp();
         let id = key_id(self.operation, request);
         let put = Put::builder()
-            .table_name(&self.name)
+            .table_name(&*self.name)
             .set_item(Some(to_key_item(id, request.fingerprint, response, now)?))
             // DynamoDB deletes expired items within days, not at once.
             .condition_expression("attribute_not_exists(id) OR expiresAt <= :now")

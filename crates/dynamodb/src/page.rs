@@ -46,7 +46,7 @@ impl<T: Entity> Table<T> {
         limit: Limit,
         after: Option<&T::Id>,
     ) -> Result<Page<T, T::Id>, Error> {
-        let scan = ScanInput::builder().table_name(&self.name);
+        let scan = ScanInput::builder().table_name(&*self.name);
         let scan = scan
             .consistent_read(true)
             .set_exclusive_start_key(after.map(key::<T>))
@@ -75,7 +75,7 @@ impl<T: Entity> Table<T> {
             start.insert(index.attribute.to_owned(), string(value));
             start
         });
-        let query = QueryInput::builder().table_name(&self.name);
+        let query = QueryInput::builder().table_name(&*self.name);
         let query = query
             .index_name(index.name)
             .key_condition_expression("#attribute = :value")

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     marker::PhantomData,
+    sync::Arc,
 };
 
 use aws_sdk_dynamodb::{
@@ -35,14 +36,14 @@ const IS_NEW: &str = "attribute_not_exists(id)";
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     pub(crate) database: Database,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     entity: PhantomData<fn() -> T>,
 }
 
 impl<T: Entity> Table<T> {
     /// The table called `name`.
     #[must_use]
-    pub fn new(database: &Database, name: impl Into<String>) -> Self {
+    pub fn new(database: &Database, name: impl Into<Arc<str>>) -> Self {
         const {
             assert!(
                 !has_conflict(T::Content::MEMBERS),
@@ -62,7 +63,7 @@ impl<T: Entity> Table<T> {
     ///
     /// Those of every operation.
     pub async fn get(&self, ctx: &RequestContext, id: &T::Id) -> Result<Option<T>, Error> {
-        let get = GetItemInput::builder().table_name(&self.name);
+        let get = GetItemInput::builder().table_name(&*self.name);
         let get = get.set_key(Some(key::<T>(id))).consistent_read(true);
         let got = (self.database).call::<GetItem>(ctx, |_| get.clone().build());
         let item = got.await?.item;
@@ -85,7 +86,7 @@ impl<T: Entity> Table<T> {
             .consistent_read(true)
             .build()
             .map_err(Error::bug)?;
-        let mut wanted = HashMap::from([(self.name.clone(), keys)]);
+        let mut wanted = HashMap::from([(self.name.to_string(), keys)]);
         let mut found = BTreeMap::new();
         let mut pauses = Pauses::until(ctx.deadline);
         loop {
@@ -118,7 +119,7 @@ impl<T: Entity> Table<T> {
     ///
     /// Those of every operation.
     pub async fn create(&self, ctx: &RequestContext, entity: &T) -> Result<(), Error> {
-        let put = PutItemInput::builder().table_name(&self.name);
+        let put = PutItemInput::builder().table_name(&*self.name);
         let put = put
             .set_item(Some(to_item(entity)?))
             .condition_expression(IS_NEW);
@@ -136,7 +137,7 @@ impl<T: Entity> Table<T> {
     /// for it.
     pub(crate) fn creation(&self, entity: &T) -> Result<PutBuilder, Error> {
         let put = Put::builder()
-            .table_name(&self.name)
+            .table_name(&*self.name)
             .set_item(Some(to_item(entity)?))
             .condition_expression(IS_NEW);
         Ok(put)

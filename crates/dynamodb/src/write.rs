@@ -94,7 +94,7 @@ impl<T: Entity> Table<T> {
         let preconditions = self.condensed(ctx, id, preconditions).await?;
         let condition = Condition::of_deletion(&preconditions);
         let delete = Delete::builder()
-            .table_name(&self.name)
+            .table_name(&*self.name)
             .set_key(Some(key::<T>(id)))
             .condition_expression(condition.expression())
             // DynamoDB rejects an empty map.
@@ -132,7 +132,7 @@ impl<T: Entity> Table<T> {
         let condition = Condition::of_write(preconditions, &etag);
         let now = Timestamp::now();
         let update = Update::of(members(content)?, T::Content::MEMBERS, &etag, now);
-        let write = UpdateItemInput::builder().table_name(&self.name);
+        let write = UpdateItemInput::builder().table_name(&*self.name);
         let write = write
             .set_key(Some(key::<T>(id)))
             .update_expression(update.expression)

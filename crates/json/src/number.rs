@@ -110,9 +110,8 @@ impl From<i64> for Number {
 }
 
 impl fmt::Display for Number {
-    /// Writes it plainly where that is short and with an exponent where it is
-    /// not, by the rule of ECMAScript's `Number::toString`, so that no number
-    /// becomes more than a few characters longer than it was sent.
+    /// Writes it plainly from 10^-7 to below 10^21, and with an exponent otherwise, so
+    /// that it has at most some 20 characters more than it was sent with.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.digits.is_empty() {
             return f.write_char('0');

@@ -130,7 +130,14 @@ impl Connections {
     async fn connect(&self, ctx: &RequestContext) -> Result<Connection, AttemptError> {
         let deadline = ctx.deadline.at_most(self.config.policy.connect);
         let opts = self.config.opts()?;
-        let conn = timeout_at(deadline.instant(), Conn::new(opts)).await?;
+        let connected = timeout_at(deadline.instant(), Conn::new(opts)).await;
+        let conn = connected.map_err(|elapsed| {
+            if deadline.instant() < ctx.deadline.instant() {
+                AttemptError::Unreachable(elapsed)
+            } else {
+                AttemptError::Unconnected(elapsed)
+            }
+        })?;
         Ok(Connection::new(conn.map_err(AttemptError::connecting)?))
     }
 

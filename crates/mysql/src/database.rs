@@ -2,11 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use chassis::{
-    Deadline, RequestContext, error_chain,
-    http::health::Check,
-    outbound::{CallError, Dependency},
-};
+use chassis::{Deadline, RequestContext, error_chain, http::health::Check, outbound::Dependency};
 use dto::health::HealthStatus;
 
 use crate::{
@@ -123,19 +119,14 @@ impl Database {
         let (connections, operation) = (&self.connections, &operation);
         let attempt = |ctx| async move { connections.run(&ctx, operation).await };
         let result = self.dependency.call(ctx, attempt).await;
-        result.map_err(|error| match error {
-            CallError::Failed { name, error } => match error {
-                TransactionError::Abort(error) => error,
-                TransactionError::Attempt(error) => {
-                    Error::from(CallError::Failed { name, error }).into()
-                }
-            },
-            CallError::Open { name, retry_after } => {
-                Error::Unavailable(CallError::Open { name, retry_after }).into()
-            }
-            CallError::Elapsed { name } => Error::Unavailable(CallError::Elapsed { name }).into(),
-            CallError::Hurried { name, .. } => {
-                Error::Unavailable(CallError::Hurried { name, error: None }).into()
+        result.map_err(|error| {
+            let failed = error.try_map(|error| match error {
+                TransactionError::Abort(error) => Err(error),
+                TransactionError::Attempt(error) => Ok(error),
+            });
+            match failed {
+                Ok(error) => Error::from(error).into(),
+                Err(aborted) => aborted,
             }
         })
     }

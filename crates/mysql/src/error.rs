@@ -12,9 +12,12 @@ use crate::TokenError;
 /// Why one attempt at an operation has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// There was no connection in time.
+    /// The request's time ran out before there was a connection.
     #[error("no connection in time")]
-    Unconnected(#[from] Elapsed),
+    Unconnected(#[source] Elapsed),
+    /// There was no connection in the time that opening one may take.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Elapsed),
     /// The token to sign in with cannot be signed.
     #[error("the function cannot sign in")]
     SignIn(#[from] TokenError),
@@ -63,6 +66,8 @@ enum Cause {
     Lost,
     /// The server cannot execute statements at present.
     Unavailable,
+    /// The server has no such database or table, or denies access to it.
+    Missing,
     /// Concurrent transactions.
     Contention,
     /// The statement: too large, or with a value that no column holds.
@@ -76,10 +81,12 @@ impl Classify for AttemptError {
     fn failure(&self) -> Failure {
         match self {
             Self::Unconnected(_) => Failure::Late(None),
+            Self::Unreachable(_) => Failure::Transient(None),
             Self::SignIn(_) => Failure::Unsent,
             Self::Refused(_) => Failure::Broken,
             Self::Database(error) => match cause(error) {
                 Cause::Lost | Cause::Unavailable => Failure::Transient(None),
+                Cause::Missing => Failure::Broken,
                 Cause::Contention => Failure::Conflict,
                 Cause::Statement => Failure::Rejected,
                 Cause::Other => Failure::Answered,
@@ -215,6 +222,9 @@ fn cause(error: &mysql_async::Error) -> Cause {
             // read-only, as during a failover; a query was killed.
             1040 | 1129 | 1203 | 1226 | 1021 | 1114 | 1037 | 1038 | 1041 | 1135 | 1290 | 1792
             | 1836 | 1317 | 1969 | 3024 => Cause::Unavailable,
+            // Access denied to the server, a database, a table, a column or a routine; no
+            // such database or table.
+            1044 | 1045 | 1142 | 1143 | 1370 | 1049 | 1146 => Cause::Missing,
             // The statement is larger than the server accepts.
             1153 => Cause::Statement,
             // SQLSTATE class 22: a value does not fit its column.
@@ -265,10 +275,12 @@ mod tests {
             (1205, "HY000"),
             (1213, "40001"),
             (1290, "HY000"),
+            (1146, "42S02"),
+            (1142, "42000"),
         ] {
             assert_eq!(problem(server(code, state)).status(), 503, "{code}");
         }
-        for (code, state) in [(1064, "42000"), (1146, "42S02"), (1406, "22001")] {
+        for (code, state) in [(1064, "42000"), (1054, "42S22"), (1406, "22001")] {
             let problem = problem(server(code, state));
             assert_eq!(problem.status(), 500, "{code}");
             assert!(!problem.detail().contains("secret"));

@@ -35,6 +35,9 @@ use crate::{
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
 
+/// The time that deleting them may take.
+const PURGE_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// The time that is left for the response when a request stops waiting for another
 /// with its key.
 const RESERVE: Duration = Duration::from_millis(100);
@@ -99,6 +102,32 @@ impl KeyTable {
         }
     }
 
+    /// Looks up the stored response to a request, after another request with its key
+    /// has ended, if one is running: for a request that cannot be executed. What it
+    /// would be told may be untrue of the one that is running.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the key was used with another body, or if the other request is
+    /// still running at the deadline.
+    pub async fn first_response(
+        &self,
+        ctx: &RequestContext,
+        request: &IdempotentRequest,
+    ) -> Result<Option<StoredResponse>, Error> {
+        let keys = self.keys;
+        loop {
+            let free = async |session: Session| is_free(&session, keys, request).await;
+            if self.database.run(ctx, free).await? {
+                return self.stored_response(ctx, request).await;
+            }
+            if ctx.deadline.remaining() < RESERVE {
+                return Err(KeyConflict::Running.into());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Executes `write` in a transaction. If the request has a key, it is executed
     /// once: `response` is stored under the key in the same transaction, or the
     /// response that is stored there is returned.
@@ -136,20 +165,32 @@ impl KeyTable {
             Ok(Some(Outcome::Executed))
         };
         let transaction = &transaction;
-        let attempt = |session: Session| async move {
-            let outcome = session.transaction(transaction).await?;
-            if request.is_some() && outcome == Some(Outcome::Executed) {
-                purge(&session, keys).await;
-            }
-            Ok(outcome)
-        };
         loop {
-            if let Some(outcome) = self.database.attempt::<_, E, _>(ctx, attempt).await? {
+            let ended = self.database.transaction::<_, E, _>(ctx, transaction);
+            if let Some(outcome) = ended.await? {
+                if request.is_some() && outcome == Outcome::Executed {
+                    self.purge(ctx).await;
+                }
                 return Ok(outcome);
             }
             if ctx.deadline.remaining() < RESERVE {
                 return Err(Error::Key(KeyConflict::Running).into());
             }
+        }
+    }
+
+    /// Deletes some keys that expired so long ago that no request takes them over.
+    /// The request has been executed; a failure here does not affect it.
+    async fn purge(&self, ctx: &RequestContext) {
+        let table = self.keys.table;
+        let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
+        // A day more than they are kept, because the clocks of functions differ.
+        let until = Timestamp::now().utc() - KEY_LIFETIME;
+        let values = (to_datetime(until.into()), PURGED);
+        let ctx = ctx.with_deadline(ctx.deadline.at_most(PURGE_TIMEOUT));
+        let purge = async |session: Session| session.execute(&sql, values).await;
+        if let Err(error) = self.database.run(&ctx, purge).await {
+            tracing::debug!(error = error.to_string(), "expired keys were not deleted");
         }
     }
 }
@@ -229,25 +270,39 @@ async fn wait_briefly(
     keys: Keys,
     request: &IdempotentRequest,
 ) -> Result<bool, AttemptError> {
+    while session.deadline().remaining() < LOCK_WAIT + RESERVE {
+        if is_free(session, keys, request).await? {
+            return Ok(true);
+        }
+        if session.deadline().remaining() < RESERVE {
+            return Ok(false);
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(true)
+}
+
+/// Whether no other request is writing the key.
+async fn is_free(
+    session: &Session,
+    keys: Keys,
+    request: &IdempotentRequest,
+) -> Result<bool, AttemptError> {
     let table = keys.table;
     let sql = format!(
         "SELECT 1 FROM {table} \
          WHERE caller = ? AND route = ? AND idempotency_key = ? FOR UPDATE NOWAIT"
     );
-    while session.deadline().remaining() < LOCK_WAIT + RESERVE {
-        let key = (
-            request.caller.as_bytes(),
-            keys.operation,
-            request.key.as_str(),
-        );
-        match session.row::<(i64,)>(&sql, key).await {
-            Ok(_) => return Ok(true),
-            Err(error) if !error.is_lock_timeout() => return Err(error),
-            Err(_) if session.deadline().remaining() < RESERVE => return Ok(false),
-            Err(_) => sleep(PAUSE).await,
-        }
+    let key = (
+        request.caller.as_bytes(),
+        keys.operation,
+        request.key.as_str(),
+    );
+    match session.row::<(i64,)>(&sql, key).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_lock_timeout() => Ok(false),
+        Err(error) => Err(error),
     }
-    Ok(true)
 }
 
 /// The stored response to a request with the key, and that request's
@@ -277,16 +332,4 @@ async fn find(
     let fingerprint = fingerprint.map_err(|_| "a fingerprint must have 32 bytes".to_owned())?;
     let response = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
     Ok(Some((fingerprint, response)))
-}
-
-/// Deletes some keys that expired so long ago that no request takes them over.
-/// The request has been executed; a failure here does not affect it.
-async fn purge(session: &Session, keys: Keys) {
-    let table = keys.table;
-    let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
-    let until = Timestamp::now().utc() - KEY_LIFETIME;
-    let values = (to_datetime(until.into()), PURGED);
-    if let Err(error) = session.execute(&sql, values).await {
-        tracing::debug!(error = error.to_string(), "expired keys were not deleted");
-    }
 }

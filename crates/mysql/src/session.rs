@@ -8,7 +8,7 @@ use chassis::{
     telemetry::CallLog,
 };
 use mysql_async::{
-    DriverError, Params, Row,
+    DriverError, FromRowError, Params, Row,
     prelude::{FromRow, Queryable},
 };
 
@@ -47,17 +47,38 @@ impl Session {
     /// # Errors
     ///
     /// If the database fails, or a column has another type.
-    pub async fn rows<T: FromRow>(
+    pub async fn rows<T: FromRow + Send>(
         &self,
         sql: &str,
         values: impl Into<Params> + Send,
     ) -> Result<Vec<T>, AttemptError> {
+        self.fold(sql, values, Vec::new(), Vec::push).await
+    }
+
+    /// Executes a statement and adds each of its rows to `sum`, so that no more than
+    /// one of them is in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::rows`].
+    pub async fn fold<T: FromRow + Send, S: Send>(
+        &self,
+        sql: &str,
+        values: impl Into<Params> + Send,
+        sum: S,
+        mut add: impl FnMut(&mut S, T) + Send,
+    ) -> Result<S, AttemptError> {
         let (mut connection, call) = self.start(summary(sql))?;
-        let result = connection.conn()?.exec(sql, values).await;
-        let rows: Vec<Row> = self.end(connection, call, result)?;
-        let rows = rows.into_iter().map(mysql_async::from_row_opt);
-        rows.collect::<Result<_, _>>()
-            .map_err(|_| AttemptError::another_type())
+        let add = |sum: Result<S, _>, row: Row| {
+            let (mut sum, row) = (sum?, mysql_async::from_row_opt(row)?);
+            add(&mut sum, row);
+            Ok(sum)
+        };
+        let folded = (connection.conn()?)
+            .exec_fold(sql, values, Ok(sum), add)
+            .await;
+        let sum: Result<S, FromRowError> = self.end(connection, call, folded)?;
+        sum.map_err(|_| AttemptError::another_type())
     }
 
     /// Executes a statement and returns its only row, if there is one.
@@ -65,7 +86,7 @@ impl Session {
     /// # Errors
     ///
     /// As for [`Session::rows`].
-    pub async fn row<T: FromRow>(
+    pub async fn row<T: FromRow + Send>(
         &self,
         sql: &str,
         values: impl Into<Params> + Send,

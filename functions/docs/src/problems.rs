@@ -27,11 +27,11 @@ pub(crate) async fn list(
     ctx: RequestContext,
     Request((accept, _)): Request<(Accept, AnyQuery)>,
 ) -> Result<Explained<Explanations>, Problem> {
+    let mut samples = samples()?;
     let kinds = ProblemType::ALL.iter();
-    let items: Result<Vec<_>, _> = kinds
-        .map(|kind| explanation(*kind, &ctx.base_path))
+    let items: Vec<_> = kinds
+        .map(|kind| explanation(*kind, &mut samples, &ctx.base_path))
         .collect();
-    let items = items?;
     Ok(if prefers_page(&accept) {
         Explained::Page(list_page(&items, &ctx.base_path))
     } else {
@@ -44,7 +44,7 @@ pub(crate) async fn explain(
     ctx: RequestContext,
     Request((Id(Slug(kind)), accept, _)): Request<(Id<Slug>, Accept, AnyQuery)>,
 ) -> Result<Explained<Explanation>, Problem> {
-    let explanation = explanation(kind, &ctx.base_path)?;
+    let explanation = explanation(kind, &mut samples()?, &ctx.base_path);
     Ok(if prefers_page(&accept) {
         Explained::Page(page(&explanation, &ctx.base_path)?)
     } else {
@@ -98,17 +98,22 @@ impl FromStr for Slug {
     }
 }
 
-fn explanation(kind: ProblemType, base_path: &str) -> Result<Explanation, Problem> {
-    let mut samples: BTreeMap<String, ProblemDetails> =
-        serde_json::from_str(SAMPLES).map_err(Problem::internal)?;
-    Ok(Explanation {
+/// The samples, by the slugs of their types.
+type Samples = BTreeMap<String, ProblemDetails>;
+
+fn samples() -> Result<Samples, Problem> {
+    serde_json::from_str(SAMPLES).map_err(Problem::internal)
+}
+
+fn explanation(kind: ProblemType, samples: &mut Samples, base_path: &str) -> Explanation {
+    Explanation {
         r#type: format!("{base_path}/problems/{}", kind.slug()),
         title: kind.title(),
         status: kind.status(),
         meaning: kind.meaning(),
         remedy: kind.remedy(),
         sample: samples.remove(kind.slug()),
-    })
+    }
 }
 
 fn prefers_page(accept: &Accept) -> bool {
@@ -218,7 +223,7 @@ mod tests {
     #[test]
     fn every_type_is_explained_with_a_sample_of_its_own() {
         for kind in ProblemType::ALL {
-            let explanation = explanation(*kind, "").unwrap();
+            let explanation = explanation(*kind, &mut samples().unwrap(), "");
             assert!(explanation.meaning.ends_with('.') && explanation.remedy.ends_with('.'));
             if let Some(sample) = &explanation.sample {
                 assert_eq!(sample.r#type, explanation.r#type);

@@ -108,7 +108,7 @@ impl CustomResource {
             _ => return Ok(()),
         };
         let reason = result.err().map(|error| {
-            let mut reason = error.chain();
+            let mut reason = chassis::error_chain(error);
             reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
             // The rollback of a new stack deletes the log.
             if matches!(self.request, Request::Create(_)) {

@@ -1,5 +1,6 @@
 //! The function's errors.
 
+use chassis::error_chain;
 use lambda_runtime::Diagnostic;
 
 use crate::secret::SecretError;
@@ -59,28 +60,11 @@ pub enum ResponseError {
     Status(http::StatusCode),
 }
 
-impl Error {
-    /// The error with its causes, without those that an earlier one contains.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut chain = self.to_string();
-        let mut error: &dyn std::error::Error = self;
-        while let Some(cause) = error.source() {
-            error = cause;
-            let cause = cause.to_string();
-            if !chain.contains(&cause) {
-                chain = format!("{chain}: {cause}");
-            }
-        }
-        chain
-    }
-}
-
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
         Self {
             error_type: "migrate::Error".to_owned(),
-            error_message: error.chain(),
+            error_message: error_chain(&error),
         }
     }
 }

@@ -188,7 +188,11 @@ fn complete(started: Instant, result: Result<&Report, &Error>) {
             );
         }
         Err(error) => {
-            tracing::error!(error = error.chain(), duration_ms, "the migration failed");
+            tracing::error!(
+                error = chassis::error_chain(error),
+                duration_ms,
+                "the migration failed"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The catalogue's client: the names and prices of products.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ pub const HEALTH: &str = "/health/nosqldata";
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Products by id. A product that is not among them does not exist.
-pub type Products = HashMap<ProductId, PricedProduct>;
+pub type Products = BTreeMap<ProductId, PricedProduct>;
 
 /// A client of the catalogue. Clones share its circuit breaker.
 #[derive(Clone)]

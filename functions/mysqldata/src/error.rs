@@ -55,7 +55,8 @@ impl From<Error> for Problem {
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Lines(errors) => Self::invalid(errors),
             Error::TooManyRows => {
-                let detail = format!("must be later: the summary has more than {MAX_ROWS} rows");
+                let detail =
+                    format!("the summary has more than {MAX_ROWS} rows: choose a shorter period");
                 let mut errors = FieldErrors::new();
                 errors.add_parameter("from", detail);
                 Self::invalid(errors)

@@ -225,18 +225,14 @@ impl Schema for OrderId {
 pub struct UniqueLines(Vec<NewOrderLine>);
 
 impl UniqueLines {
+    /// The lines.
+    pub fn as_slice(&self) -> &[NewOrderLine] {
+        &self.0
+    }
+
     /// The products of the lines.
     pub fn products(&self) -> impl Iterator<Item = &ProductId> + Clone + Send + Sync {
         self.0.iter().map(|line| &line.product_id)
-    }
-}
-
-impl IntoIterator for UniqueLines {
-    type Item = NewOrderLine;
-    type IntoIter = std::vec::IntoIter<NewOrderLine>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
     }
 }
 

@@ -4,26 +4,26 @@ use dto::{Money, Price, Timestamp};
 use json::{FieldErrors, Pointer};
 
 use crate::{
-    catalogue::Products,
     error::Error,
-    order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Pricing, Version},
+    order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Version},
+    pricing::Prices,
 };
 
-/// The order that `new` becomes now, with these products.
+/// The order that `new` becomes now, at these prices.
 ///
 /// # Errors
 ///
 /// [`Error::Lines`] with every line whose product does not exist or is priced in
 /// another currency than the first.
-pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<Order, Error> {
+pub fn order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
     let NewOrder { customer, lines } = new;
     let (mut placed, mut errors) = (Vec::<OrderLine>::new(), FieldErrors::new());
-    for (index, line) in lines.into_iter().enumerate() {
-        let Some(product) = products.remove(&line.product_id) else {
+    for (index, line) in lines.as_slice().iter().enumerate() {
+        let Some(product) = prices.products.get(&line.product_id) else {
             add(&mut errors, index, "is not a product of the catalogue");
             continue;
         };
-        let currency = &product.price.currency;
+        let Price { amount, currency } = &product.price;
         if let Some(first) = placed.first().map(|line| &line.unit_price.currency)
             && first != currency
         {
@@ -32,14 +32,13 @@ pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<
             );
             add(&mut errors, index, &detail);
         }
-        let Price { amount, currency } = product.price;
         placed.push(OrderLine {
-            product_id: line.product_id,
-            name: product.name,
+            product_id: line.product_id.clone(),
+            name: product.name.clone(),
             quantity: line.quantity.widen(),
             unit_price: Money {
                 amount: amount.get().into(),
-                currency,
+                currency: currency.clone(),
             },
         });
     }
@@ -51,14 +50,14 @@ pub fn order(new: NewOrder, mut products: Products, pricing: Pricing) -> Result<
     let created_at = Timestamp::now();
     Ok(Order {
         id: OrderId::generate(created_at),
-        customer,
+        customer: customer.clone(),
         status: OrderStatus::Placed,
         total: Money {
             amount: placed.iter().map(price).sum(),
             currency,
         },
         lines: placed,
-        pricing,
+        pricing: prices.pricing(),
         version: Version::MIN,
         created_at,
         updated_at: created_at,
@@ -90,7 +89,7 @@ mod tests {
         json::read(order, &mut errors).unwrap()
     }
 
-    fn products(products: &[(&str, i64, &str)]) -> Products {
+    fn prices(products: &[(&str, i64, &str)]) -> Prices {
         let product = |&(id, amount, currency): &(&str, i64, &str)| PricedProduct {
             id: id.parse().unwrap(),
             name: id.to_uppercase().parse().unwrap(),
@@ -100,13 +99,16 @@ mod tests {
             },
         };
         let products = products.iter().map(product);
-        products.map(|p| (p.id.clone(), p)).collect()
+        Prices {
+            products: products.map(|p| (p.id.clone(), p)).collect(),
+            seen_at: Some(Timestamp::now()),
+        }
     }
 
     #[test]
     fn an_order_keeps_the_names_and_prices_of_its_products() {
-        let products = products(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
-        let order = order(new(&[("pot", 3), ("cup", 2)]), products, Pricing::Live).unwrap();
+        let prices = prices(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
+        let order = order(&new(&[("pot", 3), ("cup", 2)]), &prices).unwrap();
         assert_eq!(order.total.amount, 3 * 5 + 2 * 1999);
         assert_eq!(order.total.currency.as_str(), "DKK");
         assert_eq!(order.lines[0].name.as_str(), "POT");
@@ -120,9 +122,9 @@ mod tests {
 
     #[test]
     fn every_line_that_cannot_be_ordered_is_reported() {
-        let products = products(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
+        let prices = prices(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
         let wanted = new(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
-        let Err(Error::Lines(errors)) = order(wanted, products, Pricing::Live) else {
+        let Err(Error::Lines(errors)) = order(&wanted, &prices) else {
             panic!("the order was accepted")
         };
         let at: Vec<_> = errors
@@ -142,7 +144,7 @@ mod tests {
             .iter()
             .map(|id| (id.as_str(), MAX_PRICE, "DKK"))
             .collect();
-        let order = order(new(&wanted), products(&priced), Pricing::Live).unwrap();
+        let order = order(&new(&wanted), &prices(&priced)).unwrap();
         assert_eq!(order.total.amount, 99_900 * i128::from(MAX_PRICE));
         assert!(order.total.amount < 1 << 53);
     }

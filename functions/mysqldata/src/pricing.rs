@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
-use dto::{Timestamp, catalogue::ProductId};
+use dto::Timestamp;
 
 use crate::{
     App,
@@ -15,18 +15,22 @@ use crate::{
 /// The age up to which an order is placed at the last known prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// The part of the request's time that is reserved for writing the order: one
-/// attempt at the database, by its default policy.
-const WRITE_RESERVE: Duration = Duration::from_secs(3);
-
 /// The prices of the products of a new order.
 pub struct Prices {
     /// The products that exist, with their prices.
     pub products: Products,
-    /// The source of the prices.
-    pub pricing: Pricing,
-    /// When the catalogue was called, if it responded.
+    /// When the catalogue returned them; `None` if they are the last known ones.
     pub seen_at: Option<Timestamp>,
+}
+
+impl Prices {
+    /// The source of the prices.
+    pub fn pricing(&self) -> Pricing {
+        match self.seen_at {
+            Some(_) => Pricing::Live,
+            None => Pricing::Snapshot,
+        }
+    }
 }
 
 /// Gets the prices from the catalogue. While that is unavailable, they are the
@@ -42,14 +46,8 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
     let limited = ctx.with_deadline(catalogue_deadline(ctx.deadline));
     let unavailable = match app.catalogue.products(&limited, ids.clone()).await {
         Ok(products) => {
-            let missing = ids.filter(|id| !products.contains_key(id));
-            let missing: Vec<_> = missing.cloned().collect();
-            if !missing.is_empty() {
-                forget(app, ctx, &missing, seen_at).await;
-            }
             return Ok(Prices {
                 products,
-                pricing: Pricing::Live,
                 seen_at: Some(seen_at),
             });
         }
@@ -67,24 +65,32 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
     ctx.count("snapshot_prices");
     Ok(Prices {
         products,
-        pricing: Pricing::Snapshot,
         seen_at: None,
     })
 }
 
-/// The deadline of the call to the catalogue.
-fn catalogue_deadline(deadline: Deadline) -> Deadline {
-    let left = deadline.remaining();
-    deadline.at_most(left.saturating_sub(WRITE_RESERVE).max(left / 2))
+/// Remembers what the catalogue returned for an order that is refused: the prices, and
+/// which products do not exist any more. The order is refused whether this succeeds or
+/// not.
+pub async fn remember(app: &App, ctx: &RequestContext, lines: &UniqueLines, prices: &Prices) {
+    let Some(seen_at) = prices.seen_at else {
+        return;
+    };
+    let products = &prices.products;
+    let missing = lines.products().filter(|id| !products.contains_key(id));
+    let missing: Vec<_> = missing.collect();
+    if let Err(error) = (app.orders.remember(ctx, products, &missing, seen_at)).await {
+        let cause = error_chain(&error);
+        tracing::warn!(cause, "the catalogue's prices were not written");
+    }
 }
 
-/// Forgets the prices of products that do not exist any more. The order is
-/// refused whether this succeeds or not.
-async fn forget(app: &App, ctx: &RequestContext, products: &[ProductId], seen_at: Timestamp) {
-    if let Err(error) = app.orders.forget(ctx, products, seen_at).await {
-        let cause = error_chain(&error);
-        tracing::warn!(cause, "the price of a missing product is still known");
-    }
+/// The deadline of the call to the catalogue: it leaves the time of one attempt to
+/// write the order.
+fn catalogue_deadline(deadline: Deadline) -> Deadline {
+    let left = deadline.remaining();
+    let write = mysql::default_policy().attempt;
+    deadline.at_most(left.saturating_sub(write).max(left / 2))
 }
 
 #[cfg(test)]

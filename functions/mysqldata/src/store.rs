@@ -6,10 +6,7 @@ mod rows;
 mod snapshots;
 mod summary;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use chassis::{
     RequestContext,
@@ -30,10 +27,18 @@ use crate::{
     order::{Customer, Order, OrderId, OrderStatus},
     period::Period,
     permission::{Readable, may_change},
+    pricing::Prices,
     summary::{MAX_ROWS, SummaryKey, SummaryRow},
 };
 
-/// The time that a request may take to add orders to the sums, after its own was placed.
+/// One of so many writes adds pending orders to the sums: concurrent ones seldom do,
+/// because only one can.
+const WRITES_PER_SUM: u32 = 32;
+
+/// The most orders that it adds. Writes make half as many pending, so these remain few.
+const SUMMED: u32 = 64;
+
+/// The time that it may take for that.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The store of the orders. Clones share its connections.
@@ -116,7 +121,8 @@ impl Orders {
         Ok(found.await?)
     }
 
-    /// The stored response to a request that places an order.
+    /// The stored response to a request that places an order, without waiting for one
+    /// that is running.
     pub async fn stored_response(
         &self,
         ctx: &RequestContext,
@@ -125,45 +131,53 @@ impl Orders {
         Ok(self.keys.stored_response(ctx, request).await?)
     }
 
-    /// Writes a new order of `owner`, and the prices that the catalogue returned at
-    /// `seen_at`: once, if the request has an idempotency key.
+    /// The same, after the running one has ended.
+    pub async fn first_response(
+        &self,
+        ctx: &RequestContext,
+        request: &IdempotentRequest,
+    ) -> Result<Option<StoredResponse>, Error> {
+        Ok(self.keys.first_response(ctx, request).await?)
+    }
+
+    /// Writes a new order of `owner` and the catalogue's prices that it has: once, if
+    /// the request has an idempotency key.
     pub async fn place(
         &self,
         ctx: &RequestContext,
         order: &Order,
         owner: &str,
-        seen_at: Option<Timestamp>,
+        prices: &Prices,
         request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let many_pending = AtomicBool::new(false);
         let write = async |session: Session| {
             match rows::insert(&session, order, owner).await {
                 // An id is generated once: an earlier attempt was committed.
                 Err(error) if error.is_duplicate() => return Ok(()),
                 inserted => inserted?,
             }
-            if let Some(seen_at) = seen_at {
+            if let Some(seen_at) = prices.seen_at {
                 // Last, because other orders wait for these rows most often.
-                let many = snapshots::write(&session, &order.lines, seen_at).await?;
-                many_pending.store(many, Relaxed);
+                snapshots::write(&session, &prices.products, seen_at).await?;
             }
             Ok(())
         };
-        let outcome = self.keys.execute(ctx, request, response, write).await;
-        // Of concurrent requests few should try, because only one can.
-        if many_pending.load(Relaxed) && outcome.is_ok() && fastrand::u8(..4) == 0 {
-            self.sum_pending(ctx).await;
-        }
-        outcome
+        let outcome = (self.keys.execute::<Error, _>(ctx, request, response, write)).await?;
+        self.sum_pending(ctx).await;
+        Ok(outcome)
     }
 
-    /// Adds pending orders to the sums, as [`sums`] describes. The request has been
-    /// executed; a failure here does not affect it.
+    /// After one of [`WRITES_PER_SUM`] writes, adds pending orders to the sums, as
+    /// [`sums`] describes. The request has been executed; a failure here does not affect
+    /// it.
     async fn sum_pending(&self, ctx: &RequestContext) {
+        if fastrand::u32(..WRITES_PER_SUM) != 0 {
+            return;
+        }
         let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
         let sum = async |session: Session| {
-            let added = sums::add_pending(&session, 2 * snapshots::MANY_PENDING).await;
+            let added = sums::add_pending(&session, SUMMED).await;
             added.map_err(TransactionError::<Error>::from)
         };
         if let Err(error) = self.database.transaction(&ctx, sum).await {
@@ -213,7 +227,9 @@ impl Orders {
             change.commits(&order);
             Ok(order)
         };
-        self.database.transaction(ctx, transition).await
+        let order = self.database.transaction(ctx, transition).await?;
+        self.sum_pending(ctx).await;
+        Ok(order)
     }
 
     /// The number of orders, their quantity and their revenue, for each key and
@@ -249,18 +265,26 @@ impl Orders {
         Ok(found.await?)
     }
 
-    /// Forgets the prices of products that the catalogue reported missing at
-    /// `seen_at`, so that no order is placed at them.
-    pub async fn forget(
+    /// Writes the names and prices that the catalogue returned at `seen_at`, and
+    /// forgets those of the products that it reported missing, so that no order is
+    /// placed at them.
+    pub async fn remember(
         &self,
         ctx: &RequestContext,
-        products: &[ProductId],
+        products: &Products,
+        missing: &[&ProductId],
         seen_at: Timestamp,
     ) -> Result<(), Error> {
-        let forgotten = self.database.run(ctx, async |session| {
-            snapshots::forget(&session, products, seen_at).await
+        let remembered = self.database.run(ctx, async |session| {
+            if !missing.is_empty() {
+                snapshots::forget(&session, missing, seen_at).await?;
+            }
+            if !products.is_empty() {
+                snapshots::write(&session, products, seen_at).await?;
+            }
+            Ok(())
         });
-        Ok(forgotten.await?)
+        Ok(remembered.await?)
     }
 }
 

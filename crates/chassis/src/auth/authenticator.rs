@@ -68,9 +68,9 @@ impl Authenticator {
         match token::verify(token, config, keys, ctx).await {
             Ok(caller) => Ok(Some(caller)),
             Err(TokenError::Invalid(reason)) => invalid(reason),
-            Err(TokenError::Unavailable) => Err(Problem::unavailable(
+            Err(TokenError::Unavailable(retry_after)) => Err(Problem::unavailable(
                 "The keys that verify tokens are unavailable.",
-                1,
+                Problem::whole_seconds(retry_after),
             )),
         }
     }

@@ -28,23 +28,29 @@ impl Config {
             "AUTH_ISSUER",
             "the issuer of the tokens, such as https://issuer.example.com",
             text,
-        )?;
+        );
         let audiences = environment.optional(
             "AUTH_AUDIENCE",
             "the audiences of the tokens, separated by commas: the claim aud, or client_id of \
              Amazon Cognito",
-            text,
-        )?;
+            |text| {
+                let audiences = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+                let audiences: Vec<_> = audiences.map(str::to_owned).collect();
+                (!audiences.is_empty())
+                    .then_some(audiences)
+                    .ok_or("there is none")
+            },
+        );
         let scope_prefix = environment.optional(
             "AUTH_SCOPE_PREFIX",
             "what the issuer writes before each scope, such as kea/, or empty",
             text,
-        )?;
+        );
         let inline = environment.optional(
             "AUTH_JWKS",
             "the issuer's keys as a JSON Web Key Set",
             |text| text.parse().map(KeySource::Inline),
-        )?;
+        );
         let url = environment.optional(
             "AUTH_JWKS_URL",
             "the URL of the issuer's JSON Web Key Set, or its path in this API",
@@ -55,7 +61,9 @@ impl Config {
                 };
                 url.map(KeySource::Url)
             },
-        )?;
+        );
+        let (issuer, audiences, scope_prefix) = (issuer?, audiences?, scope_prefix?);
+        let (inline, url) = (inline?, url?);
         if inline.is_some() && url.is_some() {
             environment.reject("AUTH_JWKS and AUTH_JWKS_URL are both set: set one of them");
             return None;
@@ -69,11 +77,7 @@ impl Config {
         };
         Some(Some(Self {
             issuer,
-            audiences: audiences
-                .split(',')
-                .map(|it| it.trim().to_owned())
-                .filter(|it| !it.is_empty())
-                .collect(),
+            audiences,
             scope_prefix: scope_prefix.unwrap_or_default(),
             keys,
         }))

@@ -14,7 +14,10 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use tracing::Instrument;
 
 use crate::{Deadline, RequestContext, outbound::Client};
@@ -29,8 +32,11 @@ const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The age at which keys are fetched again, because the issuer may have withdrawn one.
-/// While it cannot be reached, they are used on.
+/// While it cannot be reached, they remain in use.
 const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// The time that a request waits for that, at most half of its own.
+const MAX_AGE_WAIT: Duration = Duration::from_secs(1);
 
 /// A key with the one algorithm that it is for.
 #[derive(Debug, Clone)]
@@ -39,7 +45,7 @@ pub(super) struct Key {
     pub(super) decoding: DecodingKey,
 }
 
-/// The keys by their ids: a JSON Web Key Set, as far as it is of use here.
+/// The keys that can verify a signature here, by their ids.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet(HashMap<String, Key>);
 
@@ -108,8 +114,8 @@ pub enum KeySource {
 pub(super) enum NoKey {
     /// The issuer has no key of this id.
     Unknown,
-    /// The issuer's keys cannot be fetched.
-    Unavailable,
+    /// The issuer's keys cannot be fetched. They are fetched again after this time.
+    Unavailable(Duration),
 }
 
 /// The keys, fetched where they come from a URL.
@@ -140,6 +146,10 @@ struct Fetch {
     succeeded: bool,
 }
 
+/// The last fetch failed; the next is made after this time.
+#[derive(Debug, Clone, Copy)]
+struct Unfetched(Duration);
+
 impl Keys {
     /// The keys from `source`. Those at a URL are fetched at once, but a failure
     /// is not an error: they are fetched again when a token needs them.
@@ -161,7 +171,7 @@ impl Keys {
         }));
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
         let fetched = keys.refresh(&ctx).await;
-        if let (true, Some(source)) = (fetched, &keys.0.source) {
+        if let (Ok(()), Some(source)) = (fetched, &keys.0.source) {
             // The first key id that is unknown is looked up at once: the issuer may
             // have changed its keys.
             *source.last.lock().await = None;
@@ -173,18 +183,27 @@ impl Keys {
     pub(super) async fn find(&self, id: &str, ctx: &RequestContext) -> Result<Key, NoKey> {
         let held = self.held();
         let is_old = self.0.source.is_some() && held.since.elapsed() > MAX_AGE;
-        if let Some(key) = held.set.0.get(id).filter(|_| !is_old) {
+        let known = held.set.0.get(id);
+        if let Some(key) = known.filter(|_| !is_old) {
             return Ok(key.clone());
         }
+        let wait = match known {
+            Some(_) => MAX_AGE_WAIT.min(ctx.deadline.remaining() / 2),
+            None => FETCH_TIMEOUT,
+        };
         // A task of its own: a request that ends early must not cut it short.
         let (keys, ctx) = (self.clone(), ctx.clone());
         let refresh = async move { keys.refresh(&ctx).await };
-        let refreshed = tokio::spawn(refresh.in_current_span()).await;
-        match self.held().set.0.get(id) {
-            Some(key) => Ok(key.clone()),
-            None if refreshed.unwrap_or(false) => Err(NoKey::Unknown),
-            None => Err(NoKey::Unavailable),
+        let refreshed = timeout(wait, tokio::spawn(refresh.in_current_span())).await;
+        if let Some(key) = self.held().set.0.get(id) {
+            return Ok(key.clone());
         }
+        Err(match refreshed {
+            Ok(Ok(Ok(()))) => NoKey::Unknown,
+            Ok(Ok(Err(Unfetched(retry_after)))) => NoKey::Unavailable(retry_after),
+            // It has not ended, or it panicked.
+            _ => NoKey::Unavailable(Duration::ZERO),
+        })
     }
 
     fn held(&self) -> Arc<Held> {
@@ -192,15 +211,14 @@ impl Keys {
         held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fetches the keys unless they were fetched lately. Returns whether the last
-    /// fetch succeeded.
-    async fn refresh(&self, ctx: &RequestContext) -> bool {
+    /// Fetches the keys unless they were fetched lately.
+    async fn refresh(&self, ctx: &RequestContext) -> Result<(), Unfetched> {
         let Some(source) = &self.0.source else {
-            return true;
+            return Ok(());
         };
         // A path of this API has no address before there is a request.
         if source.url.authority().is_none() && ctx.api().is_none() {
-            return false;
+            return Err(Unfetched(Duration::ZERO));
         }
         let mut last = source.last.lock().await;
         let interval = if self.held().set.0.is_empty() {
@@ -209,24 +227,30 @@ impl Keys {
             REFRESH_INTERVAL
         };
         if let Some(fetch) = &*last
-            && fetch.at.elapsed() < interval
+            && let Some(left) = interval.checked_sub(fetch.at.elapsed())
         {
-            return fetch.succeeded;
+            return if fetch.succeeded {
+                Ok(())
+            } else {
+                Err(Unfetched(left))
+            };
         }
         let fetched = source.fetch(ctx).await;
-        let succeeded = fetched.is_ok();
+        *last = Some(Fetch {
+            at: Instant::now(),
+            succeeded: fetched.is_ok(),
+        });
         match fetched {
             Ok(set) => {
                 let held = self.0.held.write();
                 *held.unwrap_or_else(PoisonError::into_inner) = Held::now(set);
+                Ok(())
             }
-            Err(error) => tracing::warn!(error, "the issuer's keys cannot be fetched"),
+            Err(error) => {
+                tracing::warn!(error, "the issuer's keys cannot be fetched");
+                Err(Unfetched(interval))
+            }
         }
-        *last = Some(Fetch {
-            at: Instant::now(),
-            succeeded,
-        });
-        succeeded
     }
 }
 

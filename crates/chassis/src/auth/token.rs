@@ -1,5 +1,7 @@
 //! Tokens: JWTs (RFC 7519), verified as access tokens.
 
+use std::time::Duration;
+
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 
@@ -23,8 +25,9 @@ const LEEWAY_S: u64 = 60;
 pub(super) enum TokenError {
     /// 401, for this reason.
     Invalid(&'static str),
-    /// 503: the issuer's keys cannot be fetched.
-    Unavailable,
+    /// 503: the issuer's keys cannot be fetched. They are fetched again after this
+    /// time.
+    Unavailable(Duration),
 }
 
 /// The claims that are read.
@@ -77,7 +80,7 @@ pub(super) async fn verify(
     let id = header.kid.ok_or(Invalid("it names no key"))?;
     let key = keys.find(&id, ctx).await.map_err(|error| match error {
         NoKey::Unknown => Invalid("its key is unknown"),
-        NoKey::Unavailable => TokenError::Unavailable,
+        NoKey::Unavailable(retry_after) => TokenError::Unavailable(retry_after),
     })?;
     let mut validation = Validation::new(key.algorithm);
     validation.leeway = LEEWAY_S;

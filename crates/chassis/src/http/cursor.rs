@@ -1,14 +1,15 @@
 //! Cursors: where the next page of a list starts, opaque to the client.
 //!
-//! A cursor is bound to its list, the list's filters and its caller by a
-//! checksum, so that a modified or borrowed one is recognized. It grants nothing that the list
-//! itself does not, so the checksum needs no secret.
+//! A cursor is bound to its list, the list's filters and its caller by a checksum, so
+//! that a modified or borrowed one is recognized. It grants nothing that the list itself
+//! does not, so the checksum needs no secret.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-/// The bytes of the checksum: it takes 2^96 tries to find a false one.
+/// The bytes of the checksum. A random modification is accepted with a probability of
+/// 2^-96.
 const CHECKSUM_BYTES: usize = 12;
 
 /// What a cursor is bound to.

@@ -70,14 +70,17 @@ impl Check {
 
     async fn run(self, ctx: RequestContext) -> (String, Vec<HealthCheck>) {
         let started = Instant::now();
-        let ctx = ctx.with_deadline(ctx.deadline.at_most(self.timeout));
-        let deadline = ctx.deadline.instant();
-        let result = tokio::time::timeout_at(deadline, (self.run)(ctx)).await;
+        let deadline = ctx.deadline.at_most(self.timeout);
+        let checked = (self.run)(ctx.with_deadline(deadline));
+        let result = tokio::time::timeout_at(deadline.instant(), checked).await;
         let (status, output) = match result {
             Ok(Ok(status)) => (status, None),
             Ok(Err(wrong)) => (self.worst, Some(wrong)),
             Err(_elapsed) => (self.worst, Some("did not respond in time".to_owned())),
         };
+        if output.is_some() && ctx.deadline.remaining().is_zero() {
+            ctx.record.time_out();
+        }
         let check = HealthCheck {
             status,
             observed_value: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

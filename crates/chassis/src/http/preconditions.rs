@@ -114,6 +114,10 @@ impl Preconditions {
     }
 }
 
+/// The pattern of a condition: `*` or a list of entity tags (RFC 9110 §13.1).
+#[cfg(feature = "openapi")]
+const TAGS_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
+
 impl Part for Preconditions {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         Self::parse(&request.headers, &mut errors.malformed)
@@ -125,13 +129,13 @@ impl Part for Preconditions {
             "If-Match",
             "One of these entity tags must be the present one; `*`: the resource must exist. \
              Compared strongly (RFC 9110 §13.1.1).",
-            r#"^(\*|"[!#-~]*")$"#,
+            TAGS_PATTERN,
         );
         operation.header_parameter(
             "If-None-Match",
             "None of these entity tags may be the present one; `*`: the resource must not exist \
              (RFC 9110 §13.1.2).",
-            r#"^(\*|(W/)?"[!#-~]*")$"#,
+            TAGS_PATTERN,
         );
         operation.problem(dto::problem::ProblemType::PreconditionFailed);
     }

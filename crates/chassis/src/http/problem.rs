@@ -1,6 +1,6 @@
 //! Problems: the one place where a failure becomes a response (RFC 9457).
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use dto::problem::{MEDIA_TYPE, ProblemDetails, ProblemType};
@@ -101,7 +101,13 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
-    /// 500. The source is for the log; the client learns nothing of it.
+    /// A time as the header `Retry-After` has it: rounded up, and at least one second.
+    pub(crate) fn whole_seconds(time: Duration) -> u64 {
+        let fraction = u64::from(time.subsec_nanos() > 0);
+        (time.as_secs() + fraction).max(1)
+    }
+
+    /// 500. The source is for the log alone.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = "The service failed. Its log has the reason under the request's id.";
         Self::new(ProblemType::InternalError, detail).with_source(source)

@@ -1,6 +1,10 @@
 //! Query parameters.
 
-use std::{collections::HashSet, fmt::Display, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Display,
+    str::FromStr,
+};
 
 use json::FieldErrors;
 use percent_encoding::percent_decode_str;
@@ -79,6 +83,13 @@ impl Query {
                 None
             }
         }
+    }
+
+    /// The names of the parameters that are left.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let names = self.0.iter().filter_map(|it| it.name.clone().ok());
+        names.collect()
     }
 
     /// The parameters that are left, by name.

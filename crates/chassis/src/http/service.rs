@@ -111,7 +111,7 @@ impl Service {
         let _entered = ctx.span(self.name).entered();
         let (path, method) = (request.uri().path(), request.method());
         let refused = problem.into_response();
-        let (response, problem) = self.finish(refused, &Method::GET, path, &ctx);
+        let (response, problem) = self.finish(refused, method, path, &ctx);
         self.complete(&ctx, method, Instant::now(), &response, problem);
         response
     }
@@ -132,6 +132,7 @@ impl Service {
 
         let routed = async {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
+                ctx.record.time_out();
                 let detail = "The request had no time left when it arrived.";
                 return Problem::unavailable(detail, 1).into_response();
             }
@@ -140,6 +141,7 @@ impl Service {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
                 Err(_elapsed) => {
+                    ctx.record.time_out();
                     let detail = "The time for the request ran out.";
                     Problem::unavailable(detail, 1).into_response()
                 }

@@ -10,7 +10,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use dto::Timestamp;
-use http::{Request, Response, Uri, header::CONTENT_TYPE, uri::Scheme};
+use http::{
+    Request, Response, Uri,
+    header::{CONTENT_TYPE, HOST},
+    uri::Scheme,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::ConfigBuilderExt;
 use rustls::{
@@ -115,6 +119,7 @@ impl Api {
         let target = format!("{}.{operation}", protocol.target);
         let signature = signer.sign(&target, &body, Timestamp::now());
         let mut request = Request::post(endpoint.clone())
+            .header(HOST, signer.host())
             .header(CONTENT_TYPE, protocol.media_type)
             .header("x-amz-target", target);
         for (name, value) in signature {

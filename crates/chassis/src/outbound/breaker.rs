@@ -24,11 +24,11 @@ pub struct Breaker {
 /// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Everything.
+    /// Every call passes.
     Closed,
-    /// Nothing.
+    /// No call passes for some time.
     Open,
-    /// One probe.
+    /// One probe decides whether calls pass again.
     HalfOpen,
 }
 
@@ -114,11 +114,14 @@ impl Breaker {
                 {
                     attempts.pop_front();
                 }
+                if !failed {
+                    return;
+                }
                 let failures = attempts.iter().filter(|(_, failed)| *failed).count();
                 let enough = attempts.len()
                     >= usize::try_from(self.policy.min_attempts).unwrap_or(usize::MAX);
                 let rate = usize::try_from(self.policy.failure_percent).unwrap_or(100);
-                if failed && enough && failures * 100 >= attempts.len() * rate {
+                if enough && failures * 100 >= attempts.len() * rate {
                     tracing::warn!(
                         dependency = self.name,
                         failures,

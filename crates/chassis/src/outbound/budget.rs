@@ -1,8 +1,8 @@
-//! The retry budget: an outage is not to be made worse by those it hits.
+//! The retry budget: retries must not add load to a dependency that fails.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,10 +15,10 @@ const WINDOW: Duration = Duration::from_secs(10);
 ///
 /// One retry in 10 s is always allowed: a function that is called now and then
 /// would else never have a second try, and one call in 10 s amplifies nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RetryBudget {
     percent: usize,
-    spent: Arc<Mutex<Spent>>,
+    spent: Mutex<Spent>,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl RetryBudget {
     pub fn new(percent: u32) -> Self {
         Self {
             percent: usize::try_from(percent).unwrap_or(usize::MAX),
-            spent: Arc::default(),
+            spent: Mutex::default(),
         }
     }
 

@@ -79,14 +79,16 @@ pub enum CallError<E> {
 /// Something that a service calls, with its circuit breaker and its retry budget.
 /// Clones share both.
 #[derive(Clone)]
-pub struct Dependency {
+pub struct Dependency(Arc<Inner>);
+
+struct Inner {
     name: &'static str,
     policy: Policy,
     breaker: Breaker,
-    pub(super) budget: RetryBudget,
+    budget: RetryBudget,
     /// Whether the last probe failed in a process that was suspended.
-    suspended: Arc<AtomicBool>,
-    probe: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+    suspended: AtomicBool,
+    probe: Box<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
 }
 
 /// An attempt that has ended.
@@ -100,7 +102,7 @@ struct Attempted<T, E> {
 impl fmt::Debug for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dependency")
-            .field("name", &self.name)
+            .field("name", &self.0.name)
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
@@ -118,29 +120,35 @@ impl Dependency {
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
-        Self {
+        Self(Arc::new(Inner {
             name,
             breaker: Breaker::new(name, policy.clone()),
             budget: RetryBudget::new(policy.budget_percent),
             policy,
-            suspended: Arc::default(),
-            probe: Arc::new(move |ctx| {
+            suspended: AtomicBool::new(false),
+            probe: Box::new(move |ctx| {
                 let probed = probe(ctx);
                 Box::pin(async { probed.await.map_err(|error| error.failure()) })
             }),
-        }
+        }))
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.name
+        self.0.name
+    }
+
+    /// Its retry budget.
+    #[cfg(test)]
+    pub(super) fn budget(&self) -> &RetryBudget {
+        &self.0.budget
     }
 
     /// The state of its circuit breaker.
     #[must_use]
     pub fn state(&self) -> State {
-        self.breaker.state()
+        self.0.breaker.state()
     }
 
     /// Calls the dependency with an operation that is safe to repeat.
@@ -161,7 +169,7 @@ impl Dependency {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let name = self.name;
+        let name = self.0.name;
         let (mut tried, mut is_unhealthy) = (0, false);
         loop {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
@@ -169,7 +177,7 @@ impl Dependency {
                 return Err(if is_unhealthy {
                     elapsed
                 } else {
-                    elapsed.hurried()
+                    elapsed.hurried(ctx)
                 });
             }
             let permit = self
@@ -185,17 +193,17 @@ impl Dependency {
                 .attempt(permit, ctx, Some(ctx.deadline), &mut attempt)
                 .await;
             if tried == 0 && evidence != Evidence::None {
-                self.budget.request();
+                self.0.budget.request();
             }
             is_unhealthy |= evidence == Evidence::Unhealthy;
             let is_late = matches!(outcome, Outcome::Failed(Failure::Late(_)));
             let result = if is_late && !is_unhealthy {
-                result.map_err(CallError::hurried)
+                result.map_err(|error| error.hurried(ctx))
             } else {
                 result
             };
             // What has just opened the breaker would not be sent again.
-            let is_last = tried == self.policy.retries || self.state() != State::Closed;
+            let is_last = tried == self.0.policy.retries || self.state() != State::Closed;
             if result.is_ok() || is_last {
                 return result;
             }
@@ -204,9 +212,9 @@ impl Dependency {
                 Retry::Unbudgeted => (false, Duration::ZERO),
                 Retry::Budgeted(not_before) => (true, not_before),
             };
-            let pause = self.policy.pause(tried).max(not_before);
+            let pause = self.0.policy.pause(tried).max(not_before);
             let in_time = ctx.deadline.remaining() > pause + MIN_TIME_LEFT;
-            if !in_time || (budgeted && !self.budget.retry()) {
+            if !in_time || (budgeted && !self.0.budget.retry()) {
                 return result;
             }
             tried += 1;
@@ -232,8 +240,8 @@ impl Dependency {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let name = self.name;
-        let granted = Deadline::within(self.policy.attempt);
+        let name = self.0.name;
+        let granted = Deadline::within(self.0.policy.attempt);
         let (deadline, allowance) = match caller {
             Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
             _ => (granted, Allowance::Full),
@@ -261,7 +269,7 @@ impl Dependency {
             outcome
         };
         if caller.is_none() {
-            self.suspended.store(suspended, Ordering::Relaxed);
+            self.0.suspended.store(suspended, Ordering::Relaxed);
         }
         let evidence = permit.end(outcome, allowance);
         if self.state() == State::Open {
@@ -281,7 +289,7 @@ impl Dependency {
         let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
             return false;
         };
-        let probe = |ctx| (self.probe)(ctx);
+        let probe = |ctx| (self.0.probe)(ctx);
         let probed = self.attempt(permit, ctx, Some(ctx.deadline), probe).await;
         probed.result.is_ok()
     }
@@ -294,21 +302,21 @@ impl Dependency {
     /// after that waits for a new probe, which would never end otherwise.
     async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
         let acquire = || {
-            let permit = self.breaker.acquire();
-            permit.inspect_err(|_| ctx.record.breaker_open(self.name))
+            let permit = self.0.breaker.acquire();
+            permit.inspect_err(|_| ctx.record.breaker_open(self.0.name))
         };
         let permit = acquire()?;
         if !permit.is_probe() {
             return Ok(permit);
         }
-        let wait = if self.suspended.load(Ordering::Relaxed) {
-            self.policy.attempt.min(ctx.deadline.remaining())
+        let wait = if self.0.suspended.load(Ordering::Relaxed) {
+            self.0.policy.attempt.min(ctx.deadline.remaining())
         } else {
             wait
         };
         let (dependency, probed) = (self.clone(), ctx.clone());
         let probing = async move {
-            let probe = |ctx| (dependency.probe)(ctx);
+            let probe = |ctx| (dependency.0.probe)(ctx);
             dependency.attempt(permit, &probed, None, probe).await;
         };
         // In time or not: the breaker's state now is what counts.
@@ -322,7 +330,7 @@ impl Dependency {
     }
 }
 
-/// Runs a probe to its end, and tells whether the process was suspended meanwhile.
+/// Runs a probe to its end; returns also whether the process was suspended meanwhile.
 async fn observe<F: Future>(probe: F) -> (F::Output, bool) {
     let mut probe = pin!(probe);
     let mut suspended = false;
@@ -337,8 +345,9 @@ async fn observe<F: Future>(probe: F) -> (F::Output, bool) {
 }
 
 impl<E> CallError<E> {
-    /// The same error, where the caller's short deadline is the only known reason.
-    fn hurried(self) -> Self {
+    /// The same error, where the time that the request had is the only known reason.
+    fn hurried(self, ctx: &RequestContext) -> Self {
+        ctx.record.time_out();
         match self {
             Self::Elapsed { name } => Self::Hurried { name, error: None },
             Self::Failed { name, error } => Self::Hurried {
@@ -349,14 +358,31 @@ impl<E> CallError<E> {
         }
     }
 
+    /// The same error with another error of the attempt.
+    ///
+    /// # Errors
+    ///
+    /// What `map` returns for an error of the attempt that is no error of the call.
+    pub fn try_map<F, X>(self, map: impl FnOnce(E) -> Result<F, X>) -> Result<CallError<F>, X> {
+        Ok(match self {
+            Self::Open { name, retry_after } => CallError::Open { name, retry_after },
+            Self::Elapsed { name } => CallError::Elapsed { name },
+            Self::Hurried { name, error } => CallError::Hurried {
+                name,
+                error: error.map(map).transpose()?,
+            },
+            Self::Failed { name, error } => CallError::Failed {
+                name,
+                error: map(error)?,
+            },
+        })
+    }
+
     /// After how many seconds to retry; at least one.
     #[must_use]
     pub(crate) fn retry_after_s(&self) -> u64 {
         match self {
-            Self::Open { retry_after, .. } => {
-                let fraction = u64::from(retry_after.subsec_nanos() > 0);
-                (retry_after.as_secs() + fraction).max(1)
-            }
+            Self::Open { retry_after, .. } => Problem::whole_seconds(*retry_after),
             Self::Elapsed { .. } | Self::Hurried { .. } | Self::Failed { .. } => 1,
         }
     }

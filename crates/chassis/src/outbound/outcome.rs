@@ -13,7 +13,7 @@ pub enum Failure {
     /// The dependency did what was requested, and the result is one that the
     /// caller handles as an error: a condition does not hold, a row is missing.
     Answered,
-    /// Concurrent requests got in each other's way: a deadlock, a conflict of
+    /// Concurrent requests conflicted: a deadlock, a conflict of
     /// transactions. The dependency is healthy, and a retry usually succeeds.
     Conflict,
     /// The dependency rejected the request as invalid or too large.
@@ -95,7 +95,7 @@ impl Outcome {
     ///   whatever the response is.
     /// - A failure of the dependency shows that it is unhealthy. Where the time
     ///   may be the reason, it does so only if the attempt had all the time that
-    ///   the policy grants: a shorter time is the caller's doing.
+    ///   the policy grants: a shorter time is the caller's choice.
     /// - A request that was rejected, never sent or abandoned shows nothing.
     #[must_use]
     pub(crate) fn evidence(self, allowance: Allowance) -> Evidence {

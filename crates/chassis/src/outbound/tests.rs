@@ -308,7 +308,7 @@ async fn conflicts_spend_no_retry_budget() {
     for (failure, attempts) in [(Failure::Conflict, 3), (Failure::Transient(None), 1)] {
         let dependency = healthy(policy.clone());
         let made = end(&dependency, Outcome::Failed(failure), Allowance::Full).await;
-        assert_eq!((made, dependency.budget.counts().1), (attempts, 0));
+        assert_eq!((made, dependency.budget().counts().1), (attempts, 0));
     }
 }
 
@@ -618,7 +618,7 @@ proptest! {
                     }
                 }
                 assert_eq!(attacked.state(), spared.state());
-                assert_eq!(attacked.budget.counts(), spared.budget.counts());
+                assert_eq!(attacked.budget().counts(), spared.budget().counts());
             }
         });
     }
@@ -669,7 +669,7 @@ proptest! {
                 open(&dependency).await;
                 advance(policy.open).await;
             }
-            let (_, spent) = dependency.budget.counts();
+            let (_, spent) = dependency.budget().counts();
             for (pause, within, takes, disconnect, checks_health, failure) in callers {
                 advance(Duration::from_millis(pause)).await;
                 // A tenth less than an attempt may take, as a service keeps it.
@@ -690,7 +690,7 @@ proptest! {
                 }
                 let state = dependency.state();
                 assert!(state == State::Closed || outage && state == State::HalfOpen, "{state:?}");
-                assert_eq!(dependency.budget.counts().1, spent);
+                assert_eq!(dependency.budget().counts().1, spent);
             }
         });
     }

@@ -14,10 +14,6 @@ use crate::telemetry::{self, Record, Telemetry, Trace};
 /// `grpc-timeout` is, so that no clocks need to agree.
 pub(crate) const REQUEST_DEADLINE: HeaderName = HeaderName::from_static("x-request-deadline");
 
-/// A caller that leaves less time is in a hurry: a healthy function may not respond in
-/// it, so a failure is the caller's doing.
-const HURRY: Duration = Duration::from_secs(1);
-
 /// The header of W3C Trace Context.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -78,15 +74,16 @@ impl RequestContext {
     pub(crate) fn of(invocation: Invocation, headers: &HeaderMap) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let trace = Trace::continued(header(TRACEPARENT), invocation.xray_trace.as_deref());
-        let ours = Deadline::from_lambda(invocation.deadline);
+        let limit = Deadline::from_lambda(invocation.deadline);
         // A malformed one is ignored.
-        let theirs = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
-        let theirs = theirs.map(Duration::from_millis);
+        let time = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
+        let time = time.map(Duration::from_millis);
+        let deadline = time.map_or(limit, |time| limit.for_caller(time));
         let mut record = Record::new(invocation.telemetry, trace.is_sampled());
         record.cold_start = invocation.cold_start;
-        record.is_hurried = theirs.is_some_and(|time| time < HURRY);
+        record.is_shortened = deadline.instant() < limit.instant();
         Self {
-            deadline: theirs.map_or(ours, |time| ours.for_caller(time)),
+            deadline,
             trace,
             record: Arc::new(record),
             request_id: invocation.request_id,

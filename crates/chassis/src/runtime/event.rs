@@ -1,8 +1,8 @@
 //! Lambda events in, Lambda responses out.
 //!
-//! Only what a service reads is parsed, and whatever an event has in it becomes a
-//! response: a panic or an error here is an opaque 500 of the gateway instead of a
-//! problem.
+//! Only what a service reads is parsed, and every event of the HTTP API becomes a
+//! response: an error or a panic here would be an opaque 500 of the gateway instead of a
+//! problem. An event of another kind fails the invocation.
 
 use std::{
     collections::BTreeMap,

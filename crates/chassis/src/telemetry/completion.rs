@@ -46,7 +46,7 @@ impl Completed<'_> {
             push_text(json, "problem", problem);
         }
         json.push_str(",\"status_class\":\"");
-        if record.is_hurried && self.status >= 500 {
+        if self.status >= 500 && record.is_hurried() {
             // No alarm counts it: any caller could raise it.
             json.push_str("hurried");
         } else {

@@ -64,10 +64,11 @@ impl Telemetry {
             let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_/#:".contains(&b);
             let valid = name.len() <= 255 && name.bytes().all(allowed);
             valid.then(|| name.to_owned()).ok_or("it is not one")
-        })?;
+        });
+        let exporter = Exporter::read(environment);
         Some(Self {
-            metrics: namespace.map(Namespace::new).unwrap_or_default(),
-            exporter: Exporter::read(environment),
+            metrics: namespace?.map(Namespace::new).unwrap_or_default(),
+            exporter,
         })
     }
 }
@@ -108,8 +109,9 @@ impl Exporter {
             }
             _ => {
                 environment.reject(
-                    "OTEL_EXPORTER_OTLP_ENDPOINT is malformed: it must be the http URL of a \
-                     collector, such as http://localhost:4318",
+                    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT is \
+                     malformed: it must be the http URL of a collector, such as \
+                     http://localhost:4318",
                 );
                 None
             }

@@ -39,7 +39,7 @@ const METADATA: &str = "_aws";
 /// `LoggingConfig`), `RUST_LOG`, or `info`; `LOG_LEVELS` sets that of single
 /// targets, such as `chassis::telemetry=debug,mysql=trace`.
 pub(crate) fn start() {
-    let read = |name| std::env::var(name).ok();
+    let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
         .into_iter()
         .find_map(|name| parse_level(&read(name)?))
@@ -100,8 +100,8 @@ fn levels(level: LevelFilter, targets: &str) -> Targets {
 /// Lambda sets the first variable for JSON logging, and the second always.
 fn is_json() -> bool {
     match std::env::var("AWS_LAMBDA_LOG_FORMAT") {
-        Ok(format) => format.eq_ignore_ascii_case("json"),
-        Err(_) => std::env::var_os("LAMBDA_TASK_ROOT").is_some(),
+        Ok(format) if !format.is_empty() => format.eq_ignore_ascii_case("json"),
+        _ => std::env::var_os("LAMBDA_TASK_ROOT").is_some(),
     }
 }
 

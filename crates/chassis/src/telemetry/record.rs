@@ -19,8 +19,8 @@ pub(crate) struct Record {
     pub(crate) started: SystemTime,
     /// Whether it is the first of its process.
     pub(crate) cold_start: bool,
-    /// Whether its caller left little time.
-    pub(crate) is_hurried: bool,
+    /// Whether its caller left less time than Lambda does.
+    pub(crate) is_shortened: bool,
     pub(crate) telemetry: Arc<Telemetry>,
     /// Whether its spans are exported.
     pub(crate) traced: bool,
@@ -30,6 +30,7 @@ pub(crate) struct Record {
 #[derive(Debug, Default)]
 struct Inner {
     route: Option<Arc<str>>,
+    timed_out: bool,
     caller: Option<String>,
     dependencies: Vec<(&'static str, Usage)>,
     counts: Vec<(&'static str, u64)>,
@@ -53,7 +54,7 @@ impl Record {
         Self {
             started: SystemTime::now(),
             cold_start: false,
-            is_hurried: false,
+            is_shortened: false,
             traced: sampled && telemetry.exporter.is_some(),
             telemetry,
             inner: Mutex::default(),
@@ -63,6 +64,16 @@ impl Record {
     /// Notes the template of the route.
     pub(crate) fn set_route(&self, route: &Arc<str>) {
         self.lock().route = Some(Arc::clone(route));
+    }
+
+    /// Notes that the time ran out while nothing was known to be wrong.
+    pub(crate) fn time_out(&self) {
+        self.lock().timed_out = true;
+    }
+
+    /// Whether a failure is its caller's doing: the time that the caller left ran out.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.is_shortened && self.lock().timed_out
     }
 
     /// Notes the caller, by a hash.

@@ -11,9 +11,11 @@ use chassis::{
 
 use crate::{
     App,
+    error::Error,
     order::{NewOrder, Order},
     permission::Readable,
-    placement, pricing,
+    placement,
+    pricing::{self, Prices},
     store::{OrderFilter, Position},
 };
 
@@ -69,8 +71,18 @@ pub(crate) async fn place(
     {
         return Ok(Replayable::replayed(first));
     }
-    let prices = pricing::prices(&app, &ctx, &body.lines).await?;
-    let order = placement::order(body, prices.products, prices.pricing)?;
+    let (order, prices) = match priced(&app, &ctx, &body).await {
+        Ok(priced) => priced,
+        Err(error) => {
+            // The first request with the key may have been executed meanwhile.
+            if let Some(key) = &key
+                && let Some(first) = app.orders.first_response(&ctx, key).await?
+            {
+                return Ok(Replayable::replayed(first));
+            }
+            return Err(error.into());
+        }
+    };
     let created = Created(order);
     let response = created.store().map_err(Problem::internal)?;
     let outcome = app
@@ -79,7 +91,7 @@ pub(crate) async fn place(
             &ctx,
             &created.0,
             caller.subject(),
-            prices.seen_at,
+            &prices,
             key.as_ref(),
             &response,
         )
@@ -88,4 +100,16 @@ pub(crate) async fn place(
         ctx.count("orders_placed");
     }
     Ok(Replayable::new(response, outcome))
+}
+
+/// The order that a request becomes, and its prices.
+async fn priced(app: &App, ctx: &RequestContext, new: &NewOrder) -> Result<(Order, Prices), Error> {
+    let prices = pricing::prices(app, ctx, &new.lines).await?;
+    match placement::order(new, &prices) {
+        Ok(order) => Ok((order, prices)),
+        Err(error) => {
+            pricing::remember(app, ctx, &new.lines, &prices).await;
+            Err(error)
+        }
+    }
 }

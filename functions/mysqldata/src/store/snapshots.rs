@@ -4,41 +4,21 @@
 use std::{collections::HashMap, time::Duration};
 
 use dto::{
-    Money, Price, Timestamp,
+    Price, Timestamp,
     catalogue::{PricedProduct, ProductId},
 };
 use mysql::{AttemptError, Session, Value, insert, placeholders, to_datetime};
-use sums::PENDING_ORDERS;
 use time::PrimitiveDateTime;
 
-use crate::{catalogue::Products, order::OrderLine};
+use crate::catalogue::Products;
 
-/// The age from which an unchanged snapshot may be written again. At twice the age it
-/// always is.
+/// The age from which an unchanged snapshot may be written again. From twice this age
+/// on, it is always written.
 const MIN_AGE: Duration = Duration::from_secs(30);
 
-/// The number of pending orders from which they are added to the sums: fewer make no
-/// summary slow, and adding many takes long.
-pub const MANY_PENDING: u32 = 32;
-
-/// What is known of a product.
-struct Snapshot {
-    name: String,
-    unit_price: Option<i128>,
-    currency: String,
-    seen_at: PrimitiveDateTime,
-}
-
-/// A row of a snapshot: the product, its [`Snapshot`], and whether many orders are
-/// pending.
-type SnapshotRow = (
-    String,
-    String,
-    Option<i128>,
-    String,
-    PrimitiveDateTime,
-    Option<u8>,
-);
+/// A snapshot: the product's name, price and currency, and when they were seen. The
+/// price of a product that does not exist any more is `None`.
+type Snapshot = (String, Option<i64>, String, PrimitiveDateTime);
 
 /// Reads the snapshots of products that were seen after `since`.
 pub async fn read(
@@ -76,7 +56,7 @@ fn to_product(row: (String, String, i64, String)) -> Result<PricedProduct, Attem
 /// them again. A product that never was in an order has no row and gets none.
 pub async fn forget(
     session: &Session,
-    products: &[ProductId],
+    products: &[&ProductId],
     seen_at: Timestamp,
 ) -> Result<(), AttemptError> {
     let sql = format!(
@@ -96,51 +76,41 @@ pub async fn forget(
 ///
 /// Most orders find the same, written a moment ago. They write nothing, so that orders
 /// of the same product do not wait for its row.
-///
-/// Returns whether so many orders are pending that they should be added to the sums.
-/// To find that out here takes no round trip of its own.
 pub async fn write(
     session: &Session,
-    lines: &[OrderLine],
+    products: &Products,
     seen_at: Timestamp,
-) -> Result<bool, AttemptError> {
-    let (known, many_pending) = known(session, lines).await?;
+) -> Result<(), AttemptError> {
+    let known = known(session, products).await?;
     // Not all that find it too old at the same time write it again.
     let max_age = MIN_AGE + MIN_AGE.mul_f64(fastrand::f64());
     let recent = to_datetime((seen_at.utc() - max_age).into());
-    let is_known = |line: &OrderLine| {
-        known.get(line.product_id.as_str()).is_some_and(|known| {
-            let price = (known.unit_price, known.currency.as_str());
-            known.seen_at > recent
-                && known.name == line.name.as_str()
-                && price
-                    == (
-                        Some(line.unit_price.amount),
-                        line.unit_price.currency.as_str(),
-                    )
-        })
-    };
-    let mut lines: Vec<_> = lines.iter().filter(|line| !is_known(line)).collect();
-    if lines.is_empty() {
-        return Ok(many_pending);
-    }
-    // Every transaction locks rows in the same order, so that no two deadlock.
-    lines.sort_by(|a, b| a.product_id.cmp(&b.product_id));
-    let rows = lines.into_iter().map(|line| {
-        let OrderLine {
-            product_id,
-            name,
-            quantity: _,
-            unit_price: Money { amount, currency },
-        } = line;
-        [
-            product_id.as_str().into(),
-            name.as_str().into(),
-            Value::from(*amount),
-            currency.as_str().into(),
-            to_datetime(seen_at).into(),
-        ]
+    // In the order of their ids: every transaction locks rows in the same order, so that
+    // no two deadlock.
+    let new = products.values().filter(|product| {
+        let PricedProduct { id, name, price } = product;
+        let Some((known_name, amount, currency, at)) = known.get(id.as_str()) else {
+            return true;
+        };
+        known_name != name.as_str()
+            || *amount != Some(price.amount.get())
+            || currency != price.currency.as_str()
+            || *at <= recent
     });
+    let rows: Vec<_> = new
+        .map(|PricedProduct { id, name, price }| {
+            [
+                id.as_str().into(),
+                name.as_str().into(),
+                price.amount.get().into(),
+                price.currency.as_str().into(),
+                Value::from(to_datetime(seen_at)),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
     let columns = ["product_id", "name", "unit_price", "currency", "seen_at"];
     let (insert, values) = insert("product_snapshots", columns, rows);
     // `seen_at` comes last, because each assignment sees the ones before it.
@@ -152,34 +122,22 @@ pub async fn write(
          seen_at = GREATEST(VALUES(seen_at), seen_at)"
     );
     session.execute(&sql, values).await?;
-    Ok(many_pending)
+    Ok(())
 }
 
-/// The snapshots of the products of an order, and whether many orders are pending.
+/// The snapshots of these products, by their ids.
 async fn known(
     session: &Session,
-    lines: &[OrderLine],
-) -> Result<(HashMap<String, Snapshot>, bool), AttemptError> {
+    products: &Products,
+) -> Result<HashMap<String, Snapshot>, AttemptError> {
     let sql = format!(
-        "SELECT product_id, name, unit_price, currency, seen_at, \
-                (SELECT 1 FROM {PENDING_ORDERS} LIMIT 1 OFFSET {MANY_PENDING}) \
-         FROM product_snapshots WHERE product_id IN ({})",
-        placeholders(lines.len()),
+        "SELECT product_id, name, unit_price, currency, seen_at FROM product_snapshots \
+         WHERE product_id IN ({})",
+        placeholders(products.len()),
     );
-    let ids = lines.iter().map(|line| line.product_id.as_str().into());
-    let ids: Vec<Value> = ids.collect();
-    let rows: Vec<SnapshotRow> = session.rows(&sql, ids).await?;
-    let many_pending = rows.first().is_some_and(|(.., many)| many.is_some());
-    let known = rows
-        .into_iter()
-        .map(|(id, name, unit_price, currency, seen_at, _)| {
-            let snapshot = Snapshot {
-                name,
-                unit_price,
-                currency,
-                seen_at,
-            };
-            (id, snapshot)
-        });
-    Ok((known.collect(), many_pending))
+    let ids: Vec<Value> = products.keys().map(|id| id.as_str().into()).collect();
+    let add = |known: &mut HashMap<_, _>, (id, name, amount, currency, at)| {
+        known.insert(id, (name, amount, currency, at));
+    };
+    session.fold(&sql, ids, HashMap::new(), add).await
 }

@@ -40,14 +40,15 @@ pub async fn read(
         SummaryKey::Day => Cover::of_days(period),
         SummaryKey::Product | SummaryKey::Status => Cover::of(period),
     };
-    let mut sums = BTreeMap::<(String, String), Sum>::new();
-    for row in session.rows(&statement(by), values(by, &cover)).await? {
-        let (key, currency, orders, quantity, revenue): (_, _, i64, i128, i128) = row;
+    let add = |sums: &mut BTreeMap<(String, String), Sum>, row: (_, _, i64, i128, i128)| {
+        let (key, currency, orders, quantity, revenue) = row;
         let sum = sums.entry((key, currency)).or_default();
         sum.orders += orders;
         sum.quantity += quantity;
         sum.revenue += revenue;
-    }
+    };
+    let (statement, values) = (statement(by), values(by, &cover));
+    let mut sums = (session.fold(&statement, values, BTreeMap::new(), add)).await?;
     sums.retain(|_, sum| sum.orders != 0);
     let rows = sums.into_iter();
     rows.map(|((key, currency), sum)| sum.into_row(by, key, &currency))

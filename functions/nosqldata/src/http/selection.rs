@@ -1,5 +1,7 @@
 //! The query of a list: a page, or a batch of ids.
 
+use std::collections::HashSet;
+
 #[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromQuery, Incoming, Paged, Part, RequestErrors};
@@ -31,14 +33,15 @@ impl Part for Selection {
         if !request.query.has("ids") {
             return Paged::read(request, errors).map(Self::Page);
         }
-        for other in ["category", "cursor", "limit"] {
-            if let Some(Some(_)) = request.query.take(other, &mut errors.invalid) {
-                let detail = "must not be given together with ids";
-                errors.invalid.add_parameter(other, detail);
-            }
+        let ids = request.query.take("ids", &mut errors.invalid);
+        let others = request.query.names();
+        // What a page needs is read all the same, so that its errors are reported.
+        Paged::<Filter, ProductId>::read(request, errors);
+        for other in others.iter().filter(|name| !request.query.has(name)) {
+            let detail = "must not be given together with ids";
+            errors.invalid.add_parameter(other, detail);
         }
-        let ids = request.query.take("ids", &mut errors.invalid)??;
-        read_ids(&ids, errors).map(Self::Batch)
+        read_ids(&ids??, errors).map(Self::Batch)
     }
 
     #[cfg(feature = "openapi")]
@@ -60,12 +63,15 @@ impl Part for Selection {
 ///
 /// Returns `None` if and only if it has added an error to `errors`.
 fn read_ids(list: &str, errors: &mut RequestErrors) -> Option<Vec<ProductId>> {
-    let mut ids = Vec::new();
+    let (mut ids, mut known) = (Vec::new(), HashSet::new());
     let mut valid = true;
     for (index, text) in list.split(',').enumerate() {
         match ProductId::parse(text) {
-            Ok(id) if ids.contains(&id) => {}
-            Ok(id) => ids.push(id),
+            Ok(id) => {
+                if known.insert(id.clone()) {
+                    ids.push(id);
+                }
+            }
             Err(rule) => {
                 let detail = format!("id {} in the list {rule}", index + 1);
                 errors.invalid.add_parameter("ids", detail);

@@ -4,10 +4,7 @@
 //! request". A test compares it with the crate `aws-sigv4`, which works for every
 //! API and takes several times as long.
 
-use std::{
-    fmt::Write,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use dto::Timestamp;
 use ring::{
@@ -44,6 +41,11 @@ impl Signer {
             path,
             key: Mutex::new(None),
         }
+    }
+
+    /// The value of the header `Host`, which is signed.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The headers that sign a request with this `x-amz-target` and this body.
@@ -131,11 +133,10 @@ impl Signer {
 }
 
 fn hex(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    text.extend(digits);
     text
 }
 

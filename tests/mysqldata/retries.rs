@@ -1,0 +1,64 @@
+// region: nosqldata
+//! Retries and refusals of orders while prices change.
+
+use http::Method;
+use mysql_async::prelude::Queryable;
+use serde_json::json;
+use testbed::System;
+
+#[tokio::test]
+async fn retry_that_is_refused_waits_for_the_first_request() {
+    let system = System::start().await;
+    let put = system.client.put_product("cup", 100, "DKK").await;
+    put.expect(201);
+    let order = json!({"customer": "ann", "lines": [{"productId": "cup", "quantity": 1}]});
+    let first = system.client.post_once("/mysqldata", "key", &order).await;
+    let first = first.expect(201);
+
+    // As if the first request had not ended: its key is written and not committed.
+    let mut running = system.connect().await;
+    for sql in [
+        "CREATE TABLE saved AS SELECT * FROM idempotency_keys",
+        "DELETE FROM idempotency_keys",
+        "START TRANSACTION",
+        "INSERT INTO idempotency_keys SELECT * FROM saved",
+    ] {
+        running.query_drop(sql).await.unwrap();
+    }
+    // Now it would be refused.
+    let deleted = system.client.delete("/nosqldata/cup").await;
+    deleted.expect(204);
+
+    let headers = [("idempotency-key", "key"), ("x-request-deadline", "1500")];
+    let retry = (system.client).json(Method::POST, "/mysqldata", &headers, &order);
+    let detail = "The first request with this Idempotency-Key is still running.";
+    retry.await.expect_problem(409, "conflict", detail);
+
+    running.query_drop("COMMIT").await.unwrap();
+    let retry = system.client.post_once("/mysqldata", "key", &order).await;
+    assert_eq!(retry.expect(201).body, first.body);
+}
+
+#[tokio::test]
+async fn prices_of_a_refused_order_are_remembered() {
+    let system = System::start().await;
+    let order = |products: &[&str]| {
+        let line = |id: &&str| json!({"productId": id, "quantity": 2});
+        json!({"customer": "ann", "lines": products.iter().map(line).collect::<Vec<_>>()})
+    };
+    for amount in [100, 200] {
+        let put = system.client.put_product("cup", amount, "DKK").await;
+        assert!(put.status.is_success(), "{put}");
+        let refused = order(&["cup", "ghost"]);
+        system.client.post("/mysqldata", &refused).await.expect(422);
+    }
+    let deleted = system.store().delete_table();
+    let deleted = deleted.table_name(system.table("products"));
+    deleted.send().await.unwrap();
+    let placed = system.client.post("/mysqldata", &order(&["cup"])).await;
+    placed.expect(201).expect_members(&[
+        ("/pricing", json!("snapshot")),
+        ("/total/amount", json!(400)),
+    ]);
+}
+// endregion

@@ -28,7 +28,6 @@ const SQL_PARTS: &[(&str, &str)] = &[
     ),
     // region: mysqldata
     ("", "`placeholders`, within `IN ({})`"),
-    ("MANY_PENDING", "a constant"),
     ("PENDING_ORDERS", "a constant"),
     ("SELECT", "a constant"),
     ("SPANS", "a constant"),

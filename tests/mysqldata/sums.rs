@@ -295,7 +295,7 @@ async fn summary_is_refused_when_it_does_not_fit_into_a_response() {
     let one = format!("{insert}('year', '2020-01-01', 'one', 'DKK', 1, 1, 1)");
     connection.query_drop(one).await.unwrap();
     let refused = system.client.get(target).await;
-    let detail = "must be later: the summary has more than 20000 rows";
+    let detail = "the summary has more than 20000 rows: choose a shorter period";
     refused.expect_invalid(&[("from", detail)]);
 }
 

@@ -4,10 +4,28 @@ use dto::{Money, Price, Timestamp};
 use json::{FieldErrors, Pointer};
 
 use crate::{
+    catalogue::Products,
     error::Error,
-    order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Version},
-    pricing::Prices,
+    order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Pricing, Version},
 };
+
+/// The prices of the products of a new order.
+pub struct Prices {
+    /// The products that exist, with their prices.
+    pub products: Products,
+    /// When the catalogue returned them; `None` if they are the last known ones.
+    pub seen_at: Option<Timestamp>,
+}
+
+impl Prices {
+    /// The source of the prices.
+    pub fn pricing(&self) -> Pricing {
+        match self.seen_at {
+            Some(_) => Pricing::Live,
+            None => Pricing::Snapshot,
+        }
+    }
+}
 
 /// The order that `new` becomes now, at these prices.
 ///

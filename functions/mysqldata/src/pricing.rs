@@ -5,33 +5,10 @@ use std::time::Duration;
 use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
 use dto::Timestamp;
 
-use crate::{
-    App,
-    catalogue::Products,
-    error::Error,
-    order::{Pricing, UniqueLines},
-};
+use crate::{App, error::Error, order::UniqueLines, placement::Prices};
 
 /// The age up to which an order is placed at the last known prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
-
-/// The prices of the products of a new order.
-pub struct Prices {
-    /// The products that exist, with their prices.
-    pub products: Products,
-    /// When the catalogue returned them; `None` if they are the last known ones.
-    pub seen_at: Option<Timestamp>,
-}
-
-impl Prices {
-    /// The source of the prices.
-    pub fn pricing(&self) -> Pricing {
-        match self.seen_at {
-            Some(_) => Pricing::Live,
-            None => Pricing::Snapshot,
-        }
-    }
-}
 
 /// Gets the prices from the catalogue. While that is unavailable, they are the
 /// last known ones, if there is one for every product.

@@ -27,7 +27,7 @@ use crate::{
     order::{Customer, Order, OrderId, OrderStatus},
     period::Period,
     permission::{Readable, may_change},
-    pricing::Prices,
+    placement::Prices,
     summary::{MAX_ROWS, SummaryKey, SummaryRow},
 };
 

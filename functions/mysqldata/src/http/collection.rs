@@ -14,8 +14,8 @@ use crate::{
     error::Error,
     order::{NewOrder, Order},
     permission::Readable,
-    placement,
-    pricing::{self, Prices},
+    placement::{self, Prices},
+    pricing,
     store::{OrderFilter, Position},
 };
 

@@ -38,7 +38,7 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
 
     /// The rule of a value, for an error message.
     #[must_use]
-    pub fn rule() -> String {
+    pub(crate) fn rule() -> String {
         format!("must be an integer between {MIN} and {MAX}")
     }
 }

@@ -164,7 +164,7 @@ pub fn described(mut schema: Json, description: &str) -> Json {
 
 /// The schema of this or `null`.
 #[must_use]
-pub fn or_null(mut schema: Json) -> Json {
+pub(crate) fn or_null(mut schema: Json) -> Json {
     match schema.get("type") {
         Some(kind) => {
             schema["type"] = json!([kind, "null"]);

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     RequestContext,
     runtime::Invocation,
-    telemetry::{Completed, METRICS, Served},
+    telemetry::{Completed, METRICS},
 };
 
 /// The id of the request, in the log and in problems.
@@ -167,10 +167,13 @@ impl Service {
         let (duration, status) = (started.elapsed(), response.status().as_u16());
         let (route, method) = (record.route(), method.as_str());
         let completed = Completed {
+            service: self.name,
+            request_id: &ctx.request_id,
             trace: ctx.trace,
             method,
             route: &route,
             status,
+            started: record.started,
             duration,
             problem: problem.map(ProblemType::slug),
             is_replay: response.headers().contains_key(IDEMPOTENCY_REPLAYED),
@@ -194,17 +197,7 @@ impl Service {
         if record.traced
             && let Some(exporter) = &record.telemetry.exporter
         {
-            let served = Served {
-                service: self.name,
-                request_id: &ctx.request_id,
-                trace: ctx.trace,
-                method,
-                route: &route,
-                status,
-                started: record.started,
-                duration,
-            };
-            exporter.send(&served, &record.take_spans());
+            exporter.send(&completed, &record.take_spans());
         }
     }
 

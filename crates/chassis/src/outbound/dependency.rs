@@ -135,7 +135,7 @@ impl Dependency {
 
     /// Its name.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.0.name
     }
 
@@ -147,7 +147,7 @@ impl Dependency {
 
     /// The state of its circuit breaker.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.0.breaker.state()
     }
 

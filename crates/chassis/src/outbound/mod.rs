@@ -19,7 +19,6 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use breaker::State;
 #[cfg(feature = "client")]
 pub use client::{Client, GetError, Reply};
 pub use dependency::{CallError, Dependency};

@@ -53,7 +53,7 @@ impl Policy {
     /// back together.
     /// Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
     #[must_use]
-    pub fn pause(&self, retry: u32) -> Duration {
+    pub(crate) fn pause(&self, retry: u32) -> Duration {
         let longest = self.backoff.saturating_mul(1 << retry.min(16));
         longest.mul_f64(fastrand::f64())
     }

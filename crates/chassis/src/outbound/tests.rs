@@ -15,7 +15,7 @@ use proptest::{prelude::*, sample::select};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{
-    breaker::{Breaker, Permit},
+    breaker::{Breaker, Permit, State},
     budget::RetryBudget,
     dependency::PROBE_WAIT,
     outcome, *,

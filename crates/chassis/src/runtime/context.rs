@@ -31,7 +31,7 @@ pub struct RequestContext {
     /// or nothing.
     pub base_path: String,
     /// The trace that the request is part of, with this service's span.
-    pub trace: Trace,
+    pub(crate) trace: Trace,
     /// What the invocation does, for its completion line.
     pub(crate) record: Arc<Record>,
     /// The header `Authorization`, for a call on behalf of the caller. It is not

@@ -50,7 +50,7 @@ impl CallLog {
 
     /// The call's own span, for the peer to continue.
     #[must_use]
-    pub fn trace(&self) -> Trace {
+    pub(crate) fn trace(&self) -> Trace {
         self.trace
     }
 

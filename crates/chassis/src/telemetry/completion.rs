@@ -1,6 +1,6 @@
 //! The completion line: one for each invocation, with its metrics.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
     Record, Trace,
@@ -8,13 +8,16 @@ use super::{
     push_milliseconds, push_padded, push_text,
 };
 
-/// A response, as its completion line has it.
+/// A request that was served, for its completion line and as the root of its spans.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Completed<'r> {
+    pub(crate) service: &'static str,
+    pub(crate) request_id: &'r str,
     pub(crate) trace: Trace,
     pub(crate) method: &'r str,
     pub(crate) route: &'r str,
     pub(crate) status: u16,
+    pub(crate) started: SystemTime,
     pub(crate) duration: Duration,
     pub(crate) problem: Option<&'static str>,
     pub(crate) is_replay: bool,
@@ -66,7 +69,7 @@ impl Completed<'_> {
 
     /// The value of the member `_aws`.
     pub(crate) fn push_metadata(self, json: &mut String, record: &Record) {
-        let since = record.started.duration_since(UNIX_EPOCH);
+        let since = self.started.duration_since(UNIX_EPOCH);
         let timestamp = since.unwrap_or_default();
         json.push_str("{\"Timestamp\":");
         push_padded(json, timestamp.as_secs(), 10);

@@ -19,11 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{
-    Trace,
-    metrics::Namespace,
-    span::{Served, Span},
-};
+use super::{Trace, completion::Completed, metrics::Namespace, span::Span};
 use crate::runtime::Environment;
 
 /// The time that sending spans to a collector may take.
@@ -145,15 +141,15 @@ impl Exporter {
 
     /// Sends the spans of an invocation. A trace may have gaps: what cannot be sent
     /// is dropped.
-    pub(crate) fn send(&self, served: &Served<'_>, calls: &[Span]) {
+    pub(crate) fn send(&self, completed: &Completed<'_>, calls: &[Span]) {
         match self {
             Self::XRay(socket) => {
                 let mut datagram = b"{\"format\":\"json\",\"version\":1}\n".to_vec();
-                if serde_json::to_writer(&mut datagram, &Segment::of(served, calls)).is_ok() {
+                if serde_json::to_writer(&mut datagram, &Segment::of(completed, calls)).is_ok() {
                     let _ = socket.send(&datagram);
                 }
             }
-            Self::Otlp(collector) => collector.send(otlp(served, calls).to_string()),
+            Self::Otlp(collector) => collector.send(otlp(completed, calls).to_string()),
         }
     }
 }
@@ -243,29 +239,29 @@ struct CallAnnotations<'r> {
 }
 
 impl<'r> Segment<'r> {
-    fn of(served: &Served<'r>, calls: &'r [Span]) -> Self {
-        let Served {
+    fn of(completed: &Completed<'r>, calls: &'r [Span]) -> Self {
+        let Completed {
             trace,
             status,
             started,
             method,
             ..
-        } = *served;
+        } = *completed;
         Self {
-            name: served.service,
+            name: completed.service,
             id: trace.span_id(),
             trace_id: trace.xray_id(),
             parent_id: trace.parent_id(),
             r#type: trace.is_within_lambda().then_some("subsegment"),
             start_time: seconds(started),
-            end_time: seconds(started + served.duration),
+            end_time: seconds(started + completed.duration),
             http: SegmentHttp {
                 request: Some(SegmentRequest { method }),
                 response: SegmentResponse { status },
             },
             annotations: RequestAnnotations {
-                request_id: served.request_id,
-                route: served.route,
+                request_id: completed.request_id,
+                route: completed.route,
             },
             fault: status >= 500,
             error: (400..500).contains(&status),
@@ -298,20 +294,20 @@ impl<'r> Subsegment<'r> {
 
 /// A request and its calls as spans of `OpenTelemetry`.
 /// Source: OTLP 1.5, "JSON Protobuf Encoding"; semantic conventions for HTTP spans.
-fn otlp(served: &Served<'_>, calls: &[Span]) -> Value {
+fn otlp(completed: &Completed<'_>, calls: &[Span]) -> Value {
     const SERVER: u8 = 2;
     const CLIENT: u8 = 3;
-    let name = format!("{} {}", served.method, served.route);
+    let name = format!("{} {}", completed.method, completed.route);
     let attributes = json!([
-        text("http.request.method", served.method),
-        text("http.route", served.route),
-        number("http.response.status_code", served.status),
-        text("faas.invocation_id", served.request_id),
+        text("http.request.method", completed.method),
+        text("http.route", completed.route),
+        number("http.response.status_code", completed.status),
+        text("faas.invocation_id", completed.request_id),
     ]);
-    let failed = served.status >= 500;
-    let (started, duration) = (served.started, served.duration);
+    let failed = completed.status >= 500;
+    let (started, duration) = (completed.started, completed.duration);
     let root = span(
-        served.trace,
+        completed.trace,
         &name,
         SERVER,
         started,
@@ -340,7 +336,7 @@ fn otlp(served: &Served<'_>, calls: &[Span]) -> Value {
     let spans: Vec<_> = std::iter::once(root).chain(calls).collect();
     json!({
         "resourceSpans": [{
-            "resource": { "attributes": [text("service.name", served.service)] },
+            "resource": { "attributes": [text("service.name", completed.service)] },
             "scopeSpans": [{ "scope": { "name": "chassis" }, "spans": spans }],
         }],
     })

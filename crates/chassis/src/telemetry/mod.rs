@@ -5,7 +5,7 @@ mod call_log;
 mod completion;
 mod export;
 mod log;
-pub mod metrics;
+mod metrics;
 mod record;
 mod span;
 mod trace;
@@ -18,5 +18,5 @@ pub(crate) use log::{
     METRICS, ids, micros, milliseconds, push_milliseconds, push_padded, push_text, start,
 };
 pub(crate) use record::Record;
-pub(crate) use span::{Served, Span};
-pub use trace::Trace;
+pub(crate) use span::Span;
+pub(crate) use trace::Trace;

@@ -4,18 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use super::Trace;
 
-/// A request that was served, as the root of its spans.
-pub(crate) struct Served<'r> {
-    pub(crate) service: &'static str,
-    pub(crate) request_id: &'r str,
-    pub(crate) trace: Trace,
-    pub(crate) method: &'r str,
-    pub(crate) route: &'r str,
-    pub(crate) status: u16,
-    pub(crate) started: SystemTime,
-    pub(crate) duration: Duration,
-}
-
 /// A call that has ended, as a span of the trace.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {

@@ -1,8 +1,8 @@
-//! The configuration of the catalogue.
+//! The function's configuration.
 
 use chassis::{auth, runtime::Environment};
 
-/// The configuration of the store of products.
+/// The function's configuration.
 #[derive(Clone)]
 pub struct Config {
     /// The database.

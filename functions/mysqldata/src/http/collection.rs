@@ -37,9 +37,8 @@ the catalogue does not have is a 422 with a pointer to its line.";
 pub(crate) async fn list(
     State(app): State<App>,
     ctx: RequestContext,
-    accept: Accept,
     caller: Option<Caller>,
-    Request((request,)): Request<(Paged<OrderFilter, Position>,)>,
+    Request((accept, request)): Request<(Accept, Paged<OrderFilter, Position>)>,
 ) -> Result<Listing<Page<Order>>, Problem> {
     if accept.prefers_text() {
         app.orders.ping(&ctx).await?;

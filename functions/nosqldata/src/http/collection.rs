@@ -20,14 +20,14 @@ const MESSAGE: &str = "NoSql Data";
 
 /// The documentation of [`list`].
 pub(crate) const LIST: &str = "\
-Page by page, all products or those of one category: pass `nextCursor` as `cursor`, with the same \
-`category`, until it is `null`. A page may be shorter than its `limit` before that. A walk returns \
-every product that existed throughout exactly once.
+A page of all products or of those of one category. To get the next page, send `nextCursor` as `cursor` with \
+the same `category`, until it is `null`. A page may be shorter than its `limit` before the end. All pages \
+together have every product that existed throughout exactly once.
 
 With `ids`, and no other parameter, the products with these ids, in that order; `missing` lists the \
 ids that no product has.
 
-As `text/plain` it is `Test NoSQL`, and only after the table has responded.";
+As `text/plain` the response is `Test NoSQL`, if the table responds.";
 
 /// The documentation of [`create`].
 pub(crate) const CREATE: &str =

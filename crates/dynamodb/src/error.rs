@@ -76,15 +76,8 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Key(conflict) => conflict.into(),
-            Error::Contended => Self::unavailable(
-                "Other requests are writing the same resource. Nothing has changed.",
-                1,
-            ),
-            Error::Unknown => Self::unavailable(
-                "The store's response was lost, so it is unknown whether this request was \
-                 executed. Read the resource before you send the request again.",
-                1,
-            ),
+            Error::Contended => Self::contended(),
+            Error::Unknown => Self::outcome_unknown(),
             Error::Unavailable(error) => error.into_problem("The store"),
             Error::Rejected(_) | Error::Malformed(_) => Self::internal(error),
         }

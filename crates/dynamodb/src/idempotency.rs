@@ -56,9 +56,9 @@ impl KeyTable {
         }
     }
 
-    /// Creates an entity whose id was generated for it, and stores `response`
-    /// under the request's key, both or neither; neither if the key has a
-    /// response already.
+    /// Creates an entity whose id was generated for it. If the request has a key, this
+    /// stores `response` under it, both or neither; neither if the key has a response
+    /// already.
     ///
     /// # Errors
     ///
@@ -69,9 +69,13 @@ impl KeyTable {
         ctx: &RequestContext,
         table: &Table<T>,
         entity: &T,
-        request: &IdempotentRequest,
+        request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
+        let Some(request) = request else {
+            table.create(ctx, entity).await?;
+            return Ok(Outcome::Executed);
+        };
         let writes = [table.creation(entity)?, self.key(request, response)?];
         let writes: Result<_, BuildError> = writes
             .into_iter()

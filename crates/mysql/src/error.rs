@@ -189,10 +189,7 @@ impl From<Error> for Problem {
             Error::Unavailable(CallError::Failed {
                 error: AttemptError::Database(source),
                 ..
-            }) if cause(&source) == Cause::Contention => {
-                let detail = "Too many concurrent requests change the same data.";
-                Self::unavailable(detail, 1).with_source(source)
-            }
+            }) if cause(&source) == Cause::Contention => Self::contended().with_source(source),
             Error::Unavailable(error) => error.into_problem("The database"),
         }
     }
@@ -311,7 +308,7 @@ mod tests {
         let problem = problem(server(1213, "40001"));
         assert_eq!(
             problem.detail(),
-            "Too many concurrent requests change the same data."
+            "Other requests are writing the same data. Nothing has changed."
         );
     }
 

@@ -61,11 +61,7 @@ impl From<Error> for Problem {
                 errors.add_parameter("from", detail);
                 Self::invalid(errors)
             }
-            Error::Unknown => Self::unavailable(
-                "The database's response was lost, so it is unknown whether this request was \
-                 executed. Read the order before you send the request again.",
-                1,
-            ),
+            Error::Unknown => Self::outcome_unknown(),
             Error::Database(error) => error.into(),
             Error::Catalogue(error) => error.into_problem("The catalogue"),
         }

@@ -98,10 +98,6 @@ impl Catalogue {
         key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let Some(key) = key else {
-            self.products.create(ctx, product).await?;
-            return Ok(Outcome::Executed);
-        };
         let created = self
             .keys
             .create(ctx, &self.products, product, key, response);

@@ -101,6 +101,22 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
+    /// 503: other requests wrote the same data at every attempt.
+    #[must_use]
+    pub fn contended() -> Self {
+        let detail = "Other requests are writing the same data. Nothing has changed.";
+        Self::unavailable(detail, 1)
+    }
+
+    /// 503: a store's response was lost, and the write may have been executed and then
+    /// followed by another, so it is not repeated.
+    #[must_use]
+    pub fn outcome_unknown() -> Self {
+        let detail = "The database's response was lost, so it is unknown whether this request was \
+                      executed. Read the resource before you send the request again.";
+        Self::unavailable(detail, 1)
+    }
+
     /// A time as the header `Retry-After` has it: rounded up, and at least one second.
     pub(crate) fn whole_seconds(time: Duration) -> u64 {
         let fraction = u64::from(time.subsec_nanos() > 0);

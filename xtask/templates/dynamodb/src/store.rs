@@ -60,10 +60,6 @@ impl @Type@Store {
         key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let Some(key) = key else {
-            self.table.create(ctx, @type@).await?;
-            return Ok(Outcome::Executed);
-        };
         let created = self.keys.create(ctx, &self.table, @type@, key, response);
         Ok(created.await?)
     }

@@ -11,5 +11,5 @@ pub mod problem;
 pub mod timestamp;
 
 pub use catalogue::ProductId;
-pub use money::{Currency, MAX_PRICE, Money, Price};
+pub use money::{Currency, MAX_PRICE, Price};
 pub use timestamp::Timestamp;

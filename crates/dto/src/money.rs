@@ -55,41 +55,6 @@ pub struct Price {
     pub currency: Currency,
 }
 
-/// A sum of prices, exact at any size.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Money {
-    /// Minor units (øre, cents). It may exceed 64 bits.
-    pub amount: i128,
-    /// Three capital letters, as in ISO 4217.
-    pub currency: Currency,
-}
-
-#[cfg(feature = "openapi")]
-impl Schema for Money {
-    fn schema(components: &mut json::schema::Components) -> json::schema::Json {
-        let currency = json::schema::described(
-            Currency::schema(components),
-            "Three capital letters, as in ISO 4217.",
-        );
-        components.named("Money", |_| {
-            json::schema::json!({
-                "type": "object",
-                "description": "A sum of prices, exact at any size.",
-                "properties": {
-                    "amount": {
-                        "type": "integer",
-                        "minimum": 0,
-                        "description": "Minor units (øre, cents). A sum over many orders may exceed 64 bits.",
-                    },
-                    "currency": currency,
-                },
-                "required": ["amount", "currency"],
-            })
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,12 +65,5 @@ mod tests {
         for text in ["", "DK", "DKKK", "dkk", "DK1", "Ø1"] {
             assert!(Currency::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn sum_beyond_64_bits_is_exact() {
-        let text = r#"{"amount":12345678901234567890123456789,"currency":"EUR"}"#;
-        let sum: Money = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&sum).unwrap(), text);
     }
 }

@@ -11,6 +11,7 @@ mod catalogue;
 mod config;
 mod error;
 mod http;
+mod money;
 mod order;
 mod period;
 mod permission;

@@ -3,12 +3,14 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use dto::{
-    Money, Timestamp,
+    Timestamp,
     catalogue::{ProductId, ProductName},
 };
 use json::{FieldErrors, FromJson, Int, Pointer, Schema, StringEnum, Text, Value};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
+
+use crate::money::Money;
 
 /// The most lines of an order.
 const MAX_LINES: usize = 100;

@@ -1,11 +1,12 @@
 //! Placing an order: a client's request at the catalogue's prices.
 
-use dto::{Money, Price, Timestamp};
+use dto::{Price, Timestamp};
 use json::{FieldErrors, Pointer};
 
 use crate::{
     catalogue::Products,
     error::Error,
+    money::Money,
     order::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Pricing, Version},
 };
 

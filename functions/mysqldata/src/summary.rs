@@ -3,11 +3,11 @@
 #[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromParameter, FromQuery, Query};
-use dto::{Money, catalogue::ProductId};
+use dto::catalogue::ProductId;
 use json::{FieldErrors, Schema, StringEnum};
 use serde::Serialize;
 
-use crate::{order::OrderStatus, period::Period};
+use crate::{money::Money, order::OrderStatus, period::Period};
 
 /// The most rows of a summary. They fit into the 6 MB that Lambda lets a function
 /// return: a row is at most 280 bytes there, with a product's longest id.

@@ -5,13 +5,15 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
 };
 
-use dto::Money;
 use mysql::{
     AttemptError, Columns, Session, Value, from_datetime, insert as insert_into, to_datetime,
 };
 use uuid::Uuid;
 
-use crate::order::{Order, OrderId, OrderLine};
+use crate::{
+    money::Money,
+    order::{Order, OrderId, OrderLine},
+};
 
 /// What is read of an order `o` and its line `l`: a row for each line, so that orders
 /// and lines take one round trip. [`to_orders`] reads the columns in this order.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use dto::Money;
 use mysql::{AttemptError, Session, Value};
 
 use sums::PENDING_ORDERS;
 
 use super::cover::Cover;
 use crate::{
+    money::Money,
     period::Period,
     summary::{RowKey, SummaryKey, SummaryRow},
 };

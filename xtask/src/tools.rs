@@ -279,7 +279,8 @@ pub fn actionlint(project: &Project) -> Result<PathBuf> {
     Ok(program)
 }
 
-fn npm() -> Result<PathBuf> {
+/// The package manager of Node.js.
+pub fn npm() -> Result<PathBuf> {
     let find = || programs::find("npm", &[]);
     require("npm", find, &["npm"], "node", "`npm`")
 }

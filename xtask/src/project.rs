@@ -147,14 +147,12 @@ impl Project {
 
     /// Fails if one of these is not a package of the workspace.
     pub fn check_packages(&self, names: &[String]) -> Result<()> {
-        for name in names {
-            ensure!(
-                self.packages.contains_key(name),
-                "{name} is not a package of this workspace; these are: {}",
-                self.packages.keys().cloned().collect::<Vec<_>>().join(", ")
-            );
-        }
-        Ok(())
+        check_known(names, "a package of this workspace", &self.packages)
+    }
+
+    /// Fails if one of these is not a function with a route.
+    pub fn check_functions(&self, names: &[String]) -> Result<()> {
+        check_known(names, "a function with a route", &self.routes)
     }
 
     /// Whether a package depends on the stores, perhaps through others.
@@ -188,6 +186,18 @@ impl Project {
             })
             .collect()
     }
+}
+
+/// Fails if one of these names is not `what`, which all known ones are.
+fn check_known<T>(names: &[String], what: &str, known: &BTreeMap<String, T>) -> Result<()> {
+    for name in names {
+        ensure!(
+            known.contains_key(name),
+            "{name} is not {what}; these are: {}",
+            known.keys().cloned().collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// The packages of the workspace, and the names of what each depends on.
@@ -267,6 +277,7 @@ mod tests {
         assert_eq!(project.sample_paths(), ["/a", "/b", "/"]);
         assert!(project.uses_stores("tests") && !project.uses_stores("a"));
         assert!(project.check_packages(&["dto".to_owned()]).is_ok());
+        assert!(project.check_functions(&["dto".to_owned()]).is_err());
         assert!(
             project
                 .check_packages(&["dto".to_owned(), "b".to_owned()])

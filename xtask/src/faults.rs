@@ -29,7 +29,7 @@ pub struct Arguments {
     only: Option<String>,
 
     /// Write the table to docs/faults.md instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "only")]
     write: bool,
 }
 

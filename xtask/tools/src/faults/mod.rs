@@ -1,7 +1,7 @@
 // region: mysqldata nosqldata
 //! The fault suite: injects every fault into the functions under load.
 //!
-//! `cargo xtask faults` builds what it needs and runs the program `faults`.
+//! `cargo xtask faults` builds what it needs and runs `tools faults`.
 
 mod arguments;
 mod case;
@@ -14,7 +14,7 @@ mod table;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 pub use arguments::Arguments;
 pub use case::Case;
@@ -23,9 +23,16 @@ pub use system::System;
 /// Runs the suite; returns whether every invariant held.
 ///
 /// # Errors
-/// The system cannot be started, or a fault cannot be injected.
+/// There is no such case, the system cannot be started, or a fault cannot be injected.
 pub async fn run(arguments: &Arguments) -> Result<bool> {
     let chosen = |name: &str| (arguments.only.as_ref()).is_none_or(|only| name.contains(only));
+    let mut names: Vec<_> = Case::all().into_iter().map(Case::name).collect();
+    names.extend(scenarios::ALL.iter().map(|it| it.name.to_owned()));
+    ensure!(
+        names.iter().any(|name| chosen(name)),
+        "no fault and no scenario has such a name; these are:\n{}",
+        names.join("\n")
+    );
     let duration = Duration::from_secs(arguments.seconds);
     let mut system = System::start(arguments).await?;
 

@@ -22,7 +22,7 @@ use stores::{
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::Arguments;
@@ -231,19 +231,20 @@ impl System {
 
     /// Waits until both functions are healthy.
     async fn until_healthy(&self) -> Result<()> {
-        for _ in 0..600 {
-            let mut healthy = true;
+        let healthy = async {
             for (function, _) in INSTANCES {
                 let health = format!("/health/{function}");
-                let response = self.client.try_get(&health, Duration::from_secs(15)).await;
-                healthy &= response.is_some_and(|it| it.status.is_success());
+                let limit = Duration::from_secs(15);
+                while !(self.client.try_get(&health, limit).await)
+                    .is_some_and(|it| it.status.is_success())
+                {
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
-            if healthy {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        bail!("the functions are not healthy after a minute")
+        };
+        timeout(Duration::from_mins(1), healthy)
+            .await
+            .context("the functions are not healthy after a minute")
     }
 
     /// Stops the functions; the rest stops when it is dropped.

@@ -1,7 +1,7 @@
 // region: mysqldata nosqldata
 //! `cargo xtask bench growth`.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::Result;
 
@@ -24,13 +24,14 @@ pub struct Arguments {
         long,
         value_name = "N",
         value_delimiter = ',',
-        default_value = "100,10000,1000000"
+        default_value = "100,10000,1000000",
+        value_parser = clap::value_parser!(u32).range(1..)
     )]
     sizes: Vec<u32>,
 
     /// The calls of each kind
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    calls: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    calls: u32,
 
     /// Measure the programs of the development profile: their own time is not that of
     /// deployed ones, but they build faster
@@ -67,7 +68,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         "Measuring; the results are in {}",
         output.display()
     ));
-    let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
+    // The first is the smallest, and none is there twice.
+    let sizes: BTreeSet<_> = arguments.sizes.iter().collect();
+    let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
     let mut growth = process::command(project.program("tools"));
     growth
         .arg("growth")

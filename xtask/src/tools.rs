@@ -141,10 +141,15 @@ pub fn set_linker(project: &Project, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// The folder of a Python environment.
+pub fn python_folder(project: &Project, name: &str) -> PathBuf {
+    project.own_folder().join("tools").join(name)
+}
+
 /// A Python environment with these packages, installed if one is missing or has
 /// another version.
 pub fn python_tool(project: &Project, name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let folder = project.own_folder().join("tools").join(name);
+    let folder = python_folder(project, name);
     let installed = folder.join("installed");
     let wanted = packages.join("\n");
     if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
@@ -208,6 +213,24 @@ pub fn mariadbd() -> Result<PathBuf> {
 }
 
 // region: mysqldata nosqldata
+/// OpenSSL, which creates certificates.
+pub fn openssl() -> Result<PathBuf> {
+    let find = || programs::find("openssl", &[]);
+    require("OpenSSL", find, &["openssl"], "openssl", "`openssl`")
+}
+
+/// `taskset`, which binds a program to a core.
+pub fn taskset() -> Result<PathBuf> {
+    let find = || programs::find("taskset", &[]);
+    require(
+        "util-linux",
+        find,
+        &["util-linux"],
+        "util-linux",
+        "`taskset`",
+    )
+}
+
 /// Valgrind, whose callgrind counts instructions.
 pub fn valgrind() -> Result<PathBuf> {
     let find = || programs::find("valgrind", &[]);

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 /// Measure the time of a request against the size of the data
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The numbers of orders
+    /// The numbers of orders, from the smallest
     #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
     pub sizes: Vec<u32>,
 
     /// The calls of each kind
     #[arg(long, value_name = "N")]
-    pub calls: usize,
+    pub calls: u32,
 
     /// The folder of the functions' binaries
     #[arg(long, value_name = "DIR")]

@@ -11,7 +11,7 @@ mod report;
 mod results;
 mod system;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ const CONCURRENT_ORDERS: usize = 640;
 
 /// The parts in which the calls of a kind are measured.
 const TURNS: usize = 5;
+
+/// The calls of a kind before those that are measured.
+const WARM_UP: usize = 10;
 
 /// The n-th request of a kind, to a system.
 type NthRequest = Box<dyn Fn(&System, usize) -> Request>;
@@ -142,21 +145,20 @@ async fn measure(
     systems: &[System],
     kind: &Kind,
 ) -> Result<Vec<Figure>> {
-    let calls = arguments.calls.div_ceil(TURNS);
+    let calls = arguments.calls as usize;
     let mut times = vec![Vec::new(); systems.len()];
     let mut processor = vec![Duration::ZERO; systems.len()];
-    let requests = |system: &System, turn: usize| {
-        (0..calls)
-            .map(|n| (kind.request)(system, turn * calls + n))
-            .collect::<Vec<_>>()
+    let requests = |system: &System, range: Range<usize>| {
+        range.map(|n| (kind.request)(system, n)).collect::<Vec<_>>()
     };
     for system in systems {
-        for request in requests(system, TURNS).into_iter().take(10) {
+        for request in requests(system, calls..calls + WARM_UP) {
             system.send(request).await?;
         }
     }
     for turn in 0..TURNS {
         for (n, system) in systems.iter().enumerate() {
+            let turn = calls * turn / TURNS..calls * (turn + 1) / TURNS;
             let requests = requests(system, turn);
             system.take_times();
             let before = server.processor_time(system);
@@ -167,13 +169,12 @@ async fn measure(
             times[n].extend(system.take_times());
         }
     }
-    let count = u32::try_from(TURNS * calls)?;
     let figures = systems.iter().zip(times).zip(processor);
     let figures = figures.map(|((system, times), processor)| Figure {
         request: kind.name.to_owned(),
         orders: system.orders,
         median_us: median(times),
-        processor_us: (processor / count).as_micros(),
+        processor_us: (processor / arguments.calls).as_micros(),
     });
     let figures: Vec<_> = figures.collect();
     eprintln!("growth: {figures:?}");

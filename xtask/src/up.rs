@@ -160,7 +160,7 @@ impl Arguments {
     fn up_watch(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let project = Project::read()?;
-        self.stores.check_ports(Some(self.port))?;
+        self.stores.check(Some(self.port))?;
         let cargo_lambda = tools::cargo_lambda(&project)?;
         let stores = self.stores.command(&project, None)?;
         self.build(&project)?;
@@ -198,7 +198,7 @@ impl Arguments {
     fn up_start_api(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let project = Project::read()?;
-        self.stores.check_ports(Some(self.port))?;
+        self.stores.check(Some(self.port))?;
         ensure!(
             self.stores.dynamodb_url.is_none() && self.stores.mysql_url.is_none(),
             "the surface start-api has stores of its own: containers reach them at \

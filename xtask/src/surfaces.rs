@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Fail if there is no Docker for start-api, as when that is named
+    /// Fail instead of skipping start-api if there is no Docker
     #[arg(long)]
     require: bool,
 

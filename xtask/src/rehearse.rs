@@ -61,7 +61,7 @@ struct Edit {
     to: &'static str,
 }
 
-/// One kind of change for each function; none is of its code.
+/// One kind of change for each function except `migrate`; none is of its code.
 const EDITS: &[Edit] = &[
     Edit {
         function: "HelloFunction",

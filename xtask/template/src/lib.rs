@@ -1,8 +1,7 @@
 //! The reader of `template.yaml`.
 //!
 //! YAML tags are dropped: `!Ref Table` reads as `"Table"`, `!GetAtt Table.Arn` as
-//! `"Table.Arn"`. A crate because four packages read the same file: `xtask`,
-//! `stores`, `diagrams` and the tests.
+//! `"Table.Arn"`. A crate because the tools and the tests read the same file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

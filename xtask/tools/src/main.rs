@@ -18,7 +18,7 @@ use clap::Parser;
 use testbed::System;
 use tokio::runtime::Builder;
 
-/// The commands, each of which `cargo xtask` has too.
+/// The commands. `cargo xtask` has each too, except `serve`, which its `conformance` runs.
 #[derive(Parser)]
 enum Command {
     Diagrams(diagrams::Arguments),

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -34,7 +34,7 @@ pub struct Project {
 impl Project {
     /// Reads the workspace of this package.
     pub fn read() -> Result<Self> {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = Command::new(process::cargo_program());
         remove_package_variables(&mut command);
         let output = command
             .args(["metadata", "--format-version=1", "--no-deps"])

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::geteuid;
 
 use crate::{
     consent,
@@ -373,7 +374,7 @@ fn may_install(name: &str, command: &str) -> Result<bool> {
 
 /// Runs apt-get as root, in the foreground because sudo may ask for a password.
 fn apt_get(arguments: &[&str]) -> Result<bool> {
-    let mut command = if is_root() {
+    let mut command = if geteuid().is_root() {
         Command::new("apt-get")
     } else if let Some(sudo) = programs::find("sudo", &[]) {
         let mut command = Command::new(sudo);
@@ -385,12 +386,6 @@ fn apt_get(arguments: &[&str]) -> Result<bool> {
     command.args(arguments);
     command.env("DEBIAN_FRONTEND", "noninteractive");
     Ok(command.status()?.success())
-}
-
-/// Whether this process runs as root.
-pub fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// Whether a program exits with success, whatever it prints.

@@ -153,11 +153,11 @@ impl Check {
 /// Builds the functions that are measured, and what measures them. Fails first if
 /// there is not what [`System::start`] needs.
 fn build(project: &Project) -> Result<()> {
+    tools::mariadbd()?;
     tools::openssl()?;
     tools::taskset()?;
     step("Building the functions");
     let mut build = process::command(tools::cargo_lambda(project)?);
-    process::remove_package_variables(&mut build);
     tools::set_linker(project, &mut build)?;
     build
         .args(["lambda", "build", "--release", "--locked"])
@@ -233,8 +233,6 @@ impl System {
         stores
             .args(["--cpu-list", STORES_CORE])
             .arg(project.program("stores"))
-            .arg("--mariadbd")
-            .arg(tools::mariadbd()?)
             .arg("--sample")
             .arg("--mysql-tls")
             .args([&tls.chain, &tls.key]);
@@ -363,7 +361,6 @@ impl Peers {
             .args([&self.limit, &peers.join("limit.c")]);
         process::succeed(compile, "zig cc")?;
         let mut bare = process::command(tools::cargo_lambda(project)?);
-        process::remove_package_variables(&mut bare);
         tools::set_linker(project, &mut bare)?;
         bare.args([
             "lambda",

@@ -33,11 +33,6 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     calls: u32,
 
-    /// Measure the programs of the development profile: their own time is not that of
-    /// deployed ones, but they build faster
-    #[arg(long)]
-    dev: bool,
-
     /// Write the tables to docs/growth.md
     #[arg(long)]
     write: bool,
@@ -45,29 +40,15 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd()?;
+    tools::mariadbd()?;
     step("Building");
-    project.build(["tools", "mysqldata", "nosqldata"])?;
-    let mut functions = project.program("");
-    if !arguments.dev {
-        let mut build = process::cargo(&project.root);
-        build.args([
-            "build",
-            "--release",
-            "--package",
-            "mysqldata",
-            "--package",
-            "nosqldata",
-        ]);
-        process::succeed(build, "the build")?;
-        functions = functions.join("../release");
-    }
+    project.build(["tools"])?;
+    let mut build = process::cargo(&project.root);
+    build.args(["build", "--release"]);
+    build.args(["--package", "mysqldata", "--package", "nosqldata"]);
+    process::succeed(build, "the build")?;
 
-    let output = project.own_folder().join("growth");
-    step(format_args!(
-        "Measuring; the results are in {}",
-        output.display()
-    ));
+    step("Measuring; the results are in .kea/growth");
     // The first is the smallest, and none is there twice.
     let sizes: BTreeSet<_> = arguments.sizes.iter().collect();
     let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
@@ -76,17 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .arg("growth")
         .args(["--sizes", &sizes.join(",")])
         .args(["--calls", &arguments.calls.to_string()])
-        .arg("--functions")
-        .arg(functions)
-        .arg("--mariadbd")
-        .arg(mariadbd)
-        .arg("--output")
-        .arg(output);
-    if arguments.write {
-        growth
-            .arg("--write")
-            .arg(project.root.join("docs/growth.md"));
-    }
+        .args(arguments.write.then_some("--write"));
     process::run(growth)
 }
 // endregion

@@ -129,7 +129,7 @@ impl Options {
             }
             None if self.starts_mysql()? => {
                 stores.args(["--mysql-port", &self.mysql_port.to_string()]);
-                stores.arg("--mariadbd").arg(tools::mariadbd()?);
+                tools::mariadbd()?;
             }
             None => {}
         }
@@ -204,7 +204,7 @@ impl Stores {
     pub fn throw_away(project: &Project, options: &[&str]) -> Result<Self> {
         let mut command = Command::new(project.program("stores"));
         if uses_mysql()? {
-            command.arg("--mariadbd").arg(tools::mariadbd()?);
+            tools::mariadbd()?;
         }
         command.args(options);
         step("Starting throw-away stores");

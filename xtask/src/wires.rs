@@ -19,7 +19,6 @@ use tokio::runtime::Runtime;
 
 use crate::{
     environment::Urls,
-    net,
     project::{self, Project},
     stores::Options,
 };
@@ -156,7 +155,7 @@ impl Wires {
 
     /// Puts a wire in front of the server at `url` and returns the wire's URL.
     pub fn to(&self, wire: Wire, url: &str) -> Result<String> {
-        let upstream = net::address(url);
+        let upstream = faultproxy::address(url);
         let proxy = self.runtime.block_on(async {
             match wire {
                 // region: mysqldata

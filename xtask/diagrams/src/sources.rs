@@ -31,7 +31,7 @@ use crate::{
 /// A source of the diagrams cannot be read, or two contradict each other.
 pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&template::path())?;
-    let crates = workspace::crates(&stores::project())?;
+    let crates = workspace::crates(&template::project())?;
     let routed = functions().await.into_iter().map(|function| {
         let Started { service, variables } = function;
         let routed = Routed {

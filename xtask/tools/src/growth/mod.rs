@@ -4,7 +4,6 @@
 //! Each size has a database, a catalogue and instances of its own, and all are measured
 //! in turns, so that a slow moment of the machine is in the figures of each.
 
-mod arguments;
 mod fill;
 mod function;
 mod report;
@@ -16,9 +15,25 @@ use std::{ops::Range, time::Duration};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-pub use arguments::Arguments;
+use crate::own_folder;
 use results::{Concurrency, Figure, Results};
 use system::{PAGE, Request, Server, System};
+
+/// Measure the time of a request against the size of the data
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The numbers of orders, from the smallest
+    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
+    sizes: Vec<u32>,
+
+    /// The calls of each kind
+    #[arg(long, value_name = "N")]
+    calls: u32,
+
+    /// Write the tables to docs/growth.md, and the plot beside it
+    #[arg(long)]
+    write: bool,
+}
 
 /// The instances of `mysqldata` in the measurement of concurrency.
 const INSTANCES: [usize; 4] = [1, 4, 16, 64];
@@ -106,8 +121,9 @@ fn kinds() -> Vec<Kind> {
 /// # Errors
 /// The system cannot be started, or a request fails.
 pub async fn run(arguments: &Arguments) -> Result<bool> {
-    std::fs::create_dir_all(&arguments.output)?;
-    let server = Server::start(arguments).await?;
+    let output = own_folder("growth");
+    std::fs::create_dir_all(&output)?;
+    let server = Server::start().await?;
     let mut systems = Vec::new();
     for (n, &orders) in arguments.sizes.iter().enumerate() {
         // The concurrency is measured on the smallest.
@@ -116,7 +132,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         } else {
             1
         };
-        systems.push(System::start(arguments, &server, orders, instances).await?);
+        systems.push(System::start(&output, &server, orders, instances).await?);
     }
     let mut figures = Vec::new();
     for kind in kinds() {
@@ -134,7 +150,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         figures,
         concurrency,
     };
-    report::write(arguments, &results)?;
+    report::write(arguments, &output, &results)?;
     Ok(true)
 }
 

@@ -37,7 +37,7 @@ pub fn template() -> Template {
 }
 
 pub fn runbook() -> String {
-    fs::read_to_string(stores::project().join("docs/runbook.md")).unwrap()
+    fs::read_to_string(template::project().join("docs/runbook.md")).unwrap()
 }
 
 #[test]

@@ -337,7 +337,7 @@ const FIGURES: &str = "[...document.querySelectorAll('figure img')].map((image) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_diagram_is_visible_in_light_and_dark_and_on_a_phone() {
-    let folder = diagrams::render::folder(&stores::project());
+    let folder = diagrams::render::folder(&template::project());
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -63,7 +63,7 @@ fn events(function: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 #[tokio::test]
 async fn watch_routes_are_the_routes_of_the_routers() {
-    let manifest = fs::read_to_string(stores::project().join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(template::project().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let watched = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"]
         .as_table()
@@ -128,7 +128,8 @@ fn every_write_has_a_route_with_a_limit_of_its_own() {
             }
         }
     }
-    let document = fs::read(stores::project().join("functions/docs/assets/openapi.json")).unwrap();
+    let document =
+        fs::read(template::project().join("functions/docs/assets/openapi.json")).unwrap();
     let document: Value = serde_json::from_slice(&document).unwrap();
     let mut writes = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -152,7 +153,7 @@ fn every_write_has_a_route_with_a_limit_of_its_own() {
 
 #[test]
 fn every_function_is_in_the_workspace_the_template_and_the_tests() {
-    let folder = stores::project().join("functions");
+    let folder = template::project().join("functions");
     let folders: BTreeSet<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -243,7 +244,7 @@ async fn every_path_has_a_replayed_event() {
     let mut replayed = BTreeSet::new();
     let mut count = 0;
     for &function in FUNCTIONS.iter() {
-        for entry in fs::read_dir(stores::project().join("events").join(function)).unwrap() {
+        for entry in fs::read_dir(template::project().join("events").join(function)).unwrap() {
             let event = fs::read_to_string(entry.unwrap().path()).unwrap();
             let event: Value = serde_json::from_str(&event).unwrap();
             replayed.insert((
@@ -268,7 +269,7 @@ async fn every_path_has_a_replayed_event() {
 
 #[tokio::test]
 async fn dependencies_point_one_way_and_small_functions_link_no_client() {
-    let manifest = stores::project().join("Cargo.toml");
+    let manifest = template::project().join("Cargo.toml");
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(manifest)
         .no_deps()
@@ -331,7 +332,7 @@ async fn dependencies_point_one_way_and_small_functions_link_no_client() {
                 "none",
                 "--locked",
             ])
-            .current_dir(stores::project())
+            .current_dir(template::project())
             .output()
             .unwrap();
         assert!(

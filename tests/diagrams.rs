@@ -9,7 +9,7 @@ use diagrams::render;
 
 /// The names of the files in docs/diagrams with this extension.
 fn committed(extension: &str) -> BTreeMap<String, String> {
-    let folder = render::folder(&stores::project());
+    let folder = render::folder(&template::project());
     let files = fs::read_dir(folder).unwrap().filter_map(|entry| {
         let path = entry.unwrap().path();
         let name = path.file_stem()?.to_str()?.to_owned();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use regex::Regex;
-use stores::project;
+use template::project;
 
 // region: mysql
 /// The parts of SQL statements that are interpolated.

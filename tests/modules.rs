@@ -11,11 +11,11 @@ use std::{
 };
 
 use cargo_metadata::{MetadataCommand, TargetKind};
-use stores::project;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
 };
+use template::project;
 
 /// The names on the way to a module or to an item.
 type Names = Vec<String>;

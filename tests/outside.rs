@@ -12,7 +12,7 @@ fn block<'g>(guide: &'g str, language: &str) -> &'g str {
 
 #[test]
 fn crate_outside_of_the_workspace_builds_with_the_chassis() {
-    let project = stores::project().canonicalize().unwrap();
+    let project = template::project().canonicalize().unwrap();
     let guide = fs::read_to_string(project.join("docs/using-the-chassis.md")).unwrap();
     let crates = format!("{}/crates/", project.display());
     let dependencies = block(&guide, "toml").replace("../kea/crates/", &crates);

@@ -56,7 +56,7 @@ async fn run() -> usize {
     let system = System::with_samples().await;
     let mut sent = 0;
     for function in FUNCTIONS.iter() {
-        let folder = stores::project().join("events").join(function);
+        let folder = template::project().join("events").join(function);
         let mut files: Vec<_> = fs::read_dir(folder).unwrap().collect();
         files.sort_by_key(|file| file.as_ref().unwrap().path());
         for file in files {
@@ -129,7 +129,7 @@ fn completed() -> impl Iterator<Item = &'static Value> {
 /// The rows of the table after this sentence of the documentation: the first cell
 /// of each, without its quotes, and the rest.
 fn table(sentence: &str) -> BTreeMap<String, Vec<String>> {
-    let page = fs::read_to_string(stores::project().join("docs/logging.md")).unwrap();
+    let page = fs::read_to_string(template::project().join("docs/logging.md")).unwrap();
     let (_, rest) = page.split_once(sentence).expect(sentence);
     let lines = rest.lines().skip_while(|line| !line.starts_with('|'));
     let rows = lines.take_while(|line| line.starts_with('|')).skip(2);

@@ -291,7 +291,7 @@ fn the_regions_are_those_whose_authorities_are_compiled_in() {
     let template = template();
     let rule = &template["Rules"]["Region"]["Assertions"][0]["Assert"]["Fn::Contains"];
     let allowed: BTreeSet<_> = values(&rule[0]).into_iter().collect();
-    let roots = fs::read_dir(stores::project().join("crates/mysql/roots")).unwrap();
+    let roots = fs::read_dir(template::project().join("crates/mysql/roots")).unwrap();
     let names = roots.map(|root| root.unwrap().file_name().into_string().unwrap());
     let regions = names.filter_map(|name| Some(name.strip_suffix(".pem")?.to_owned()));
     assert_eq!(allowed, regions.collect());

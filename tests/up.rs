@@ -29,7 +29,7 @@ const PARTS: [&str; 7] = [
 ];
 
 fn lines() -> Vec<Line> {
-    let log = Log::at(&stores::project().join(".kea/logs"));
+    let log = Log::at(&template::project().join(".kea/logs"));
     let lines = log.read().unwrap().expect("a log").lines().unwrap();
     lines.iter().filter_map(|line| Line::parse(line)).collect()
 }
@@ -44,7 +44,7 @@ fn all(span: &Span) -> Vec<&Span> {
 fn xtask(arguments: &[&str]) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["xtask"]).args(arguments);
-    let output = cargo.current_dir(stores::project()).output().unwrap();
+    let output = cargo.current_dir(template::project()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout).unwrap()

@@ -54,7 +54,7 @@ async fn lose_the_catalogue(system: &System) {
 /// Recreates the catalogue's table, empty, and waits until it can be read.
 async fn restore_the_catalogue(system: &System) {
     let prefix = system.table("products").strip_suffix("products").unwrap();
-    let template = stores::template();
+    let template = template::path();
     let tables = stores::dynamodb::create_tables(&system.store(), &template, prefix).await;
     assert!(
         tables

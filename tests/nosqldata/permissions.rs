@@ -56,7 +56,7 @@ fn named(template: &Template, target: &str) -> String {
 #[tokio::test]
 async fn catalogue_role_allows_exactly_the_actions_in_use() {
     let system = System::with_samples().await;
-    for entry in fs::read_dir(stores::project().join("events/nosqldata")).unwrap() {
+    for entry in fs::read_dir(template::project().join("events/nosqldata")).unwrap() {
         let event = fs::read_to_string(entry.unwrap().path()).unwrap();
         let event = serde_json::from_str(&event).unwrap();
         system.invoke("nosqldata", &event).await;

@@ -59,8 +59,8 @@ struct Check {
 #[derive(clap::Args)]
 struct Measure {
     /// The number of cold starts of each function
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    runs: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
 
     /// Only the functions whose name or task contains this
     #[arg(long, value_name = "TEXT")]
@@ -81,6 +81,9 @@ struct Measure {
 
 /// The packages of the functions in Python.
 const PYTHON_PACKAGES: &str = include_str!("../bench/peers/python/requirements.txt");
+
+/// The name of their environment among the tools.
+const PYTHON: &str = "bench";
 
 /// The core of the stores; the functions have the next.
 const STORES_CORE: &str = "0";
@@ -106,15 +109,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 impl Measure {
     fn run(&self, project: &Project, output: &Path) -> Result<ExitCode> {
-        build(project)?;
-        let peers = Peers::build(self, project, output)?;
-        let system = System::start(project, output)?;
-        let mut functions = peers.functions(self, project, &system)?;
+        let peers = Peers::of(self, project, output);
+        let mut functions = peers.functions(self, project)?;
         functions.retain(|it| {
             let only = self.only.as_deref().unwrap_or_default();
             it.name.contains(only) || it.task.contains(only)
         });
         ensure!(!functions.is_empty(), "no function has such a name or task");
+        build(project)?;
+        peers.build(project)?;
+        let system = System::start(project, output)?;
         let plan = system.plan(project, &versions(self, project)?, &functions)?;
         let mut bench = System::bench(project, output, &plan)?;
         bench.arg("--runs").arg(self.runs.to_string());
@@ -135,7 +139,7 @@ impl Check {
         tools::valgrind()?;
         build(project)?;
         let system = System::start(project, output)?;
-        let functions = kea(project, &system)?;
+        let functions = kea(project)?;
         let plan = system.plan(project, &BTreeMap::new(), &functions)?;
         let mut bench = System::bench(project, output, &plan)?;
         let limits = project.root.join("xtask/bench/limits.json");
@@ -146,11 +150,14 @@ impl Check {
     }
 }
 
-/// Builds the functions that are measured, and what measures them.
+/// Builds the functions that are measured, and what measures them. Fails first if
+/// there is not what [`System::start`] needs.
 fn build(project: &Project) -> Result<()> {
+    tools::mariadbd()?;
+    tools::openssl()?;
+    tools::taskset()?;
     step("Building the functions");
     let mut build = process::command(tools::cargo_lambda(project)?);
-    process::remove_package_variables(&mut build);
     tools::set_linker(project, &mut build)?;
     build
         .args(["lambda", "build", "--release", "--locked"])
@@ -165,31 +172,48 @@ struct Function {
     task: &'static str,
     name: &'static str,
     command: Vec<String>,
-    /// Its environment beside that of all.
-    environment: Variables,
+    environment: Environment,
+}
+
+/// What a function has in its environment beside that of all.
+#[derive(Clone, Copy)]
+enum Environment {
+    Same,
+    /// What the functions of Kea trust in AWS, and the issuer of the loopback.
+    AmazonRoots,
+    /// What others trust.
+    MachineRoots,
+    /// The level of its log.
+    LogLevel(&'static str),
+    /// The address of the daemon of X-Ray.
+    XRay,
 }
 
 /// The functions of this project.
-fn kea(project: &Project, system: &System) -> Result<Vec<Function>> {
-    let function = |task, name, binary, environment| {
-        let command = vec![text(&project.bootstrap(binary))?];
-        Ok::<_, anyhow::Error>(Function {
-            task,
-            name,
-            command,
-            environment,
-        })
-    };
+fn kea(project: &Project) -> Result<Vec<Function>> {
+    use Environment::{AmazonRoots, Same};
+    let [hello, nosqldata, mysqldata] =
+        ["hello", "nosqldata", "mysqldata"].map(|name| project.bootstrap(name));
     Ok(vec![
-        function(HELLO, "Kea hello", "hello", vec![])?,
-        function(
-            PRODUCT,
-            "Kea nosqldata",
-            "nosqldata",
-            system.amazon_roots()?,
-        )?,
-        function(ORDER, "Kea mysqldata", "mysqldata", vec![])?,
+        program(HELLO, "Kea hello", &hello, Same)?,
+        program(PRODUCT, "Kea nosqldata", &nosqldata, AmazonRoots)?,
+        program(ORDER, "Kea mysqldata", &mysqldata, Same)?,
     ])
+}
+
+/// A function that is a program.
+fn program(
+    task: &'static str,
+    name: &'static str,
+    program: &Path,
+    environment: Environment,
+) -> Result<Function> {
+    Ok(Function {
+        task,
+        name,
+        command: vec![text(program)?],
+        environment,
+    })
 }
 
 /// The stores, with TLS, and the environment of the functions.
@@ -209,8 +233,6 @@ impl System {
         stores
             .args(["--cpu-list", STORES_CORE])
             .arg(project.program("stores"))
-            .arg("--mariadbd")
-            .arg(tools::mariadbd()?)
             .arg("--sample")
             .arg("--mysql-tls")
             .args([&tls.chain, &tls.key]);
@@ -222,36 +244,22 @@ impl System {
         })
     }
 
-    /// `hello` with more and with less telemetry: what it costs.
-    fn telemetry(&self, hello: &Path) -> Result<[Function; 3]> {
-        let daemon = self.xray.local_addr()?.to_string();
-        let hello = |name, variable, value: &str| {
-            Ok::<_, anyhow::Error>(Function {
-                task: HELLO,
-                name,
-                command: vec![text(hello)?],
-                environment: vec![(variable, value.to_owned())],
-            })
-        };
-        Ok([
-            hello("Kea hello, no telemetry", "AWS_LAMBDA_LOG_LEVEL", "off")?,
-            hello("Kea hello, metrics alone", "AWS_LAMBDA_LOG_LEVEL", "warn")?,
-            hello("Kea hello, with X-Ray", "AWS_XRAY_DAEMON_ADDRESS", &daemon)?,
-        ])
-    }
-
-    /// What the functions of Kea trust in AWS, and the issuer of the loopback.
-    fn amazon_roots(&self) -> Result<Variables> {
-        Ok(vec![("SSL_CERT_FILE", text(&self.tls.amazon_roots)?)])
-    }
-
-    /// What others trust.
-    fn machine_roots(&self) -> Result<Variables> {
-        let roots = text(&self.tls.machine_roots)?;
-        Ok(vec![
-            ("SSL_CERT_FILE", roots.clone()),
-            ("AWS_CA_BUNDLE", roots),
-        ])
+    fn variables(&self, of: Environment) -> Result<Vec<(&'static str, String)>> {
+        Ok(match of {
+            Environment::Same => vec![],
+            Environment::AmazonRoots => vec![("SSL_CERT_FILE", text(&self.tls.amazon_roots)?)],
+            Environment::MachineRoots => {
+                let roots = text(&self.tls.machine_roots)?;
+                vec![("SSL_CERT_FILE", roots.clone()), ("AWS_CA_BUNDLE", roots)]
+            }
+            Environment::LogLevel(level) => vec![("AWS_LAMBDA_LOG_LEVEL", level.to_owned())],
+            Environment::XRay => {
+                vec![(
+                    "AWS_XRAY_DAEMON_ADDRESS",
+                    self.xray.local_addr()?.to_string(),
+                )]
+            }
+        })
     }
 
     fn plan(
@@ -278,8 +286,8 @@ impl System {
             };
             let event = fs::read_to_string(project.root.join("events").join(event))?;
             let mut environment = shared.clone();
-            let own = it.environment.iter();
-            environment.extend(own.map(|(name, value)| ((*name).to_owned(), value.clone())));
+            let own = self.variables(it.environment)?.into_iter();
+            environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
             // Python has no single program.
             let is_program = it.command.len() == 1;
             Ok(json!({
@@ -325,12 +333,19 @@ struct Peers {
 }
 
 impl Peers {
-    fn build(arguments: &Measure, project: &Project, output: &Path) -> Result<Self> {
+    fn of(arguments: &Measure, project: &Project, output: &Path) -> Self {
+        let python = tools::python_folder(project, PYTHON).join("bin/python3");
+        Self {
+            limit: output.join("limit"),
+            target: project.peers(),
+            python: (!arguments.no_peers).then_some(python),
+        }
+    }
+
+    fn build(&self, project: &Project) -> Result<()> {
         step("Building the functions to compare with");
         let peers = project.root.join("xtask/bench/peers");
-        let target = project.peers();
         let musl = format!("{}-unknown-linux-musl", env::consts::ARCH);
-        let limit = output.join("limit");
         let mut compile = match tools::zig(project)? {
             Some(python) => {
                 let mut zig = process::command(python);
@@ -343,10 +358,9 @@ impl Peers {
             .args(["cc", "-target"])
             .arg(format!("{}-linux-musl", env::consts::ARCH))
             .args(["-static", "-O2", "-s", "-D_GNU_SOURCE", "-o"])
-            .args([&limit, &peers.join("limit.c")]);
+            .args([&self.limit, &peers.join("limit.c")]);
         process::succeed(compile, "zig cc")?;
         let mut bare = process::command(tools::cargo_lambda(project)?);
-        process::remove_package_variables(&mut bare);
         tools::set_linker(project, &mut bare)?;
         bare.args([
             "lambda",
@@ -356,94 +370,80 @@ impl Peers {
             "--target",
             &musl,
         ])
-        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_TARGET_DIR", &self.target)
         .current_dir(peers.join("bare"));
         process::succeed(bare, "the build of the bare functions")?;
-        let mut python = None;
-        if !arguments.no_peers {
+        if self.python.is_some() {
             let mut defaults = process::cargo(&peers.join("defaults"));
             defaults
                 .args(["build", "--release", "--locked"])
-                .env("CARGO_TARGET_DIR", &target);
+                .env("CARGO_TARGET_DIR", &self.target);
             process::succeed(defaults, "the build of the functions with all defaults")?;
             let packages: Vec<_> = PYTHON_PACKAGES.lines().collect();
-            let folder = tools::python_tool(project, "bench", &packages)?;
-            python = Some(folder.join("bin/python3"));
+            tools::python_tool(project, PYTHON, &packages)?;
         }
-        Ok(Self {
-            limit,
-            target,
-            python,
-        })
+        Ok(())
     }
 
     /// All functions: these, and those of this project.
-    fn functions(
-        &self,
-        arguments: &Measure,
-        project: &Project,
-        system: &System,
-    ) -> Result<Vec<Function>> {
+    fn functions(&self, arguments: &Measure, project: &Project) -> Result<Vec<Function>> {
+        use Environment::{AmazonRoots, LogLevel, MachineRoots, Same, XRay};
         let bootstrap = |folder: &Path, name: &str| folder.join(name).join("bootstrap");
         let bare = |name: &str| bootstrap(&self.target.join("lambda"), name);
-        let program = |task, name, program: &Path, environment: &Variables| {
-            Ok::<_, anyhow::Error>(Function {
-                task,
-                name,
-                command: vec![text(program)?],
-                environment: environment.clone(),
-            })
-        };
-        let (none, amazon, machine) = (vec![], system.amazon_roots()?, system.machine_roots()?);
+        let hello = &project.bootstrap("hello");
         let mut all = vec![
-            program(HELLO, "the limit: C, raw socket", &self.limit, &none)?,
-            program(HELLO, "bare lambda_http", &bare("bare-lambda-http"), &none)?,
-            program(HELLO, "bare axum on lambda_http", &bare("bare-axum"), &none)?,
+            program(HELLO, "the limit: C, raw socket", &self.limit, Same)?,
+            program(HELLO, "bare lambda_http", &bare("bare-lambda-http"), Same)?,
+            program(HELLO, "bare axum on lambda_http", &bare("bare-axum"), Same)?,
         ];
-        all.extend(kea(project, system)?);
-        all.extend(system.telemetry(&project.bootstrap("hello"))?);
+        all.extend(kea(project)?);
+        // What telemetry costs.
+        all.extend([
+            program(HELLO, "Kea hello, no telemetry", hello, LogLevel("off"))?,
+            program(HELLO, "Kea hello, metrics alone", hello, LogLevel("warn"))?,
+            program(HELLO, "Kea hello, with X-Ray", hello, XRay)?,
+        ]);
         if let Some(before) = &arguments.before {
             let before = |name| bootstrap(before, name);
+            let (hello, mysqldata) = (before("hello"), before("mysqldata"));
+            let nosqldata = before("nosqldata");
             all.extend([
-                program(HELLO, "Kea hello, before", &before("hello"), &none)?,
-                program(
-                    PRODUCT,
-                    "Kea nosqldata, before",
-                    &before("nosqldata"),
-                    &amazon,
-                )?,
-                program(ORDER, "Kea mysqldata, before", &before("mysqldata"), &none)?,
+                program(HELLO, "Kea hello, before", &hello, Same)?,
+                program(PRODUCT, "Kea nosqldata, before", &nosqldata, AmazonRoots)?,
+                program(ORDER, "Kea mysqldata, before", &mysqldata, Same)?,
             ]);
         }
         if let Some(python) = &self.python {
-            let in_python = |task, name, module: &str, environment: &Variables| {
+            let in_python = |task, name, module: &str, environment| {
                 let handler = format!("{module}.handler");
                 Ok::<_, anyhow::Error>(Function {
                     task,
                     name,
                     command: vec![text(python)?, "-m".into(), "awslambdaric".into(), handler],
-                    environment: environment.clone(),
+                    environment,
                 })
             };
             let defaults = |name: &str| self.target.join("release").join(name);
             let sdk = defaults("default-dynamodb");
             let sqlx = defaults("default-sqlx");
             all.extend([
-                in_python(HELLO, "Powertools", "powertools_hello", &none)?,
-                in_python(HELLO, "Flask + apig-wsgi", "flask_hello", &none)?,
-                in_python(HELLO, "FastAPI + Mangum", "fastapi_hello", &none)?,
-                program(PRODUCT, "DynamoDB SDK, all defaults", &sdk, &machine)?,
-                in_python(PRODUCT, "Powertools + boto3", "powertools_boto3", &machine)?,
-                in_python(PRODUCT, "FastAPI + boto3", "fastapi_boto3", &machine)?,
-                program(ORDER, "sqlx, all defaults", &sqlx, &none)?,
+                in_python(HELLO, "Powertools", "powertools_hello", Same)?,
+                in_python(HELLO, "Flask + apig-wsgi", "flask_hello", Same)?,
+                in_python(HELLO, "FastAPI + Mangum", "fastapi_hello", Same)?,
+                program(PRODUCT, "DynamoDB SDK, all defaults", &sdk, MachineRoots)?,
+                in_python(
+                    PRODUCT,
+                    "Powertools + boto3",
+                    "powertools_boto3",
+                    MachineRoots,
+                )?,
+                in_python(PRODUCT, "FastAPI + boto3", "fastapi_boto3", MachineRoots)?,
+                program(ORDER, "sqlx, all defaults", &sqlx, Same)?,
             ]);
         }
         Ok(all)
     }
 }
-
-/// Variables of the environment.
-type Variables = Vec<(&'static str, String)>;
 
 /// Certificates of this machine's servers, as PEM files.
 struct Certificates {

@@ -43,7 +43,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         process::succeed(add, "rustup target add")?;
     }
     let mut build = process::command(tools::cargo_lambda(&project)?);
-    process::remove_package_variables(&mut build);
     tools::set_linker(&project, &mut build)?;
     build
         .args(["lambda", "build", "--compiler", "cargo-zigbuild"])

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -248,7 +248,7 @@ impl Scratch {
         }
         if let Some(name) = created {
             let scope = format!("{name}:write");
-            let mut token = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            let mut token = Command::new(process::cargo_program());
             process::remove_package_variables(&mut token);
             token.env_remove("CARGO_TARGET_DIR");
             let token =

@@ -15,7 +15,6 @@ use programs::{Guarded, guard};
 use crate::{
     process::{self, check_interrupt, step},
     sam::Architecture,
-    tools,
 };
 
 /// How to get an engine.
@@ -191,7 +190,7 @@ fn start(docker: &Path, logs: &Path) -> Result<Guarded> {
     let dockerd = programs::find("dockerd", &folders);
     let dockerd = dockerd.context("no Docker engine is running")?;
     ensure!(
-        tools::is_root(),
+        rustix::process::geteuid().is_root(),
         "no Docker engine is running, and only root can start one"
     );
     step("Starting dockerd");

@@ -32,11 +32,12 @@ pub fn of_functions(
         auth: tokens::environment(&[project.signing_key()?.jwk()]),
     };
     let mut variables = variables(&Template::read(&template::path())?, &local)?;
-    for (name, value) in LOCAL_ROLE {
-        let own = env::var(name)
-            .ok()
-            .filter(|it| own_dynamodb && !it.is_empty());
-        variables.insert(name.to_owned(), own.unwrap_or_else(|| value.to_owned()));
+    if own_dynamodb {
+        let own = LOCAL_ROLE.iter().filter_map(|(name, _)| {
+            let value = env::var(name).ok().filter(|it| !it.is_empty())?;
+            Some(((*name).to_owned(), value))
+        });
+        variables.extend(own);
     }
     Ok(variables)
 }

@@ -29,37 +29,26 @@ pub struct Arguments {
     only: Option<String>,
 
     /// Write the table to docs/faults.md instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "only")]
     write: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let cargo_lambda = tools::cargo_lambda(&project)?;
-    let mariadbd = tools::mariadbd()?;
+    tools::mariadbd()?;
     step("Building");
     project.build(["tools", "mysqldata", "nosqldata"])?;
 
-    let logs = project.own_folder().join("faults");
-    let shown = logs.display();
-    step(format_args!("Injecting faults; the logs are in {shown}"));
+    step("Injecting faults; the logs are in .kea/faults");
     let mut faults = process::command(project.program("tools"));
     faults
         .arg("faults")
         .args(["--seconds", &arguments.seconds.to_string()])
         .args(arguments.only.iter().flat_map(|only| ["--only", only]))
-        .arg("--functions")
-        .arg(project.program(""))
-        .arg("--logs")
-        .arg(&logs)
+        .args(arguments.write.then_some("--write"))
         .arg("--cargo-lambda")
-        .arg(cargo_lambda)
-        .arg("--mariadbd")
-        .arg(mariadbd);
-    if arguments.write {
-        let file = project.root.join("docs/faults.md");
-        faults.arg("--write").arg(file);
-    }
+        .arg(cargo_lambda);
     process::run(faults)
 }
 // endregion

@@ -118,7 +118,6 @@ impl<'p> Fuzzer<'p> {
     /// there is no unsafe code for one to look at.
     fn command(&self, command: &str) -> Command {
         let mut fuzz = process::command(&self.program);
-        process::remove_package_variables(&mut fuzz);
         fuzz.args(["fuzz", command, "--sanitizer", "none"])
             // One would take many minutes.
             .args(["--codegen-units", "16", "--target-dir"])

@@ -1,7 +1,7 @@
 // region: mysqldata nosqldata
 //! `cargo xtask bench growth`.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::Result;
 
@@ -24,18 +24,14 @@ pub struct Arguments {
         long,
         value_name = "N",
         value_delimiter = ',',
-        default_value = "100,10000,1000000"
+        default_value = "100,10000,1000000",
+        value_parser = clap::value_parser!(u32).range(1..)
     )]
     sizes: Vec<u32>,
 
     /// The calls of each kind
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    calls: usize,
-
-    /// Measure the programs of the development profile: their own time is not that of
-    /// deployed ones, but they build faster
-    #[arg(long)]
-    dev: bool,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    calls: u32,
 
     /// Write the tables to docs/growth.md
     #[arg(long)]
@@ -44,46 +40,24 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let mariadbd = tools::mariadbd()?;
+    tools::mariadbd()?;
     step("Building");
-    project.build(["tools", "mysqldata", "nosqldata"])?;
-    let mut functions = project.program("");
-    if !arguments.dev {
-        let mut build = process::cargo(&project.root);
-        build.args([
-            "build",
-            "--release",
-            "--package",
-            "mysqldata",
-            "--package",
-            "nosqldata",
-        ]);
-        process::succeed(build, "the build")?;
-        functions = functions.join("../release");
-    }
+    project.build(["tools"])?;
+    let mut build = process::cargo(&project.root);
+    build.args(["build", "--release"]);
+    build.args(["--package", "mysqldata", "--package", "nosqldata"]);
+    process::succeed(build, "the build")?;
 
-    let output = project.own_folder().join("growth");
-    step(format_args!(
-        "Measuring; the results are in {}",
-        output.display()
-    ));
-    let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
+    step("Measuring; the results are in .kea/growth");
+    // The first is the smallest, and none is there twice.
+    let sizes: BTreeSet<_> = arguments.sizes.iter().collect();
+    let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
     let mut growth = process::command(project.program("tools"));
     growth
         .arg("growth")
         .args(["--sizes", &sizes.join(",")])
         .args(["--calls", &arguments.calls.to_string()])
-        .arg("--functions")
-        .arg(functions)
-        .arg("--mariadbd")
-        .arg(mariadbd)
-        .arg("--output")
-        .arg(output);
-    if arguments.write {
-        growth
-            .arg("--write")
-            .arg(project.root.join("docs/growth.md"));
-    }
+        .args(arguments.write.then_some("--write"));
     process::run(growth)
 }
 // endregion

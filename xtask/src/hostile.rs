@@ -34,7 +34,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    project.check_packages(&arguments.function)?;
+    project.check_functions(&arguments.function)?;
     let all = project.functions();
     let functions: Vec<_> = all
         .filter(|name| {

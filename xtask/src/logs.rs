@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use logs::{Filter, Level, Line, Log, Paint, Reader, StatusFilter, duration_ms, readable};
+use logs::{Filter, Line, Log, Paint, Reader, readable};
 
 use crate::{process::check_interrupt, project::Project};
 
@@ -29,25 +29,8 @@ pub struct Arguments {
     #[arg(short, long)]
     follow: bool,
 
-    /// Only the request with this id or trace id, or with this beginning of one
-    #[arg(long, value_name = "ID")]
-    request: Option<String>,
-
-    /// Only requests with this status, such as 404 or 5xx
-    #[arg(long)]
-    status: Option<StatusFilter>,
-
-    /// Only this function, such as mysqldata
-    #[arg(long, value_name = "NAME")]
-    function: Option<String>,
-
-    /// Only requests that took longer, such as 100ms or 1.5s
-    #[arg(long, value_name = "TIME", value_parser = duration_ms)]
-    slower_than: Option<f64>,
-
-    /// The least level: debug has each call
-    #[arg(long, default_value = "info")]
-    level: Level,
+    #[command(flatten)]
+    filter: Filter,
 
     /// Print the JSON objects as they are
     #[arg(long)]
@@ -85,15 +68,8 @@ pub fn paint() -> Paint {
 impl Arguments {
     /// The lines to show, as they are shown.
     fn select(&self, lines: Vec<String>) -> Vec<String> {
-        let filter = Filter {
-            request: self.request.clone(),
-            status: self.status,
-            function: self.function.clone(),
-            slower_than_ms: self.slower_than,
-            level: Some(self.level),
-        };
         let selected = lines.into_iter().filter_map(|text| {
-            let line = Line::parse(&text).filter(|line| filter.admits(line))?;
+            let line = Line::parse(&text).filter(|line| self.filter.admits(line))?;
             Some(if self.json {
                 text
             } else {

@@ -68,7 +68,8 @@ use crate::process::Interrupted;
 struct Arguments {
     /// Install missing system packages without asking
     ///
-    /// MariaDB, Python, Chromium, Java with Graphviz, npm: as root or with sudo.
+    /// MariaDB, Python, Chromium, npm, Java with Graphviz and its fonts, Valgrind,
+    /// OpenSSL, util-linux: as root or with sudo.
     #[arg(long, global = true)]
     yes: bool,
 
@@ -115,6 +116,7 @@ enum Task {
     Sbom(supply_chain::Sbom),
     Surfaces(surfaces::Arguments),
     Package(sam::Package),
+    #[command(hide = true)]
     Compile(compile::Arguments),
     Preflight(preflight::Arguments),
     // region: mysqldata

@@ -50,7 +50,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     step(format_args!("Testing mutants of {}", packages.join(", ")));
     let mut mutants = process::command(cargo_mutants);
-    process::remove_package_variables(&mut mutants);
     mutants
         .args(["mutants", "--output"])
         .arg(project.own_folder())

@@ -83,14 +83,6 @@ pub fn http_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// The address in a URL: `127.0.0.1:8000`.
-#[allow(dead_code, reason = "the sample services alone use it")]
-pub fn address(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,15 +108,5 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         require_distinct(&[api, (8000, "DynamoDB", "--dynamodb-port")]).unwrap();
-    }
-
-    #[test]
-    fn address_is_found_in_a_url() {
-        for url in [
-            "http://127.0.0.1:8000",
-            "mysql://kea:kea@127.0.0.1:8000/kea",
-        ] {
-            assert_eq!(address(url), "127.0.0.1:8000");
-        }
     }
 }

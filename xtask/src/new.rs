@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::ExitCode};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use template::Template;
 
@@ -76,6 +76,14 @@ impl Store {
             Self::None => "none",
         }
     }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Dynamodb => "DynamoDB",
+            Self::Mysql => "MySQL",
+            Self::None => "no store",
+        }
+    }
 }
 
 /// Fails unless it can be the name of a `kind` of thing: part of an identifier, a path
@@ -128,6 +136,9 @@ impl Names {
         })
     }
 }
+
+/// An event from which those of a new function are made.
+const SAMPLE_EVENT: &str = "events/hello/get.json";
 
 /// Names that mean something else in Rust, in the paths or in the tests.
 const RESERVED: [&str; 60] = [
@@ -194,7 +205,9 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
 /// The section of a function in the template, with placeholders.
 fn section_of(store: Store, files: &Files) -> Result<String> {
     let common = files.read("xtask/templates/common.yaml")?;
+    let policies = files.read("xtask/templates/policies.yaml")?;
     let section = files.read(&format!("xtask/templates/{}/section.yaml", store.folder()))?;
+    let section = section.replace("@POLICIES@", &policies);
     Ok(section.replace("@COMMON@", &common))
 }
 
@@ -202,13 +215,20 @@ fn section_of(store: Store, files: &Files) -> Result<String> {
 fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
     let name = &names.name;
     let templates = format!("xtask/templates/{}", store.folder());
-    // What is the same for each store.
-    let shared = match store {
-        Store::None => templates.as_str(),
-        Store::Dynamodb | Store::Mysql => "xtask/templates/stored",
+    // What is the same for each store, and the variables of one that is unavailable.
+    let (shared, variables) = match store {
+        Store::None => (templates.as_str(), String::new()),
+        Store::Dynamodb | Store::Mysql => (
+            "xtask/templates/stored",
+            files.read(&format!("{templates}/variables.rs"))?,
+        ),
     };
     let copy = |folder: &str, from: &str, to: &str| {
         let text = files.read(&format!("{folder}/{from}"))?;
+        let text = text
+            .replace("@VARIABLES@", &variables)
+            .replace("@store@", store.folder())
+            .replace("@Store@", store.title());
         files.write(&names.fill(to), &names.fill(&text))
     };
     copy(&templates, "Cargo.toml", "functions/@name@/Cargo.toml")?;
@@ -238,7 +258,8 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
     if store != Store::None {
         paths.push(format!("/{name}/{{id}}"));
     }
-    for (case, event) in events(name, store) {
+    let sample = serde_json::from_str(&files.read(SAMPLE_EVENT)?)?;
+    for (case, event) in events(name, store, &sample)? {
         let text = serde_json::to_string_pretty(&event)? + "\n";
         files.write(&format!("events/{name}/{case}.json"), &text)?;
     }
@@ -246,89 +267,76 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         name,
         paths,
         section: names.fill(&section_of(store, files)?),
-        arm: names.fill(&files.read(&format!("{templates}/bundle.rs"))?),
+        arm: names.fill(&files.read(&format!("{shared}/bundle.rs"))?),
         scope: (store != Store::None).then(|| format!("{name}:write")),
         grants,
     })
 }
 
-/// The events of a function by the case that each is.
-fn events(name: &str, store: Store) -> Vec<(&'static str, Value)> {
+/// The events of a function by the case that each is. They differ from `sample`, an
+/// event of API Gateway, in what their requests are.
+fn events(name: &str, store: Store, sample: &Value) -> Result<Vec<(&'static str, Value)>> {
+    let event = |method, path: &str, query, body| event(sample, method, path, query, body);
     let list = format!("/{name}");
     let mut events = vec![
-        ("list", event("GET", &list, "", None)),
+        ("list", event("GET", &list, "", None)?),
         (
             "list-invalid-parameters",
-            event("GET", &list, "limit=0&colour=red", None),
+            event("GET", &list, "limit=0&colour=red", None)?,
         ),
-        ("health", event("GET", &format!("/health/{name}"), "", None)),
+        (
+            "health",
+            event("GET", &format!("/health/{name}"), "", None)?,
+        ),
     ];
     if store != Store::None {
         let valid = json!({"name": "First", "note": "On the top shelf"});
         let invalid = json!({"id": "mine", "name": "", "note": 7});
         let unknown = format!("/{name}/019aacd4-3b7f-7cc1-8a53-0123456789ab");
         events.extend([
-            ("create", event("POST", &list, "", Some(valid))),
+            ("create", event("POST", &list, "", Some(valid))?),
             (
                 "create-invalid-fields",
-                event("POST", &list, "", Some(invalid)),
+                event("POST", &list, "", Some(invalid))?,
             ),
-            ("get-unknown", event("GET", &unknown, "", None)),
+            ("get-unknown", event("GET", &unknown, "", None)?),
         ]);
     }
-    events
+    Ok(events)
 }
 
-/// An event of API Gateway.
-fn event(method: &str, path: &str, query: &str, body: Option<Value>) -> Value {
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": {
-            "accept": "*/*",
-            "host": "api.example.com",
-            "user-agent": "curl/8.5.0",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "kea",
-            "domainName": "api.example.com",
-            "domainPrefix": "api",
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "curl/8.5.0",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "22/Nov/2026:12:00:00 +0000",
-            "timeEpoch": 1_795_348_800_000_u64,
-        },
-        "isBase64Encoded": false,
-    });
+/// An event of this request, and otherwise as `sample`.
+fn event(
+    sample: &Value,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: Option<Value>,
+) -> Result<Value> {
+    let mut event = sample.clone();
+    let mut set = |object: &str, member: &str, value: &str| {
+        let object = event.pointer_mut(object).and_then(Value::as_object_mut);
+        let object = object.context("the sample is no event of an HTTP API")?;
+        object.insert(member.to_owned(), value.into());
+        anyhow::Ok(())
+    };
+    set("", "rawPath", path)?;
+    set("", "rawQueryString", query)?;
+    set("/requestContext/http", "method", method)?;
+    set("/requestContext/http", "path", path)?;
     if let Some(body) = body {
         let name = path.trim_start_matches('/');
-        let headers = event.get_mut("headers").and_then(Value::as_object_mut);
-        if let Some(headers) = headers {
-            headers.insert("content-type".to_owned(), "application/json".into());
-            // The replay signs it: a committed token would expire.
-            let token = format!("Bearer token(sample, {name}:write)");
-            headers.insert("authorization".to_owned(), token.into());
-        }
-        if let Some(event) = event.as_object_mut() {
-            event.insert("body".to_owned(), body.to_string().into());
-        }
+        set("/headers", "content-type", "application/json")?;
+        // The replay signs it: a committed token would expire.
+        let token = format!("Bearer token(sample, {name}:write)");
+        set("/headers", "authorization", &token)?;
+        set("", "body", &body.to_string())?;
     }
-    event
+    Ok(event)
 }
 
-fn capitalized(name: &str) -> String {
+/// A name with its first letter in upper case.
+pub fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()

@@ -29,10 +29,6 @@ pub struct Arguments {
     /// health and docs
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     keep: Vec<String>,
-
-    /// Leave what is generated as it is: run `cargo xtask regenerate` afterwards
-    #[arg(long)]
-    no_regenerate: bool,
 }
 
 /// The name of this project.
@@ -95,12 +91,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut format = process::cargo(&project.root);
     format.args(["fmt", "--all"]);
     process::succeed(format, "cargo fmt")?;
-    if !arguments.no_regenerate {
-        // Names are part of the commands: these are the new ones.
-        let mut regenerate = process::cargo(&project.root);
-        regenerate.args(["run", "--quiet", "--package", "xtask", "--", "regenerate"]);
-        process::succeed(regenerate, "cargo xtask regenerate")?;
-    }
+    // Names are part of the commands: these are the new ones.
+    let mut regenerate = process::cargo(&project.root);
+    regenerate.args(["run", "--quiet", "--package", "xtask", "--", "regenerate"]);
+    process::succeed(regenerate, "cargo xtask regenerate")?;
     step("Done");
     println!(
         "
@@ -133,12 +127,9 @@ fn check_name(name: &str) -> Result<()> {
 
 /// The text with the name of this project replaced, in each of its spellings.
 fn renamed(text: &str, name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    let title: String = first.into_iter().chain(letters).collect();
     let spellings = [
         (NAME.to_owned(), name.to_owned()),
-        ("Kea".to_owned(), title),
+        ("Kea".to_owned(), new::capitalized(name)),
         (NAME.to_uppercase(), name.to_uppercase()),
     ];
     spellings.iter().fold(text.to_owned(), |text, (from, to)| {

@@ -40,16 +40,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     step(format_args!("Checking what {} needs", plan.stack));
     let account = Account::ask(&plan)?;
-    let faults = faults(&plan, &account);
-    if faults.is_empty() {
+    let blockers = blockers(&plan, &account);
+    if blockers.is_empty() {
         println!(
             "nothing stops the deployment of {} to {}",
             plan.stack, account.region
         );
         return Ok(ExitCode::SUCCESS);
     }
-    for fault in &faults {
-        eprintln!("- {fault}");
+    for blocker in &blockers {
+        eprintln!("- {blocker}");
     }
     bail!("{} would not be deployed: see above", plan.stack)
 }
@@ -110,7 +110,7 @@ impl Plan {
     }
 }
 
-/// What AWS says of the account.
+/// What AWS reports of the account.
 #[derive(Default)]
 struct Account {
     region: String,
@@ -188,12 +188,12 @@ impl Account {
 }
 
 /// What would stop the deployment, and what to do.
-fn faults(plan: &Plan, account: &Account) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut fault = |text: String| faults.push(text);
+fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
+    let mut blockers = Vec::new();
+    let mut blocker = |text: String| blockers.push(text);
     let number = |name: &str| plan.parameter(name).parse::<u64>().unwrap_or_default();
     if !plan.regions.is_empty() && !plan.regions.contains(&account.region) {
-        fault(format!(
+        blocker(format!(
             "the certificate authority of RDS in {} is not compiled in: see crates/mysql/roots/README.md",
             account.region
         ));
@@ -201,17 +201,17 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
     let is_new = account.stack.is_none();
     match account.stack.as_deref() {
         Some("ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED") => {
-            fault(format!(
+            blocker(format!(
                 "the first deployment of {0} failed: `sam delete --stack-name {0}`",
                 plan.stack
             ));
         }
-        Some("UPDATE_ROLLBACK_FAILED") => fault(format!(
+        Some("UPDATE_ROLLBACK_FAILED") => blocker(format!(
             "a rollback of {0} failed: `aws cloudformation continue-update-rollback --stack-name {0}`",
             plan.stack
         )),
         Some(status) if status.ends_with("_IN_PROGRESS") => {
-            fault(format!(
+            blocker(format!(
                 "{} is {status}: wait until it has ended",
                 plan.stack
             ));
@@ -220,7 +220,7 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
     }
     let reserved = number("OrdersConcurrency");
     if is_new && reserved > 0 && account.unreserved < reserved + UNRESERVED {
-        fault(format!(
+        blocker(format!(
             "OrdersConcurrency={reserved} cannot be reserved: the account has {} of {} concurrent \
              executions left, of which {UNRESERVED} stay unreserved. Set OrdersConcurrency=0, or \
              request a higher quota",
@@ -228,7 +228,7 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
         ));
     }
     if is_new && plan.parameter("DeletionProtection") == "true" {
-        fault(
+        blocker(
             "DeletionProtection=true would block the rollback of a failed first deployment: turn \
              it on afterwards"
                 .to_owned(),
@@ -237,34 +237,34 @@ fn faults(plan: &Plan, account: &Account) -> Vec<String> {
     let class = plan.parameter("DatabaseClass");
     let (storage, most) = (number("DatabaseStorageGb"), number("DatabaseMaxStorageGb"));
     if most * 10 < storage * 11 {
-        fault(format!(
+        blocker(format!(
             "DatabaseMaxStorageGb={most} is less than a tenth above DatabaseStorageGb={storage}, \
              which RDS refuses"
         ));
     }
     if account.has_class == Some(false) {
-        fault(format!(
+        blocker(format!(
             "RDS offers no {class} for MySQL in {}",
             account.region
         ));
     }
     if account.is_free && !class.is_empty() {
         if !class.split('.').any(|size| size == "micro") {
-            fault(format!(
+            blocker(format!(
                 "the account's free plan has no {class}: set DatabaseClass=db.t4g.micro"
             ));
         }
         if number("DatabaseBackupDays") > 1 {
-            fault(
+            blocker(
                 "the account's free plan keeps backups for a day: set DatabaseBackupDays=1"
                     .to_owned(),
             );
         }
         if plan.parameter("DatabaseMultiAz") == "true" {
-            fault("the account's free plan has no standby: set DatabaseMultiAz=false".to_owned());
+            blocker("the account's free plan has no standby: set DatabaseMultiAz=false".to_owned());
         }
     }
-    faults
+    blockers
 }
 
 /// Fails if a change of a function has not reached its alias.
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_says_what_to_do() {
+    fn blocker_names_its_remedy() {
         let orders = [("OrdersConcurrency", "20")];
         let backups = [
             ("DatabaseBackupDays", "7"),
@@ -444,9 +444,12 @@ mod tests {
                 Some("DatabaseBackupDays=1"),
             ),
         ] {
-            let faults = faults(&plan(parameters), &account).join("; ");
-            assert_eq!(faults.is_empty(), expected.is_none(), "{faults}");
-            assert!(faults.contains(expected.unwrap_or_default()), "{faults}");
+            let blockers = blockers(&plan(parameters), &account).join("; ");
+            assert_eq!(blockers.is_empty(), expected.is_none(), "{blockers}");
+            assert!(
+                blockers.contains(expected.unwrap_or_default()),
+                "{blockers}"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fmt::{self, Display},
     io::{self, IsTerminal},
     path::Path,
@@ -81,13 +82,18 @@ pub fn step(what: impl Display) {
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = guard::command(program.as_ref(), GRACE);
     consent::hand_on(&mut command);
+    remove_package_variables(&mut command);
     command
 }
 
-/// A command of cargo, of the toolchain that runs this, in `folder`.
+/// The program cargo, of the toolchain that runs this.
+pub fn cargo_program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A command of cargo in `folder`.
 pub fn cargo(folder: &Path) -> Command {
-    let mut command = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    remove_package_variables(&mut command);
+    let mut command = command(cargo_program());
     command.current_dir(folder);
     command
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -34,7 +34,7 @@ pub struct Project {
 impl Project {
     /// Reads the workspace of this package.
     pub fn read() -> Result<Self> {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = Command::new(process::cargo_program());
         remove_package_variables(&mut command);
         let output = command
             .args(["metadata", "--format-version=1", "--no-deps"])
@@ -59,10 +59,12 @@ impl Project {
             .and_then(Value::as_object)
             .context("the root Cargo.toml has no [workspace.metadata.lambda.watch.router]")?;
         let mut routes = BTreeMap::<String, Vec<String>>::new();
-        for (path, target) in watched {
-            for function in functions(target) {
-                routes.entry(function).or_default().push(path.clone());
-            }
+        for (path, function) in watched {
+            let function = function.as_str();
+            let function =
+                function.with_context(|| format!("{path} is not routed to a function"))?;
+            let paths = routes.entry(function.to_owned()).or_default();
+            paths.push(path.clone());
         }
         Ok(Self {
             root: folder("workspace_root")?,
@@ -147,14 +149,12 @@ impl Project {
 
     /// Fails if one of these is not a package of the workspace.
     pub fn check_packages(&self, names: &[String]) -> Result<()> {
-        for name in names {
-            ensure!(
-                self.packages.contains_key(name),
-                "{name} is not a package of this workspace; these are: {}",
-                self.packages.keys().cloned().collect::<Vec<_>>().join(", ")
-            );
-        }
-        Ok(())
+        check_known(names, "a package of this workspace", &self.packages)
+    }
+
+    /// Fails if one of these is not a function with a route.
+    pub fn check_functions(&self, names: &[String]) -> Result<()> {
+        check_known(names, "a function with a route", &self.routes)
     }
 
     /// Whether a package depends on the stores, perhaps through others.
@@ -190,54 +190,51 @@ impl Project {
     }
 }
 
+/// Fails if one of these names is not `what`, which all known ones are.
+fn check_known<T>(names: &[String], what: &str, known: &BTreeMap<String, T>) -> Result<()> {
+    for name in names {
+        ensure!(
+            known.contains_key(name),
+            "{name} is not {what}; these are: {}",
+            known.keys().cloned().collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// The packages of the workspace, and the names of what each depends on.
 fn packages(metadata: &Value) -> BTreeMap<String, Vec<String>> {
-    let name = |value: &Value| value.get("name")?.as_str().map(str::to_owned);
-    let list = |value: &Value, member| value.get(member).and_then(Value::as_array).cloned();
-    let packages = list(metadata, "packages").unwrap_or_default();
-    packages
-        .iter()
-        .filter_map(|package| {
-            let needed = list(package, "dependencies").unwrap_or_default();
-            Some((name(package)?, needed.iter().filter_map(name).collect()))
-        })
-        .collect()
+    let packages = list(metadata, "packages").iter().filter_map(|package| {
+        let needed = list(package, "dependencies").iter().filter_map(name);
+        Some((name(package)?, needed.collect()))
+    });
+    packages.collect()
 }
 
 /// The names of the packages of the workspace and of what they are built to, as cargo
 /// names files.
 fn artifacts(metadata: &Value) -> BTreeSet<String> {
-    let list = |value: &Value, member| value.get(member).and_then(Value::as_array).cloned();
-    let name = |value: &Value| value.get("name")?.as_str().map(str::to_owned);
-    let packages = list(metadata, "packages").unwrap_or_default();
-    let targets = packages
-        .iter()
-        .flat_map(|it| list(it, "targets").unwrap_or_default());
-    let names = packages
-        .iter()
-        .cloned()
-        .chain(targets)
-        .filter_map(|it| name(&it));
+    let packages = list(metadata, "packages");
+    let targets = packages.iter().flat_map(|it| list(it, "targets"));
+    let names = packages.iter().chain(targets).filter_map(name);
     names
         .flat_map(|name| [name.replace('-', "_"), name])
         .collect()
+}
+
+fn name(value: &Value) -> Option<String> {
+    value.get("name")?.as_str().map(str::to_owned)
+}
+
+fn list<'v>(value: &'v Value, member: &str) -> &'v [Value] {
+    let list = value.get(member).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
 }
 
 /// Creates a folder with those above it. An error names it.
 pub fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("the folder {} cannot be created", folder.display()))
-}
-
-/// The functions of one route: a name, a table with a method and a name, or
-/// several of them.
-fn functions(target: &Value) -> Vec<String> {
-    match target {
-        Value::String(name) => vec![name.clone()],
-        Value::Object(table) => table.get("function").map(functions).unwrap_or_default(),
-        Value::Array(targets) => targets.iter().flat_map(functions).collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]
@@ -251,8 +248,9 @@ mod tests {
             "target_directory": "/kea/target",
             "metadata": { "lambda": { "watch": { "router": {
                 "/": "hello",
-                "/a": { "method": "GET", "function": "a" },
-                "/b": [{ "method": "GET", "function": "a" }, { "method": "PUT", "function": "b" }],
+                "/a": "a",
+                "/a/{id}": "a",
+                "/b": "b",
             }}}},
             "packages": [
                 { "name": "a", "dependencies": [{ "name": "dto" }] },
@@ -263,10 +261,11 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(project.functions().collect::<Vec<_>>(), ["a", "b", "hello"]);
-        assert_eq!(project.routes["a"], ["/a", "/b"]);
+        assert_eq!(project.routes["a"], ["/a", "/a/{id}"]);
         assert_eq!(project.sample_paths(), ["/a", "/b", "/"]);
         assert!(project.uses_stores("tests") && !project.uses_stores("a"));
         assert!(project.check_packages(&["dto".to_owned()]).is_ok());
+        assert!(project.check_functions(&["dto".to_owned()]).is_err());
         assert!(
             project
                 .check_packages(&["dto".to_owned(), "b".to_owned()])

@@ -1,5 +1,6 @@
-//! The files of a project, and the places where a function is registered in them:
-//! each is added by [`Files::register`] and removed by [`Files::unregister`].
+//! The files of a project, and the places where a function is registered in them.
+//! [`Files::register`] adds them; [`Files::unregister`] removes them, except the
+//! dependencies, which [`Files::remove_unused_dependencies`] removes.
 
 use std::{
     collections::BTreeSet,
@@ -120,8 +121,8 @@ impl Files {
         Ok(())
     }
 
-    /// Removes what [`Files::register`] added, and the privileges of its user of the
-    /// database.
+    /// Removes what [`Files::register`] added except the dependencies, what names the
+    /// function elsewhere, and the privileges of its user of the database.
     pub fn unregister(&self, name: &str, database_user: Option<&str>) -> Result<()> {
         let user = database_user.unwrap_or(name);
         let lines: [(&str, Vec<String>); 5] = [

@@ -61,7 +61,7 @@ struct Edit {
     to: &'static str,
 }
 
-/// One kind of change for each function; none is of its code.
+/// One kind of change for each function except `migrate`; none is of its code.
 const EDITS: &[Edit] = &[
     Edit {
         function: "HelloFunction",
@@ -152,7 +152,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     step("The suite, with the roles of the template");
     let mut suite = process::command(project.program("tools"));
-    suite.arg("surfaces").arg("--logs").arg(&folder);
+    suite.arg("surfaces");
     suite.args(["--url", &stage.api()]);
     project.set_signing_key(&mut suite);
     suite.args(arguments.only.iter().flat_map(|only| ["--only", only]));
@@ -348,7 +348,7 @@ impl Stage {
         step("Starting the emulator");
         let port = net::free_port("127.0.0.1")?;
         let endpoint = format!("http://127.0.0.1:{port}");
-        let database = net::address(&stores.urls.mysql);
+        let database = faultproxy::address(&stores.urls.mysql);
         let login = |user: &str| format!("mysql://{user}@{database}/kea");
         let variables = json!({
             "NosqldataFunction": { "AWS_ENDPOINT_URL_DYNAMODB": endpoint },
@@ -420,7 +420,6 @@ impl Stage {
         let template = build.folder.join("template.yaml");
         fs::write(&template, &build.template)?;
         let mut deploy = process::command(&self.sam);
-        process::remove_package_variables(&mut deploy);
         deploy
             .args(["deploy", "--stack-name", STACK, "--region", REGION])
             .arg("--template-file")

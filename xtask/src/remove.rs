@@ -23,10 +23,6 @@ pub struct Arguments {
     /// The names of the functions
     #[arg(required = true)]
     names: Vec<String>,
-
-    /// Leave what is generated as it is: run `cargo xtask regenerate` afterwards
-    #[arg(long)]
-    no_regenerate: bool,
 }
 
 /// Functions that the bundle does not work without, and why.
@@ -61,9 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut format = process::cargo(&project.root);
     format.args(["fmt", "--all"]);
     process::succeed(format, "cargo fmt")?;
-    if !arguments.no_regenerate {
-        regenerate(&Project::read()?)?;
-    }
+    regenerate(&Project::read()?)?;
     step(format_args!("Removed {}", names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

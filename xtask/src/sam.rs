@@ -39,10 +39,6 @@ pub struct Package {
     /// The architecture to build for
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
     architecture: Architecture,
-
-    /// The folder to build to
-    #[arg(long, value_name = "DIR", default_value = ".aws-sam/build")]
-    build_dir: PathBuf,
 }
 
 /// A processor architecture of Lambda, as the template's parameter names it.
@@ -105,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub fn package(arguments: &Package) -> Result<ExitCode> {
     let project = Project::read()?;
     let sam = Sam::install(&project, true)?;
-    let folder = project.root.join(&arguments.build_dir);
+    let folder = project.root.join(".aws-sam/build");
     let functions = sam.build(&project, arguments.architecture, &folder)?;
 
     let zips = project.own_folder().join("package");

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use programs::Guarded;
 use serde_json::Value;
 use template::Template;
@@ -37,7 +37,7 @@ pub struct Arguments {
 /// The stores of a system: where they listen, or one's own.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Port of the DynamoDB that is started
+    /// Port of the DynamoDB-compatible server that is started
     #[arg(
         long,
         value_name = "PORT",
@@ -47,7 +47,7 @@ pub struct Options {
     )]
     dynamodb_port: u16,
 
-    /// Port of the MySQL that is started
+    /// Port of the MySQL-compatible server that is started, a MariaDB
     #[arg(
         long,
         value_name = "PORT",
@@ -78,15 +78,21 @@ pub struct Options {
 }
 
 impl Options {
-    /// Fails before anything slow happens if a port is in use, or given twice.
-    /// `api` is the port of the API, if that is started too.
-    pub fn check_ports(&self, api: Option<u16>) -> Result<()> {
+    /// Fails before anything slow happens if a port is in use, or given twice, or if
+    /// no store is started of which `--fresh` could drop the data. `api` is the port
+    /// of the API, if that is started too.
+    pub fn check(&self, api: Option<u16>) -> Result<()> {
+        let starts_mysql = self.starts_mysql()?;
+        ensure!(
+            !self.fresh || self.dynamodb_url.is_none() || starts_mysql,
+            "--fresh drops the data in .kea/data, but every store is given by its URL"
+        );
         let mut ports = Vec::new();
         ports.extend(api.map(|port| (port, "the API", "--port")));
         if self.dynamodb_url.is_none() {
             ports.push((self.dynamodb_port, "DynamoDB", "--dynamodb-port"));
         }
-        if self.mysql_url.is_none() && uses_mysql()? {
+        if starts_mysql {
             ports.push((self.mysql_port, "MySQL", "--mysql-port"));
         }
         net::require_distinct(&ports)?;
@@ -94,6 +100,10 @@ impl Options {
             net::require_free(port, purpose, option)?;
         }
         Ok(())
+    }
+
+    fn starts_mysql(&self) -> Result<bool> {
+        Ok(self.mysql_url.is_none() && uses_mysql()?)
     }
 
     /// The command that starts the stores, at this address of this machine if not
@@ -117,9 +127,9 @@ impl Options {
             Some(url) => {
                 stores.args(["--mysql-url", url]);
             }
-            None if uses_mysql()? => {
+            None if self.starts_mysql()? => {
                 stores.args(["--mysql-port", &self.mysql_port.to_string()]);
-                stores.arg("--mariadbd").arg(tools::mariadbd()?);
+                tools::mariadbd()?;
             }
             None => {}
         }
@@ -130,7 +140,7 @@ impl Options {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = &arguments.options;
     let project = Project::read()?;
-    options.check_ports(None)?;
+    options.check(None)?;
     let stores = options.command(&project, None)?;
     project.build(["stores"])?;
     let mut stores = Stores::start(stores)?;
@@ -194,7 +204,7 @@ impl Stores {
     pub fn throw_away(project: &Project, options: &[&str]) -> Result<Self> {
         let mut command = Command::new(project.program("stores"));
         if uses_mysql()? {
-            command.arg("--mariadbd").arg(tools::mariadbd()?);
+            tools::mariadbd()?;
         }
         command.args(options);
         step("Starting throw-away stores");

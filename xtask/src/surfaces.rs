@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Fail if there is no Docker for start-api, as when that is named
+    /// Fail instead of skipping start-api if there is no Docker
     #[arg(long)]
     require: bool,
 
@@ -106,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         release = Some(built);
     }
 
-    let mut suite = arguments.suite(&project, &folder);
+    let mut suite = arguments.suite(&project);
     let mut stores = None;
     let mut servers = Vec::new();
     if !surfaces.is_empty() {
@@ -158,16 +158,13 @@ impl Arguments {
     }
 
     /// The program of the suite, with the options that depend on no surface.
-    fn suite(&self, project: &Project, logs: &Path) -> Command {
+    fn suite(&self, project: &Project) -> Command {
         let mut suite = process::command(project.program("tools"));
-        suite.arg("surfaces").arg("--logs").arg(logs);
+        suite.arg("surfaces");
         project.set_signing_key(&mut suite);
         suite.args(self.url.iter().flat_map(|url| ["--url", url]));
         suite.args(self.only.iter().flat_map(|only| ["--only", only]));
-        if self.write {
-            let file = project.root.join("docs/surfaces.md");
-            suite.arg("--write").arg(file);
-        }
+        suite.args(self.write.then_some("--write"));
         suite
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::geteuid;
 
 use crate::{
     consent,
@@ -141,10 +142,15 @@ pub fn set_linker(project: &Project, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// The folder of a Python environment.
+pub fn python_folder(project: &Project, name: &str) -> PathBuf {
+    project.own_folder().join("tools").join(name)
+}
+
 /// A Python environment with these packages, installed if one is missing or has
 /// another version.
 pub fn python_tool(project: &Project, name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let folder = project.own_folder().join("tools").join(name);
+    let folder = python_folder(project, name);
     let installed = folder.join("installed");
     let wanted = packages.join("\n");
     if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
@@ -208,6 +214,24 @@ pub fn mariadbd() -> Result<PathBuf> {
 }
 
 // region: mysqldata nosqldata
+/// OpenSSL, which creates certificates.
+pub fn openssl() -> Result<PathBuf> {
+    let find = || programs::find("openssl", &[]);
+    require("OpenSSL", find, &["openssl"], "openssl", "`openssl`")
+}
+
+/// `taskset`, which binds a program to a core.
+pub fn taskset() -> Result<PathBuf> {
+    let find = || programs::find("taskset", &[]);
+    require(
+        "util-linux",
+        find,
+        &["util-linux"],
+        "util-linux",
+        "`taskset`",
+    )
+}
+
 /// Valgrind, whose callgrind counts instructions.
 pub fn valgrind() -> Result<PathBuf> {
     let find = || programs::find("valgrind", &[]);
@@ -279,7 +303,8 @@ pub fn actionlint(project: &Project) -> Result<PathBuf> {
     Ok(program)
 }
 
-fn npm() -> Result<PathBuf> {
+/// The package manager of Node.js.
+pub fn npm() -> Result<PathBuf> {
     let find = || programs::find("npm", &[]);
     require("npm", find, &["npm"], "node", "`npm`")
 }
@@ -349,7 +374,7 @@ fn may_install(name: &str, command: &str) -> Result<bool> {
 
 /// Runs apt-get as root, in the foreground because sudo may ask for a password.
 fn apt_get(arguments: &[&str]) -> Result<bool> {
-    let mut command = if is_root() {
+    let mut command = if geteuid().is_root() {
         Command::new("apt-get")
     } else if let Some(sudo) = programs::find("sudo", &[]) {
         let mut command = Command::new(sudo);
@@ -361,12 +386,6 @@ fn apt_get(arguments: &[&str]) -> Result<bool> {
     command.args(arguments);
     command.env("DEBIAN_FRONTEND", "noninteractive");
     Ok(command.status()?.success())
-}
-
-/// Whether this process runs as root.
-pub fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// Whether a program exits with success, whatever it prints.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
-use logs::{Line, Log, Statistics, duration_ms};
+use logs::{Line, Log, Statistics};
 use time::OffsetDateTime;
 
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
     process::check_interrupt,
     project::Project,
 };
+
+/// The time that is looked back at.
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// The interval between two frames.
 const FRAME: Duration = Duration::from_secs(1);
@@ -25,16 +28,12 @@ const CLEAR: &str = "\x1b[H\x1b[J";
 
 /// Watch rates, latencies, problems and circuit breakers of the running system
 ///
-/// For each route and each dependency of a function, over the last seconds: requests
+/// For each route and each dependency of a function, over the last minute: requests
 /// or calls per second, the median and the 99th percentile of their durations,
 /// failures, retries and cold starts; then the problems by type, the open circuit
 /// breakers and the last warning. Drawn again each second until Ctrl-C.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The time that is looked back at, such as 10s
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration_ms)]
-    window: f64,
-
     /// Print one frame and end
     #[arg(long)]
     once: bool,
@@ -43,8 +42,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let log = Log::at(&Project::read()?.log_folder());
     let mut reader = open(&log)?;
-    let window = Duration::try_from_secs_f64(arguments.window / 1_000.0)?;
-    let mut statistics = Statistics::new(window);
+    let mut statistics = Statistics::new(WINDOW);
     let clear = if io::stdout().is_terminal() && !arguments.once {
         CLEAR
     } else {

@@ -160,7 +160,7 @@ impl Arguments {
     fn up_watch(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let project = Project::read()?;
-        self.stores.check_ports(Some(self.port))?;
+        self.stores.check(Some(self.port))?;
         let cargo_lambda = tools::cargo_lambda(&project)?;
         let stores = self.stores.command(&project, None)?;
         self.build(&project)?;
@@ -198,7 +198,7 @@ impl Arguments {
     fn up_start_api(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let project = Project::read()?;
-        self.stores.check_ports(Some(self.port))?;
+        self.stores.check(Some(self.port))?;
         ensure!(
             self.stores.dynamodb_url.is_none() && self.stores.mysql_url.is_none(),
             "the surface start-api has stores of its own: containers reach them at \
@@ -322,7 +322,6 @@ impl Arguments {
         let builds = project.own_folder().join("builds");
         project::create_folder(&builds)?;
         let mut watch = process::command(cargo_lambda);
-        process::remove_package_variables(&mut watch);
         watch
             .args(["lambda", "watch", "--quiet", "--disable-cors"])
             .args(["--invoke-address", "127.0.0.1"])
@@ -337,10 +336,7 @@ impl Arguments {
             .env("LAUNCHER_LOG", project.log_folder())
             // It runs functions by `cargo run`; this reports those that fail.
             .env("CARGO", project.program("launcher"))
-            .env(
-                "LAUNCHER_CARGO",
-                env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
-            )
+            .env("LAUNCHER_CARGO", process::cargo_program())
             .env("LAUNCHER_FOLDER", builds);
         if env::var_os("RUST_LOG").is_none() {
             // The warnings of cargo-lambda; the functions do not read it. Without

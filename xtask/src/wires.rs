@@ -19,7 +19,6 @@ use tokio::runtime::Runtime;
 
 use crate::{
     environment::Urls,
-    net,
     project::{self, Project},
     stores::Options,
 };
@@ -45,13 +44,14 @@ pub enum Wire {
     // endregion
 }
 
-/// Cut or slow a wire of the running system, or heal it
+/// Cut or slow a connection of the running system, or heal it
 ///
 /// For a system that `cargo xtask up` runs in another terminal, except stores of
 /// your own. docs/let-it-fail.md shows what happens then.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The dependency
+    /// The dependency at its other end
+    #[arg(value_name = "DEPENDENCY")]
     wire: Wire,
 
     /// Let no response through, rather than refuse connections
@@ -63,7 +63,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration_ms, conflicts_with = "heal")]
     slow: Option<f64>,
 
-    /// Heal the wire
+    /// Heal the connection
     #[arg(long)]
     heal: bool,
 }
@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let title = wire.title();
     ensure!(
         file.exists(),
-        "there is no wire to {title}: start the system with `cargo xtask up`, \
+        "no connection to {title} can be cut: start the system with `cargo xtask up`, \
          without a store of your own"
     );
     let state = match arguments {
@@ -99,10 +99,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     fs::write(file, state.word())?;
     let api = fs::read_to_string(folder.join(API))?;
     match state {
-        State::Whole => println!("The wire to {title} is healed. Within 2 s this works again:"),
-        State::Cut => println!("The wire to {title} is cut. Try, more than once:"),
-        State::Silent => println!("The wire to {title} is silent. Try, more than once:"),
-        State::Slow(_) => println!("The wire to {title} is slow. Try:"),
+        State::Whole => {
+            println!("The connection to {title} is healed. Within 2 s this works again:");
+        }
+        State::Cut => println!("The connection to {title} is cut. Try, more than once:"),
+        State::Silent => println!("The connection to {title} is silent. Try, more than once:"),
+        State::Slow(_) => println!("The connection to {title} is slow. Try:"),
     }
     let (path, body) = wire.example();
     let token = "-H \"Authorization: Bearer $TOKEN\"";
@@ -153,7 +155,7 @@ impl Wires {
 
     /// Puts a wire in front of the server at `url` and returns the wire's URL.
     pub fn to(&self, wire: Wire, url: &str) -> Result<String> {
-        let upstream = net::address(url);
+        let upstream = faultproxy::address(url);
         let proxy = self.runtime.block_on(async {
             match wire {
                 // region: mysqldata

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The documented pattern of a parameter of an operation.
 pub fn pattern(path: &str, method: &str, parameter: &str) -> Regex {
-    let document = stores::project().join("functions/docs/assets/openapi.json");
+    let document = template::project().join("functions/docs/assets/openapi.json");
     let document: Value = serde_json::from_str(&fs::read_to_string(document).unwrap()).unwrap();
     let parameters = document["paths"][path][method]["parameters"].as_array();
     let found = parameters

@@ -9,10 +9,3 @@ pub fn store(variable: &str) -> String {
         )
     })
 }
-
-/// The address in a URL: `127.0.0.1:8000`.
-pub fn address(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority).to_owned()
-}

@@ -26,7 +26,8 @@ mod template;
 pub mod wire;
 
 pub use client::{Client, Response, eventually};
-pub use environment::{address, store};
+pub use environment::store;
+pub use faultproxy::address;
 pub use gateway::{BASE_PATH, Function, Gateway, Instance};
 pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, routes};
 pub use template::template;

@@ -48,7 +48,7 @@ pub async fn replay(path: &Path) -> Result<Replayed> {
 /// # Errors
 /// The files cannot be read.
 pub fn samples() -> Result<String> {
-    let folder = stores::project().join("xtask/stores/samples");
+    let folder = template::project().join("xtask/stores/samples");
     let mut samples = String::new();
     if folder.exists() {
         for entry in std::fs::read_dir(folder)? {

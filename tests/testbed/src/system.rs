@@ -35,7 +35,7 @@ use stores::sample::products;
 // region: mysqldata
 use stores::sample::orders;
 // endregion
-use template::{LOCAL_ROLE, Local};
+use template::Local;
 
 use crate::{
     BASE_PATH, Client, Gateway, address, callers,
@@ -134,17 +134,17 @@ impl System {
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
         let client = dynamodb::client(&dynamodb_url);
         let prefix = format!("{name}-");
-        let tables = dynamodb::create_tables(&client, &stores::template(), &prefix).await;
+        let tables = dynamodb::create_tables(&client, &template::path(), &prefix).await;
         let tables = tables.expect("tables");
         let proxy = async |upstream: &str, protocol| {
             let proxy = Proxy::start(upstream, protocol).await;
             proxy.expect("a free port")
         };
-        let dynamodb = proxy(&address(&dynamodb_url), Protocol::DynamoDb).await;
+        let dynamodb = proxy(address(&dynamodb_url), Protocol::DynamoDb).await;
         dynamodb.set(setup.dynamodb_fault).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
-        let mysql = proxy(&address(&mysql_url), Protocol::MySql).await;
+        let mysql = proxy(address(&mysql_url), Protocol::MySql).await;
         // region: mysql
         let database = mysql::create_database(&mysql_url, &name).await;
         let database = database.expect("a database");
@@ -209,9 +209,7 @@ impl System {
         let mut functions = bundle::functions().expect("the template").into_iter();
         let function = functions.find(|it| it.binary == function);
         let function = function.expect("there is a function of this name");
-        let mut variables = function.local_variables(&self.surroundings.local(function));
-        variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        variables
+        function.local_variables(&self.surroundings.local(function))
     }
 
     /// A client of the test's `DynamoDB`, past the proxy.

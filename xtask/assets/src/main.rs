@@ -1,8 +1,6 @@
 //! `cargo xtask assets`: fetches Swagger UI and ReDoc from the npm registry at
 //! pinned versions, checks every byte, and writes what the docs function embeds of
 //! them to `functions/docs/assets/vendor`.
-//!
-//! With `--check` it writes nothing and fails where it would.
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use brotli::enc::BrotliEncoderParams;
+use clap::Parser;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha512};
 
@@ -69,10 +68,16 @@ const PACKAGES: [Package; 2] = [
     },
 ];
 
+/// Writes what the docs function embeds of Swagger UI and `ReDoc`.
+#[derive(Parser)]
+struct Arguments {
+    /// Write nothing, and fail if a file would differ
+    #[arg(long)]
+    check: bool,
+}
+
 fn main() -> Result<()> {
-    let check = std::env::args()
-        .skip(1)
-        .any(|argument| argument == "--check");
+    let arguments = Arguments::parse();
     // This package is two folders below the project.
     let vendor: PathBuf = [
         env!("CARGO_MANIFEST_DIR"),
@@ -87,7 +92,7 @@ fn main() -> Result<()> {
             if fs::read(&file).is_ok_and(|there| there == content) {
                 continue;
             }
-            if check {
+            if arguments.check {
                 stale.push(name);
             } else {
                 fs::write(&file, content).with_context(|| file.display().to_string())?;

@@ -34,7 +34,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Costs {
     /// The bytes of its program.
     size: u64,
-    /// The bytes of its archive.
+    /// The bytes of its program compressed by deflate, as in the archive that is
+    /// deployed.
     zip: u64,
     /// The instructions until it asks for its first event.
     instructions_to_first_event: u64,

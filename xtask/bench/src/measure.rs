@@ -37,8 +37,8 @@ pub struct Measurement {
     calls_per_second: Vec<f64>,
     cpu_per_call: Vec<Duration>,
     memory: u64,
-    /// Of the program, and of the archive that is deployed; 0 if it has no program
-    /// of its own.
+    /// Of the program, and of it compressed by deflate, which is all but the headers
+    /// of the archive that is deployed; 0 if it has no program of its own.
     size: (u64, u64),
 }
 
@@ -232,12 +232,12 @@ pub fn command(function: &Function, api: &str, log: File) -> Result<Command> {
     Ok(command)
 }
 
-/// The size of a program, and that of an archive of it.
+/// The size of a program, and that of it compressed by deflate, as in an archive.
 pub fn sizes(program: &[u8]) -> Result<(u64, u64)> {
-    let mut archive = DeflateEncoder::new(Vec::new(), Compression::default());
-    archive.write_all(program)?;
-    let archive = archive.finish()?;
-    Ok((program.len().try_into()?, archive.len().try_into()?))
+    let mut stream = DeflateEncoder::new(Vec::new(), Compression::default());
+    stream.write_all(program)?;
+    let stream = stream.finish()?;
+    Ok((program.len().try_into()?, stream.len().try_into()?))
 }
 
 /// Fails if a response lacks what it must contain.

@@ -44,7 +44,8 @@ pub struct Figures {
     pub peak_memory: u64,
     /// The size of the program.
     pub size: u64,
-    /// The size of the archive that is deployed.
+    /// The size of the program compressed by deflate, as in the archive that is
+    /// deployed.
     pub zip: u64,
 }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow};
 use chassis::{auth::Authenticator, http::Service, outbound::Policy, runtime::Environment};
-use template::{Function, LOCAL_ROLE, Local, Template};
+use template::{Function, Local, Template};
 
 /// The project's template.
 static TEMPLATE: LazyLock<Result<Template>> = LazyLock::new(|| Template::read(&template::path()));
@@ -41,9 +41,7 @@ pub async fn start(
     local: &Local,
     policy: Option<&Policy>,
 ) -> Result<Started> {
-    let mut variables = function.local_variables(local);
-    variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let mut environment = Environment::of(variables);
+    let mut environment = Environment::of(function.local_variables(local));
     let service = service(function.binary, &mut environment, policy).await;
     let service = service.with_context(|| match environment.errors() {
         [] => format!("{} is not in xtask/bundle/src/lib.rs", function.binary),

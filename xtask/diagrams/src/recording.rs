@@ -1,163 +1,86 @@
 //! Recorded requests, read from the log of a running system.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testbed::{FUNCTIONS, routes};
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id},
-};
-use tracing_subscriber::{
-    Layer,
-    layer::{Context as LayerContext, SubscriberExt},
-    registry::LookupSpan,
-};
+use testbed::{FUNCTIONS, log, routes};
 
 use crate::sequence::{Asked, Peer, Request, Step};
 
-/// A line of the log: its message, its fields and those of its spans.
-type Line = BTreeMap<String, String>;
-
-/// The log of everything in this process, from the first recording on.
-static LOG: LazyLock<Log> = LazyLock::new(|| {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::registry().with(log.clone());
-    tracing::subscriber::set_global_default(subscriber).expect("there is no other subscriber");
-    log
-});
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Line>>>);
-
-impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Log {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
-        let mut fields = Line::new();
-        attributes.record(&mut Fields(&mut fields));
-        if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(fields);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
-        let target = event
-            .metadata()
-            .target()
-            .split("::")
-            .next()
-            .unwrap_or_default();
-        if target != "chassis" && !FUNCTIONS.contains(&target) {
-            return;
-        }
-        let mut line = Line::from([("level".to_owned(), event.metadata().level().to_string())]);
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(fields) = span.extensions().get::<Line>() {
-                line.extend(fields.clone());
-            }
-        }
-        event.record(&mut Fields(&mut line));
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-struct Fields<'l>(&'l mut Line);
-
-impl Visit for Fields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() != "members" {
-            self.0.insert(field.name().to_owned(), value.to_owned());
-            return;
-        }
-        // Members of a JSON object, each with a comma in front.
-        let object = format!("{{{}}}", value.trim_start_matches(','));
-        let members: BTreeMap<String, Value> = serde_json::from_str(&object).unwrap_or_default();
-        self.0.extend(members.into_iter().map(|(name, value)| {
-            let text = value.as_str().map(str::to_owned);
-            (name, text.unwrap_or_else(|| value.to_string()))
-        }));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}"));
-    }
-}
-
-/// Begins a recording; discards earlier lines of the log.
-pub fn begin() {
-    LOG.0.lock().unwrap().clear();
-}
-
-/// The request that was received from outside since [`begin`], with its calls.
+/// The request that a future sends from outside, with its calls. All of the system
+/// runs on this thread.
 ///
 /// # Errors
 ///
 /// There was not exactly one request, or a line of the log is missing.
-pub async fn end() -> Result<Request> {
-    let lines = std::mem::take(&mut *LOG.0.lock().unwrap());
+pub async fn record<T>(sent: impl Future<Output = T>) -> Result<Request> {
+    let of_functions = FUNCTIONS
+        .iter()
+        .map(|function| format!(",{function}=trace"));
+    let levels = format!("chassis=trace{}", of_functions.collect::<String>());
+    let (_, lines) = log::capture(&levels, sent).await;
     let routes = routes().await;
     let recording = Recording { lines, routes };
-    let mut roots = recording.requests(None);
+    let mut roots = recording.requests("");
     let root = roots.next().context("no request was recorded")?;
     ensure!(roots.next().is_none(), "more than one request was recorded");
     recording.request(root)
 }
 
+/// A member of a line of the log; empty if the line has none.
+fn text<'l>(line: &'l Value, name: &str) -> &'l str {
+    line.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 struct Recording {
-    lines: Vec<Line>,
+    lines: Vec<Value>,
     routes: BTreeMap<String, String>,
 }
 
 impl Recording {
-    fn lines_of(&self, message: &str) -> impl Iterator<Item = (usize, &Line)> {
+    fn lines_of(&self, message: &str) -> impl Iterator<Item = (usize, &Value)> {
         let lines = self.lines.iter().enumerate();
-        lines.filter(move |(_, line)| line["message"] == message)
+        lines.filter(move |(_, line)| text(line, "message") == message)
     }
 
-    /// The requests whose caller's span this is.
-    fn requests(&self, parent: Option<&str>) -> impl Iterator<Item = &Line> {
+    /// The requests whose caller's span this is; those from outside for none.
+    fn requests(&self, parent: &str) -> impl Iterator<Item = &Value> {
         let requests = self.lines_of("request").map(|(_, line)| line);
-        requests.filter(move |line| line.get("parent_id").map(String::as_str) == parent)
+        requests.filter(move |line| text(line, "parent_id") == parent)
     }
 
-    fn request(&self, line: &Line) -> Result<Request> {
+    fn request(&self, line: &Value) -> Result<Request> {
+        let status = line.get("status").and_then(Value::as_u64);
         Ok(Request {
-            service: line["function"].clone(),
-            operation: format!("{} {}", line["method"], line["route"]),
-            status: line["status"].parse()?,
-            replayed: line.contains_key("replays"),
+            service: text(line, "function").to_owned(),
+            operation: format!("{} {}", text(line, "method"), text(line, "route")),
+            status: status.context("a request has no status")?,
+            replayed: line.get("replays").is_some(),
             steps: self.steps(line)?,
         })
     }
 
     /// The calls of the service for the request of this line, in the order in which
     /// they began; concurrent calls are sorted by name.
-    fn steps(&self, request: &Line) -> Result<Vec<Step>> {
+    fn steps(&self, request: &Value) -> Result<Vec<Step>> {
         let starts: BTreeMap<_, _> = self
             .lines_of("call started")
-            .map(|(at, line)| (&line["span_id"], at))
+            .map(|(at, line)| (text(line, "span_id"), at))
             .collect();
         let mut steps: Vec<(usize, usize, Option<Asked>, String)> = Vec::new();
         for (end, line) in self.lines_of("call") {
-            if line.get("parent_id") == request.get("span_id") {
+            if text(line, "parent_id") == text(request, "span_id") {
                 let begin = *starts
-                    .get(&line["span_id"])
+                    .get(text(line, "span_id"))
                     .context("a span ends that has not begun")?;
                 steps.push((begin, end, Some(self.asked(line)?), String::new()));
             }
         }
         for (at, line) in self.lines.iter().enumerate() {
-            let is_for_this = line.get("request_id") == request.get("request_id");
-            let is_loud = [Level::WARN, Level::ERROR]
-                .map(|it| it.to_string())
-                .contains(&line["level"]);
-            if is_for_this && is_loud {
-                steps.push((at, at, None, line["message"].clone()));
+            let is_for_this = text(line, "request_id") == text(request, "request_id");
+            if is_for_this && ["WARN", "ERROR"].contains(&text(line, "level")) {
+                steps.push((at, at, None, text(line, "message").to_owned()));
             }
         }
         steps.sort_by_key(|step| step.0);
@@ -180,10 +103,10 @@ impl Recording {
         Ok(done)
     }
 
-    fn asked(&self, line: &Line) -> Result<Asked> {
-        let operation = line["operation"].clone();
-        let request = self.requests(Some(&line["span_id"])).next();
-        let peer = match line["dependency"].as_str() {
+    fn asked(&self, line: &Value) -> Result<Asked> {
+        let operation = text(line, "operation").to_owned();
+        let request = self.requests(text(line, "span_id")).next();
+        let peer = match text(line, "dependency") {
             "catalogue" | "functions" => {
                 // `GET /a?b=…`
                 let path = operation.split([' ', '?']).nth(1).unwrap_or_default();
@@ -198,6 +121,7 @@ impl Recording {
             // Without its causes, which differ between machines.
             error: line
                 .get("error")
+                .and_then(Value::as_str)
                 .and_then(|error| error.split(": ").next())
                 .map(str::to_owned),
             request: request.map(|line| self.request(line)).transpose()?,

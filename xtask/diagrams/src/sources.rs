@@ -31,7 +31,7 @@ use crate::{
 /// A source of the diagrams cannot be read, or two contradict each other.
 pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&template::path())?;
-    let crates = workspace::crates(&stores::project())?;
+    let crates = workspace::crates(&template::project())?;
     let routed = functions().await.into_iter().map(|function| {
         let Started { service, variables } = function;
         let routed = Routed {
@@ -67,17 +67,14 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
     // region: mysqldata nosqldata
     let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
     let place = async |key: &str| {
-        recording::begin();
         let headers = [
             ("content-type", "application/json"),
             ("idempotency-key", key),
         ];
         let placed = system
             .client
-            .send(Method::POST, "/mysqldata", &headers, order.to_string())
-            .await;
-        placed.expect(201);
-        recording::end().await
+            .send(Method::POST, "/mysqldata", &headers, order.to_string());
+        recording::record(async { placed.await.expect(201) }).await
     };
     recorded.extend([
         ("sequence-order", "Placing an order", place("first").await?),
@@ -88,12 +85,11 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
         ),
     ]);
     // endregion
-    recording::begin();
-    system.client.get("/health").await.expect(200);
+    let checked = recording::record(async { system.client.get("/health").await.expect(200) });
     recorded.push((
         "sequence-health",
         "Checking the health of every function",
-        recording::end().await?,
+        checked.await?,
     ));
 
     // region: mysqldata nosqldata

@@ -398,6 +398,14 @@ async fn half(bytes: &[u8], to_client: &AsyncMutex<WriteHalf<'_>>) -> io::Result
     Ok(End::Reset)
 }
 
+/// The address in a URL: `127.0.0.1:8000`.
+#[must_use]
+pub fn address(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    authority.rsplit('@').next().unwrap_or(authority)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -491,5 +499,15 @@ mod tests {
         assert!(get(&proxy, "/3").await.unwrap().starts_with("HTTP/1.1 200"));
         assert!(get(&proxy, "/4").await.unwrap().starts_with("HTTP/1.1 200"));
         assert_eq!(proxy.requests(), ["GET /1", "GET /2", "GET /3", "GET /4"]);
+    }
+
+    #[test]
+    fn address_is_found_in_a_url() {
+        for url in [
+            "http://127.0.0.1:8000",
+            "mysql://kea:kea@127.0.0.1:8000/kea",
+        ] {
+            assert_eq!(address(url), "127.0.0.1:8000");
+        }
     }
 }

@@ -4,19 +4,28 @@ use std::str::FromStr;
 
 use crate::{Level, Line};
 
-/// What a line must have to be shown.
-#[derive(Debug, Clone, Default)]
+/// What a line must have to be shown: options of `cargo xtask logs`.
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Filter {
-    /// The beginning of its request id or trace id.
+    /// Only the request with this id or trace id, or with this beginning of one
+    #[arg(long, value_name = "ID")]
     pub request: Option<String>,
-    /// The status of the request.
+
+    /// Only requests with this status, such as 404 or 5xx
+    #[arg(long)]
     pub status: Option<StatusFilter>,
-    /// The function that wrote it.
+
+    /// Only this function, such as mysqldata
+    #[arg(long, value_name = "NAME")]
     pub function: Option<String>,
-    /// The least duration of the request, in milliseconds.
+
+    /// Only requests that took longer, such as 100ms or 1.5s
+    #[arg(long = "slower-than", value_name = "TIME", value_parser = duration_ms)]
     pub slower_than_ms: Option<f64>,
-    /// The least level.
-    pub level: Option<Level>,
+
+    /// The least level: debug has each call
+    #[arg(long, default_value = "info")]
+    pub level: Level,
 }
 
 impl Filter {
@@ -24,8 +33,7 @@ impl Filter {
     #[must_use]
     pub fn admits(&self, line: &Line) -> bool {
         let begins = |name, id: &str| line.text(name).is_some_and(|it| it.starts_with(id));
-        let least = self.level.unwrap_or(Level::Info);
-        line.level() >= least
+        line.level() >= self.level
             && (self.request.as_ref())
                 .is_none_or(|id| begins("request_id", id) || begins("trace_id", id))
             && (self.status).is_none_or(|it| line.status().is_some_and(|status| it.admits(status)))
@@ -95,7 +103,7 @@ mod tests {
         let admitted = |filter: Filter| lines.each_ref().map(|line| filter.admits(line));
         assert_eq!(admitted(Filter::default()), [true, false, true]);
         let filter = Filter {
-            level: Some(Level::Debug),
+            level: Level::Debug,
             ..Filter::default()
         };
         assert_eq!(admitted(filter), [true, true, true]);

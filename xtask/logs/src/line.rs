@@ -10,13 +10,14 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub const GATEWAY: &str = "gateway";
 
 /// The level of a line, from the least to the most important.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Everything.
     Trace,
     /// Details, among them each call.
     Debug,
     /// Each request.
+    #[default]
     Info,
     /// What needs attention if it lasts.
     Warn,

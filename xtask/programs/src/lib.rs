@@ -1,8 +1,8 @@
 //! The programs that the tools run: where they are, and how to run them so that
 //! nothing outlives the process that started it.
 //!
-//! A crate because `xtask` and `stores` need it, and `xtask` must not compile a
-//! database to show its help.
+//! A crate because `xtask`, `stores` and `tools` need it, and `xtask` must not compile
+//! a database to show its help.
 
 mod find;
 pub mod guard;

@@ -1,17 +1,13 @@
 //! The `DynamoDB` side: a server in this process, a client to any, and tables.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::HashMap, net::SocketAddr, path::Path, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
     operation::create_table::CreateTableError,
-    types::{BillingMode, TableStatus},
+    types::{AttributeValue, BillingMode, PutRequest, TableStatus, WriteRequest},
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -24,6 +20,12 @@ pub const REGION: &str = "eu-north-1";
 /// The timeout of the creation of a table, which takes seconds in the cloud.
 const TABLE_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The most items of one `BatchWriteItem`.
+const BATCH: usize = 25;
+
+/// An item of a table.
+pub type Item = HashMap<String, AttributeValue>;
+
 /// A DynamoDB-compatible server in this process.
 #[derive(Debug)]
 pub struct Server {
@@ -33,23 +35,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves on `port` of the loopback address (0: a free one) from the
-    /// database `file`, or from memory.
+    /// Serves on `address` of this machine (port 0: a free one) from the database
+    /// `file`, or from memory.
     ///
     /// # Errors
-    /// The port is in use, or the file is not a database of this kind.
-    pub async fn start(port: u16, file: Option<&Path>) -> Result<Self> {
-        Self::start_on(Ipv4Addr::LOCALHOST.into(), port, file).await
-    }
-
-    /// The same, on an address of this machine.
-    ///
-    /// # Errors
-    /// As for [`Server::start`], or the address is not one of this machine.
-    pub async fn start_on(host: IpAddr, port: u16, file: Option<&Path>) -> Result<Self> {
-        let listener = TcpListener::bind(SocketAddr::from((host, port)))
-            .await
-            .with_context(|| format!("DynamoDB cannot listen on port {port} of {host}"))?;
+    /// The port is in use, the address is not one of this machine, or the file is not a
+    /// database of this kind.
+    pub async fn start(address: impl Into<SocketAddr>, file: Option<&Path>) -> Result<Self> {
+        let address = address.into();
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("DynamoDB cannot listen on {address}: choose another port with --dynamodb-port")
+        })?;
         let url = format!("http://{}", listener.local_addr()?);
         let database = match file {
             None => dynoxide::Database::memory(),
@@ -122,6 +118,31 @@ pub fn client(url: &str) -> Client {
         )
         .build();
     Client::from_conf(config)
+}
+
+/// Puts items into a table.
+///
+/// # Errors
+/// The store is unavailable, rejects an item or throttles them.
+pub async fn put_all(
+    client: &Client,
+    table: &str,
+    items: impl IntoIterator<Item = Item>,
+) -> Result<()> {
+    let mut requests = Vec::new();
+    for item in items {
+        let put = PutRequest::builder().set_item(Some(item)).build()?;
+        requests.push(WriteRequest::builder().put_request(put).build());
+    }
+    for batch in requests.chunks(BATCH) {
+        let write = client.batch_write_item();
+        let write = write.request_items(table, batch.to_vec()).send().await?;
+        ensure!(
+            write.unprocessed_items.is_none_or(|items| items.is_empty()),
+            "DynamoDB throttles the writes: try again later"
+        );
+    }
+    Ok(())
 }
 
 /// Creates the missing tables of the template at `template`, with `prefix` before

@@ -4,8 +4,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use template::Template;
+use template::project;
 
 pub mod dynamodb;
 pub mod mariadb;
@@ -13,27 +12,10 @@ pub mod mysql;
 pub mod sample;
 pub mod table;
 
-pub use template::project;
-
-/// The path of the SAM template, which declares the `DynamoDB` tables.
-#[must_use]
-pub fn template() -> PathBuf {
-    template::path()
-}
-
 /// The folder of the migrations of the `MySQL` database.
 #[must_use]
 pub fn migrations() -> PathBuf {
     project().join("functions/migrate/migrations")
-}
-
-/// Whether a function of the template has tables in a `MySQL` database.
-///
-/// # Errors
-/// The template cannot be read.
-pub fn use_mysql() -> Result<bool> {
-    let template = Template::read(&template())?;
-    Ok(template.uses_mysql())
 }
 
 /// The file of the privileges of each function's user in the `MySQL` database.

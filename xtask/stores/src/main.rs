@@ -19,6 +19,7 @@ use stores::{
     mysql,
 };
 use tempfile::TempDir;
+use template::Template;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -60,10 +61,6 @@ struct Arguments {
     /// Use the MySQL database of this URL instead of starting one
     #[arg(long, value_name = "URL")]
     mysql_url: Option<String>,
-
-    /// The MariaDB server to start [default: the one of this machine]
-    #[arg(long, value_name = "FILE")]
-    mariadbd: Option<PathBuf>,
 
     /// The certificate and the key of MySQL for TLS, as PEM [default: no TLS]
     #[arg(long, value_names = ["FILE", "FILE"], num_args = 2, conflicts_with = "mysql_url")]
@@ -155,17 +152,15 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         }
     } else {
         let file = folder.database()?;
-        let port = arguments.dynamodb_port;
-        let server = dynamodb::Server::start_on(arguments.host, port, file.as_deref())
-            .await
-            .context("choose another port with --dynamodb-port")?;
+        let address = (arguments.host, arguments.dynamodb_port);
+        let server = dynamodb::Server::start(address, file.as_deref()).await?;
         DynamoDb {
             url: server.url().to_owned(),
             _server: Some(server),
         }
     };
     let client = dynamodb::client(&store.url);
-    dynamodb::create_tables(&client, &stores::template(), "")
+    dynamodb::create_tables(&client, &template::path(), "")
         .await
         .with_context(|| format!("DynamoDB at {}", store.url))?;
     // region: nosqldata
@@ -198,32 +193,20 @@ struct MySql {
 }
 
 async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
-    if !stores::use_mysql()? {
+    if !Template::read(&template::path())?.uses_mysql() {
         return Ok(MySql::default());
     }
     let store = if let Some(url) = &arguments.mysql_url {
         let url = mysql::create_database(url, &mysql::database(url)?).await?;
         MySql { url, server: None }
     } else {
-        let program = arguments
-            .mariadbd
-            .clone()
-            .or_else(programs::mariadbd)
-            .context(
-                "there is no MariaDB server on this machine: install it \
-                 (apt-get install mariadb-server-core; brew install mariadb) \
-                 or name a MySQL database of your own with --mysql-url",
-            )?;
-        let server = MariaDb::start_on(
-            arguments.host,
-            &program,
+        let server = MariaDb::start(
+            (arguments.host, arguments.mysql_port),
             &folder.path.join("mysql"),
-            arguments.mysql_port,
             folder.durability,
             tls(arguments).as_ref(),
         )
-        .await
-        .context("choose another port with --mysql-port")?;
+        .await?;
         MySql {
             url: server.url().to_owned(),
             server: Some(server),
@@ -246,7 +229,7 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
     // endregion
     eprintln!(
         "stores: MySQL is ready at {}",
-        mysql::without_password(&store.url)
+        mysql::without_password(&store.url)?
     );
     Ok(store)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -60,44 +60,26 @@ pub struct Tls {
 }
 
 impl MariaDb {
-    /// Starts the server `program` on `port` of the loopback address (0: a free
-    /// one) with its data in `folder`, which is set up if it is new.
-    ///
-    /// # Errors
-    /// The port is in use, or the server does not start; the error has the end of
-    /// its log.
-    pub async fn start(
-        program: &Path,
-        folder: &Path,
-        port: u16,
-        durability: Durability,
-    ) -> Result<Self> {
-        Self::start_on(
-            Ipv4Addr::LOCALHOST.into(),
-            program,
-            folder,
-            port,
-            durability,
-            None,
-        )
-        .await
-    }
-
-    /// The same, on an address of this machine, and over TLS too with a
+    /// Starts the server of this machine on `address` (port 0: a free one) with its
+    /// data in `folder`, which is set up if it is new. It serves TLS too with a
     /// certificate.
     ///
     /// # Errors
-    /// As for [`MariaDb::start`], or the address is not one of this machine.
-    pub async fn start_on(
-        host: IpAddr,
-        program: &Path,
+    /// There is no server, the port is in use, the address is not one of this machine,
+    /// or the server does not start; the error has the end of its log.
+    pub async fn start(
+        address: impl Into<SocketAddr>,
         folder: &Path,
-        port: u16,
         durability: Durability,
         tls: Option<&Tls>,
     ) -> Result<Self> {
-        let address = free_port(host, port)?;
-        let installation = Installation::of(program)?;
+        let program = programs::mariadbd().context(
+            "there is no MariaDB server on this machine: install it \
+             (apt-get install mariadb-server-core; brew install mariadb) \
+             or name a MySQL database of your own with --mysql-url",
+        )?;
+        let address = free_port(address.into())?;
+        let installation = Installation::of(&program)?;
         fs::create_dir_all(folder.join("tmp"))?;
         if !folder.join("data").exists() {
             eprintln!("stores: setting up MariaDB in {}", folder.display());
@@ -302,10 +284,11 @@ fn spawn(
     Guarded::spawn(command).context("MariaDB cannot be started")
 }
 
-/// `port` of `host` if nothing listens on it, and a free one for 0.
-fn free_port(host: IpAddr, port: u16) -> Result<SocketAddr> {
-    let listener = TcpListener::bind((host, port))
-        .with_context(|| format!("MySQL cannot listen on port {port} of {host}"))?;
+/// The address if nothing listens on it, with a free port for port 0.
+fn free_port(address: SocketAddr) -> Result<SocketAddr> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("MySQL cannot listen on {address}: choose another port with --mysql-port")
+    })?;
     Ok(listener.local_addr()?)
 }
 

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, prelude::Queryable};
+use url::Url;
 
 /// Creates the database `name` on the server of `url` unless it exists, and
 /// returns the URL of it.
@@ -108,18 +109,14 @@ pub fn database(url: &str) -> Result<String> {
 }
 
 /// `url` without its password.
-#[must_use]
-pub fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((credentials, server)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}@{server}")
-        }
-        None => url.to_owned(),
-    }
+///
+/// # Errors
+/// It is not a URL.
+pub fn without_password(url: &str) -> Result<String> {
+    let mut url = Url::parse(url)?;
+    // Only a URL without a host cannot have one.
+    let _ = url.set_password(None);
+    Ok(url.into())
 }
 
 /// Opens one connection.
@@ -139,16 +136,9 @@ const FORM: &str = "its form is mysql://user:password@host:port/database";
 
 /// `url` with `name` as its database.
 fn with_database(url: &str, name: &str) -> Result<String> {
-    options(url)?;
-    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-    let authority_start = address.find("://").map_or(0, |scheme| scheme + 3);
-    let server = address
-        .get(authority_start..)
-        .and_then(|rest| rest.find('/'))
-        .and_then(|slash| address.get(..authority_start + slash))
-        .unwrap_or(address);
-    let separator = if parameters.is_empty() { "" } else { "?" };
-    Ok(format!("{server}/{name}{separator}{parameters}"))
+    let mut url = Url::parse(url).with_context(|| format!("not a MySQL URL; {FORM}"))?;
+    url.set_path(name);
+    Ok(url.into())
 }
 
 fn quoted(name: &str) -> String {
@@ -171,6 +161,12 @@ mod tests {
         ] {
             assert_eq!(with_database(url, "new").unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn password_is_not_shown() {
+        let shown = without_password("mysql://a:b%40c@h:1/d").unwrap();
+        assert_eq!(shown, "mysql://a@h:1/d");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! The reader of `template.yaml`.
 //!
 //! YAML tags are dropped: `!Ref Table` reads as `"Table"`, `!GetAtt Table.Arn` as
-//! `"Table.Arn"`. A crate because four packages read the same file: `xtask`,
-//! `stores`, `diagrams` and the tests.
+//! `"Table.Arn"`. A crate because the tools and the tests read the same file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -175,6 +174,16 @@ impl Template {
         answering
     }
 
+    /// The function whose binary has this name.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn function(&self, binary: &str) -> Result<Function<'_>> {
+        let function = self.functions().find(|it| it.binary == binary);
+        function.with_context(|| format!("template.yaml has no function {binary}"))
+    }
+
     /// The resources and parameters that `value` refers to, at any depth, by
     /// `Ref`, `GetAtt` or `Sub`.
     #[must_use]
@@ -325,10 +334,11 @@ impl Function<'_> {
     }
 
     /// Its environment variables on this machine: as the template declares them,
-    /// except what is elsewhere here.
+    /// except what is elsewhere here, and with [`LOCAL_ROLE`].
     #[must_use]
     pub fn local_variables(&self, local: &Local) -> BTreeMap<String, String> {
         let mut variables = self.variables();
+        variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for (variable, table) in self.tables() {
             let name = format!("{}{}", local.table_prefix, table_name(table));
             variables.insert(variable.to_owned(), name);

@@ -32,7 +32,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         let contents = contents.into_iter();
         files.extend(contents.map(|(name, content)| (format!("{name}.{extension}"), content)));
     }
-    let folder = render::folder(&stores::project());
+    let folder = render::folder(&template::project());
     fs::create_dir_all(&folder)?;
     let mut stale = Vec::new();
     for entry in fs::read_dir(&folder)? {

@@ -63,10 +63,9 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(proptest::test_runner::Config::default(), seed);
     let mut largest = 0;
-    let mut peaks = Vec::new();
-    let mut idle = 0;
     // The first round only warms up: buffers and connections are made once.
-    for round in 0..3 {
+    let mut memory = [0; 3];
+    for (round, memory) in memory.iter_mut().enumerate() {
         for _ in 0..if round == 0 { requests / 10 } else { requests } {
             let event = strategy.new_tree(&mut runner);
             let event = event.map_err(|reason| anyhow!("no event: {reason}"))?;
@@ -75,16 +74,12 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
             let response = function.invoke(&event).await?;
             check(&event, &response).map_err(|failure| anyhow!("{failure}"))?;
         }
+        *memory = function.status(if round == 0 { "VmRSS" } else { "VmHWM" })?;
         if round == 0 {
-            idle = function.status("VmRSS")?;
             function.forget_peak()?;
-        } else {
-            peaks.push(function.status("VmHWM")?);
         }
     }
-    let [first, second] = peaks[..] else {
-        return Ok(false);
-    };
+    let [idle, first, second] = memory;
     let bound = 2 * idle + 4 * largest;
     println!(
         "{name}: {} requests, idle {} KiB, peak {} KiB, bound {} KiB, second round {} KiB",

@@ -9,6 +9,7 @@ mod faults;
 mod growth;
 // endregion
 mod hostile;
+mod port;
 mod surfaces;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -18,7 +19,7 @@ use clap::Parser;
 use testbed::System;
 use tokio::runtime::Builder;
 
-/// The commands, each of which `cargo xtask` has too.
+/// The commands. `cargo xtask` has each too, except `serve`, which its `conformance` runs.
 #[derive(Parser)]
 enum Command {
     Diagrams(diagrams::Arguments),
@@ -46,6 +47,11 @@ struct Replay {
 struct Serve {
     /// The file to write the base URL to
     file: PathBuf,
+}
+
+/// The folder of what a command of `cargo xtask` keeps.
+fn own_folder(command: &str) -> PathBuf {
+    template::project().join(".kea").join(command)
 }
 
 fn main() -> ExitCode {

@@ -1,20 +1,14 @@
 // region: nosqldata
 //! The sample catalogue.
 
-use std::collections::HashMap;
-
-use anyhow::{Context, Result, ensure};
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, PutRequest, WriteRequest},
-};
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use serde_json::{Map, Value, json};
+
+use crate::dynamodb::{Item, put_all};
 
 /// The time at which every sample product was created.
 const CREATED_AT: &str = "2026-11-01T08:00:00.000Z";
-
-/// The most items of one `BatchWriteItem`.
-const BATCH: usize = 25;
 
 /// The sample catalogue: products with their ids.
 pub(super) const PRODUCTS: &str = include_str!("../../samples/nosqldata.json");
@@ -31,24 +25,13 @@ pub async fn insert(client: &Client, table: &str) -> Result<usize> {
     }
     let products: Vec<Map<String, Value>> =
         serde_json::from_str(PRODUCTS).context("samples/nosqldata.json")?;
-    for batch in products.chunks(BATCH) {
-        let requests = batch.iter().map(|product| {
-            let put = PutRequest::builder().set_item(Some(item(product.clone())));
-            Ok(WriteRequest::builder().put_request(put.build()?).build())
-        });
-        let requests = requests.collect::<Result<Vec<_>>>()?;
-        let write = client.batch_write_item().request_items(table, requests);
-        let unprocessed = write.send().await?.unprocessed_items;
-        ensure!(
-            unprocessed.is_none_or(|items| items.is_empty()),
-            "DynamoDB throttles the sample products: try again later with --fresh"
-        );
-    }
+    let items = products.iter().cloned().map(item);
+    put_all(client, table, items).await?;
     Ok(products.len())
 }
 
 /// A product as the table has it: its members and those that the service sets.
-fn item(mut product: Map<String, Value>) -> HashMap<String, AttributeValue> {
+fn item(mut product: Map<String, Value>) -> Item {
     let id = product
         .get("id")
         .and_then(Value::as_str)
@@ -64,7 +47,7 @@ fn item(mut product: Map<String, Value>) -> HashMap<String, AttributeValue> {
     attributes(product)
 }
 
-fn attributes(members: Map<String, Value>) -> HashMap<String, AttributeValue> {
+fn attributes(members: Map<String, Value>) -> Item {
     let members = members.into_iter();
     members.map(|(name, it)| (name, attribute(it))).collect()
 }

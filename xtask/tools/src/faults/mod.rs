@@ -1,9 +1,8 @@
 // region: mysqldata nosqldata
 //! The fault suite: injects every fault into the functions under load.
 //!
-//! `cargo xtask faults` builds what it needs and runs the program `faults`.
+//! `cargo xtask faults` builds what it needs and runs `tools faults`.
 
-mod arguments;
 mod case;
 mod histories;
 mod ledger;
@@ -12,22 +11,48 @@ mod scenarios;
 mod system;
 mod table;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-pub use arguments::Arguments;
 pub use case::Case;
 pub use system::System;
+
+/// Inject every fault under load, and measure the effect
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The duration of each fault, in seconds
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
+
+    /// Only the faults and scenarios whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+
+    /// Write the tables to docs/faults.md
+    #[arg(long)]
+    pub write: bool,
+
+    /// The program cargo-lambda
+    #[arg(long, value_name = "FILE")]
+    pub cargo_lambda: PathBuf,
+}
 
 /// Runs the suite; returns whether every invariant held.
 ///
 /// # Errors
-/// The system cannot be started, or a fault cannot be injected.
+/// There is no such case, the system cannot be started, or a fault cannot be injected.
 pub async fn run(arguments: &Arguments) -> Result<bool> {
     let chosen = |name: &str| (arguments.only.as_ref()).is_none_or(|only| name.contains(only));
+    let mut names: Vec<_> = Case::all().into_iter().map(Case::name).collect();
+    names.extend(scenarios::ALL.iter().map(|it| it.name.to_owned()));
+    ensure!(
+        names.iter().any(|name| chosen(name)),
+        "no fault and no scenario has such a name; these are:\n{}",
+        names.join("\n")
+    );
     let duration = Duration::from_secs(arguments.seconds);
-    let mut system = System::start(arguments).await?;
+    let mut system = System::start(&arguments.cargo_lambda).await?;
 
     let mut rows = Vec::new();
     for case in Case::all().into_iter().filter(|case| chosen(&case.name())) {
@@ -46,13 +71,11 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     }
 
     let tables = table::render(&rows, &findings, arguments.seconds);
-    match &arguments.write {
-        Some(file) => {
-            let tables =
-                format!("<!-- region: mysqldata nosqldata -->\n{tables}<!-- endregion -->\n");
-            std::fs::write(file, tables)?;
-        }
-        None => println!("{tables}"),
+    if arguments.write {
+        let tables = format!("<!-- region: mysqldata nosqldata -->\n{tables}<!-- endregion -->\n");
+        std::fs::write(template::project().join("docs/faults.md"), tables)?;
+    } else {
+        println!("{tables}");
     }
     let holds =
         rows.iter().all(|row| row.violations().is_empty()) && findings.iter().all(|it| it.holds);

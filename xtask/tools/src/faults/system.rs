@@ -4,13 +4,13 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
-    path::PathBuf,
+    net::Ipv4Addr,
+    path::Path,
     process::Stdio,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use mysql_async::{Conn, Opts};
 use programs::{Guarded, guard};
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,12 +20,16 @@ use stores::{
     mysql, sample,
 };
 use tempfile::TempDir;
+use template::{Local, Template};
 use tokio::{
     process::{Child, Command},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
-use super::Arguments;
+use crate::{
+    own_folder,
+    port::{free_address, until_listening},
+};
 use testbed::{
     Client, address, callers,
     wire::{Protocol, Proxy},
@@ -56,7 +60,6 @@ pub struct System {
     pub mysql: Proxy,
     instances: Vec<Instance>,
     mariadb: Option<MariaDb>,
-    mariadbd: PathBuf,
     folder: TempDir,
     /// The URL of the orders' database, without the proxy.
     database: String,
@@ -85,57 +88,49 @@ impl System {
     ///
     /// # Errors
     /// A part of it does not start.
-    pub async fn start(arguments: &Arguments) -> Result<Self> {
+    pub async fn start(cargo_lambda: &Path) -> Result<Self> {
         eprintln!("faults: starting the stores, the Runtime API and the functions");
         let folder = tempfile::Builder::new().prefix("faults-").tempdir()?;
-        fs::create_dir_all(&arguments.logs)?;
+        let logs = own_folder("faults");
+        fs::create_dir_all(&logs)?;
 
-        let store = dynamodb::Server::start(0, None).await?;
+        let store = dynamodb::Server::start((Ipv4Addr::LOCALHOST, 0), None).await?;
         let client = dynamodb::client(store.url());
-        let tables = dynamodb::create_tables(&client, &stores::template(), "").await?;
-        let table = |name: &str| {
-            let table = tables.iter().find(|table| *table == name);
-            table.cloned().context("the template has other tables")
-        };
-        sample::products::insert(&client, &table("products")?).await?;
+        dynamodb::create_tables(&client, &template::path(), "").await?;
+        sample::products::insert(&client, "products").await?;
         let dynamodb = Proxy::start(address(store.url()), Protocol::DynamoDb).await?;
 
-        let mariadb = start_mariadb(&arguments.mariadbd, &folder, 0).await?;
+        let mariadb = start_mariadb(&folder, 0).await?;
         let database = mariadb.url().to_owned();
         mysql::migrate(&database, &stores::migrations()).await?;
         let mysql = Proxy::start(address(&database), Protocol::MySql).await?;
 
-        let port = free_port()?;
-        let api = format!("127.0.0.1:{port}");
-        let catalogue = Proxy::start(api.clone(), Protocol::Http).await?;
-        let watch = watch(arguments, port)?;
+        let api = free_address().await?;
+        let catalogue = Proxy::start(api.to_string(), Protocol::Http).await?;
+        let watch = watch(cargo_lambda, api.port(), &logs)?;
 
-        let proxied = database.replace(&address(&database), &mysql.address().to_string());
-        let environment = [
-            ("API_URL", format!("http://{}", catalogue.address())),
-            ("PRODUCTS_TABLE", table("products")?),
-            ("IDEMPOTENCY_TABLE", table("idempotency-keys")?),
-            ("MYSQL_URL", proxied),
-            (
-                "AWS_ENDPOINT_URL_DYNAMODB",
-                format!("http://{}", dynamodb.address()),
-            ),
-            ("AWS_REGION", dynamodb::REGION.to_owned()),
-            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
-        ];
-        until_listening(&api).await?;
+        let template = Template::read(&template::path())?;
+        let local = Local {
+            api: format!("http://{}", catalogue.address()),
+            dynamodb: format!("http://{}", dynamodb.address()),
+            mysql: database.replace(address(&database), &mysql.address().to_string()),
+            table_prefix: String::new(),
+            auth: callers::environment(),
+        };
+        // They are beside this program.
+        let this = std::env::current_exe()?;
+        until_listening(api, "cargo lambda watch").await?;
         let mut instances = Vec::new();
         for (function, count) in INSTANCES {
+            let variables = template.function(function)?.local_variables(&local);
             for n in 0..count {
-                let mut command = Command::new(arguments.functions.join(function));
-                let log = File::create(arguments.logs.join(format!("{function}-{n}.log")))?;
+                let mut command = Command::new(this.with_file_name(function));
+                let log = File::create(logs.join(format!("{function}-{n}.log")))?;
                 command
-                    .envs(environment.iter().map(|(name, value)| (*name, value)))
-                    .envs(callers::environment())
+                    .envs(&variables)
                     .env("AWS_LAMBDA_FUNCTION_NAME", function)
+                    .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+                    .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
                     .env(
                         "AWS_LAMBDA_RUNTIME_API",
                         format!("http://{api}/.rt/{function}"),
@@ -161,7 +156,6 @@ impl System {
             mysql,
             instances,
             mariadb: Some(mariadb),
-            mariadbd: arguments.mariadbd.clone(),
             folder,
             database,
             _watch: watch,
@@ -217,7 +211,7 @@ impl System {
     pub async fn restart_mysql(&mut self) -> Result<()> {
         if self.mariadb.is_none() {
             let port = Opts::from_url(&self.database)?.tcp_port();
-            self.mariadb = Some(start_mariadb(&self.mariadbd, &self.folder, port).await?);
+            self.mariadb = Some(start_mariadb(&self.folder, port).await?);
         }
         Ok(())
     }
@@ -231,19 +225,20 @@ impl System {
 
     /// Waits until both functions are healthy.
     async fn until_healthy(&self) -> Result<()> {
-        for _ in 0..600 {
-            let mut healthy = true;
+        let healthy = async {
             for (function, _) in INSTANCES {
                 let health = format!("/health/{function}");
-                let response = self.client.try_get(&health, Duration::from_secs(15)).await;
-                healthy &= response.is_some_and(|it| it.status.is_success());
+                let limit = Duration::from_secs(15);
+                while !(self.client.try_get(&health, limit).await)
+                    .is_some_and(|it| it.status.is_success())
+                {
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
-            if healthy {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        bail!("the functions are not healthy after a minute")
+        };
+        timeout(Duration::from_mins(1), healthy)
+            .await
+            .context("the functions are not healthy after a minute")
     }
 
     /// Stops the functions; the rest stops when it is dropped.
@@ -255,38 +250,24 @@ impl System {
 }
 
 /// Starts MariaDB so that it flushes every acknowledged transaction to disk.
-async fn start_mariadb(program: &std::path::Path, folder: &TempDir, port: u16) -> Result<MariaDb> {
+async fn start_mariadb(folder: &TempDir, port: u16) -> Result<MariaDb> {
     let folder = folder.path().join("mysql");
-    MariaDb::start(program, &folder, port, Durability::Kept).await
+    MariaDb::start((Ipv4Addr::LOCALHOST, port), &folder, Durability::Kept, None).await
 }
 
 /// Starts the Lambda Runtime API and the routes. The suite starts the functions
 /// itself: it kills them and restarts them as Lambda does, whereas `cargo lambda
 /// watch` restarts a function only when its sources change.
-fn watch(arguments: &Arguments, port: u16) -> Result<Guarded> {
-    let log = File::create(arguments.logs.join("cargo-lambda.log"))?;
-    let mut watch = guard::command(&arguments.cargo_lambda, WATCH_GRACE);
+fn watch(cargo_lambda: &Path, port: u16, logs: &Path) -> Result<Guarded> {
+    let log = File::create(logs.join("cargo-lambda.log"))?;
+    let mut watch = guard::command(cargo_lambda, WATCH_GRACE);
     watch
         .args(["lambda", "watch", "--quiet", "--only-lambda-apis"])
         .args(["--invoke-address", "127.0.0.1"])
         .args(["--invoke-port", &port.to_string()])
-        .current_dir(stores::project())
+        .current_dir(template::project())
         .stdout(log.try_clone()?)
         .stderr(log);
     Guarded::spawn(watch).context("cargo lambda watch cannot be started")
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-async fn until_listening(address: &str) -> Result<()> {
-    for _ in 0..600 {
-        if tokio::net::TcpStream::connect(address).await.is_ok() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    bail!("cargo lambda watch does not listen on {address}")
 }
 // endregion

@@ -2,18 +2,13 @@
 //! Data of any size, made by the stores themselves.
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, PutRequest, WriteRequest},
-};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use mysql_async::{Conn, prelude::Queryable};
+use stores::dynamodb::put_all;
 
 /// The days over which the orders are spread, and the products of their lines: a
 /// summary has as many rows for any number of orders.
 const DAYS: u32 = 100;
-
-/// The items of a `BatchWriteItem`, at most.
-const BATCH: usize = 25;
 
 /// Inserts orders of two lines of 100 products, oldest first.
 pub async fn orders(connection: &mut Conn, count: u32) -> Result<()> {
@@ -52,20 +47,11 @@ pub async fn products(client: &Client, table: &str, count: u32) -> Result<()> {
         .send()
         .await?;
     let item = found.item.context("there is no product p0")?;
-    let numbers: Vec<_> = (1..count).collect();
-    for batch in numbers.chunks(BATCH) {
-        let requests = batch.iter().map(|n| {
-            let mut item = item.clone();
-            item.insert("id".to_owned(), AttributeValue::S(format!("p{n}")));
-            let put = PutRequest::builder().set_item(Some(item)).build()?;
-            Ok(WriteRequest::builder().put_request(put).build())
-        });
-        let requests = requests.collect::<Result<Vec<_>>>()?;
-        let write = client.batch_write_item().request_items(table, requests);
-        let written = write.send().await?;
-        let left = written.unprocessed_items.is_none_or(|left| left.is_empty());
-        anyhow::ensure!(left, "not all products were written");
-    }
-    Ok(())
+    let items = (1..count).map(|n| {
+        let mut item = item.clone();
+        item.insert("id".to_owned(), AttributeValue::S(format!("p{n}")));
+        item
+    });
+    put_all(client, table, items).await
 }
 // endregion

@@ -4,21 +4,36 @@
 //! Each size has a database, a catalogue and instances of its own, and all are measured
 //! in turns, so that a slow moment of the machine is in the figures of each.
 
-mod arguments;
 mod fill;
 mod function;
 mod report;
 mod results;
 mod system;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-pub use arguments::Arguments;
+use crate::own_folder;
 use results::{Concurrency, Figure, Results};
 use system::{PAGE, Request, Server, System};
+
+/// Measure the time of a request against the size of the data
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The numbers of orders, from the smallest
+    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
+    sizes: Vec<u32>,
+
+    /// The calls of each kind
+    #[arg(long, value_name = "N")]
+    calls: u32,
+
+    /// Write the tables to docs/growth.md, and the plot beside it
+    #[arg(long)]
+    write: bool,
+}
 
 /// The instances of `mysqldata` in the measurement of concurrency.
 const INSTANCES: [usize; 4] = [1, 4, 16, 64];
@@ -28,6 +43,9 @@ const CONCURRENT_ORDERS: usize = 640;
 
 /// The parts in which the calls of a kind are measured.
 const TURNS: usize = 5;
+
+/// The calls of a kind before those that are measured.
+const WARM_UP: usize = 10;
 
 /// The n-th request of a kind, to a system.
 type NthRequest = Box<dyn Fn(&System, usize) -> Request>;
@@ -103,8 +121,9 @@ fn kinds() -> Vec<Kind> {
 /// # Errors
 /// The system cannot be started, or a request fails.
 pub async fn run(arguments: &Arguments) -> Result<bool> {
-    std::fs::create_dir_all(&arguments.output)?;
-    let server = Server::start(arguments).await?;
+    let output = own_folder("growth");
+    std::fs::create_dir_all(&output)?;
+    let server = Server::start().await?;
     let mut systems = Vec::new();
     for (n, &orders) in arguments.sizes.iter().enumerate() {
         // The concurrency is measured on the smallest.
@@ -113,7 +132,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         } else {
             1
         };
-        systems.push(System::start(arguments, &server, orders, instances).await?);
+        systems.push(System::start(&output, &server, orders, instances).await?);
     }
     let mut figures = Vec::new();
     for kind in kinds() {
@@ -131,7 +150,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         figures,
         concurrency,
     };
-    report::write(arguments, &results)?;
+    report::write(arguments, &output, &results)?;
     Ok(true)
 }
 
@@ -142,21 +161,20 @@ async fn measure(
     systems: &[System],
     kind: &Kind,
 ) -> Result<Vec<Figure>> {
-    let calls = arguments.calls.div_ceil(TURNS);
+    let calls = arguments.calls as usize;
     let mut times = vec![Vec::new(); systems.len()];
     let mut processor = vec![Duration::ZERO; systems.len()];
-    let requests = |system: &System, turn: usize| {
-        (0..calls)
-            .map(|n| (kind.request)(system, turn * calls + n))
-            .collect::<Vec<_>>()
+    let requests = |system: &System, range: Range<usize>| {
+        range.map(|n| (kind.request)(system, n)).collect::<Vec<_>>()
     };
     for system in systems {
-        for request in requests(system, TURNS).into_iter().take(10) {
+        for request in requests(system, calls..calls + WARM_UP) {
             system.send(request).await?;
         }
     }
     for turn in 0..TURNS {
         for (n, system) in systems.iter().enumerate() {
+            let turn = calls * turn / TURNS..calls * (turn + 1) / TURNS;
             let requests = requests(system, turn);
             system.take_times();
             let before = server.processor_time(system);
@@ -167,13 +185,12 @@ async fn measure(
             times[n].extend(system.take_times());
         }
     }
-    let count = u32::try_from(TURNS * calls)?;
     let figures = systems.iter().zip(times).zip(processor);
     let figures = figures.map(|((system, times), processor)| Figure {
         request: kind.name.to_owned(),
         orders: system.orders,
         median_us: median(times),
-        processor_us: (processor / count).as_micros(),
+        processor_us: (processor / arguments.calls).as_micros(),
     });
     let figures: Vec<_> = figures.collect();
     eprintln!("growth: {figures:?}");

@@ -1,7 +1,10 @@
 // region: mysqldata nosqldata
 //! The results as Markdown, as JSON and as a plot.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    path::Path,
+};
 
 use anyhow::Result;
 
@@ -21,16 +24,17 @@ const MARGIN: f64 = 60.0;
 const DECADES: (f64, f64) = (2.0, 6.0);
 
 /// Writes the results to the output folder, and the page and the plot if asked to.
-pub fn write(arguments: &Arguments, results: &Results) -> Result<()> {
+pub fn write(arguments: &Arguments, output: &Path, results: &Results) -> Result<()> {
     let json = serde_json::to_string_pretty(results)?;
-    std::fs::write(arguments.output.join("growth.json"), json)?;
+    std::fs::write(output.join("growth.json"), json)?;
     let page = page(arguments, results)?;
     let plot = plot(&arguments.sizes, results)?;
-    if let Some(file) = &arguments.write {
-        std::fs::write(file.with_file_name(PLOT), plot)?;
-        std::fs::write(file, page)?;
+    if arguments.write {
+        let docs = template::project().join("docs");
+        std::fs::write(docs.join(PLOT), plot)?;
+        std::fs::write(docs.join("growth.md"), page)?;
     } else {
-        std::fs::write(arguments.output.join(PLOT), plot)?;
+        std::fs::write(output.join(PLOT), plot)?;
         println!("{page}");
     }
     Ok(())

@@ -4,11 +4,13 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::Ipv4Addr,
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::Value;
 use stores::{
@@ -16,11 +18,11 @@ use stores::{
     mariadb::{Durability, MariaDb},
     mysql,
 };
-use template::{LOCAL_ROLE, Local, Template};
+use template::{Local, Template};
 use testbed::{Client, Function, Gateway, callers};
 
 use super::{
-    Arguments, fill,
+    fill,
     function::{Program, Times, processor_time},
 };
 
@@ -60,11 +62,11 @@ pub struct System {
 
 impl Server {
     /// Starts the stores, with memory for the largest size.
-    pub async fn start(arguments: &Arguments) -> Result<Self> {
+    pub async fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("growth-").tempdir()?;
         let data = folder.path().join("mysql");
         let durability = Durability::ThrowAway;
-        let mariadb = MariaDb::start(&arguments.mariadbd, &data, 0, durability).await?;
+        let mariadb = MariaDb::start((Ipv4Addr::LOCALHOST, 0), &data, durability, None).await?;
         let process = fs::read_to_string(data.join("pid"))?.trim().parse()?;
         let mut connection = Conn::new(Opts::from_url(mariadb.url())?).await?;
         for size in [
@@ -75,7 +77,7 @@ impl Server {
         }
         connection.disconnect().await?;
         Ok(Self {
-            dynamodb: dynamodb::Server::start(0, None).await?,
+            dynamodb: dynamodb::Server::start((Ipv4Addr::LOCALHOST, 0), None).await?,
             mariadb,
             process,
             _folder: folder,
@@ -105,7 +107,7 @@ impl Server {
 impl System {
     /// Fills the stores and starts the functions.
     pub async fn start(
-        arguments: &Arguments,
+        output: &Path,
         server: &Server,
         orders: u32,
         instances: usize,
@@ -137,42 +139,35 @@ impl System {
 
         let client = dynamodb::client(server.dynamodb.url());
         let prefix = format!("{name}-");
-        dynamodb::create_tables(&client, &stores::template(), &prefix).await?;
+        dynamodb::create_tables(&client, &template::path(), &prefix).await?;
 
         let (listener, api) = Gateway::listen().await;
-        let template = Template::read(&stores::template())?;
+        let template = Template::read(&template::path())?;
+        // As they are deployed, beside the folder of this program.
+        let programs = std::env::current_exe()?.with_file_name("../release");
         let (mut routes, mut times, mut processes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for name in ["mysqldata", "nosqldata"] {
-            let function = template
-                .answering()
-                .into_iter()
-                .find(|it| it.binary == name);
-            let function = function.with_context(|| format!("there is no function {name}"))?;
+            let function = template.function(name)?;
             let user = function.database_user().unwrap_or_default();
             let server_address = testbed::address(server.mariadb.url());
-            let mut variables = function.local_variables(&Local {
+            let variables = function.local_variables(&Local {
                 api: format!("http://{api}"),
                 dynamodb: server.dynamodb.url().to_owned(),
                 mysql: format!("mysql://{user}:{user}@{server_address}/orders_{orders}"),
                 table_prefix: prefix.clone(),
                 auth: callers::environment(),
             });
-            variables.extend(LOCAL_ROLE.map(|(name, value)| (name.to_owned(), value.to_owned())));
             let own: Times = Arc::new(Mutex::default());
-            let mut programs = Vec::new();
+            let mut started = Vec::new();
             for n in 0..instances {
-                let log = arguments.output.join(format!("{name}-{orders}-{n}.log"));
-                let program = arguments.functions.join(name);
-                let program = Program::start(&program, &variables, own.clone(), &log).await?;
+                let log = output.join(format!("{name}-{orders}-{n}.log"));
+                let program =
+                    Program::start(&programs.join(name), &variables, own.clone(), &log).await?;
                 processes.push(program.id());
-                programs.push(program);
+                started.push(program);
             }
-            let function = Function::new(programs);
-            let paths = template
-                .answering()
-                .into_iter()
-                .filter(|it| it.binary == name);
-            let paths = paths.flat_map(|function| function.paths());
+            let paths = function.paths().into_iter();
+            let function = Function::new(started);
             routes.extend(paths.map(|path| (path, function.clone())));
             times.insert(name, own);
         }

@@ -4,28 +4,29 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    net::TcpListener,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use ::template::Local;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use programs::{Guarded, guard};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use stores::dynamodb;
 use tempfile::TempDir;
+use template::{Local, Template};
 use testbed::{
     BASE_PATH, Client, Function, Gateway, Instance, address, callers, store,
     wire::{Protocol, Proxy},
 };
-use tokio::{net::TcpStream, time::sleep};
 
-use super::template::{self, Function as Described};
+use crate::{
+    own_folder,
+    port::{free_address, until_listening},
+};
 
 /// Longer than the timeout of any function.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -53,9 +54,10 @@ impl Emulator {
     ///
     /// # Errors
     /// There is none, or an emulator does not start.
-    pub async fn start(program: &Path, build: &Path, logs: &Path) -> Result<Self> {
+    pub async fn start(program: &Path, build: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("emulator-").tempdir()?;
-        fs::create_dir_all(logs)?;
+        let logs = own_folder("surfaces");
+        fs::create_dir_all(&logs)?;
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
         let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await?;
@@ -67,41 +69,51 @@ impl Emulator {
             table_prefix: String::new(),
             auth: callers::environment(),
         };
-        let described = template::functions(build, &local)?;
+        let template =
+            Template::read(&build.join("template.yaml")).context("run `sam build` first")?;
 
+        ensure!(
+            !template.answering().is_empty(),
+            "{} has no function with an HttpApi event",
+            build.display()
+        );
         let mut routes = BTreeMap::new();
         let mut timeouts = BTreeMap::new();
         let mut responses = BTreeMap::new();
         let mut processes = Vec::new();
-        for function in &described {
-            let own = folder.path().join(&function.name);
+        for function in template.answering() {
+            let name = function.binary;
+            let own = folder.path().join(name);
             fs::create_dir(&own)?;
+            let code = function.code();
+            let code = code.with_context(|| format!("{} has no CodeUri", function.id))?;
+            let built = build.join(code).join("bootstrap");
             // A copy, so that its processes are known by their program.
             let bootstrap = own.join("bootstrap");
-            fs::copy(&function.bootstrap, &bootstrap).with_context(|| {
-                format!("{} is not there: sam build", function.bootstrap.display())
-            })?;
-            let log = File::create(logs.join(format!("{}.log", function.name)))?;
-            let [here, runtime] = [free_address()?, free_address()?];
+            fs::copy(&built, &bootstrap)
+                .with_context(|| format!("{} is not there: sam build", built.display()))?;
+            let log = File::create(logs.join(format!("{name}.log")))?;
+            let (here, runtime) = (free_address().await?, free_address().await?);
+            // CloudFormation's default.
+            let timeout = function.number("Timeout", 3)?;
             let mut command = guard::command(program, GRACE);
             command
-                .args(["--runtime-interface-emulator-address", &here])
-                .args(["--runtime-api-address", &runtime])
+                .args(["--runtime-interface-emulator-address", &here.to_string()])
+                .args(["--runtime-api-address", &runtime.to_string()])
                 .arg(&bootstrap)
                 .current_dir(&own)
                 .env_clear()
-                .envs(environment(function))
+                .envs(environment(&function, &local, timeout)?)
                 .stdout(log.try_clone()?)
                 .stderr(log);
             processes.push(Guarded::spawn(command)?);
-            listens(&here).await?;
-            let emulated = Emulated::at(&here);
-            responses.insert(function.name.clone(), emulated.response.clone());
+            until_listening(here, "the emulator").await?;
+            let emulated = Emulated::at(here);
+            responses.insert(name.to_owned(), emulated.response.clone());
             let emulated = Function::new([emulated]);
-            for path in &function.paths {
-                routes.insert(path.clone(), emulated.clone());
-            }
-            timeouts.insert(function.name.clone(), function.timeout);
+            let paths = function.paths().into_iter();
+            routes.extend(paths.map(|path| (path, emulated.clone())));
+            timeouts.insert(name.to_owned(), timeout);
         }
         Ok(Self {
             gateway: Gateway::serve(listener, routes),
@@ -143,25 +155,28 @@ impl Emulator {
 
 /// The environment of a function, and nothing else of this machine's: what the
 /// template declares, and what Lambda sets.
-fn environment(function: &Described) -> BTreeMap<String, String> {
-    let mut environment = function.variables.clone();
+fn environment(
+    function: &template::Function,
+    local: &Local,
+    timeout: u64,
+) -> Result<BTreeMap<String, String>> {
+    let mut environment = function.local_variables(local);
     let lambda = [
         ("BASE_PATH", BASE_PATH),
-        ("AWS_REGION", dynamodb::REGION),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("AWS_LAMBDA_FUNCTION_NAME", &function.name),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.binary),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ];
     environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // CloudFormation's default.
+    let memory = function.number("MemorySize", 128)?;
     let limits = [
-        ("AWS_LAMBDA_FUNCTION_TIMEOUT", function.timeout),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory),
+        ("AWS_LAMBDA_FUNCTION_TIMEOUT", timeout),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory),
     ];
     environment.extend(limits.map(|(name, value)| (name.to_owned(), value.to_string())));
-    environment
+    Ok(environment)
 }
 
 /// A function under an emulator.
@@ -171,7 +186,7 @@ pub struct Emulated {
 }
 
 impl Emulated {
-    fn at(address: &str) -> Self {
+    fn at(address: SocketAddr) -> Self {
         Self {
             client: Client::new(format!("http://{address}")),
             response: LastResponse::default(),
@@ -205,19 +220,4 @@ fn running(program: &PathBuf) -> Vec<Pid> {
         .filter(|entry| fs::read_link(entry.path().join("exe")).is_ok_and(|it| it == *program));
     runs.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
         .collect()
-}
-
-fn free_address() -> Result<String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    Ok(listener.local_addr()?.to_string())
-}
-
-async fn listens(address: &str) -> Result<()> {
-    for _ in 0..200 {
-        if TcpStream::connect(address).await.is_ok() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    bail!("the emulator does not listen on {address}")
 }

@@ -3,7 +3,6 @@
 
 mod emulator;
 mod table;
-mod template;
 mod timeouts;
 
 use std::{
@@ -56,13 +55,9 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     skip: Vec<String>,
 
-    /// The folder that the functions' logs go to
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    logs: PathBuf,
-
-    /// Write the table to this file
-    #[arg(long, value_name = "FILE")]
-    write: Option<PathBuf>,
+    /// Write the table to docs/surfaces.md too
+    #[arg(long)]
+    write: bool,
 }
 
 /// Runs it; whether no case failed.
@@ -80,7 +75,7 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
         judge(Kind::Watch, url, suite::cases());
     }
     if let (Some(build), Some(program)) = (&arguments.emulator, &arguments.emulator_program) {
-        let emulator = Emulator::start(program, build, &arguments.logs);
+        let emulator = Emulator::start(program, build);
         let emulator = Arc::new(runtime.block_on(emulator)?);
         let cases = [suite::cases(), timeouts::cases(&emulator)].concat();
         judge(Kind::Emulator, &emulator.url(), cases);
@@ -95,8 +90,9 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
         bail!("there is no surface or no such case to run");
     }
     println!("{}", table::markdown(&columns));
-    if let Some(file) = &arguments.write {
-        table::write(file, &columns)?;
+    if arguments.write {
+        let file = template::project().join("docs/surfaces.md");
+        table::write(&file, &columns)?;
     }
     Ok(columns.iter().all(|column| column.held))
 }

@@ -8,10 +8,10 @@ pub enum Error {
     /// 404: no @type@ has this id.
     #[error("no @type@ has this id")]
     NotFound,
-    /// 409, 422, 500 or 503: each variant of [`mysql::Error`] documents its
+    /// 409, 422, 500 or 503: each variant of [`@store@::Error`] documents its
     /// status.
     #[error(transparent)]
-    Store(#[from] mysql::Error),
+    Store(#[from] @store@::Error),
 }
 
 impl From<Error> for Problem {

@@ -1,4 +1,4 @@
-//! `/@name@`: the @name@, in `MySQL`.
+//! `/@name@`: the @name@, in `@Store@`.
 
 use chassis::{
     auth::{Access, Authenticator},
@@ -56,7 +56,8 @@ mod tests {
     /// The status of a response without a token while the store is unavailable.
     async fn status(method: &str, target: &str, body: &'static str) -> u16 {
         // Nothing listens on port 1.
-        let mut environment = Environment::of([("MYSQL_URL", "mysql://none:none@127.0.0.1:1/none")]);
+        let mut environment = Environment::of([
+@VARIABLES@        ]);
         let config = Config::read(&mut environment).expect("a configuration");
         let authenticator = Authenticator::open(None).await;
         let service = router(@Type@Store::open(config).await, authenticator).into_service();

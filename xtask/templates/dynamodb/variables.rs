@@ -1,0 +1,6 @@
+            ("@NAME@_TABLE", "none"),
+            ("@NAME@_KEYS_TABLE", "none"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
+            ("AWS_REGION", "eu-north-1"),
+            ("AWS_ACCESS_KEY_ID", "none"),
+            ("AWS_SECRET_ACCESS_KEY", "none"),

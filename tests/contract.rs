@@ -151,7 +151,7 @@ fn every_write_has_a_route_with_a_limit_of_its_own() {
 }
 
 #[test]
-fn every_function_is_in_the_workspace_the_template_and_the_tests() {
+fn functions_folder_equals_the_template() {
     let folder = stores::project().join("functions");
     let folders: BTreeSet<_> = fs::read_dir(folder)
         .unwrap()
@@ -163,13 +163,6 @@ fn every_function_is_in_the_workspace_the_template_and_the_tests() {
         folders,
         deployed.keys().cloned().collect(),
         "left: the folders of functions/, right: the functions of template.yaml"
-    );
-    let http = deployed.iter().filter(|(_, f)| events(f).next().is_some());
-    let http: BTreeSet<_> = http.map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        http,
-        FUNCTIONS.iter().copied().collect(),
-        "left: the functions of template.yaml with events"
     );
 }
 
@@ -254,10 +247,13 @@ async fn every_path_has_a_replayed_event() {
         }
     }
     assert!(count >= 30, "there are {count} events");
-    for (path, function) in routes().await {
+    let routes = routes().await;
+    for (path, function) in &routes {
         let prefix = path.split('{').next().unwrap();
         let covers = |(owner, raw): &(String, String)| {
-            *owner == function && (*raw == path || path.contains('{') && raw.starts_with(prefix))
+            let fills = path.contains('{') && raw.starts_with(prefix);
+            // `/mysqldata/summary` is not an id of `/mysqldata/{id}`.
+            owner == function && (raw == path || fills && !routes.contains_key(raw))
         };
         assert!(
             replayed.iter().any(covers),
@@ -281,6 +277,7 @@ async fn dependencies_point_one_way_and_small_functions_link_no_client() {
         .collect();
     let template = template();
     let functions = deployed(&template);
+    let crates = metadata.workspace_root.join("crates");
     for package in &metadata.packages {
         let name = package.name.as_str();
         let normal = package
@@ -301,6 +298,9 @@ async fn dependencies_point_one_way_and_small_functions_link_no_client() {
                 .get(name)
                 .map(|function| variables(&function["Properties"]))
             {
+                None if package.manifest_path.starts_with(&crates) => {
+                    panic!("{name} is in crates/ and not in this list")
+                }
                 None => continue,
                 Some(variables) if variables.contains("MYSQL_URL") => {
                     &["chassis", "dto", "json", "mysql", "sums"]

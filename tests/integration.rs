@@ -18,6 +18,7 @@ mod mysqldata;
 mod nosqldata;
 mod oscheck;
 mod outside;
+mod source;
 mod telemetry;
 mod template;
 mod tokens;

@@ -518,16 +518,6 @@ async fn a_collector_gets_the_spans_of_a_request_and_of_its_calls() {
     }
 }
 
-/// The span names in the documentation are those of the code.
-#[test]
-fn the_documented_spans_are_a_request_and_its_calls() {
-    let spans = table("## Traces");
-    assert_eq!(
-        names(&spans).into_iter().collect::<Vec<_>>(),
-        ["call of a store or a service", "request"]
-    );
-}
-
 /// The metrics that the run emitted, each with its dimensions and their values.
 fn series() -> BTreeSet<(String, BTreeMap<String, String>)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();

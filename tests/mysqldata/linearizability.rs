@@ -24,13 +24,13 @@ use testbed::{
     linearizability::{Recording, Report},
     wire::Fault,
 };
-use tokio::{net::TcpListener, time::sleep};
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 const CLIENTS: usize = 6;
 
-/// The duration of each fault, and of the healthy period after it.
-const LASTS: Duration = Duration::from_millis(700);
+/// The operations during each fault, and in the healthy period after it.
+const OPERATIONS: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_are_linearizable_while_wires_are_cut() {
@@ -48,7 +48,7 @@ async fn histories_are_linearizable_while_wires_are_cut() {
     system.client.put(product, &cups).await.expect(201);
 
     let recording = Recording::start(system.client.clone(), CLIENTS);
-    recording.reaches(400).await;
+    recording.advances(400).await;
     for (wire, fault) in [
         (&system.dynamodb, Fault::Reset(3)),
         (&system.mysql, Fault::Reset(20)),
@@ -59,9 +59,9 @@ async fn histories_are_linearizable_while_wires_are_cut() {
         (&system.dynamodb, Fault::Reset(1)),
     ] {
         wire.set(fault).await;
-        sleep(LASTS).await;
+        recording.advances(OPERATIONS).await;
         wire.heal().await;
-        sleep(LASTS).await;
+        recording.advances(OPERATIONS).await;
     }
     let report = recording.finish().await.unwrap();
     assert!(
@@ -131,7 +131,7 @@ async fn record(bug: Bug) -> Report {
     let router = Router::new().fallback(respond).with_state(store);
     let server = tokio::spawn(async { axum::serve(listener, router).await });
     let recording = Recording::start(client, CLIENTS);
-    recording.reaches(600).await;
+    recording.advances(600).await;
     let report = recording.finish().await.unwrap();
     server.abort();
     report

@@ -76,15 +76,18 @@ async fn breaker(system: &System) -> String {
     breaker.as_str().unwrap().to_owned()
 }
 
-/// Ends every other connection to the test's database.
-async fn kill_connections(connection: &mut Conn) {
+/// Ends every other connection to the test's database; their number.
+async fn kill_connections(connection: &mut Conn) -> usize {
     let sql = "SELECT id FROM information_schema.processlist \
                WHERE db = DATABASE() AND id <> CONNECTION_ID()";
     let ids: Vec<u64> = connection.query(sql).await.unwrap();
+    let mut killed = 0;
     for id in ids {
         // It may have ended by itself.
-        let _ = connection.query_drop(format!("KILL {id}")).await;
+        let kill = connection.query_drop(format!("KILL {id}")).await;
+        killed += usize::from(kill.is_ok());
     }
+    killed
 }
 
 #[tokio::test]
@@ -259,18 +262,18 @@ async fn lost_connection_is_replaced_without_an_error() {
     let mut killer = system.connect().await;
     let cup = order("ann", &["cup"]);
     for n in 0..5 {
-        kill_connections(&mut killer).await;
+        assert_ne!(kill_connections(&mut killer).await, 0);
         let placed = client
             .post_once("/mysqldata", &format!("key-{n}"), &cup)
             .await;
         let placed = placed.expect(201);
         let path = placed.header("location");
-        kill_connections(&mut killer).await;
+        assert_ne!(kill_connections(&mut killer).await, 0);
         client
             .patch(path, &json!({"status": "paid"}))
             .await
             .expect(200);
-        kill_connections(&mut killer).await;
+        assert_ne!(kill_connections(&mut killer).await, 0);
         assert_eq!(client.get(path).await.expect(200).json()["version"], 2);
     }
     assert_eq!(orders(&system).await.len(), 5);
@@ -285,10 +288,12 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
     let done = AtomicBool::new(false);
     let kill = async {
         let mut killer = system.connect().await;
+        let mut killed = 0;
         while !done.load(Ordering::Relaxed) {
-            kill_connections(&mut killer).await;
+            killed += kill_connections(&mut killer).await;
             sleep(Duration::from_millis(15)).await;
         }
+        killed
     };
     let place = async |n: usize| {
         let order = order(&format!("c{n}"), &["cup"]);
@@ -308,7 +313,8 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
         done.store(true, Ordering::Relaxed);
         placed
     };
-    let (placed, ()) = tokio::join!(clients, kill);
+    let (placed, killed) = tokio::join!(clients, kill);
+    assert!(killed > 0, "no connection was killed");
     let listed = eventually(async || {
         let list = system.client.get("/mysqldata?limit=100").await;
         (list.status == 200).then(|| list.items())

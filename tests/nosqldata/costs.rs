@@ -99,11 +99,13 @@ async fn invalid_request_reaches_no_store() {
     client.post("/nosqldata", &json!({})).await.expect(422);
     client.get("/nosqldata/-").await.expect(404);
     // region: mysqldata
+    system.mysql.take();
     client.post("/mysqldata", &json!({})).await.expect(422);
     client
         .post("/mysqldata?x=1", &order(&["p".to_owned()]))
         .await
         .expect(422);
+    assert_eq!(system.mysql.take(), BTreeMap::new());
     // endregion
     expect_requests(&system, &[]);
     // region: mysqldata

@@ -32,6 +32,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Replay,
+        Self::Watch,
+        Self::Emulator,
+        Self::StartApi,
+        Self::Deployed,
+    ];
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

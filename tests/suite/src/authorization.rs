@@ -30,7 +30,18 @@ pub fn cases() -> Vec<Case> {
         case!(clocks_may_differ_by_a_minute),
         // region: nosqldata
         case!(refusal_says_why_and_which_scope_is_missing),
-        case!(refusal_comes_after_404_and_405_and_before_the_body),
+        case!(unknown_path_is_reported_before_the_token)
+            .differs(
+                &[Kind::Watch],
+                "does not decode the path, so that an escaped slash is part of the id",
+                check!(malformed_token_is_refused),
+            )
+            .differs(
+                &[Kind::StartApi],
+                "decodes the path before it routes it, so that no function gets an escaped slash",
+                check!(gateway_refuses_the_path),
+            ),
+        case!(refusal_comes_after_405_and_before_the_body),
         // endregion
         // region: mysqldata nosqldata
         case!(order_of_another_caller_does_not_exist),
@@ -299,10 +310,34 @@ async fn refusal_says_why_and_which_scope_is_missing(api: Api) {
         .expect_header("www-authenticate", challenge);
 }
 
-async fn refusal_comes_after_404_and_405_and_before_the_body(api: Api) {
+/// A path that no route has and that reaches a function nevertheless, with a
+/// malformed token.
+async fn get_an_unknown_path(api: &Api) -> Response {
+    let client = api.authorized("Bearer a.b.c".to_owned());
+    client.get("/nosqldata/a%2Fb").await
+}
+
+async fn unknown_path_is_reported_before_the_token(api: Api) {
+    let refused = get_an_unknown_path(&api).await;
+    refused.expect_problem(404, "unknown-path", "No route has this path.");
+}
+
+async fn malformed_token_is_refused(api: Api) {
+    let refused = get_an_unknown_path(&api).await;
+    let detail = "The bearer token is not accepted: it is malformed.";
+    refused.expect_problem(401, "unauthorized", detail);
+}
+
+async fn gateway_refuses_the_path(api: Api) {
+    get_an_unknown_path(&api).await.expect(403);
+}
+
+async fn refusal_comes_after_405_and_before_the_body(api: Api) {
+    // Neither the media type nor the body is what any of them accepts.
+    let headers = [("content-type", "text/plain"), ("if-match", "bogus")];
+    let body = vec![b'{'; 300_000];
     let client = api.anonymous();
     for (method, target, status) in [
-        (Method::POST, "/nosqldata/a/b", 404),
         (Method::DELETE, "/nosqldata", 405),
         (Method::OPTIONS, "/nosqldata", 204),
         (Method::POST, "/nosqldata?unknown=1", 401),
@@ -312,12 +347,18 @@ async fn refusal_comes_after_404_and_405_and_before_the_body(api: Api) {
         (Method::POST, "/mysqldata", 401),
         // endregion
     ] {
-        // Neither the media type nor the body is what any of them accepts.
-        let headers = [("content-type", "text/plain"), ("if-match", "bogus")];
-        let response = client.send(method, target, &headers, "{").await;
-        if api.kind() == Kind::Replay || status != 404 {
-            response.expect(status);
-        }
+        let response = client.send(method, target, &headers, body.clone()).await;
+        response.expect(status);
+    }
+    let client = api.caller(&api.unique(), "");
+    for target in [
+        "/nosqldata?unknown=1",
+        // region: mysqldata
+        "/mysqldata",
+        // endregion
+    ] {
+        let response = client.send(Method::POST, target, &headers, body.clone());
+        response.await.expect(403);
     }
 }
 // endregion

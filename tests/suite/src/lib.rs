@@ -101,7 +101,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
         tokio::spawn(async move { axum::serve(listener, teapot).await });
-        for kind in [Kind::Replay, Kind::Watch, Kind::StartApi, Kind::Deployed] {
+        for kind in Kind::ALL {
             let api = Api::new(kind, &url);
             for case in cases() {
                 let verdict = case.judge(&api).await;

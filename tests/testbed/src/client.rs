@@ -299,6 +299,8 @@ impl Response {
         assert_eq!(problem["type"], format!("/problems/{kind}"), "{this}");
         assert_eq!(problem["detail"], detail, "{this}");
         assert_eq!(problem["status"], status, "{this}");
+        let id = this.header("x-request-id");
+        assert_eq!(problem["requestId"], id, "{this}");
         for member in ["title", "instance", "requestId"] {
             let text = problem[member].as_str().unwrap_or_default();
             assert!(!text.is_empty(), "{member} is missing: {this}");

@@ -162,6 +162,18 @@ async fn transient_failures_are_retried_and_answers_are_not() {
     }
 }
 
+#[test]
+fn pauses_are_random_up_to_a_bound_that_doubles() {
+    let policy = Policy::default();
+    for retry in 0..4 {
+        let longest = policy.backoff * (1 << retry);
+        let pauses: Vec<_> = (0..1_000).map(|_| policy.pause(retry)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= longest));
+        assert!(pauses.iter().any(|pause| *pause < longest / 4));
+        assert!(pauses.iter().any(|pause| *pause > longest / 4 * 3));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_respected_or_there_is_no_retry() {
     let dependency = healthy(Policy::default());

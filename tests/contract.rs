@@ -9,8 +9,9 @@ use chassis::{
     runtime::{Environment, Handler},
     telemetry::Telemetry,
 };
+use http::Method;
 use serde_json::{Value, json};
-use testbed::{FUNCTIONS, routes, template};
+use testbed::{FUNCTIONS, System, routes, template};
 
 /// The function of each path.
 type Routes = BTreeMap<String, String>;
@@ -105,6 +106,36 @@ async fn template_events_are_the_paths_of_the_routers() {
         }
     }
     compare(&routes().await, &routed, "template.yaml");
+}
+
+#[tokio::test]
+async fn document_has_the_paths_and_methods_of_the_routers() {
+    let system = System::start().await;
+    let document = system.client.get("/openapi.json").await.expect(200).json();
+    let mut documented = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let methods = item.as_object().unwrap().keys();
+        let mut methods: Vec<_> = methods.map(|method| method.to_uppercase()).collect();
+        // The chassis adds these two to every path.
+        methods.extend(["HEAD".to_owned(), "OPTIONS".to_owned()]);
+        methods.sort();
+        documented.insert(path.clone(), methods);
+    }
+    let mut routed = BTreeMap::new();
+    for path in routes().await.into_keys() {
+        let target = path.replace(['{', '}'], "");
+        let options = system.client.send(Method::OPTIONS, &target, &[], "").await;
+        let options = options.expect(204);
+        let methods = options.header("allow").split(", ").map(str::to_owned);
+        let mut methods: Vec<_> = methods.collect();
+        methods.sort();
+        routed.insert(path, methods);
+    }
+    assert_eq!(
+        documented, routed,
+        "left: the document, right: the routers; describe the operation beside its handler, name it \
+         in the openapi.rs of its function and run `cargo xtask openapi`"
+    );
 }
 
 /// The function decides which methods a path has, so its route is `ANY`. A write has

@@ -9,7 +9,6 @@ mod alarms;
 mod architecture;
 mod contract;
 mod diagrams;
-mod docs;
 mod hostile;
 mod injection;
 mod lambda;

@@ -33,6 +33,7 @@ fn add(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
 
 /// Whether a file is a module of a package; its build script and tests are not.
 fn is_deployed(path: &Path) -> bool {
+    let path = path.strip_prefix(project()).unwrap();
     let is_module = path.components().any(|part| part.as_os_str() == "src");
     let is_rust = path.extension().is_some_and(|it| it == "rs");
     is_module && is_rust && !path.ends_with("tests.rs")

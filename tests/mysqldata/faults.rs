@@ -268,7 +268,11 @@ async fn broken_mysql_loses_and_repeats_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_breaker_sends_no_call_and_is_reported() {
-    for (dependency, status) in [(Catalogue, "warn"), (DynamoDb, "fail"), (MySql, "fail")] {
+    for (dependency, name, status) in [
+        (Catalogue, "The catalogue", "warn"),
+        (DynamoDb, "The store", "fail"),
+        (MySql, "The database", "fail"),
+    ] {
         let system = start(Some(Policy {
             open: Duration::from_hours(1),
             ..impatient()
@@ -285,7 +289,10 @@ async fn open_breaker_sends_no_call_and_is_reported() {
             if dependency == Catalogue {
                 assert_eq!(response.expect(201).json()["pricing"], "snapshot");
             } else {
-                assert!(expect_unavailable(response) > 3_000);
+                let detail = format!("{name} has failed recently and is not called for now.");
+                let refused = response.expect_unavailable(&[&detail]);
+                let retry_after: u32 = refused.header("retry-after").parse().unwrap();
+                assert!(retry_after > 3_000, "{refused}");
             }
         }
         let health = dependency.health(&system).await;
@@ -312,6 +319,12 @@ async fn health_recovers_by_itself() {
         })
         .await;
     }
+    // Each instance has a breaker of its own.
+    eventually(async || {
+        let placed = system.client.post("/mysqldata", &order("someone")).await;
+        (placed.expect(201).json()["pricing"] == "live").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

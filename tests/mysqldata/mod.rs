@@ -12,6 +12,5 @@ mod migrate;
 // region: nosqldata
 mod outages;
 mod plans;
-mod summary;
 mod sums;
 // endregion

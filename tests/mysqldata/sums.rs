@@ -89,13 +89,20 @@ async fn summary(system: &System, by: &str, (from, to): (Option<&str>, Option<&s
     let to = to.map_or_else(String::new, |to| format!("&to={to}"));
     let target = format!("/mysqldata/summary?by={by}{from}{to}");
     let response = system.client.get(&target).await.expect(200);
-    let summary: Summary = serde_json::from_slice(&response.body).unwrap();
-    let rows = summary.rows.into_iter();
-    rows.map(|row| {
+    let Summary { rows } = serde_json::from_slice(&response.body).unwrap();
+    assert!(rows.is_sorted_by_key(|row| &row.key), "{response}");
+    let count = rows.len();
+    let sums = rows.into_iter().map(|row| {
         let sums = (row.orders, row.quantity, row.revenue.amount);
         ((row.key, row.revenue.currency), sums)
-    })
-    .collect()
+    });
+    let sums: Sums = sums.collect();
+    assert_eq!(
+        sums.len(),
+        count,
+        "a key and currency has two rows: {response}"
+    );
+    sums
 }
 
 /// The same from the orders alone.

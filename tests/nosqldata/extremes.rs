@@ -314,36 +314,4 @@ async fn orders_at_the_bounds_of_their_columns_can_be_read_and_summed() {
     assert_eq!(rows(&system, "status").await.len(), 4);
 }
 
-/// At the highest price that was ever accepted, 93 orders exceed 64 bits.
-#[tokio::test]
-async fn sums_of_orders_may_exceed_64_bits() {
-    let system = System::start().await;
-    let mut connection = system.connect().await;
-    let id = Uuid::now_v7();
-    insert_extreme_order(&mut connection, id, TIMES[0], "paid").await;
-    let total = 1_000_000_000_000_i64 * 999 * 100;
-    for statement in [
-        format!("UPDATE orders SET quantity = 99900, total = {total}"),
-        "UPDATE order_lines SET quantity = 999, unit_price = 1000000000000".to_owned(),
-    ] {
-        connection.query_drop(statement).await.unwrap();
-    }
-    let columns =
-        "customer, status, currency, quantity, total, pricing, version, created_at, updated_at";
-    let order =
-        format!("INSERT INTO orders (id, {columns}) SELECT ?, {columns} FROM orders WHERE id = ?");
-    let lines = "INSERT INTO order_lines SELECT ?, position, product_id, name, quantity, unit_price \
-                 FROM order_lines WHERE order_id = ?";
-    for _ in 1..93 {
-        let copy = Uuid::now_v7();
-        connection.exec_drop(&order, (copy, id)).await.unwrap();
-        connection.exec_drop(lines, (copy, id)).await.unwrap();
-    }
-    for by in ["day", "status", "product"] {
-        let rows = rows(&system, by).await;
-        let revenue: i128 = rows.iter().map(|row| row.revenue.amount).sum();
-        assert_eq!(revenue, 93 * i128::from(total), "{by}");
-        assert!(revenue > i128::from(i64::MAX));
-    }
-}
 // endregion

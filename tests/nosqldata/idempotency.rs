@@ -106,6 +106,7 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
             panic!("{} were no replay", first.len());
         };
         assert_eq!(first.json(), *created);
+        assert!(!replays.is_empty(), "no request waited for {first}");
         for replay in replays {
             expect_replay(replay, first);
         }
@@ -117,32 +118,6 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
         }
         expect_replay(system.client.post_once(target, "one", &body).await, first);
     }
-}
-
-#[tokio::test]
-async fn refused_request_stores_no_key() {
-    let system = start(1).await;
-    for target in TARGETS {
-        let refused = system.client.post_once(target, "k", &json!({})).await;
-        refused.expect(422);
-    }
-    // region: mysqldata
-    let mut unknown = body("/mysqldata", "ann");
-    unknown["lines"][0]["productId"] = "unknown".into();
-    let refused = system.client.post_once("/mysqldata", "k", &unknown).await;
-    refused.expect_invalid(&[("/lines/0/productId", "is not a product of the catalogue")]);
-    assert_eq!(mysql_keys(&system).await, Some(0));
-    // endregion
-    assert_eq!(dynamodb_keys(&system).await.len(), 0);
-    for target in TARGETS {
-        let body = body(target, "ann");
-        let done = system.client.post_once(target, "k", &body).await;
-        assert!(!done.expect(201).is_replay());
-    }
-    assert_eq!(dynamodb_keys(&system).await.len(), 1);
-    // region: mysqldata
-    assert_eq!(mysql_keys(&system).await, Some(1));
-    // endregion
 }
 
 #[tokio::test]
@@ -238,6 +213,17 @@ async fn long_expired_keys_of_mysql_are_deleted_with_new_ones() {
     assert_eq!(mysql_keys(&system).await, Some(3));
 }
 
+/// Waits until a request waits for the key that another transaction writes.
+async fn waits_for_a_key(system: &System) {
+    eventually(async || {
+        let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                       WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+                       AND info LIKE '%idempotency_keys%'";
+        (sql(system, waiting).await? > 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn request_waits_for_the_first_with_its_key() {
     let system = start(2).await;
@@ -260,21 +246,26 @@ async fn request_waits_for_the_first_with_its_key() {
         .await;
     }
 
-    // When the first comes to nothing, the one that waits takes its place.
-    let (placed, ()) = tokio::join!(
-        system.client.post_once("/mysqldata", "key", &order),
-        async {
-            eventually(async || {
-                let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
-                               WHERE db = DATABASE() AND id <> CONNECTION_ID() \
-                               AND info LIKE '%idempotency_keys%'";
-                (sql(&system, waiting).await? > 0).then_some(())
-            })
-            .await;
-            first.query_drop("ROLLBACK").await.unwrap();
-        }
-    );
-    assert!(!placed.expect(201).is_replay());
+    // The first is rolled back: the one that waits is executed.
+    let post = system.client.post_once("/mysqldata", "key", &order);
+    let (placed, ()) = tokio::join!(post, async {
+        waits_for_a_key(&system).await;
+        first.query_drop("ROLLBACK").await.unwrap();
+    });
+    let placed = placed.expect(201);
+    assert!(!placed.is_replay());
+
+    // The first is committed: the one that waits replays its response.
+    let copy = "INSERT INTO idempotency_keys SELECT caller, route, 'other', fingerprint, answer, \
+                created_at, expires_at FROM idempotency_keys";
+    first.query_drop("START TRANSACTION").await.unwrap();
+    first.query_drop(copy).await.unwrap();
+    let post = system.client.post_once("/mysqldata", "other", &order);
+    let (replayed, ()) = tokio::join!(post, async {
+        waits_for_a_key(&system).await;
+        first.query_drop("COMMIT").await.unwrap();
+    });
+    expect_replay(replayed, &placed);
     assert_eq!(created(&system, "/mysqldata").await.len(), 1);
 }
 // endregion

@@ -43,7 +43,6 @@ use tokio::runtime::Handle;
 
 pub use api::{Api, Kind};
 pub use case::{Case, Check, Verdict};
-pub use methods::paths;
 
 /// Every case, topic by topic.
 pub fn cases() -> Vec<Case> {

@@ -64,7 +64,7 @@ pub fn cases() -> Vec<Case> {
     unused_variables,
     reason = "a project without resources has none to create"
 )]
-pub async fn paths(api: &Api) -> Vec<(String, &'static str)> {
+async fn paths(api: &Api) -> Vec<(String, &'static str)> {
     let mut paths: Vec<_> = READ_ONLY
         .iter()
         .map(|path| ((*path).to_owned(), READ))
@@ -172,13 +172,15 @@ async fn gateway_allows_the_origin(api: Api) {
 }
 
 async fn unsupported_method_returns_405_with_allow(api: Api) {
+    let mut methods = vec!["POST", "PUT", "PATCH", "DELETE"];
+    if api.kind() == Kind::Replay {
+        // A gateway may refuse these itself.
+        methods.extend(["TRACE", "BREW"]);
+    }
     for (path, allow) in paths(&api).await {
-        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        for method in methods {
-            if !allow.contains(method.as_str()) {
-                let refused = api.send(method, &path, &[], "").await;
-                refused.expect_method_not_allowed(allow);
-            }
+        for method in methods.iter().filter(|method| !allow.contains(**method)) {
+            let refused = api.send(method.parse().unwrap(), &path, &[], "").await;
+            refused.expect_method_not_allowed(allow);
         }
     }
 }

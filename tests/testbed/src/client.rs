@@ -203,6 +203,19 @@ impl Client {
     }
 }
 
+/// What a function returned, without its request.
+impl From<http::Response<Bytes>> for Response {
+    fn from(response: http::Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            request: "an event".to_owned(),
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
 impl Response {
     /// The body as JSON.
     #[track_caller]

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use crate::{Api, Case};
 
+const SET_BY_SERVICE: &str = "is set by the service and may not be sent";
+
 pub fn cases() -> Vec<Case> {
     vec![
         case!(order_is_placed_at_the_prices_of_the_catalogue),
@@ -187,15 +189,23 @@ async fn every_error_of_an_order_is_reported(api: Api) {
             "/lines/1/productId",
             "is in an earlier line: each product may be in one line only",
         ),
-        ("/id", "is set by the service and may not be sent"),
+        ("/id", SET_BY_SERVICE),
         ("x", "is not a known parameter"),
     ]);
-    let wrong = json!({"customer": "", "total": 1, "lines": [{"productId": "a", "quantity": 0}]});
+    let wrong = json!({
+        "createdAt": "2026-01-01T00:00:00Z", "customer": "",
+        "lines": [{"productId": "a", "quantity": 0}], "pricing": "live", "total": 1,
+        "updatedAt": null, "version": 1,
+    });
     let refused = api.post("/mysqldata", &wrong).await;
     refused.expect_invalid(&[
         ("/customer", "must have 1 to 200 characters"),
         ("/lines/0/quantity", "must be an integer between 1 and 999"),
-        ("/total", "is set by the service and may not be sent"),
+        ("/createdAt", SET_BY_SERVICE),
+        ("/pricing", SET_BY_SERVICE),
+        ("/total", SET_BY_SERVICE),
+        ("/updatedAt", SET_BY_SERVICE),
+        ("/version", SET_BY_SERVICE),
     ]);
 }
 

@@ -8,9 +8,8 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use diagrams::{render, store};
 use stores::project;
-use template::Template;
 
-use crate::source;
+use crate::{alarms, source};
 
 fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
@@ -124,7 +123,7 @@ fn every_third_party_crate_has_a_documented_reason() {
 /// users are disjoint, and each is the user of one function.
 #[test]
 fn no_two_services_share_a_store() {
-    let template = Template::read(&stores::template()).unwrap();
+    let template = alarms::template();
     let mut owners = BTreeMap::<String, &str>::new();
     let mut used = BTreeSet::new();
     // The function that migrates a database answers no requests, and owns nothing.

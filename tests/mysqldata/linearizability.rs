@@ -24,7 +24,6 @@ use testbed::{
     linearizability::{Recording, Report},
     wire::Fault,
 };
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
 const CLIENTS: usize = 6;
@@ -122,19 +121,15 @@ async fn a_planted_bug_is_found() {
 
 /// The history that the clients of products record on a store with this bug.
 async fn record(bug: Bug) -> Report {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
     let store = Arc::new(Store {
         bug,
         products: Mutex::default(),
     });
     let router = Router::new().fallback(respond).with_state(store);
-    let server = tokio::spawn(async { axum::serve(listener, router).await });
+    let client = Client::new(testbed::serve(router).await);
     let recording = Recording::start(client, CLIENTS);
     recording.advances(600).await;
-    let report = recording.finish().await.unwrap();
-    server.abort();
-    report
+    recording.finish().await.unwrap()
 }
 
 /// A catalogue in memory.

@@ -14,10 +14,10 @@ use migrate::{Config, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
 use testbed::{
-    eventually, log,
+    address, eventually, log, store,
     wire::{Fault, Protocol, Proxy},
 };
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
 /// A test's own database.
 struct Orders {
@@ -27,7 +27,7 @@ struct Orders {
 
 impl Orders {
     async fn new() -> Self {
-        let server = server();
+        let server = store("KEA_TEST_MYSQL_URL");
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
         let url = stores::mysql::create_database(&server, &name)
             .await
@@ -76,11 +76,6 @@ impl Orders {
             .await
             .unwrap();
     }
-}
-
-fn server() -> String {
-    std::env::var("KEA_TEST_MYSQL_URL")
-        .expect("KEA_TEST_MYSQL_URL is not set: run `cargo xtask test`, which starts the stores")
 }
 
 fn function(url: &str) -> Migrate {
@@ -571,9 +566,7 @@ impl Server {
         let router = Router::new()
             .fallback(any(respond))
             .with_state(state.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = testbed::serve(router).await;
         Self { url, state }
     }
 
@@ -582,9 +575,4 @@ impl Server {
         let mut state = self.state.lock().unwrap();
         state.requests.pop().expect("there was a request")
     }
-}
-
-fn address(url: &str) -> String {
-    let opts = Opts::from_url(url).unwrap();
-    format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port())
 }

@@ -12,5 +12,5 @@ mod migrate;
 // region: nosqldata
 mod outages;
 mod plans;
-mod sums;
+pub mod sums;
 // endregion

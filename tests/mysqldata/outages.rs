@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use http::Method;
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
-use testbed::{Response, System, eventually, wire::Fault};
+use testbed::{Response, System, eventually, order, wire::Fault};
 use tokio::time::sleep;
 
 /// Why an order without known prices is refused.
@@ -23,11 +23,6 @@ const CATALOGUE: &[&str] = &[
 async fn put_product(system: &System, id: &str, amount: i64, currency: &str) {
     let put = system.client.put_product(id, amount, currency).await;
     assert!(put.status.is_success(), "{put}");
-}
-
-fn order(customer: &str, products: &[&str]) -> Value {
-    let line = |id: &&str| json!({"productId": id, "quantity": 2});
-    json!({"customer": customer, "lines": products.iter().map(line).collect::<Vec<_>>()})
 }
 
 async fn place(system: &System, products: &[&str]) -> Response {
@@ -107,9 +102,9 @@ async fn health_reports_an_unavailable_store() {
     ]);
 }
 
-/// A deadline is the caller's choice, and old prices must not be.
+/// A caller chooses the deadline of an order, and must not choose its prices by that.
 #[tokio::test]
-async fn order_in_a_hurry_is_never_placed_at_old_prices() {
+async fn order_with_a_short_deadline_is_not_priced_from_snapshots() {
     let system = System::start().await;
     put_product(&system, "cup", 100, "DKK").await;
     place(&system, &["cup"]).await.expect(201);

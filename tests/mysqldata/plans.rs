@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeSet, thread};
 
 use mysql_async::{Conn, Opts, Row, prelude::Queryable};
 use serde_json::json;
-use testbed::System;
+use testbed::{System, order};
 use tokio::runtime::Builder;
 
 /// So many orders that a plan that reads all of them is never the cheapest.
@@ -99,7 +99,7 @@ async fn send_requests(system: &System) {
     }
     let product = system.client.put_product("new", 7, "DKK").await;
     product.expect(201);
-    let order = json!({"customer": "c", "lines": [{"productId": "new", "quantity": 2}]});
+    let order = order("c", &["new"]);
     for _ in 0..20 {
         client.post("/mysqldata", &order).await.expect(201);
     }

@@ -15,7 +15,7 @@ use mysql::{Database, TransactionError};
 use mysql_async::{Conn, Params, Value, prelude::Queryable};
 use serde::Deserialize;
 use serde_json::json;
-use testbed::{System, eventually};
+use testbed::{System, eventually, order};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -68,29 +68,37 @@ struct Summary {
     rows: Vec<Row>,
 }
 
+/// A row of a summary. Its sums may exceed 64 bits.
 #[derive(Deserialize)]
-struct Row {
+pub struct Row {
     #[serde(alias = "day", alias = "product", alias = "status")]
-    key: String,
-    orders: i128,
-    quantity: i128,
-    revenue: Revenue,
+    pub key: String,
+    pub orders: i128,
+    pub quantity: i128,
+    pub revenue: Revenue,
 }
 
 #[derive(Deserialize)]
-struct Revenue {
-    amount: i128,
+pub struct Revenue {
+    pub amount: i128,
     currency: String,
+}
+
+/// The rows of a summary, which are in the order of their keys.
+pub async fn rows(system: &System, query: &str) -> Vec<Row> {
+    let target = format!("/mysqldata/summary?{query}");
+    let response = system.client.get(&target).await.expect(200);
+    let Summary { rows } = serde_json::from_slice(&response.body).unwrap();
+    assert!(rows.is_sorted_by_key(|row| &row.key), "{response}");
+    rows
 }
 
 /// The summary that the service returns.
 async fn summary(system: &System, by: &str, (from, to): (Option<&str>, Option<&str>)) -> Sums {
     let from = from.map_or_else(String::new, |from| format!("&from={from}"));
     let to = to.map_or_else(String::new, |to| format!("&to={to}"));
-    let target = format!("/mysqldata/summary?by={by}{from}{to}");
-    let response = system.client.get(&target).await.expect(200);
-    let Summary { rows } = serde_json::from_slice(&response.body).unwrap();
-    assert!(rows.is_sorted_by_key(|row| &row.key), "{response}");
+    let query = format!("by={by}{from}{to}");
+    let rows = rows(system, &query).await;
     let count = rows.len();
     let sums = rows.into_iter().map(|row| {
         let sums = (row.orders, row.quantity, row.revenue.amount);
@@ -100,7 +108,7 @@ async fn summary(system: &System, by: &str, (from, to): (Option<&str>, Option<&s
     assert_eq!(
         sums.len(),
         count,
-        "a key and currency has two rows: {response}"
+        "two rows have a key and currency: {query}"
     );
     sums
 }
@@ -390,7 +398,7 @@ async fn placing_orders_keeps_few_of_them_pending() {
     let system = System::with_instances(8).await;
     let product = system.client.put_product("p", 7, "DKK").await;
     product.expect(201);
-    let order = json!({"customer": "c", "lines": [{"productId": "p", "quantity": 2}]});
+    let order = order("c", &["p"]);
     for _ in 0..ORDERS / 8 {
         let places = (0..8).map(|_| system.client.post("/mysqldata", &order));
         for placed in join_all(places).await {

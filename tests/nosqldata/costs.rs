@@ -3,29 +3,21 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde_json::{Value, json};
-use testbed::System;
-
-fn product() -> Value {
-    json!({"name": "Cup", "category": "c", "price": {"amount": 100, "currency": "DKK"}})
-}
+use serde_json::json;
+// region: mysqldata
+use testbed::order;
+// endregion
+use testbed::{System, product};
 
 /// Creates so many products; their ids.
 async fn create_products(system: &System, count: usize) -> Vec<String> {
     let ids: Vec<_> = (0..count).map(|n| format!("p{n:03}")).collect();
     for id in &ids {
         let path = format!("/nosqldata/{id}");
-        system.client.put(&path, &product()).await.expect(201);
+        system.client.put(&path, &product("c")).await.expect(201);
     }
     ids
 }
-
-// region: mysqldata
-fn order(products: &[String]) -> Value {
-    let line = |id: &String| json!({"productId": id, "quantity": 2});
-    json!({"customer": "c", "lines": products.iter().map(line).collect::<Vec<_>>()})
-}
-// endregion
 
 /// Checks the requests to `DynamoDB` since the last check.
 #[track_caller]
@@ -57,14 +49,14 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
     expect_requests(&system, &[("BatchGetItem", 1)]);
 
     let path = "/nosqldata/p000";
-    client.post("/nosqldata", &product()).await.expect(201);
+    client.post("/nosqldata", &product("c")).await.expect(201);
     expect_requests(&system, &[("PutItem", 1)]);
     client.get(path).await.expect(200);
     expect_requests(&system, &[("GetItem", 1)]);
-    client.put(path, &product()).await.expect(200);
+    client.put(path, &product("c")).await.expect(200);
     expect_requests(&system, &[("UpdateItem", 1)]);
     let stale = [("if-match", "\"x\"")];
-    let refused = client.json(Method::PUT, path, &stale, &product()).await;
+    let refused = client.json(Method::PUT, path, &stale, &product("c")).await;
     refused.expect(412);
     expect_requests(&system, &[("UpdateItem", 1)]);
     client.patch(path, &json!({"name": "x"})).await.expect(200);
@@ -82,9 +74,9 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
 async fn idempotency_key_costs_the_catalogue_no_round_trip() {
     let system = System::start().await;
     system.dynamodb.take();
-    let mut other = product();
+    let mut other = product("c");
     other["name"] = "Other".into();
-    for (product, status) in [(&product(), 201), (&product(), 201), (&other, 422)] {
+    for (product, status) in [(&product("c"), 201), (&product("c"), 201), (&other, 422)] {
         let response = system.client.post_once("/nosqldata", "k", product).await;
         response.expect(status);
         expect_requests(&system, &[("TransactWriteItems", 1)]);
@@ -111,7 +103,7 @@ async fn invalid_request_reaches_no_store() {
     }
     client.anonymous().get("/mysqldata/none").await.expect(401);
     client
-        .post("/mysqldata?x=1", &order(&["p".to_owned()]))
+        .post("/mysqldata?x=1", &order("c", &["p"]))
         .await
         .expect(422);
     assert_eq!(system.mysql.take(), BTreeMap::new());
@@ -126,7 +118,7 @@ async fn invalid_request_reaches_no_store() {
     );
     // Prices come from the catalogue in one call.
     client
-        .post("/mysqldata", &order(&["p".to_owned()]))
+        .post("/mysqldata", &order("c", &["p"]))
         .await
         .expect(422);
     expect_requests(&system, &[("BatchGetItem", 1)]);
@@ -140,7 +132,7 @@ async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize
     let before = system.gateway.calls().len();
     system.mysql.take();
     system.dynamodb.take();
-    let order = order(products);
+    let order = order("c", products);
     let placed = match key {
         Some(key) => system.client.post_once("/mysqldata", key, &order).await,
         None => system.client.post("/mysqldata", &order).await,
@@ -191,11 +183,11 @@ async fn reading_orders_costs_one_round_trip_for_any_number_of_lines() {
     let system = System::start().await;
     let products = create_products(&system, 20).await;
     let client = &system.client;
-    let placed = client.post("/mysqldata", &order(&products)).await;
+    let placed = client.post("/mysqldata", &order("c", &products)).await;
     let placed = placed.expect(201);
     let path = placed.header("location");
     for _ in 0..2 {
-        let one = order(&products[..1]);
+        let one = order("c", &products[..1]);
         client.post("/mysqldata", &one).await.expect(201);
     }
     system.mysql.take();

@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable;
 // endregion
 use serde_json::{Value, json};
 use testbed::{
-    Setup, System, eventually, log,
+    Setup, System, eventually, log, product,
     wire::{Fault, Step},
 };
 use tokio::time::{Instant, timeout};
@@ -17,10 +17,6 @@ use tokio::time::{Instant, timeout};
 use super::expect_key_in_use;
 
 const CUP: &str = "/nosqldata/cup";
-
-fn product(name: &str) -> Value {
-    json!({"name": name, "category": "coffee", "price": {"amount": 17_900, "currency": "DKK"}})
-}
 
 /// A retry for each request, and a breaker that opens late and closes soon.
 fn setup() -> Setup {
@@ -68,7 +64,7 @@ async fn throttled_request_is_retried_a_few_times() {
         assert!((2..=3).contains(&attempts), "{attempts}: {refused}");
         refused.expect_unavailable(&["The store is unavailable."]);
 
-        // One failure is not even noticed; and what was refused was not done.
+        // One throttled request is retried, and it was not executed before.
         let system = System::with(setup()).await;
         system.dynamodb.script([throttled()]);
         let sent = system.client.json(method, path, &[], &cup).await;
@@ -167,11 +163,11 @@ async fn write_of_another_client_is_kept() {
     let system = System::with(setup).await;
     let client = &system.client;
     client.put(CUP, &product("Cup")).await.expect(201);
-    // Ours is done, then theirs, and then the response of ours is lost.
+    // Our write is executed, then theirs; then the response to ours is lost.
     let theirs = || {
         let client = client.clone();
         Step::Lose(Box::pin(async move {
-            // Their clock is not behind, and no finer than a millisecond.
+            // Times have a resolution of 1 ms: theirs must be later than ours.
             tokio::time::sleep(Duration::from_millis(2)).await;
             client.put(CUP, &product("Theirs")).await.expect(200);
         }))

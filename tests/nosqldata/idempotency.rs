@@ -6,11 +6,11 @@ use futures_util::future::join_all;
 use http::Method;
 use mysql_async::prelude::Queryable;
 // endregion
-use serde_json::{Value, json};
+use serde_json::Value;
 // region: mysqldata
-use testbed::eventually;
+use testbed::{eventually, order};
 // endregion
-use testbed::{Response, System};
+use testbed::{Response, System, product};
 
 // region: mysqldata
 use super::expect_key_in_use;
@@ -31,11 +31,9 @@ const TARGETS: &[&str] = &[
 fn body(target: &str, name: &str) -> Value {
     match target {
         // region: mysqldata
-        "/mysqldata" => json!({"customer": name, "lines": [{"productId": "cup", "quantity": 2}]}),
+        "/mysqldata" => order(name, &["cup"]),
         // endregion
-        "/nosqldata" => {
-            json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}})
-        }
+        "/nosqldata" => product(name),
         other => panic!("{other} is not a list of these tests"),
     }
 }
@@ -54,17 +52,6 @@ async fn created(system: &System, target: &str) -> Vec<Value> {
     let mut items = list.expect(200).items();
     items.retain(|item| item["id"] != "cup");
     items
-}
-
-/// Checks that a response is another one, replayed byte for byte.
-#[track_caller]
-fn expect_replay(response: Response, first: &Response) {
-    assert!(response.is_replay(), "{response}");
-    assert_eq!(response.body, first.body);
-    let mut response = response.expect(first.status.as_u16());
-    for header in ["etag", "location", "content-type"] {
-        response = response.expect_header(header, first.header(header));
-    }
 }
 
 /// The keys that `DynamoDB` has.
@@ -108,7 +95,7 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
         assert_eq!(first.json(), *created);
         assert!(!replays.is_empty(), "no request waited for {first}");
         for replay in replays {
-            expect_replay(replay, first);
+            replay.expect_replay_of(first);
         }
         for response in refused {
             let detail = "The first request with this Idempotency-Key is still running.";
@@ -116,7 +103,11 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
                 .expect_problem(409, "conflict", detail)
                 .expect_header("retry-after", "1");
         }
-        expect_replay(system.client.post_once(target, "one", &body).await, first);
+        system
+            .client
+            .post_once(target, "one", &body)
+            .await
+            .expect_replay_of(first);
     }
 }
 
@@ -181,7 +172,11 @@ async fn expired_key_can_be_used_again() {
             .expect(201);
         assert!(!done.is_replay());
         assert_ne!(done.id(), first.id());
-        expect_replay(system.client.post_once(target, "k", &second).await, &done);
+        system
+            .client
+            .post_once(target, "k", &second)
+            .await
+            .expect_replay_of(&done);
         assert_eq!(created(&system, target).await.len(), 2);
     }
     assert_eq!(dynamodb_keys(&system).await.len(), 1);
@@ -265,7 +260,7 @@ async fn request_waits_for_the_first_with_its_key() {
         waits_for_a_key(&system).await;
         first.query_drop("COMMIT").await.unwrap();
     });
-    expect_replay(replayed, &placed);
+    replayed.expect_replay_of(&placed);
     assert_eq!(created(&system, "/mysqldata").await.len(), 1);
 }
 // endregion

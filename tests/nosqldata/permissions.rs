@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use template::Template;
 use testbed::{System, callers, template, wire::Action};
 
-use crate::template::{resources, statements, values};
+use crate::{
+    alarms,
+    template::{resources, statements, values},
+};
 
 /// The value of an `If` whose condition does not hold, which is the default of those
 /// that choose a resource; any other value itself.
@@ -78,7 +81,7 @@ async fn catalogue_role_allows_exactly_the_actions_in_use() {
         response.expect(201);
     }
 
-    let described = Template::read(&template::path()).unwrap();
+    let described = alarms::template();
     let mut functions = described.functions();
     let catalogue = functions.find(|it| it.binary == "nosqldata").unwrap();
     let own: Vec<_> = catalogue.tables().into_values().collect();

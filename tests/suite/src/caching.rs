@@ -7,14 +7,14 @@ use crate::{Api, Case};
 pub fn cases() -> Vec<Case> {
     vec![
         // region: nosqldata
-        case!(every_response_says_how_it_may_be_cached),
+        case!(every_response_has_cache_control),
         // endregion
         case!(health_is_never_stored),
     ]
 }
 
 // region: nosqldata
-async fn every_response_says_how_it_may_be_cached(api: Api) {
+async fn every_response_has_cache_control(api: Api) {
     let product = api.create_product().await;
     // region: mysqldata
     let order = api.place_order(1).await;

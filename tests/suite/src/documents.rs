@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
         case!(document_is_openapi_3_1),
         case!(pages_load_nothing_from_other_hosts),
         case!(every_form_of_an_asset_is_the_same_content),
-        case!(forms_of_an_asset_have_their_own_etags),
+        case!(each_content_coding_has_its_own_etag),
         case!(page_of_the_api_loads_within_its_budget),
     ]
 }
@@ -115,7 +115,7 @@ async fn every_form_of_an_asset_is_the_same_content(api: Api) {
     assert!(largest > 500_000, "{largest} bytes");
 }
 
-async fn forms_of_an_asset_have_their_own_etags(api: Api) {
+async fn each_content_coding_has_its_own_etag(api: Api) {
     for path in files(&api).await {
         let cached = if path.starts_with("/docs/") {
             "public, max-age=31536000, immutable"

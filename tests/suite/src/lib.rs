@@ -90,16 +90,13 @@ mod tests {
     use std::collections::HashSet;
 
     use axum::{Router, http::StatusCode};
-    use tokio::net::TcpListener;
 
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_case_fails_where_every_response_is_wrong() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
-        tokio::spawn(async move { axum::serve(listener, teapot).await });
+        let url = testbed::serve(teapot).await;
         for kind in Kind::ALL {
             let api = Api::new(kind, &url);
             for case in cases() {

@@ -26,8 +26,7 @@ const READ_ONLY: &[&str] = &[
     "/health/hello",
 ];
 
-const START_API: &str =
-    "answers OPTIONS with a 200 of its own where the template has a CorsConfiguration";
+const START_API: &str = "returns its own 200 to OPTIONS where the template has a CorsConfiguration";
 
 pub fn cases() -> Vec<Case> {
     vec![

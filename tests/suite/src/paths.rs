@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(path_that_no_function_declares_returns_404).differs(
             &[Kind::StartApi],
-            "answers a path that it does not route with a 403 of its own",
+            "returns its own 403 for a path that it does not route",
             check!(start_api_refuses_the_path),
         ),
         case!(missing_name_under_a_function_returns_404),

@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(unknown_product_is_reported_by_its_line),
         case!(mixed_currencies_are_reported),
         case!(every_error_of_an_order_is_reported),
+        case!(order_is_limited),
         case!(refused_order_is_not_stored),
         case!(order_cannot_be_deleted_or_replaced),
     ]
@@ -207,6 +208,31 @@ async fn every_error_of_an_order_is_reported(api: Api) {
         ("/updatedAt", SET_BY_SERVICE),
         ("/version", SET_BY_SERVICE),
     ]);
+}
+
+async fn order_is_limited(api: Api) {
+    let product = api.create_product().await.id();
+    let order = |customer: usize, quantity: u32| {
+        let lines = [json!({"productId": product, "quantity": quantity})];
+        json!({"customer": "é".repeat(customer), "lines": lines})
+    };
+    api.post("/mysqldata", &order(200, 999)).await.expect(201);
+    let refused = api.post("/mysqldata", &order(201, 1_000)).await;
+    refused.expect_invalid(&[
+        ("/customer", "must have 1 to 200 characters"),
+        ("/lines/0/quantity", "must be an integer between 1 and 999"),
+    ]);
+    let lines = |count: usize| {
+        let ids = (0..count).map(|n| format!("{product}-{n}"));
+        ids.map(|id| json!({"productId": id, "quantity": 1}))
+            .collect::<Vec<_>>()
+    };
+    let unknown = json!({"customer": "c", "lines": lines(100)});
+    let refused = api.post("/mysqldata", &unknown).await.expect(422).json();
+    assert_eq!(refused["errors"].as_array().unwrap().len(), 100);
+    let refused = json!({"customer": "c", "lines": lines(101)});
+    let refused = api.post("/mysqldata", &refused).await;
+    refused.expect_invalid(&[("/lines", "must have 1 to 100 lines")]);
 }
 
 async fn refused_order_is_not_stored(api: Api) {

@@ -18,9 +18,6 @@ pub fn cases() -> Vec<Case> {
         case!(attributes_are_limited),
         case!(nesting_of_a_body_is_limited),
         case!(errors_of_a_response_are_limited),
-        // region: mysqldata
-        case!(order_is_limited),
-        // endregion
         case!(query_parameter_is_limited),
         case!(path_and_query_are_limited_to_32_kib).may_differ(
             &[Kind::Deployed],
@@ -121,33 +118,6 @@ async fn errors_of_a_response_are_limited(api: Api) {
     assert_eq!(errors.len(), 1_001);
     assert_eq!(errors[1_000]["detail"], "3 more errors are not listed");
 }
-
-// region: mysqldata
-async fn order_is_limited(api: Api) {
-    let product = api.create_product().await.id();
-    let order = |customer: usize, quantity: u32| {
-        let lines = [json!({"productId": product, "quantity": quantity})];
-        json!({"customer": "é".repeat(customer), "lines": lines})
-    };
-    api.post("/mysqldata", &order(200, 999)).await.expect(201);
-    let refused = api.post("/mysqldata", &order(201, 1_000)).await;
-    refused.expect_invalid(&[
-        ("/customer", "must have 1 to 200 characters"),
-        ("/lines/0/quantity", "must be an integer between 1 and 999"),
-    ]);
-    let lines = |count: usize| {
-        let ids = (0..count).map(|n| format!("{product}-{n}"));
-        ids.map(|id| json!({"productId": id, "quantity": 1}))
-            .collect::<Vec<_>>()
-    };
-    let unknown = json!({"customer": "c", "lines": lines(100)});
-    let refused = api.post("/mysqldata", &unknown).await.expect(422).json();
-    assert_eq!(refused["errors"].as_array().unwrap().len(), 100);
-    let refused = json!({"customer": "c", "lines": lines(101)});
-    let refused = api.post("/mysqldata", &refused).await;
-    refused.expect_invalid(&[("/lines", "must have 1 to 100 lines")]);
-}
-// endregion
 
 async fn query_parameter_is_limited(api: Api) {
     for (list, parameter, limit, rule) in [

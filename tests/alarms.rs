@@ -32,6 +32,7 @@ fn meant<'t>(title: &str, template: &'t Template) -> BTreeSet<&'t str> {
     alarms.collect()
 }
 
+/// The template with its functions, tables and other resources as types.
 pub fn template() -> Template {
     Template::read(&template::path()).unwrap()
 }

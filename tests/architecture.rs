@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
 };
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use diagrams::{render, store};
-use template::Template;
 use template::project;
+
+use crate::{alarms, source};
 
 fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
@@ -123,7 +123,7 @@ fn every_third_party_crate_has_a_documented_reason() {
 /// users are disjoint, and each is the user of one function.
 #[test]
 fn no_two_services_share_a_store() {
-    let template = Template::read(&template::path()).unwrap();
+    let template = alarms::template();
     let mut owners = BTreeMap::<String, &str>::new();
     let mut used = BTreeSet::new();
     // The function that migrates a database answers no requests, and owns nothing.
@@ -211,44 +211,20 @@ fn every_diagram_is_in_the_document_and_on_the_architecture_page() {
     );
 }
 
-/// Every Rust file under `folder`.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
 /// `{:?}` writes Rust syntax, such as `"\u{202e}"`, which does not belong in a
 /// problem or a log.
 #[test]
 fn deployed_code_formats_no_value_with_debug() {
     let debug = regex::Regex::new(r"\{[^{}]*\?\}").unwrap();
-    let mut count = 0;
-    for folder in ["crates", "functions"] {
-        for package in fs::read_dir(project().join(folder)).unwrap() {
-            for file in sources(&package.unwrap().path().join("src")) {
-                if file.ends_with("tests.rs") {
-                    continue;
-                }
-                count += 1;
-                let source = fs::read_to_string(&file).unwrap();
-                let deployed = source.split("#[cfg(test)]").next().unwrap();
-                for (line, text) in (1..).zip(deployed.lines()) {
-                    assert!(
-                        !debug.is_match(text),
-                        "{}:{line} formats a value with {{:?}}: use its Display, or leave it out",
-                        file.display()
-                    );
-                }
-            }
+    let files = source::deployed(&["crates", "functions"]);
+    for (file, source) in &files {
+        for (line, text) in (1..).zip(source.lines()) {
+            assert!(
+                !debug.is_match(text),
+                "{}:{line} formats a value with {{:?}}: use its Display, or leave it out",
+                file.display()
+            );
         }
     }
-    assert!(count >= 50, "{count} files");
+    assert!(files.len() >= 50, "{} files", files.len());
 }

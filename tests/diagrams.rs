@@ -1,4 +1,4 @@
-//! The committed diagrams are those of this very system.
+//! The committed diagrams equal those generated from the system.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

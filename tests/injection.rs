@@ -4,14 +4,11 @@
 //! These tests read the source: every part that is interpolated into a statement
 //! has to be listed here with its reason.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
 
 use regex::Regex;
-use template::project;
+
+use crate::source;
 
 // region: mysql
 /// The parts of SQL statements that are interpolated.
@@ -62,31 +59,13 @@ const EXPRESSION_PARTS: [(&str, &str); 7] = [
     ("name", "the name of a member that the entity declares"),
 ];
 
-/// The deployed Rust files under these folders, without their tests.
-fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
-    fn read(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read(&path, files);
-            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
-                let source = fs::read_to_string(&path).unwrap();
-                let deployed = source.split("#[cfg(test)]").next().unwrap();
-                files.push((path, deployed.to_owned()));
-            }
-        }
-    }
-    let mut files = Vec::new();
-    for folder in folders {
-        read(&project().join(folder), &mut files);
-    }
-    assert!(!files.is_empty());
-    files
-}
-
-/// The formats in a source that match `statement`, without escaped braces.
+/// The format strings in a source that match `statement`, without escaped braces. The
+/// compiler requires each to be a literal, or a macro that makes one, such as `concat!`.
 fn formats(source: &str, statement: &str) -> Vec<String> {
-    let format = Regex::new(r#"format!\(\s*"((?:[^"\\]|\\(?s:.))*)""#).unwrap();
+    let call = r"(?:format|format_args|write|writeln)!\(\s*(?:[\w.]+,\s*)?";
+    let made = Regex::new(&format!(r"{call}\w+!")).unwrap();
+    assert!(!made.is_match(source), "a format string is not a literal");
+    let format = Regex::new(&format!(r#"{call}"((?:[^"\\]|\\(?s:.))*)""#)).unwrap();
     let statement = Regex::new(statement).unwrap();
     let texts = format
         .captures_iter(source)
@@ -123,7 +102,7 @@ fn sql_has_only_bound_parameters() {
     let verb = r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|GRANT|CREATE USER|SET|WHERE)\b";
     let concatenation = Regex::new(r#"(push_str|\+=?)\s*\(?&?"[^"]*\b(WHERE|VALUES)\b"#).unwrap();
     let mut found = BTreeSet::new();
-    for (path, source) in sources(&folders) {
+    for (path, source) in source::deployed(&folders) {
         for format in formats(&source, verb) {
             let positional = format.matches("{}").count();
             assert_eq!(
@@ -148,7 +127,7 @@ fn sql_has_only_bound_parameters() {
 
 #[test]
 fn expressions_of_dynamodb_have_only_placeholders() {
-    for (path, source) in sources(&["functions"]) {
+    for (path, source) in source::deployed(&["functions"]) {
         assert!(
             !source.contains("_expression("),
             "{} has an expression: only crates/dynamodb may",
@@ -160,7 +139,7 @@ fn expressions_of_dynamodb_have_only_placeholders() {
         Regex::new(r#"^("[^"{}]*"|[A-Z_]+|condition\.expression\(\)|update\.expression)$"#);
     let constant = constant.unwrap();
     let mut calls = 0;
-    for (path, source) in sources(&["crates/dynamodb/src"]) {
+    for (path, source) in source::deployed(&["crates/dynamodb/src"]) {
         for found in call.captures_iter(&source) {
             calls += 1;
             let argument = found[1].trim();
@@ -172,11 +151,12 @@ fn expressions_of_dynamodb_have_only_placeholders() {
         }
     }
     assert!(calls >= 6, "{calls} expressions");
-    let path = project().join("crates/dynamodb/src/expression.rs");
-    let source = fs::read_to_string(path).unwrap();
-    let deployed = source.split("#[cfg(test)]").next().unwrap();
+    let mut files = source::deployed(&["crates/dynamodb/src"]).into_iter();
+    let (_, expressions) = files
+        .find(|(path, _)| path.ends_with("expression.rs"))
+        .unwrap();
     let mut found = BTreeSet::new();
-    for format in formats(deployed, r"[:#=<]|\bIN\b|\bSET\b") {
+    for format in formats(&expressions, r"[:#=<]|\bIN\b|\bSET\b") {
         assert!(!format.contains(['\'', '"']), "{format}");
         found.extend(parts(&format));
     }

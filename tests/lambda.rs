@@ -12,8 +12,7 @@ use chassis::{
 use http::Method;
 use json::Text;
 use serde_json::{Value, json};
-use suite::{Api, Kind};
-use testbed::{System, event, handler, invoke, log, routes};
+use testbed::{Response, System, event, handler, invoke, log, routes};
 
 /// The time that a request has.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -44,40 +43,23 @@ const MALFORMED: &str = "The request cannot be parsed; see errors.";
 
 /// Checks that what a function returned is this problem.
 #[track_caller]
-fn expect_problem(returned: &Value, status: u64, kind: &str, detail: &str) -> Value {
-    expect_problem_under("", returned, status, kind, detail)
-}
-
-/// The same of a request whose path has this base path.
-#[track_caller]
-fn expect_problem_under(
-    base_path: &str,
-    returned: &Value,
-    status: u64,
-    kind: &str,
-    detail: &str,
-) -> Value {
-    assert_eq!(returned["statusCode"], status, "{returned}");
-    let content_type = &returned["headers"]["content-type"];
-    assert_eq!(content_type, "application/problem+json");
-    let problem: Value = serde_json::from_str(returned["body"].as_str().unwrap()).unwrap();
-    let kind = format!("{base_path}/problems/{kind}");
-    assert_eq!(problem["type"], kind, "{problem}");
-    assert_eq!(problem["detail"], detail, "{problem}");
-    problem
+fn expect_problem(returned: &Value, status: u16, kind: &str, detail: &str) -> Value {
+    let response = Response::from(event::response(returned));
+    response.expect_problem(status, kind, detail).json()
 }
 
 #[tokio::test]
 async fn panic_returns_500_and_the_next_request_works() {
     let handler = troubled();
-    let returned = invoke(&handler, request("/panics"), LIMIT).await;
+    let panicked = invoke(&handler, request("/panics"), LIMIT);
+    let (returned, lines) = log::capture("info", panicked).await;
     let detail = "The service failed. Its log has the reason under the request's id.";
     let problem = expect_problem(&returned, 500, "internal-error", detail);
     assert_eq!(problem["instance"], "/panics");
     let id: uuid::Uuid = problem["requestId"].as_str().unwrap().parse().unwrap();
     assert_eq!(id.get_version_num(), 7);
-    // The reason is in the log alone.
     assert!(!problem.to_string().contains("secret"), "{problem}");
+    log::expect_cause(&lines, &id.to_string(), "the handler panicked");
     let next = invoke(&handler, request("/health/troubled"), LIMIT).await;
     assert_eq!(next["statusCode"], 200);
 }
@@ -109,34 +91,12 @@ fn one(lines: &[Value]) -> &Value {
 #[tokio::test]
 async fn event_of_another_kind_fails_the_invocation_with_one_line() {
     let handler = handler(hello::router());
-    let record = |source: &str| json!({"Records": [{"eventSource": source}]});
     for (event, kind) in [
         (
             json!({"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/"}),
             "an Application Load Balancer event",
         ),
-        (
-            json!({"version": "1.0", "path": "/", "httpMethod": "GET", "requestContext": {}}),
-            "an API Gateway event of payload version 1.0",
-        ),
-        (
-            json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
-            "a scheduled event",
-        ),
-        (record("aws:sqs"), "an SQS event"),
-        (record("aws:s3"), "an S3 event"),
-        (
-            json!({"requestContext": {"connectionId": "c", "eventType": "CONNECT"}}),
-            "an API Gateway WebSocket event",
-        ),
-        (
-            json!({"warmer": true}),
-            "an object that is not an event of API Gateway, such as a warm-up",
-        ),
-        (json!({}), "an empty object"),
         (json!(null), "null"),
-        (json!([1]), "an array"),
-        (json!("x"), "a string"),
     ] {
         let (returned, lines) = log::capture("info", invoke(&handler, event, LIMIT)).await;
         let message = format!(
@@ -318,24 +278,6 @@ async fn path_is_decoded_once_by_the_gateway_or_the_function() {
     }
 }
 
-/// Of any method, also one that HTTP does not define, and with anything else wrong
-/// that a request can have.
-#[tokio::test]
-async fn unsupported_method_returns_405_with_allow() {
-    let system = System::start().await;
-    let api = Api::new(Kind::Replay, &system.gateway.url());
-    for (path, allow) in suite::paths(&api).await {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
-            if !allow.contains(method) {
-                let method: Method = method.parse().unwrap();
-                let body = vec![b'{'; 300_000];
-                let refused = api.send(method, &path, &[("if-match", "?")], body).await;
-                refused.expect_method_not_allowed(allow);
-            }
-        }
-    }
-}
-
 #[tokio::test]
 async fn every_response_is_nosniff() {
     let system = System::with_samples().await;
@@ -412,6 +354,7 @@ async fn stage_and_base_path_are_removed_before_routing() {
     let mut malformed = event("/prod/created", "prod");
     malformed["headers"] = 1.into();
     let returned = invoke(&unmapped, malformed, LIMIT).await;
-    let problem = expect_problem_under("/prod", &returned, 400, "malformed-request", MALFORMED);
+    let problem: Value = serde_json::from_str(returned["body"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["type"], "/prod/problems/malformed-request");
     assert_eq!(problem["instance"], "/prod/created");
 }

@@ -7,8 +7,9 @@ use std::fs;
 // endregion
 
 use serde_json::{Value, json};
-use template::Template;
 use testbed::{FUNCTIONS, template};
+
+use crate::alarms;
 
 pub fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     let resources = template["Resources"].as_object().unwrap();
@@ -52,7 +53,7 @@ pub fn values(value: &Value) -> Vec<String> {
 /// The tables of a function are those that its environment names.
 #[test]
 fn only_the_role_of_their_owner_has_access_to_tables() {
-    let template = Template::read(&template::path()).unwrap();
+    let template = alarms::template();
     for function in template.functions() {
         let role = function.resource.properties["Role"].as_str().unwrap();
         let role = &template.resources[role.strip_suffix(".Arn").unwrap()];
@@ -195,8 +196,8 @@ fn timeout_of_a_function_is_shorter_than_that_of_the_gateway() {
     }
 }
 
-/// Whose data outlives a stack is the operator's decision. Keys and stored
-/// responses expire after a day and need not.
+/// An operator decides whether data is retained when the stack is deleted. Idempotency
+/// keys expire after a day and are not retained.
 #[test]
 fn parameter_protected_decides_whether_data_is_retained() {
     let template = template();
@@ -325,8 +326,8 @@ fn the_logs_of_the_database_expire() {
 }
 // endregion
 
-/// In a search, quotes mean an exact match, and the names of functions end with
-/// what nobody knows before they exist.
+/// A quoted term of a search matches exactly, and `CloudFormation` appends a random
+/// suffix to the names of functions.
 #[test]
 fn the_dashboard_searches_find_the_functions() {
     let template = template();

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -14,10 +14,92 @@ use chassis::{
     http::{NoContent, Router, Service, doc, get},
 };
 use http::{Request, StatusCode};
+use ring::{
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+        RsaPublicKeyComponents,
+    },
+};
 use serde_json::{Value, json};
-use testbed::callers::{OtherKey, signing_key};
-use tokens::{AUDIENCE, ISSUER, SigningKey, claims};
-use tokio::net::TcpListener;
+use testbed::callers::signing_key;
+use tokens::{AUDIENCE, ISSUER, SigningKey, claims, encode, message};
+
+/// An RSA key of these tests alone: RS256 is what Amazon Cognito signs with.
+const RSA_KEY: &[u8] = include_bytes!("rsa_test_key.der");
+
+/// A key of another algorithm than the signing key's.
+enum OtherKey {
+    /// For RS256.
+    Rsa(Box<RsaKeyPair>),
+    /// For ES256.
+    Ec(Box<EcdsaKeyPair>),
+}
+
+impl OtherKey {
+    /// The RSA key.
+    fn rsa() -> Self {
+        Self::Rsa(Box::new(RsaKeyPair::from_der(RSA_KEY).expect("a key")))
+    }
+
+    /// The key for ES256.
+    fn ec() -> Self {
+        static PKCS8: OnceLock<Vec<u8>> = OnceLock::new();
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pkcs8 = PKCS8.get_or_init(|| {
+            let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
+            pkcs8.expect("a key").as_ref().to_vec()
+        });
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &random);
+        Self::Ec(Box::new(key.expect("a key")))
+    }
+
+    /// The public key as a JSON Web Key.
+    fn jwk(&self) -> Value {
+        match self {
+            Self::Rsa(key) => {
+                let RsaPublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
+                json!({
+                    "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "rsa",
+                    "n": encode(&n), "e": encode(&e),
+                })
+            }
+            Self::Ec(key) => {
+                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+                json!({
+                    "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "ec",
+                    "x": encode(x), "y": encode(y),
+                })
+            }
+        }
+    }
+
+    /// The token with these claims.
+    fn sign(&self, claims: &Value) -> String {
+        let jwk = self.jwk();
+        let message = message(&json!({ "alg": jwk["alg"], "kid": jwk["kid"] }), claims);
+        let random = SystemRandom::new();
+        let signature = match self {
+            Self::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                let signed = key.sign(
+                    &RSA_PKCS1_SHA256,
+                    &random,
+                    message.as_bytes(),
+                    &mut signature,
+                );
+                signed.expect("a signature");
+                signature
+            }
+            Self::Ec(key) => {
+                let signed = key.sign(&random, message.as_bytes());
+                signed.expect("a signature").as_ref().to_vec()
+            }
+        };
+        format!("{message}.{}", encode(&signature))
+    }
+}
 
 /// A service with one protected route and one public one.
 async fn service(config: impl Into<Option<Config>>) -> Service {
@@ -186,8 +268,6 @@ struct Issuer {
 impl Issuer {
     /// Publishes the keys; their URL.
     async fn publish(&self) -> String {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/keys", listener.local_addr().unwrap());
         let keys = |State(issuer): State<Self>| async move {
             issuer.fetches.fetch_add(1, Ordering::Relaxed);
             let keys = issuer.keys.lock().unwrap().clone();
@@ -200,8 +280,7 @@ impl Issuer {
         let issuer = axum::Router::new()
             .route("/keys", route(keys))
             .with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, issuer).await });
-        url
+        format!("{}/keys", testbed::serve(issuer).await)
     }
 
     fn fetches(&self) -> usize {
@@ -258,7 +337,7 @@ async fn unreachable_keys_are_a_503_until_they_are_reachable() {
     let service = service(Some(config(KeySource::Url(url)))).await;
     let token = signing_key().token("ada", "");
     assert_eq!(statuses(&service, &token).await, [503, 503]);
-    // Whoever has no token needs no keys.
+    // A request without a token needs no keys.
     assert_eq!(statuses(&service, "").await, [401, 204]);
     issuer.keys.lock().unwrap().push(signing_key().jwk());
     testbed::eventually(async || {

@@ -13,8 +13,8 @@ use logs::{Line, Log, Span, Trace};
 use suite::{Api, Kind};
 use testbed::eventually;
 
-/// How often a request is repeated whose times do not add up: a process may lose its
-/// processor between two readings of the clock.
+/// The attempts at a request whose spans add up: they do not if a process is preempted
+/// between two readings of the clock.
 const ATTEMPTS: usize = 5;
 
 /// What a request to place an order consists of, at least, from the outside.

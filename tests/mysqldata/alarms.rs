@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 use template::Template;
-use testbed::{log::capture, wire::Fault};
+use testbed::{log::capture, order, wire::Fault};
 
 use super::faults::{self, Dependency, is_certain};
 use crate::alarms::{alarms, runbook, template};
@@ -275,7 +275,7 @@ impl Expression<'_> {
 async fn raised(dependency: Dependency, fault: Fault) -> BTreeSet<String> {
     let system = faults::start(None).await;
     dependency.wire(&system).set(fault).await;
-    let order = json!({"customer": "c", "lines": [{"productId": "cup", "quantity": 2}]});
+    let order = order("c", &["cup"]);
     let ((), lines) = capture("info", async {
         for _ in 0..WAVES {
             let clients = (0..CLIENTS).map(async |_| {
@@ -314,7 +314,7 @@ fn is_of_another_function(alarm: &str, template: &Template) -> bool {
 }
 
 /// Compares the table of the runbook with what happens.
-async fn runbook_knows_the_alarms_of(dependency: Dependency) {
+async fn runbook_lists_the_alarms_of(dependency: Dependency) {
     let runbook = runbook();
     let mut rows = Vec::new();
     let mut is_known = true;
@@ -347,17 +347,17 @@ async fn runbook_knows_the_alarms_of(dependency: Dependency) {
 }
 
 #[tokio::test]
-async fn runbook_knows_the_alarms_of_an_unavailable_catalogue() {
-    runbook_knows_the_alarms_of(Dependency::Catalogue).await;
+async fn runbook_lists_the_alarms_of_an_unavailable_catalogue() {
+    runbook_lists_the_alarms_of(Dependency::Catalogue).await;
 }
 
 #[tokio::test]
-async fn runbook_knows_the_alarms_of_a_broken_dynamodb() {
-    runbook_knows_the_alarms_of(Dependency::DynamoDb).await;
+async fn runbook_lists_the_alarms_of_a_broken_dynamodb() {
+    runbook_lists_the_alarms_of(Dependency::DynamoDb).await;
 }
 
 #[tokio::test]
-async fn runbook_knows_the_alarms_of_a_broken_mysql() {
-    runbook_knows_the_alarms_of(Dependency::MySql).await;
+async fn runbook_lists_the_alarms_of_a_broken_mysql() {
+    runbook_lists_the_alarms_of(Dependency::MySql).await;
 }
 // endregion

@@ -24,13 +24,12 @@ use testbed::{
     linearizability::{Recording, Report},
     wire::Fault,
 };
-use tokio::{net::TcpListener, time::sleep};
 use uuid::Uuid;
 
 const CLIENTS: usize = 6;
 
-/// The duration of each fault, and of the healthy period after it.
-const LASTS: Duration = Duration::from_millis(700);
+/// The operations during each fault, and in the healthy period after it.
+const OPERATIONS: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_are_linearizable_while_wires_are_cut() {
@@ -48,7 +47,7 @@ async fn histories_are_linearizable_while_wires_are_cut() {
     system.client.put(product, &cups).await.expect(201);
 
     let recording = Recording::start(system.client.clone(), CLIENTS);
-    recording.reaches(400).await;
+    recording.advances(400).await;
     for (wire, fault) in [
         (&system.dynamodb, Fault::Reset(3)),
         (&system.mysql, Fault::Reset(20)),
@@ -59,9 +58,9 @@ async fn histories_are_linearizable_while_wires_are_cut() {
         (&system.dynamodb, Fault::Reset(1)),
     ] {
         wire.set(fault).await;
-        sleep(LASTS).await;
+        recording.advances(OPERATIONS).await;
         wire.heal().await;
-        sleep(LASTS).await;
+        recording.advances(OPERATIONS).await;
     }
     let report = recording.finish().await.unwrap();
     assert!(
@@ -122,19 +121,15 @@ async fn a_planted_bug_is_found() {
 
 /// The history that the clients of products record on a store with this bug.
 async fn record(bug: Bug) -> Report {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let client = Client::new(format!("http://{}", listener.local_addr().unwrap()));
     let store = Arc::new(Store {
         bug,
         products: Mutex::default(),
     });
     let router = Router::new().fallback(respond).with_state(store);
-    let server = tokio::spawn(async { axum::serve(listener, router).await });
+    let client = Client::new(testbed::serve(router).await);
     let recording = Recording::start(client, CLIENTS);
-    recording.reaches(600).await;
-    let report = recording.finish().await.unwrap();
-    server.abort();
-    report
+    recording.advances(600).await;
+    recording.finish().await.unwrap()
 }
 
 /// A catalogue in memory.

@@ -15,10 +15,10 @@ use migrate::{Config, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};
 use serde_json::{Value, json};
 use testbed::{
-    eventually, log,
+    address, eventually, log, store,
     wire::{Fault, Protocol, Proxy},
 };
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
 /// A test's own database.
 struct Orders {
@@ -28,7 +28,7 @@ struct Orders {
 
 impl Orders {
     async fn new() -> Self {
-        let server = server();
+        let server = store("KEA_TEST_MYSQL_URL");
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
         let url = stores::mysql::create_database(&server, &name)
             .await
@@ -77,11 +77,6 @@ impl Orders {
             .await
             .unwrap();
     }
-}
-
-fn server() -> String {
-    std::env::var("KEA_TEST_MYSQL_URL")
-        .expect("KEA_TEST_MYSQL_URL is not set: run `cargo xtask test`, which starts the stores")
 }
 
 fn function(url: &str) -> Migrate {
@@ -194,13 +189,13 @@ async fn migration_completes_on_a_connection_that_is_reset_at_random() {
     function(&whole.url).run(deadline()).await.unwrap();
     let expected = whole.content().await;
     let server = address(&whole.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql)
+    let wire = Proxy::start(server, Protocol::MySql)
         .await
         .expect("a free port");
     let mut failures = 0;
     for _ in 0..DATABASES {
         let orders = Orders::new().await;
-        let proxied = function(&orders.url.replace(&server, &wire.address().to_string()));
+        let proxied = function(&orders.url.replace(server, &wire.address().to_string()));
         wire.set(Fault::Reset(16)).await;
         let mut completed = false;
         for _ in 0..ATTEMPTS {
@@ -226,10 +221,10 @@ async fn migration_completes_on_a_connection_that_is_reset_at_random() {
 async fn migration_waits_until_the_database_is_available() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql)
+    let wire = Proxy::start(server, Protocol::MySql)
         .await
         .expect("a free port");
-    let proxied = function(&orders.url.replace(&server, &wire.address().to_string()));
+    let proxied = function(&orders.url.replace(server, &wire.address().to_string()));
     wire.set(Fault::Reset(1)).await;
     let run = tokio::spawn(async move { proxied.run(deadline()).await });
     // The second connection shows that the first one has failed.
@@ -405,11 +400,11 @@ async fn malformed_configuration_is_reported_to_cloudformation() {
 async fn failure_is_reported_before_the_function_times_out() {
     let orders = Orders::new().await;
     let server = address(&orders.url);
-    let wire = Proxy::start(server.clone(), Protocol::MySql)
+    let wire = Proxy::start(server, Protocol::MySql)
         .await
         .expect("a free port");
     wire.set(Fault::BlackHole).await;
-    let function = function(&orders.url.replace(&server, &wire.address().to_string()));
+    let function = function(&orders.url.replace(server, &wire.address().to_string()));
     let cloudformation = Server::start(["{}"]).await;
     let event = custom_resource("Create", &cloudformation, 12);
     function.handle(event).await.unwrap();
@@ -572,9 +567,7 @@ impl Server {
         let router = Router::new()
             .fallback(any(respond))
             .with_state(state.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = testbed::serve(router).await;
         Self { url, state }
     }
 
@@ -583,9 +576,4 @@ impl Server {
         let mut state = self.state.lock().unwrap();
         state.requests.pop().expect("there was a request")
     }
-}
-
-fn address(url: &str) -> String {
-    let opts = Opts::from_url(url).unwrap();
-    format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port())
 }

@@ -13,6 +13,5 @@ mod migrate;
 mod outages;
 mod plans;
 mod retries;
-mod summary;
-mod sums;
+pub mod sums;
 // endregion

@@ -3,11 +3,12 @@
 //!
 //! The statements are those that the server logs while the service handles requests.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, thread};
 
-use mysql_async::{Conn, Row, prelude::Queryable};
+use mysql_async::{Conn, Opts, Row, prelude::Queryable};
 use serde_json::json;
-use testbed::System;
+use testbed::{System, order};
+use tokio::runtime::Builder;
 
 /// So many orders that a plan that reads all of them is never the cheapest.
 const ORDERS: usize = 20_000;
@@ -98,7 +99,7 @@ async fn send_requests(system: &System) {
     }
     let product = system.client.put_product("new", 7, "DKK").await;
     product.expect(201);
-    let order = json!({"customer": "c", "lines": [{"productId": "new", "quantity": 2}]});
+    let order = order("c", &["new"]);
     for _ in 0..20 {
         client.post("/mysqldata", &order).await.expect(201);
     }
@@ -122,6 +123,47 @@ async fn send_requests(system: &System) {
     client.post("/mysqldata", &order).await.expect(503);
 }
 
+/// The server's log of statements. It is on until this is dropped, also by a panic: the
+/// server outlives the test.
+struct GeneralLog {
+    database: String,
+}
+
+impl GeneralLog {
+    async fn start(system: &System, connection: &mut Conn) -> Self {
+        let log = Self {
+            database: system.database.clone(),
+        };
+        let on = connection.query_drop("SET GLOBAL general_log = ON");
+        on.await.unwrap();
+        log
+    }
+}
+
+impl Drop for GeneralLog {
+    fn drop(&mut self) {
+        let opts = Opts::from_url(&self.database).unwrap();
+        let stop = async {
+            let mut connection = Conn::new(opts).await?;
+            connection
+                .query_drop("SET GLOBAL general_log = OFF")
+                .await?;
+            connection.disconnect().await
+        };
+        // Its own thread, because a destructor cannot wait in the test's runtime.
+        let stopped = thread::scope(|scope| {
+            let stopping = scope.spawn(|| {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(stop)
+            });
+            stopping.join()
+        });
+        if !thread::panicking() {
+            stopped.unwrap().unwrap();
+        }
+    }
+}
+
 /// The statements that the service executes meanwhile, with their values.
 async fn statements(system: &System, connection: &mut Conn) -> BTreeSet<String> {
     let (_, name) = system.database.rsplit_once('/').unwrap();
@@ -131,15 +173,9 @@ async fn statements(system: &System, connection: &mut Conn) -> BTreeSet<String> 
         .query_drop("SET GLOBAL log_output = 'TABLE'")
         .await
         .unwrap();
-    connection
-        .query_drop("SET GLOBAL general_log = ON")
-        .await
-        .unwrap();
+    let log = GeneralLog::start(system, connection).await;
     send_requests(system).await;
-    connection
-        .query_drop("SET GLOBAL general_log = OFF")
-        .await
-        .unwrap();
+    drop(log);
     // The log has the statements of all tests.
     let threads: Vec<_> = threads.iter().map(u64::to_string).collect();
     let log = format!(

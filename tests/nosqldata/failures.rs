@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use chassis::outbound::Policy;
 use http::Method;
+// region: mysqldata
+use mysql_async::prelude::Queryable;
+// endregion
 use serde_json::{Value, json};
 use testbed::{
-    Setup, System, eventually,
+    Setup, System, eventually, log, product,
     wire::{Fault, Step},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use super::expect_key_in_use;
 
 const CUP: &str = "/nosqldata/cup";
-
-fn product(name: &str) -> Value {
-    json!({"name": name, "category": "coffee", "price": {"amount": 17_900, "currency": "DKK"}})
-}
 
 /// A retry for each request, and a breaker that opens late and closes soon.
 fn setup() -> Setup {
@@ -63,7 +64,7 @@ async fn throttled_request_is_retried_a_few_times() {
         assert!((2..=3).contains(&attempts), "{attempts}: {refused}");
         refused.expect_unavailable(&["The store is unavailable."]);
 
-        // One failure is not even noticed; and what was refused was not done.
+        // One throttled request is retried, and it was not executed before.
         let system = System::with(setup()).await;
         system.dynamodb.script([throttled()]);
         let sent = system.client.json(method, path, &[], &cup).await;
@@ -138,22 +139,19 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
     created.expect(201);
     assert_eq!(system.dynamodb.requests().len(), 6);
 
-    system.dynamodb.script((0..1_000).map(|_| conflict()));
     let headers = [("idempotency-key", "l"), ("x-request-deadline", "400")];
-    let started = Instant::now();
-    let refused = system
-        .client
-        .json(Method::POST, "/nosqldata", &headers, &cup);
-    let refused = refused.await.expect_header("retry-after", "1");
-    // By the caller's deadline, not by the function's, which is 10 s.
-    assert!(started.elapsed() < Duration::from_secs(5), "{refused}");
-    // By its own decision, or by the deadline's at the very end.
-    if refused.status == 409 {
-        let detail = "The first request with this Idempotency-Key is still running.";
-        refused.expect_problem(409, "conflict", detail);
-    } else {
-        refused.expect_unavailable(&["The time for the request ran out."]);
-    }
+    expect_key_in_use(async || {
+        system.dynamodb.script((0..1_000).map(|_| conflict()));
+        let started = Instant::now();
+        let post = system
+            .client
+            .json(Method::POST, "/nosqldata", &headers, &cup);
+        let refused = post.await;
+        // The caller's deadline is earlier than the function's, which is 10 s.
+        assert!(started.elapsed() < Duration::from_secs(5), "{refused}");
+        refused
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -165,11 +163,11 @@ async fn write_of_another_client_is_kept() {
     let system = System::with(setup).await;
     let client = &system.client;
     client.put(CUP, &product("Cup")).await.expect(201);
-    // Ours is done, then theirs, and then the response of ours is lost.
+    // Our write is executed, then theirs; then the response to ours is lost.
     let theirs = || {
         let client = client.clone();
         Step::Lose(Box::pin(async move {
-            // Their clock is not behind, and no finer than a millisecond.
+            // Times have a resolution of 1 ms: theirs must be later than ours.
             tokio::time::sleep(Duration::from_millis(2)).await;
             client.put(CUP, &product("Theirs")).await.expect(200);
         }))
@@ -199,47 +197,99 @@ async fn write_of_another_client_is_kept() {
 }
 
 #[tokio::test]
-async fn open_breaker_sends_nothing_and_closes_by_itself() {
+async fn list_as_text_returns_503_unless_its_store_responds() {
     let system = System::with(setup()).await;
-    let client = &system.client;
-    let health = async |status| {
-        let health = client.get("/health/nosqldata").await.expect(status);
-        health.json()["checks"]["dynamodb"][0].clone()
-    };
-    system.dynamodb.script((0..1_000).map(|_| throttled()));
-    for _ in 0..6 {
-        client.get("/nosqldata").await.expect(503);
+    let headers = [("accept", "text/plain"), ("x-request-deadline", "1500")];
+    for (wire, list, text) in [
+        (&system.dynamodb, "/nosqldata", "Test NoSQL"),
+        // region: mysqldata
+        (&system.mysql, "/mysqldata", "Test MySQL"),
+        // endregion
+    ] {
+        for fault in [Fault::Refused, Fault::BlackHole] {
+            wire.set(fault).await;
+            for client in [&system.client, &system.client.anonymous()] {
+                let refused = client.get_with(list, &headers).await.expect(503);
+                refused.expect_header("content-type", "application/problem+json");
+            }
+        }
+        wire.heal().await;
+        let healthy = eventually(async || {
+            let response = system.client.get_with(list, &headers).await;
+            (response.status == 200).then_some(response)
+        });
+        assert_eq!(healthy.await.text(), text);
     }
-    system.dynamodb.script((0..1_000).map(|_| throttled()));
-    let refused = client.get("/nosqldata").await;
-    let detail = "The store has failed recently and is not called for now.";
-    refused.expect_unavailable(&[detail]);
-    let check = health(503).await;
-    assert_eq!(check["status"], "fail");
-    assert_eq!(check["breaker"], "open");
-    assert_eq!(system.dynamodb.requests(), [] as [&str; 0]);
+}
 
-    system.dynamodb.script([]);
-    eventually(async || {
-        let list = client.get("/nosqldata").await;
-        (list.status == 200).then_some(())
-    })
-    .await;
-    assert_eq!(health(200).await["breaker"], "closed");
+/// Checks that a request is a 500 without its cause, and that the log has the cause.
+async fn expect_internal_error(system: &System, target: &str, cause: &str) {
+    let (response, lines) = log::capture("info", system.client.get(target)).await;
+    let detail = "The service failed. Its log has the reason under the request's id.";
+    let response = response.expect_problem(500, "internal-error", detail);
+    assert!(!response.text().contains(cause), "{response}");
+    log::expect_cause(&lines, response.header("x-request-id"), cause);
+}
+
+#[tokio::test]
+async fn cause_of_a_rejected_request_is_in_the_log_alone() {
+    let system = System::with(setup()).await;
+    let kind = "com.amazon.coral.validate#ValidationException";
+    let rejection = json!({"__type": kind, "message": "an operand is not valid"});
+    system.dynamodb.script([Step::Answer(rejection)]);
+    expect_internal_error(&system, CUP, "an operand is not valid").await;
+    // region: mysqldata
+    let rename = "ALTER TABLE orders RENAME COLUMN customer TO buyer";
+    let mut connection = system.connect().await;
+    connection.query_drop(rename).await.unwrap();
+    expect_internal_error(&system, "/mysqldata", "Unknown column").await;
+    // endregion
 }
 
 #[tokio::test]
 async fn function_that_starts_without_its_store_recovers_with_it() {
-    let system = System::with(Setup {
-        dynamodb_fault: Fault::Refused,
-        ..setup()
-    })
-    .await;
-    let post = async || system.client.post("/nosqldata", &product("Cup")).await;
-    post()
-        .await
-        .expect_unavailable(&["The store is unavailable."]);
-    system.dynamodb.heal().await;
-    eventually(async || (post().await.status == 201).then_some(())).await;
-    assert_eq!(products(&system).await.len(), 1);
+    for fault in [Fault::Refused, Fault::BlackHole] {
+        let starting = System::with(Setup {
+            dynamodb_fault: fault,
+            mysql_fault: fault,
+            ..setup()
+        });
+        // Lambda waits 10 s for a function, and each of them is started here.
+        let system = timeout(Duration::from_secs(30), starting).await;
+        let system = system.expect("it starts without its stores");
+        for (wire, list) in [
+            (&system.dynamodb, "/nosqldata"),
+            // region: mysqldata
+            (&system.mysql, "/mysqldata"),
+            // endregion
+        ] {
+            system.client.get(list).await.expect(503);
+            wire.heal().await;
+            let get = async || (system.client.get(list).await.status == 200).then_some(());
+            eventually(get).await;
+        }
+    }
+}
+
+// region: mysqldata
+/// The connections of the orders to `MySQL`, by their ids.
+async fn connections(system: &System) -> Vec<u64> {
+    let ids = "SELECT id FROM information_schema.processlist \
+               WHERE db = DATABASE() AND user = 'orders' ORDER BY id";
+    system.connect().await.query(ids).await.unwrap()
+}
+// endregion
+
+#[tokio::test]
+async fn connections_are_opened_before_the_first_request() {
+    let system = System::with(setup()).await;
+    assert_ne!(system.dynamodb.calls(), 0);
+    // region: mysqldata
+    let opened = connections(&system).await;
+    assert!(!opened.is_empty());
+    for _ in 0..10 {
+        system.client.get("/mysqldata").await.expect(200);
+    }
+    assert_eq!(connections(&system).await, opened);
+    // endregion
 }

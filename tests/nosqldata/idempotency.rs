@@ -6,11 +6,15 @@ use futures_util::future::join_all;
 use http::Method;
 use mysql_async::prelude::Queryable;
 // endregion
-use serde_json::{Value, json};
+use serde_json::Value;
 // region: mysqldata
-use testbed::eventually;
+use testbed::{eventually, order};
 // endregion
-use testbed::{Response, System};
+use testbed::{Response, System, product};
+
+// region: mysqldata
+use super::expect_key_in_use;
+// endregion
 
 /// The number of clients that send the same request concurrently.
 const CLIENTS: usize = 64;
@@ -27,11 +31,9 @@ const TARGETS: &[&str] = &[
 fn body(target: &str, name: &str) -> Value {
     match target {
         // region: mysqldata
-        "/mysqldata" => json!({"customer": name, "lines": [{"productId": "cup", "quantity": 2}]}),
+        "/mysqldata" => order(name, &["cup"]),
         // endregion
-        "/nosqldata" => {
-            json!({"name": name, "category": "c", "price": {"amount": 1, "currency": "DKK"}})
-        }
+        "/nosqldata" => product(name),
         other => panic!("{other} is not a list of these tests"),
     }
 }
@@ -50,17 +52,6 @@ async fn created(system: &System, target: &str) -> Vec<Value> {
     let mut items = list.expect(200).items();
     items.retain(|item| item["id"] != "cup");
     items
-}
-
-/// Checks that a response is another one, replayed byte for byte.
-#[track_caller]
-fn expect_replay(response: Response, first: &Response) {
-    assert!(response.is_replay(), "{response}");
-    assert_eq!(response.body, first.body);
-    let mut response = response.expect(first.status.as_u16());
-    for header in ["etag", "location", "content-type"] {
-        response = response.expect_header(header, first.header(header));
-    }
 }
 
 /// The keys that `DynamoDB` has.
@@ -102,8 +93,9 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
             panic!("{} were no replay", first.len());
         };
         assert_eq!(first.json(), *created);
+        assert!(!replays.is_empty(), "no request waited for {first}");
         for replay in replays {
-            expect_replay(replay, first);
+            replay.expect_replay_of(first);
         }
         for response in refused {
             let detail = "The first request with this Idempotency-Key is still running.";
@@ -111,34 +103,12 @@ async fn concurrent_requests_with_one_key_have_one_effect() {
                 .expect_problem(409, "conflict", detail)
                 .expect_header("retry-after", "1");
         }
-        expect_replay(system.client.post_once(target, "one", &body).await, first);
+        system
+            .client
+            .post_once(target, "one", &body)
+            .await
+            .expect_replay_of(first);
     }
-}
-
-#[tokio::test]
-async fn refused_request_stores_no_key() {
-    let system = start(1).await;
-    for target in TARGETS {
-        let refused = system.client.post_once(target, "k", &json!({})).await;
-        refused.expect(422);
-    }
-    // region: mysqldata
-    let mut unknown = body("/mysqldata", "ann");
-    unknown["lines"][0]["productId"] = "unknown".into();
-    let refused = system.client.post_once("/mysqldata", "k", &unknown).await;
-    refused.expect_invalid(&[("/lines/0/productId", "is not a product of the catalogue")]);
-    assert_eq!(mysql_keys(&system).await, Some(0));
-    // endregion
-    assert_eq!(dynamodb_keys(&system).await.len(), 0);
-    for target in TARGETS {
-        let body = body(target, "ann");
-        let done = system.client.post_once(target, "k", &body).await;
-        assert!(!done.expect(201).is_replay());
-    }
-    assert_eq!(dynamodb_keys(&system).await.len(), 1);
-    // region: mysqldata
-    assert_eq!(mysql_keys(&system).await, Some(1));
-    // endregion
 }
 
 #[tokio::test]
@@ -202,7 +172,11 @@ async fn expired_key_can_be_used_again() {
             .expect(201);
         assert!(!done.is_replay());
         assert_ne!(done.id(), first.id());
-        expect_replay(system.client.post_once(target, "k", &second).await, &done);
+        system
+            .client
+            .post_once(target, "k", &second)
+            .await
+            .expect_replay_of(&done);
         assert_eq!(created(&system, target).await.len(), 2);
     }
     assert_eq!(dynamodb_keys(&system).await.len(), 1);
@@ -234,6 +208,17 @@ async fn long_expired_keys_of_mysql_are_deleted_with_new_ones() {
     assert_eq!(mysql_keys(&system).await, Some(3));
 }
 
+/// Waits until a request waits for the key that another transaction writes.
+async fn waits_for_a_key(system: &System) {
+    eventually(async || {
+        let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                       WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+                       AND info LIKE '%idempotency_keys%'";
+        (sql(system, waiting).await? > 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn request_waits_for_the_first_with_its_key() {
     let system = start(2).await;
@@ -244,33 +229,38 @@ async fn request_waits_for_the_first_with_its_key() {
     first.query_drop("START TRANSACTION").await.unwrap();
     first.query_drop(insert).await.unwrap();
 
-    // Less than a statement waits for a lock, and more.
+    // A statement waits 2 s for a lock: one deadline is before that, one after.
     for deadline in ["1500", "3000"] {
         let headers = [("idempotency-key", "key"), ("x-request-deadline", deadline)];
-        let post = system
-            .client
-            .json(Method::POST, "/mysqldata", &headers, &order);
-        let detail = "The first request with this Idempotency-Key is still running.";
-        post.await
-            .expect_problem(409, "conflict", detail)
-            .expect_header("retry-after", "1");
+        let client = &system.client;
+        expect_key_in_use(async || {
+            client
+                .json(Method::POST, "/mysqldata", &headers, &order)
+                .await
+        })
+        .await;
     }
 
-    // When the first comes to nothing, the one that waits takes its place.
-    let (placed, ()) = tokio::join!(
-        system.client.post_once("/mysqldata", "key", &order),
-        async {
-            eventually(async || {
-                let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
-                               WHERE db = DATABASE() AND id <> CONNECTION_ID() \
-                               AND info LIKE '%idempotency_keys%'";
-                (sql(&system, waiting).await? > 0).then_some(())
-            })
-            .await;
-            first.query_drop("ROLLBACK").await.unwrap();
-        }
-    );
-    assert!(!placed.expect(201).is_replay());
+    // The first is rolled back: the one that waits is executed.
+    let post = system.client.post_once("/mysqldata", "key", &order);
+    let (placed, ()) = tokio::join!(post, async {
+        waits_for_a_key(&system).await;
+        first.query_drop("ROLLBACK").await.unwrap();
+    });
+    let placed = placed.expect(201);
+    assert!(!placed.is_replay());
+
+    // The first is committed: the one that waits replays its response.
+    let copy = "INSERT INTO idempotency_keys SELECT caller, route, 'other', fingerprint, answer, \
+                created_at, expires_at FROM idempotency_keys";
+    first.query_drop("START TRANSACTION").await.unwrap();
+    first.query_drop(copy).await.unwrap();
+    let post = system.client.post_once("/mysqldata", "other", &order);
+    let (replayed, ()) = tokio::join!(post, async {
+        waits_for_a_key(&system).await;
+        first.query_drop("COMMIT").await.unwrap();
+    });
+    replayed.expect_replay_of(&placed);
     assert_eq!(created(&system, "/mysqldata").await.len(), 1);
 }
 // endregion

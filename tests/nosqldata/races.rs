@@ -5,8 +5,11 @@ use http::Method;
 // region: mysqldata
 use mysql_async::prelude::Queryable;
 // endregion
-use serde_json::{Value, json};
-use testbed::{Response, System};
+use serde_json::json;
+// region: mysqldata
+use testbed::order;
+// endregion
+use testbed::{Response, System, product};
 
 const CLIENTS: usize = 32;
 
@@ -15,10 +18,6 @@ async fn start(path: &str) -> System {
     let system = System::with_instances(8).await;
     system.client.put(path, &product("first")).await.expect(201);
     system
-}
-
-fn product(name: &str) -> Value {
-    json!({"name": name, "category": "c", "price": {"amount": 3, "currency": "DKK"}})
 }
 
 /// The number of responses with this status.
@@ -95,7 +94,7 @@ async fn exactly_one_conditional_put_creates() {
 async fn exactly_one_client_makes_each_transition_of_an_order() {
     let system = start("/nosqldata/p").await;
     let client = &system.client;
-    let order = json!({"customer": "c", "lines": [{"productId": "p", "quantity": 1}]});
+    let order = order("c", &["p"]);
     let placed = client.post("/mysqldata", &order).await.expect(201);
     let path = placed.header("location");
     for step in ["paid", "shipped"] {
@@ -113,8 +112,7 @@ async fn concurrent_orders_are_all_stored() {
     let system = start("/nosqldata/p").await;
     let client = &system.client;
     let place = async |n: usize| {
-        let lines = json!([{"productId": "p", "quantity": 2}]);
-        let order = json!({"customer": format!("c{n}"), "lines": lines});
+        let order = order(&format!("c{n}"), &["p"]);
         client.post("/mysqldata", &order).await.expect(201).json()
     };
     let placed = join_all((0..CLIENTS).map(place)).await;
@@ -122,7 +120,7 @@ async fn concurrent_orders_are_all_stored() {
     assert_eq!(listed.len(), CLIENTS);
     assert!(placed.iter().all(|order| listed.contains(order)));
     let summary = client.get("/mysqldata/summary").await.json();
-    assert_eq!(summary["rows"][0]["revenue"]["amount"], CLIENTS * 6);
+    assert_eq!(summary["rows"][0]["revenue"]["amount"], CLIENTS * 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,9 +137,7 @@ async fn orders_of_the_same_products_do_not_block_each_other() {
         if n.is_multiple_of(2) {
             products.reverse();
         }
-        let line = |id: &String| json!({"productId": id, "quantity": 2});
-        let lines: Vec<_> = products.iter().map(line).collect();
-        let order = json!({"customer": format!("c{n}"), "lines": lines});
+        let order = order(&format!("c{n}"), &products);
         system.client.post("/mysqldata", &order).await.expect(201);
     };
     let clients = 2 * CLIENTS;

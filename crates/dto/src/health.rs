@@ -89,3 +89,17 @@ impl json::Schema for Health {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_members_are_ignored() {
+        let text = r#"{"status":"warn","serviceId":"a","version":"1","checks":{"b":[
+            {"status":"pass","observedValue":3,"observedUnit":"ms","componentType":"datastore"}]}}"#;
+        let health: Health = serde_json::from_str(text).unwrap();
+        assert_eq!(health.status, HealthStatus::Warn);
+        assert_eq!(health.checks.unwrap()["b"][0].observed_value, 3);
+    }
+}

@@ -168,20 +168,20 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use json::{MultilineText, Text};
 
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, FromJson, ToJson)]
-    struct Content {
+    pub(crate) struct Content {
         name: Text<1, 20>,
         max_pieces: Option<Int<0, 99>>,
         note: Option<MultilineText<0, 20>>,
     }
 
     #[derive(Debug, Clone, PartialEq)]
-    struct Thing {
+    pub(crate) struct Thing {
         id: String,
         content: Content,
         revision: Revision,

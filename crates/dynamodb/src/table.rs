@@ -143,3 +143,134 @@ impl<T: Entity> Table<T> {
         Ok(put)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        io,
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use chassis::{Deadline, runtime::environment::Role};
+    use serde_json::{Value, json};
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::{Config, default_policy, item::tests::Thing};
+
+    /// The responses to `BatchGetItem` that are left; the last is repeated. And the
+    /// requests so far.
+    type Exchange = Arc<Mutex<(VecDeque<Value>, Vec<Value>)>>;
+
+    /// Serves one connection: other operations get an empty object.
+    async fn serve(connection: TcpStream, exchange: Exchange) -> io::Result<()> {
+        let mut connection = BufReader::new(connection);
+        loop {
+            let (mut length, mut is_batch) = (0, false);
+            loop {
+                let mut line = String::new();
+                if connection.read_line(&mut line).await? == 0 {
+                    return Ok(());
+                }
+                let line = line.trim_end().to_ascii_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(value) = line.strip_prefix("content-length: ") {
+                    length = value.parse().unwrap();
+                }
+                is_batch |= line.ends_with(".batchgetitem");
+            }
+            let mut body = vec![0; length];
+            connection.read_exact(&mut body).await?;
+            let body = if is_batch {
+                let (responses, requests) = &mut *exchange.lock().unwrap();
+                requests.push(serde_json::from_slice(&body).unwrap());
+                let response = responses.pop_front().unwrap();
+                if responses.is_empty() {
+                    responses.push_back(response.clone());
+                }
+                response.to_string()
+            } else {
+                "{}".to_owned()
+            };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 content-length: {}\r\n\r\n",
+                body.len()
+            );
+            connection.write_all((head + &body).as_bytes()).await?;
+        }
+    }
+
+    /// A table of a server that responds to `BatchGetItem` like this.
+    async fn table(responses: impl IntoIterator<Item = Value>) -> (Table<Thing>, Exchange) {
+        let exchange = Exchange::default();
+        exchange.lock().unwrap().0.extend(responses);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = exchange.clone();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(serve(connection, served.clone()));
+            }
+        });
+        let config = Config {
+            endpoint: Some(endpoint.parse().unwrap()),
+            role: Role {
+                region: "eu-north-1".to_owned(),
+                access_key_id: "id".to_owned(),
+                secret_access_key: "secret".to_owned(),
+                session_token: None,
+            },
+            policy: default_policy(),
+        };
+        let database = Database::open(config, "things").await;
+        (Table::new(&database, "things"), exchange)
+    }
+
+    fn item(id: &str) -> Value {
+        json!({
+            "id": {"S": id}, "name": {"S": "n"}, "etag": {"S": "e"}, "version": {"N": "1"},
+            "createdAt": {"S": "2026-01-01T00:00:00Z"}, "updatedAt": {"S": "2026-01-01T00:00:00Z"},
+        })
+    }
+
+    fn unprocessed(id: &str) -> Value {
+        json!({"things": {"Keys": [{"id": {"S": id}}], "ConsistentRead": true}})
+    }
+
+    fn ctx(limit: Duration) -> RequestContext {
+        RequestContext::at_start(Deadline::within(limit))
+    }
+
+    #[tokio::test]
+    async fn unprocessed_keys_are_requested_again() {
+        let (table, exchange) = table([
+            json!({"Responses": {"things": [item("a")]}, "UnprocessedKeys": unprocessed("b")}),
+            json!({"Responses": {"things": [item("b")]}, "UnprocessedKeys": {}}),
+        ])
+        .await;
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        let found = table.get_batch(&ctx(Duration::from_secs(10)), &ids).await;
+        assert_eq!(found.unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
+        let requests = &exchange.lock().unwrap().1;
+        assert_eq!(requests.len(), 2);
+        assert_eq!(requests[1]["RequestItems"], unprocessed("b"));
+    }
+
+    #[tokio::test]
+    async fn keys_that_stay_unprocessed_are_requested_until_the_deadline() {
+        let nothing = json!({"Responses": {}, "UnprocessedKeys": unprocessed("a")});
+        let (table, exchange) = table([nothing]).await;
+        let limit = Duration::from_millis(500);
+        let found = table.get_batch(&ctx(limit), &["a".to_owned()]).await;
+        assert!(matches!(found, Err(Error::Unavailable(_))), "{found:?}");
+        assert!(exchange.lock().unwrap().1.len() > 1);
+    }
+}

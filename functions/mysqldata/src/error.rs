@@ -80,25 +80,3 @@ impl From<TransitionError> for Problem {
         Self::new(ProblemType::Conflict, detail)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refused_transition_names_the_allowed_ones() {
-        let detail = |from, to| {
-            let problem = Problem::from(Error::from(TransitionError { from, to }));
-            assert_eq!(problem.status(), 409);
-            problem.detail().to_owned()
-        };
-        assert_eq!(
-            detail(OrderStatus::Placed, OrderStatus::Shipped),
-            "An order that is placed can become paid or cancelled, not shipped."
-        );
-        assert_eq!(
-            detail(OrderStatus::Shipped, OrderStatus::Cancelled),
-            "An order that is shipped cannot change."
-        );
-    }
-}

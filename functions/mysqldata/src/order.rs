@@ -289,7 +289,7 @@ impl Schema for UniqueLines {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use OrderStatus::{Cancelled, Paid, Placed, Shipped};
+    use OrderStatus::{Paid, Placed};
     use json::Location;
 
     use super::*;
@@ -359,47 +359,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_order_has_1_to_100_lines() {
-        let pointers_of = |lines: usize| {
-            let lines: Vec<_> = (0..lines)
-                .map(|i| format!(r#"{{"productId":"p{i}","quantity":1}}"#))
-                .collect();
-            let order = format!(r#"{{"customer":"c","lines":[{}]}}"#, lines.join(","));
-            pointers_of::<NewOrder>(&order)
-        };
-        assert_eq!(pointers_of(0), ["/lines"]);
-        assert!(pointers_of(1).is_empty() && pointers_of(100).is_empty());
-        assert_eq!(pointers_of(101), ["/lines"]);
-    }
-
-    #[test]
     fn a_patch_has_the_status_only() {
         assert!(pointers_of::<OrderPatch>(r#"{"status":"paid"}"#).is_empty());
         assert_eq!(pointers_of::<OrderPatch>("{}"), ["/status"]);
         assert_eq!(pointers_of::<OrderPatch>(r#"{"status":null}"#), ["/status"]);
         let pointers = pointers_of::<OrderPatch>(r#"{"status":"lost","lines":[],"x":1}"#);
         assert_eq!(pointers, ["/status", "/lines", "/x"]);
-    }
-
-    #[test]
-    fn only_declared_transitions_are_allowed() {
-        let declared = [
-            (Placed, Paid),
-            (Placed, Cancelled),
-            (Paid, Shipped),
-            (Paid, Cancelled),
-        ];
-        for from in OrderStatus::ALL {
-            for to in OrderStatus::ALL {
-                let mut order = order();
-                order.status = from;
-                let allowed = declared.contains(&(from, to));
-                let result = order.transition(to, Timestamp::now());
-                assert_eq!(result.is_ok(), allowed, "{from} to {to}");
-                let after = if allowed { (to, 8) } else { (from, 7) };
-                assert_eq!((order.status, order.version.get()), after);
-            }
-        }
     }
 
     #[test]
@@ -425,13 +390,5 @@ pub(crate) mod tests {
         ] {
             assert!(other.parse::<OrderId>().is_err(), "{other}");
         }
-    }
-
-    #[test]
-    fn a_generated_id_has_the_time_of_the_order() {
-        let at = Timestamp::now();
-        let (seconds, nanos) = OrderId::generate(at).0.get_timestamp().unwrap().to_unix();
-        assert_eq!(i64::try_from(seconds).unwrap(), at.utc().unix_timestamp());
-        assert_eq!(nanos, at.utc().nanosecond());
     }
 }

@@ -16,6 +16,16 @@ use testbed::Client;
 use testbed::Response;
 // endregion
 
+// region: nosqldata
+/// The lists of the data services.
+pub const LISTS: &[&str] = &[
+    "/nosqldata",
+    // region: mysqldata
+    "/mysqldata",
+    // endregion
+];
+// endregion
+
 /// A way of using the bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -32,6 +42,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Replay,
+        Self::Watch,
+        Self::Emulator,
+        Self::StartApi,
+        Self::Deployed,
+    ];
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -89,7 +89,7 @@ impl Case {
         let difference = differences.find(|it| it.kinds.contains(&api.kind()));
         match (run(&self.check, api).await, difference) {
             (Ok(()), Some(difference)) if !difference.optional => Verdict::Fail(format!(
-                "it is now as the contract says, and the suite still says: {} {}",
+                "it conforms to the contract, but the suite expects a difference: {} {}",
                 api.kind().name(),
                 difference.reason
             )),
@@ -190,7 +190,10 @@ mod tests {
         let Verdict::Fail(stale) = judge(PASSES, Some((PASSES, false))).await else {
             panic!("a difference that no longer exists fails the case");
         };
-        assert!(stale.ends_with("still says: watch why"), "{stale}");
+        assert!(
+            stale.ends_with("expects a difference: watch why"),
+            "{stale}"
+        );
     }
 
     #[tokio::test]

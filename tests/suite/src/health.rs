@@ -22,14 +22,6 @@ async fn every_function_reports_its_own_health(api: Api) {
             .expect_header("content-type", "application/health+json")
             .expect_members(&[("/serviceId", json!(function))]);
     }
-    // region: nosqldata
-    for &function in FUNCTIONS.iter() {
-        let health = api.get(&format!("/health/{function}")).await;
-        health.expect_members(&[("/status", json!("pass"))]);
-    }
-    let catalogue = api.get("/health/nosqldata").await;
-    catalogue.expect_members(&[("/checks/dynamodb/0/status", json!("pass"))]);
-    // endregion
 }
 
 async fn function_without_dependencies_has_no_checks(api: Api) {

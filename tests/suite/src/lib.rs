@@ -43,7 +43,6 @@ use tokio::runtime::Handle;
 
 pub use api::{Api, Kind};
 pub use case::{Case, Check, Verdict};
-pub use methods::paths;
 
 /// Every case, topic by topic.
 pub fn cases() -> Vec<Case> {
@@ -91,17 +90,14 @@ mod tests {
     use std::collections::HashSet;
 
     use axum::{Router, http::StatusCode};
-    use tokio::net::TcpListener;
 
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_case_fails_where_every_response_is_wrong() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let teapot = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT });
-        tokio::spawn(async move { axum::serve(listener, teapot).await });
-        for kind in [Kind::Replay, Kind::Watch, Kind::StartApi, Kind::Deployed] {
+        let url = testbed::serve(teapot).await;
+        for kind in Kind::ALL {
             let api = Api::new(kind, &url);
             for case in cases() {
                 let verdict = case.judge(&api).await;

@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(path_that_no_function_declares_returns_404).differs(
             &[Kind::StartApi],
-            "answers a path that it does not route with a 403 of its own",
+            "returns its own 403 for a path that it does not route",
             check!(start_api_refuses_the_path),
         ),
         case!(missing_name_under_a_function_returns_404),
@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         case!(id_is_decoded_once),
         case!(id_that_no_product_can_have_returns_404),
         case!(id_that_is_not_utf8_returns_404),
+        case!(id_of_a_product_is_case_sensitive),
         // endregion
         // region: mysqldata
         case!(id_that_no_order_has_returns_404),
@@ -150,6 +151,22 @@ async fn id_that_no_product_can_have_returns_404(api: Api) {
     }
     let refused = api.put("/nosqldata/-x", &api.product()).await;
     refused.expect_problem(404, "not-found", NOT_FOUND);
+}
+
+/// Also where it looks like a UUID, which an order's id is in either case.
+async fn id_of_a_product_is_case_sensitive(api: Api) {
+    let lower = uuid::Uuid::now_v7().to_string();
+    let upper = lower.to_uppercase();
+    let put = api
+        .put(&format!("/nosqldata/{upper}"), &api.product())
+        .await;
+    assert_eq!(put.expect(201).id(), upper);
+    let refused = api.get(&format!("/nosqldata/{lower}")).await;
+    refused.expect_problem(404, "not-found", NOT_FOUND);
+    let batch = api.get(&format!("/nosqldata?ids={lower},{upper}")).await;
+    batch
+        .expect(200)
+        .expect_members(&[("/items/0/id", json!(upper)), ("/missing", json!([lower]))]);
 }
 
 async fn id_that_is_not_utf8_returns_404(api: Api) {

@@ -4,17 +4,12 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 // endregion
 
+// region: nosqldata
+use crate::api::LISTS;
+// endregion
 use crate::{Api, Case};
 
 // region: nosqldata
-/// The lists, which have parameters.
-const LISTS: &[&str] = &[
-    "/nosqldata",
-    // region: mysqldata
-    "/mysqldata",
-    // endregion
-];
-
 const LIMIT: &str = "must be an integer between 1 and 100";
 const UNKNOWN: &str = "is not a known parameter";
 const REPEATED: &str = "must be given once";
@@ -46,8 +41,8 @@ pub fn cases() -> Vec<Case> {
         case!(period_that_ends_before_it_begins_returns_422),
         // endregion
         // region: nosqldata
-        case!(empty_query_is_no_query),
-        case!(blank_is_read_as_plus_and_as_percent_20),
+        case!(empty_query_string_is_accepted),
+        case!(plus_and_percent_20_are_decoded_as_a_space),
         case!(escaped_value_is_decoded),
         case!(value_that_is_not_utf8_returns_422),
         case!(control_character_returns_422),
@@ -179,7 +174,7 @@ async fn period_that_ends_before_it_begins_returns_422(api: Api) {
 // endregion
 
 // region: nosqldata
-async fn empty_query_is_no_query(api: Api) {
+async fn empty_query_string_is_accepted(api: Api) {
     for list in LISTS {
         for query in ["?", "?&", "?&&limit=1&"] {
             api.get(&format!("{list}{query}")).await.expect(200);
@@ -199,7 +194,7 @@ async fn expect_found(api: &Api, category: &str, escaped: [String; 2]) {
     }
 }
 
-async fn blank_is_read_as_plus_and_as_percent_20(api: Api) {
+async fn plus_and_percent_20_are_decoded_as_a_space(api: Api) {
     let category = format!("tea pots {}", api.unique());
     let escaped = ["+", "%20"].map(|blank| category.replace(' ', blank));
     expect_found(&api, &category, escaped).await;

@@ -1,24 +1,13 @@
-//! Callers with tokens, and the keys that the system trusts.
+//! Callers with tokens, and the key that the system trusts.
 
 use std::{path::Path, sync::OnceLock};
 
 use regex::{Captures, Regex};
-use ring::{
-    hmac,
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
-        RsaPublicKeyComponents,
-    },
-};
-use serde_json::{Value, json};
-use tokens::{SigningKey, encode, message, scopes};
+use ring::hmac;
+use tokens::{SigningKey, scopes};
 
 /// The caller of the tests that concern no caller: it may do everything.
 pub const TESTER: &str = "tester";
-
-/// An RSA key of the tests alone: RS256 is what Amazon Cognito signs with.
-const RSA_KEY: &[u8] = include_bytes!("rsa_test_key.der");
 
 /// The key that signs the tokens of the tests: that of `KEA_SIGNING_KEY`, which a
 /// running system trusts, or else a new one.
@@ -60,85 +49,7 @@ pub fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     hmac::sign(&key, message).as_ref().to_vec()
 }
 
-/// A key of another algorithm than the signing key's.
-pub enum OtherKey {
-    /// For RS256.
-    Rsa(Box<RsaKeyPair>),
-    /// For ES256.
-    Ec(Box<EcdsaKeyPair>),
-}
-
-impl OtherKey {
-    /// The RSA key.
-    pub fn rsa() -> Self {
-        Self::Rsa(Box::new(RsaKeyPair::from_der(RSA_KEY).expect("a key")))
-    }
-
-    /// The key for ES256.
-    pub fn ec() -> Self {
-        static PKCS8: OnceLock<Vec<u8>> = OnceLock::new();
-        let random = SystemRandom::new();
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pkcs8 = PKCS8.get_or_init(|| {
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
-            pkcs8.expect("a key").as_ref().to_vec()
-        });
-        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &random);
-        Self::Ec(Box::new(key.expect("a key")))
-    }
-
-    /// The public key as a JSON Web Key.
-    pub fn jwk(&self) -> Value {
-        match self {
-            Self::Rsa(key) => {
-                let RsaPublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
-                json!({
-                    "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "rsa",
-                    "n": encode(&n), "e": encode(&e),
-                })
-            }
-            Self::Ec(key) => {
-                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
-                json!({
-                    "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "ec",
-                    "x": encode(x), "y": encode(y),
-                })
-            }
-        }
-    }
-
-    /// The token with these claims.
-    pub fn sign(&self, claims: &Value) -> String {
-        let jwk = self.jwk();
-        let message = message(&json!({ "alg": jwk["alg"], "kid": jwk["kid"] }), claims);
-        let random = SystemRandom::new();
-        let signature = match self {
-            Self::Rsa(key) => {
-                let mut signature = vec![0; key.public().modulus_len()];
-                let signed = key.sign(
-                    &RSA_PKCS1_SHA256,
-                    &random,
-                    message.as_bytes(),
-                    &mut signature,
-                );
-                signed.expect("a signature");
-                signature
-            }
-            Self::Ec(key) => {
-                let signed = key.sign(&random, message.as_bytes());
-                signed.expect("a signature").as_ref().to_vec()
-            }
-        };
-        format!("{message}.{}", encode(&signature))
-    }
-}
-
-/// The environment variables by which a function trusts the keys of the tests.
+/// The environment variables by which a function trusts the key of the tests.
 pub fn environment() -> Vec<(&'static str, String)> {
-    let keys = [
-        signing_key().jwk(),
-        OtherKey::rsa().jwk(),
-        OtherKey::ec().jwk(),
-    ];
-    tokens::environment(&keys)
+    tokens::environment(&[signing_key().jwk()])
 }

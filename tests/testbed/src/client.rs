@@ -1,4 +1,5 @@
-//! An HTTP client that hides nothing: no redirects, no retries, no defaults.
+//! An HTTP client that follows no redirects, repeats no requests and sets no headers
+//! but `Authorization`.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,6 +20,9 @@ use crate::callers;
 
 /// Longer than any function may take, with its cold start.
 const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The most pages that a list may have.
+const MOST_PAGES: usize = 1_000;
 
 /// The part of a body that a failure shows.
 const SHOWN_BYTES: usize = 400;
@@ -156,6 +160,31 @@ impl Client {
         self.send(Method::GET, target, headers, Bytes::new()).await
     }
 
+    /// Follows a list, whose target has a query, to its end; its pages.
+    pub async fn pages(&self, list: &str) -> Vec<Response> {
+        let mut pages = Vec::new();
+        let mut cursor = String::new();
+        while pages.len() < MOST_PAGES {
+            let page = self.get(&format!("{list}{cursor}")).await.expect(200);
+            let next = page.json()["nextCursor"].clone();
+            pages.push(page);
+            let Some(next) = next.as_str() else {
+                assert!(next.is_null(), "{list}: {next}");
+                return pages;
+            };
+            let is_url_safe = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+            assert!(next.bytes().all(is_url_safe), "{next}");
+            cursor = format!("&cursor={next}");
+        }
+        panic!("{list} has no end");
+    }
+
+    /// Follows a list, whose target has a query, to its end; its items.
+    pub async fn walk(&self, list: &str) -> Vec<Value> {
+        let pages = self.pages(list).await;
+        pages.iter().flat_map(Response::items).collect()
+    }
+
     /// `GET`; none where no whole response arrives before the timeout.
     pub async fn try_get(&self, target: &str, limit: Duration) -> Option<Response> {
         self.try_send(Method::GET, target, &[], Bytes::new(), limit)
@@ -203,6 +232,19 @@ impl Client {
     }
 }
 
+/// What a function returned, without its request.
+impl From<http::Response<Bytes>> for Response {
+    fn from(response: http::Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            request: "an event".to_owned(),
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
 impl Response {
     /// The body as JSON.
     #[track_caller]
@@ -245,6 +287,18 @@ impl Response {
             "true" => true,
             _ => panic!("neither true nor absent: {self}"),
         }
+    }
+
+    /// Checks that it is another response, replayed byte for byte.
+    #[track_caller]
+    pub fn expect_replay_of(self, first: &Self) -> Self {
+        assert!(self.is_replay(), "{self}");
+        assert_eq!(self.body, first.body, "{self}");
+        let mut this = self.expect(first.status.as_u16());
+        for header in ["etag", "location", "content-type"] {
+            this = this.expect_header(header, first.header(header));
+        }
+        this
     }
 
     /// Checks the status.
@@ -299,6 +353,8 @@ impl Response {
         assert_eq!(problem["type"], format!("/problems/{kind}"), "{this}");
         assert_eq!(problem["detail"], detail, "{this}");
         assert_eq!(problem["status"], status, "{this}");
+        let id = this.header("x-request-id");
+        assert_eq!(problem["requestId"], id, "{this}");
         for member in ["title", "instance", "requestId"] {
             let text = problem[member].as_str().unwrap_or_default();
             assert!(!text.is_empty(), "{member} is missing: {this}");

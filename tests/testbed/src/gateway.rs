@@ -143,8 +143,8 @@ impl Drop for Gateway {
     }
 }
 
-/// The HTTP response that an HTTP API makes of what an instance returned. What is
-/// no response, such as the report of a timeout, is not the client's business.
+/// The HTTP response that an HTTP API makes of what an instance returned. A client gets
+/// no part of a report of the platform, such as that of a timeout.
 fn response(returned: &Value) -> Response {
     if returned["statusCode"].is_u64() {
         let response = event::response(returned);
@@ -152,4 +152,11 @@ fn response(returned: &Value) -> Response {
     }
     let body = Json(json!({"message": "Internal Server Error"}));
     (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+}
+
+/// Serves a router on a free port until the runtime ends; its base URL.
+pub async fn serve(router: Router) -> String {
+    let (listener, address) = Gateway::listen().await;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
 }

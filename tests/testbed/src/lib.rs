@@ -16,6 +16,9 @@ pub mod hostile;
 pub mod linearizability;
 // endregion
 pub mod log;
+// region: mysqldata
+mod mysqldata;
+// endregion
 // region: nosqldata
 mod nosqldata;
 // endregion
@@ -28,6 +31,12 @@ pub mod wire;
 pub use client::{Client, Response, eventually};
 pub use environment::store;
 pub use faultproxy::address;
-pub use gateway::{BASE_PATH, Function, Gateway, Instance};
+pub use gateway::{BASE_PATH, Function, Gateway, Instance, serve};
+// region: mysqldata
+pub use mysqldata::order;
+// endregion
+// region: nosqldata
+pub use nosqldata::product;
+// endregion
 pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, routes};
 pub use template::template;

@@ -40,3 +40,17 @@ pub async fn capture<T>(levels: &str, future: impl Future<Output = T>) -> (T, Ve
     let lines = lines.map(|line| serde_json::from_slice(line).unwrap());
     (done, lines.collect())
 }
+
+/// Checks that a log has one problem, that of this request, with this cause.
+#[track_caller]
+pub fn expect_cause(lines: &[Value], request_id: &str, cause: &str) {
+    let problems = lines.iter().filter(|line| line["message"] == "problem");
+    let problems: Vec<_> = problems.collect();
+    let [problem] = problems[..] else {
+        panic!("{} problems are in the log", problems.len());
+    };
+    assert_eq!(problem["level"], "ERROR", "{problem}");
+    assert_eq!(problem["request_id"], request_id, "{problem}");
+    let logged = problem["cause"].as_str().unwrap_or_default();
+    assert!(logged.contains(cause), "{problem}");
+}

@@ -62,6 +62,8 @@ pub struct Setup {
     pub policy: Option<Policy>,
     /// The fault of the connection to `DynamoDB` while the functions start.
     pub dynamodb_fault: Fault,
+    /// The fault of the connection to `MySQL` while the functions start.
+    pub mysql_fault: Fault,
 }
 
 impl Default for Setup {
@@ -70,6 +72,7 @@ impl Default for Setup {
             instances: 1,
             policy: None,
             dynamodb_fault: Fault::None,
+            mysql_fault: Fault::None,
         }
     }
 }
@@ -145,6 +148,7 @@ impl System {
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
         let mysql = proxy(address(&mysql_url), Protocol::MySql).await;
+        mysql.set(setup.mysql_fault).await;
         // region: mysql
         let database = mysql::create_database(&mysql_url, &name).await;
         let database = database.expect("a database");

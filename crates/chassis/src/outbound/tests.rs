@@ -77,7 +77,7 @@ fn every_failure() -> impl Iterator<Item = Failure> {
     })
 }
 
-/// Every way in which an attempt can end, with either allowance.
+/// Every outcome of an attempt, with either allowance.
 fn every_end() -> Vec<(Outcome, Allowance)> {
     let failed = every_failure().map(Outcome::Failed);
     let outcomes = failed.chain([Outcome::Succeeded, Outcome::Abandoned]);
@@ -85,8 +85,8 @@ fn every_end() -> Vec<(Outcome, Allowance)> {
     outcomes.flat_map(with_both).collect()
 }
 
-/// Whether a caller can make an attempt at a healthy dependency end so, by its
-/// deadline, a disconnect, or an invalid request.
+/// Whether a caller can cause this outcome of an attempt at a healthy dependency, by
+/// its deadline, a disconnect, or an invalid request.
 fn is_callers_doing(outcome: Outcome, allowance: Allowance) -> bool {
     match outcome {
         Outcome::Abandoned | Outcome::Failed(Failure::Rejected | Failure::Unsent) => true,
@@ -98,7 +98,7 @@ fn is_callers_doing(outcome: Outcome, allowance: Allowance) -> bool {
     }
 }
 
-/// Makes a call whose every attempt ends so, and counts the attempts.
+/// Makes a call of which every attempt has this outcome; the number of attempts.
 async fn end(dependency: &Dependency, outcome: Outcome, allowance: Allowance) -> usize {
     let request = call(match allowance {
         Allowance::Full => Duration::from_mins(1),
@@ -159,6 +159,18 @@ async fn transient_failures_are_retried_and_answers_are_not() {
         });
         assert!(matches!(failed.await, Err(CallError::Failed { .. })));
         assert_eq!(attempts, 1, "{failure:?}");
+    }
+}
+
+#[test]
+fn pauses_are_random_up_to_a_bound_that_doubles() {
+    let policy = Policy::default();
+    for retry in 0..4 {
+        let longest = policy.backoff * (1 << retry);
+        let pauses: Vec<_> = (0..1_000).map(|_| policy.pause(retry)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= longest));
+        assert!(pauses.iter().any(|pause| *pause < longest / 4));
+        assert!(pauses.iter().any(|pause| *pause > longest / 4 * 3));
     }
 }
 
@@ -257,7 +269,7 @@ async fn an_open_breaker_lets_one_probe_through_at_a_time() {
 }
 
 #[test]
-fn what_a_caller_controls_is_no_evidence() {
+fn outcomes_a_caller_controls_do_not_affect_the_breaker() {
     for (outcome, allowance) in every_end() {
         let evidence = outcome.evidence(allowance);
         let nothing = evidence == Evidence::None;

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use crate::{Api, Case};
 
+const SET_BY_SERVICE: &str = "is set by the service and may not be sent";
+
 pub fn cases() -> Vec<Case> {
     vec![
         case!(order_is_placed_at_the_prices_of_the_catalogue),
@@ -16,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(unknown_product_is_reported_by_its_line),
         case!(mixed_currencies_are_reported),
         case!(every_error_of_an_order_is_reported),
+        case!(order_is_limited),
         case!(refused_order_is_not_stored),
         case!(order_cannot_be_deleted_or_replaced),
     ]
@@ -187,16 +190,49 @@ async fn every_error_of_an_order_is_reported(api: Api) {
             "/lines/1/productId",
             "is in an earlier line: each product may be in one line only",
         ),
-        ("/id", "is set by the service and may not be sent"),
+        ("/id", SET_BY_SERVICE),
         ("x", "is not a known parameter"),
     ]);
-    let wrong = json!({"customer": "", "total": 1, "lines": [{"productId": "a", "quantity": 0}]});
+    let wrong = json!({
+        "createdAt": "2026-01-01T00:00:00Z", "customer": "",
+        "lines": [{"productId": "a", "quantity": 0}], "pricing": "live", "total": 1,
+        "updatedAt": null, "version": 1,
+    });
     let refused = api.post("/mysqldata", &wrong).await;
     refused.expect_invalid(&[
         ("/customer", "must have 1 to 200 characters"),
         ("/lines/0/quantity", "must be an integer between 1 and 999"),
-        ("/total", "is set by the service and may not be sent"),
+        ("/createdAt", SET_BY_SERVICE),
+        ("/pricing", SET_BY_SERVICE),
+        ("/total", SET_BY_SERVICE),
+        ("/updatedAt", SET_BY_SERVICE),
+        ("/version", SET_BY_SERVICE),
     ]);
+}
+
+async fn order_is_limited(api: Api) {
+    let product = api.create_product().await.id();
+    let order = |customer: usize, quantity: u32| {
+        let lines = [json!({"productId": product, "quantity": quantity})];
+        json!({"customer": "é".repeat(customer), "lines": lines})
+    };
+    api.post("/mysqldata", &order(200, 999)).await.expect(201);
+    let refused = api.post("/mysqldata", &order(201, 1_000)).await;
+    refused.expect_invalid(&[
+        ("/customer", "must have 1 to 200 characters"),
+        ("/lines/0/quantity", "must be an integer between 1 and 999"),
+    ]);
+    let lines = |count: usize| {
+        let ids = (0..count).map(|n| format!("{product}-{n}"));
+        ids.map(|id| json!({"productId": id, "quantity": 1}))
+            .collect::<Vec<_>>()
+    };
+    let unknown = json!({"customer": "c", "lines": lines(100)});
+    let refused = api.post("/mysqldata", &unknown).await.expect(422).json();
+    assert_eq!(refused["errors"].as_array().unwrap().len(), 100);
+    let refused = json!({"customer": "c", "lines": lines(101)});
+    let refused = api.post("/mysqldata", &refused).await;
+    refused.expect_invalid(&[("/lines", "must have 1 to 100 lines")]);
 }
 
 async fn refused_order_is_not_stored(api: Api) {

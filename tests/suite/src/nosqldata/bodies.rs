@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 use testbed::Response;
 
-use crate::{Api, Case, Kind};
+use crate::{Api, Case, Kind, api::LISTS};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -21,7 +21,7 @@ const NOT_UTF8: &[u8] = b"{\"name\":\"\xff\xfe\"}";
 
 const NOT_UTF8_DETAIL: &str = "is not JSON: Invalid UTF-8: invalid utf-8 sequence of 1 bytes from index 0 at line 1 column 10";
 
-const START_API: &str = "answers a body that is no UTF-8 with a 502 of its own";
+const START_API: &str = "returns its own 502 for a body that is not UTF-8";
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -40,7 +40,7 @@ pub fn cases() -> Vec<Case> {
         case!(binary_body_sent_as_text_is_refused)
             .differs(
                 &[Kind::Watch],
-                "answers a body that is declared as text and is not UTF-8 with a 500 of its own",
+                "returns its own 500 for a body that is declared as text and is not UTF-8",
                 check!(watch_refuses_the_body),
             )
             .differs(
@@ -92,12 +92,7 @@ async fn unicode_is_stored_as_it_is_and_escaped(api: Api) {
 }
 
 async fn empty_body_returns_400(api: Api) {
-    for list in [
-        "/nosqldata",
-        // region: mysqldata
-        "/mysqldata",
-        // endregion
-    ] {
+    for list in LISTS {
         let refused = api.send(Method::POST, list, &JSON, "").await;
         let detail = "is not JSON: Unexpected end of file, a value was expected at line 1 column 1";
         refused.expect_malformed(&[("", detail)]);
@@ -156,7 +151,7 @@ async fn body_of_another_media_type_returns_415(api: Api) {
     }
 }
 
-/// A body that was read is a 422 here.
+/// The body is not valid: a 422 shows that its media type was accepted.
 async fn parameters_of_a_media_type_are_parsed_with_their_quoting(api: Api) {
     for (status, media_types) in [
         (

@@ -200,14 +200,18 @@ async fn every_error_of_a_product_is_reported(api: Api) {
     ]);
 
     let wrong = json!({
-        "id": "mine", "name": "", "category": "c", "price": {"amount": -1, "currency": "kr"}
+        "category": "c", "createdAt": "2026-01-01T00:00:00Z", "id": "mine", "name": "",
+        "price": {"amount": -1, "currency": "kr"}, "updatedAt": null, "version": 1,
     });
     let refused = api.post("/nosqldata", &wrong).await;
     refused.expect_invalid(&[
         ("/name", "must have 1 to 200 characters"),
         ("/price/amount", AMOUNT),
         ("/price/currency", CURRENCY),
+        ("/createdAt", SET_BY_SERVICE),
         ("/id", SET_BY_SERVICE),
+        ("/updatedAt", SET_BY_SERVICE),
+        ("/version", SET_BY_SERVICE),
     ]);
 
     // A patch that no product can take: the members that it lacks are not missing.

@@ -20,9 +20,6 @@ pub fn cases() -> Vec<Case> {
         case!(write_with_a_matching_etag_succeeds),
         case!(condition_may_list_any_number_of_tags),
         case!(malformed_condition_returns_400),
-        // region: mysqldata
-        case!(stale_write_of_an_order_returns_412),
-        // endregion
     ]
 }
 
@@ -188,17 +185,3 @@ async fn malformed_condition_returns_400(api: Api) {
         }
     }
 }
-
-// region: mysqldata
-async fn stale_write_of_an_order_returns_412(api: Api) {
-    let placed = api.place_order(1).await;
-    let path = placed.header("location");
-    let condition = [("if-match", placed.header("etag"))];
-    let paid = json!({"status": "paid"});
-    let paid = api.json(Method::PATCH, path, &condition, &paid).await;
-    paid.expect(200);
-    let shipped = json!({"status": "shipped"});
-    let refused = api.json(Method::PATCH, path, &condition, &shipped).await;
-    refused.expect_problem(412, "precondition-failed", STALE);
-}
-// endregion

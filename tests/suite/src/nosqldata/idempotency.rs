@@ -11,11 +11,11 @@ const MALFORMED: &str = "must be one key of 1 to 255 visible ASCII characters: i
 pub fn cases() -> Vec<Case> {
     vec![
         case!(repeated_request_replays_the_response),
-        case!(replay_outlives_the_product),
+        case!(response_is_replayed_after_the_product_is_deleted),
         case!(same_json_in_another_spelling_replays),
         case!(key_with_another_body_returns_422),
         case!(keys_are_compared_byte_by_byte),
-        case!(key_belongs_to_its_route),
+        case!(idempotency_key_is_scoped_to_its_route),
         case!(idempotency_key_of_a_put_is_ignored),
         case!(malformed_key_returns_400),
         case!(repeated_key_returns_400).differs(
@@ -41,17 +41,6 @@ async fn creations(api: &Api) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Checks that a response is another one, replayed byte for byte.
-#[track_caller]
-fn expect_replay(response: Response, first: &Response) {
-    assert!(response.is_replay(), "{response}");
-    assert_eq!(response.body, first.body, "{response}");
-    let mut replay = response.expect(first.status.as_u16());
-    for header in ["etag", "location", "content-type"] {
-        replay = replay.expect_header(header, first.header(header));
-    }
-}
-
 /// Sends a request under a new key, which therefore is no replay.
 async fn create(api: &Api, target: &str, key: &str, body: &Value) -> Response {
     let first = api.post_once(target, key, body).await.expect(201);
@@ -70,17 +59,21 @@ async fn repeated_request_replays_the_response(api: Api) {
             api.patch(&product, &price).await.expect(200);
         }
         for key in [key.clone(), format!("\"{key}\""), format!("  {key} ")] {
-            expect_replay(api.post_once(target, &key, &body).await, &first);
+            api.post_once(target, &key, &body)
+                .await
+                .expect_replay_of(&first);
         }
     }
 }
 
-async fn replay_outlives_the_product(api: Api) {
+async fn response_is_replayed_after_the_product_is_deleted(api: Api) {
     let (key, product) = (api.unique(), api.product());
     let first = create(&api, "/nosqldata", &key, &product).await;
     let path = first.header("location");
     api.delete(path).await.expect(204);
-    expect_replay(api.post_once("/nosqldata", &key, &product).await, &first);
+    api.post_once("/nosqldata", &key, &product)
+        .await
+        .expect_replay_of(&first);
     let read = api.get(path).await;
     read.expect_problem(404, "not-found", "No resource has this id.");
 }
@@ -97,7 +90,7 @@ async fn same_json_in_another_spelling_replays(api: Api) {
         ("idempotency-key", &key),
     ];
     let again = api.send(Method::POST, "/nosqldata", &headers, spelt).await;
-    expect_replay(again, &first);
+    again.expect_replay_of(&first);
 
     // region: mysqldata
     let (key, order) = (api.unique(), api.order(2).await);
@@ -113,7 +106,7 @@ async fn same_json_in_another_spelling_replays(api: Api) {
         ("idempotency-key", &key),
     ];
     let again = api.send(Method::POST, "/mysqldata", &headers, spelt).await;
-    expect_replay(again, &first);
+    again.expect_replay_of(&first);
     // endregion
 }
 
@@ -154,12 +147,14 @@ async fn keys_are_compared_byte_by_byte(api: Api) {
             &longest,
         ] {
             let created = create(&api, target, other, &body).await;
-            expect_replay(api.post_once(target, other, &body).await, &created);
+            api.post_once(target, other, &body)
+                .await
+                .expect_replay_of(&created);
         }
     }
 }
 
-async fn key_belongs_to_its_route(api: Api) {
+async fn idempotency_key_is_scoped_to_its_route(api: Api) {
     let key = api.unique();
     for (target, body) in creations(&api).await {
         create(&api, target, &key, &body).await;
@@ -216,7 +211,9 @@ async fn first_of_several_keys_counts(api: Api) {
     let several = [("idempotency-key", &*key), ("idempotency-key", &other)];
     let first = api.json(Method::POST, "/nosqldata", &several, &product);
     let first = first.await.expect(201);
-    expect_replay(api.post_once("/nosqldata", &key, &product).await, &first);
+    api.post_once("/nosqldata", &key, &product)
+        .await
+        .expect_replay_of(&first);
 }
 
 async fn refused_request_leaves_its_key_unused(api: Api) {

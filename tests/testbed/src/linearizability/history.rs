@@ -177,13 +177,9 @@ mod tests {
     use crate::linearizability::{
         model::{
             Condition,
-            Outcome::{Conflict, Created, Deleted, NotFound, PreconditionFailed, Shown},
+            Outcome::{Conflict, PreconditionFailed, Shown},
         },
         order::Order,
-        product::{
-            Product,
-            Write::{Delete, Patch, Put},
-        },
     };
 
     /// A write, or a read where there is none, and its outcome.
@@ -202,10 +198,6 @@ mod tests {
         history
     }
 
-    fn product(version: u64, put: usize, last: usize) -> Product {
-        Product { version, put, last }
-    }
-
     fn order(version: u64, status: &'static str) -> Order {
         Order { version, status }
     }
@@ -215,72 +207,6 @@ mod tests {
         let but_last = &operations[..operations.len() - 1];
         let holds = |operations| history(operations).violation().is_none();
         (holds(operations), holds(but_last))
-    }
-
-    #[test]
-    fn a_write_of_unknown_outcome_takes_effect_at_any_time_or_never() {
-        let never = [
-            (Some(Put(0)), None),
-            (None, Some(NotFound)),
-            (Some(Put(1)), Some(Created(product(1, 1, 1)))),
-        ];
-        assert!(history(&never).violation().is_none());
-        let late = [
-            (Some(Put(0)), None),
-            (None, Some(NotFound)),
-            (None, Some(Shown(product(1, 0, 0)))),
-        ];
-        assert!(history(&late).violation().is_none());
-    }
-
-    #[test]
-    fn a_write_of_unknown_outcome_takes_effect_once() {
-        let twice = [
-            (Some(Put(0)), None),
-            (None, Some(Shown(product(1, 0, 0)))),
-            (Some(Delete), Some(Deleted)),
-            (None, Some(Shown(product(1, 0, 0)))),
-        ];
-        assert_eq!(holds(&twice), (false, true));
-    }
-
-    #[test]
-    fn a_condition_that_was_ignored_is_found() {
-        let mut history = history(&[
-            (Some(Put(0)), Some(Created(product(1, 0, 0)))),
-            (Some(Put(1)), Some(Shown(product(2, 1, 1)))),
-        ]);
-        let stale = Call {
-            write: Some(Patch(2)),
-            condition: Condition::Is(product(1, 0, 0)),
-        };
-        let index = history.invoke(1, stale);
-        assert!(history.violation().is_none());
-        history.respond(index, Shown(product(3, 1, 2)));
-        let violation = history.violation().unwrap();
-        let last = violation.lines().last().unwrap();
-        assert!(last.contains("client 1: Patch(2) if Is("), "{violation}");
-    }
-
-    #[test]
-    fn a_stale_read_is_found_unless_it_is_concurrent() {
-        let created = Created(product(1, 0, 0));
-        let stale = [(Some(Put(0)), Some(created)), (None, Some(NotFound))];
-        assert_eq!(holds(&stale), (false, true));
-
-        let mut concurrent = history(&[(Some(Put(0)), None), (None, Some(NotFound))]);
-        concurrent.respond(0, created);
-        assert!(concurrent.violation().is_none());
-    }
-
-    #[test]
-    fn a_merge_that_was_lost_is_found() {
-        let lost = [
-            (Some(Put(0)), Some(Created(product(1, 0, 0)))),
-            (Some(Put(1)), Some(Shown(product(2, 1, 1)))),
-            (Some(Patch(2)), Some(Shown(product(3, 0, 2)))),
-        ];
-        assert_eq!(holds(&lost), (false, true));
     }
 
     #[test]

@@ -20,7 +20,10 @@ use std::{
 };
 
 use anyhow::Result;
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use crate::Client;
 use model::Model;
@@ -31,6 +34,9 @@ use subject::Subject;
 /// The pause of a client after an unknown outcome: more requests during an
 /// outage would show nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The timeout of the operations that a test waits for.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Clients at work, and what they record.
 pub struct Recording {
@@ -91,9 +97,17 @@ impl Recording {
         Self { shared, clients }
     }
 
-    /// Waits until this many operations have been invoked.
-    pub async fn reaches(&self, operations: usize) {
-        while self.shared.operations() < operations {
+    /// Waits until this many more operations have been invoked.
+    ///
+    /// # Panics
+    /// A client has ended, or the operations take longer than [`TIMEOUT`].
+    pub async fn advances(&self, operations: usize) {
+        let until = self.shared.operations() + operations;
+        let deadline = Instant::now() + TIMEOUT;
+        while self.shared.operations() < until {
+            let has_ended = self.clients.iter().any(JoinHandle::is_finished);
+            assert!(!has_ended, "a client has ended");
+            assert!(Instant::now() < deadline, "not within {TIMEOUT:?}");
             sleep(Duration::from_millis(10)).await;
         }
     }

@@ -13,7 +13,7 @@ use crate::Client;
 const PRODUCT: &str = "espresso-cups";
 
 /// The limit of the time to place an order.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The statuses, and those that an order may move to from each.
 const TRANSITIONS: [(Status, &[Status]); 4] = [
@@ -58,7 +58,7 @@ impl Model for Order {
                 "/mysqldata",
                 &headers,
                 order.to_string(),
-                PATIENCE,
+                TIMEOUT,
             )
             .await?;
         let created = placed.status == 201;

@@ -20,8 +20,8 @@ use crate::{Client, Response};
 /// an unknown outcome, whether the request runs on or was killed.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The number of writes with an unknown outcome after which an object is left
-/// alone. Each may double the checker's work.
+/// The number of writes of unknown outcome after which an object is no longer used:
+/// each may double the checker's work.
 const UNKNOWN: usize = 6;
 
 /// The attempts to read an object in the end until there is a response.

@@ -8,7 +8,7 @@ use json::FieldErrors;
 use mysql_async::{Conn, Params, prelude::Queryable};
 // endregion
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 // region: mysqldata
 use testbed::wire::Fault;
 // endregion
@@ -242,7 +242,7 @@ async fn orders_at_the_bounds_of_their_columns_can_be_read_and_summed() {
     }
     let walked = client.walk("/mysqldata?limit=1").await;
     let mut walked: Vec<_> = walked.iter().map(|it| it["id"].clone()).collect();
-    walked.sort_by_key(Value::to_string);
+    walked.sort_by_key(ToString::to_string);
     let mut all = ids.map(|id| id.to_string());
     all.sort();
     assert_eq!(walked, all);

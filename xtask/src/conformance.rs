@@ -121,8 +121,8 @@ impl Arguments {
 fn serve(project: &Project, stores: &Stores, folder: &Path) -> Result<(Guarded, String)> {
     let file = folder.join("url");
     let _ = fs::remove_file(&file);
-    let mut system = process::command(project.program("tools"));
-    system.arg("serve").arg(&file);
+    let mut system = project.tools("serve");
+    system.arg(&file);
     stores.set_variables(project, &mut system);
     let mut system = Guarded::spawn(system)?;
     let url = process::wait_until_ready(&mut system, "the system", READY_TIMEOUT, || {

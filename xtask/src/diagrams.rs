@@ -33,8 +33,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     let stores = Stores::throw_away(&project, &[])?;
     step("Recording and drawing");
-    let mut diagrams = process::command(project.program("tools"));
-    diagrams.arg("diagrams").arg("--java").arg(java);
+    let mut diagrams = project.tools("diagrams");
+    diagrams.arg("--java").arg(java);
     diagrams.arg("--plantuml").arg(plantuml);
     diagrams.args(arguments.check.then_some("--check"));
     stores.set_variables(&project, &mut diagrams);

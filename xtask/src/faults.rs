@@ -41,9 +41,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     project.build(["tools", "mysqldata", "nosqldata"])?;
 
     step("Injecting faults; the logs are in .kea/faults");
-    let mut faults = process::command(project.program("tools"));
+    let mut faults = project.tools("faults");
     faults
-        .arg("faults")
         .args(["--seconds", &arguments.seconds.to_string()])
         .args(arguments.only.iter().flat_map(|only| ["--only", only]))
         .args(arguments.write.then_some("--write"))

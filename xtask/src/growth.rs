@@ -52,9 +52,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // The first is the smallest, and none is there twice.
     let sizes: BTreeSet<_> = arguments.sizes.iter().collect();
     let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
-    let mut growth = process::command(project.program("tools"));
+    let mut growth = project.tools("growth");
     growth
-        .arg("growth")
         .args(["--sizes", &sizes.join(",")])
         .args(["--calls", &arguments.calls.to_string()])
         .args(arguments.write.then_some("--write"));

@@ -56,8 +56,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         } else {
             project.program(function)
         };
-        let mut hostile = process::command(project.program("tools"));
-        hostile.arg("hostile").arg(program);
+        let mut hostile = project.tools("hostile");
+        hostile.arg(program);
         hostile.args(["--requests", &arguments.requests.to_string()]);
         stores.set_variables(&project, &mut hostile);
         process::succeed(hostile, "the test of hostile requests")?;

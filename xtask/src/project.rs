@@ -112,6 +112,13 @@ impl Project {
         self.target.join("debug").join(name)
     }
 
+    /// A command of the program `tools`, which must be built.
+    pub fn tools(&self, command: &str) -> Command {
+        let mut tools = process::command(self.program("tools"));
+        tools.arg(command);
+        tools
+    }
+
     /// The folder of the release programs for a target.
     pub fn release(&self, target: &str) -> PathBuf {
         self.target.join(target).join("release")

@@ -151,8 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let first = stage.versions(&build)?;
 
     step("The suite, with the roles of the template");
-    let mut suite = process::command(project.program("tools"));
-    suite.arg("surfaces");
+    let mut suite = project.tools("surfaces");
     suite.args(["--url", &stage.api()]);
     project.set_signing_key(&mut suite);
     suite.args(arguments.only.iter().flat_map(|only| ["--only", only]));

@@ -22,8 +22,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     project.build(["stores", "tools"])?;
     let stores = Stores::throw_away(&project, &[])?;
-    let mut replay = process::command(project.program("tools"));
-    replay.arg("replay").args(&arguments.events);
+    let mut replay = project.tools("replay");
+    replay.args(&arguments.events);
     stores.set_variables(&project, &mut replay);
     process::run(replay)
 }

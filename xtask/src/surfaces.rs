@@ -159,8 +159,7 @@ impl Arguments {
 
     /// The program of the suite, with the options that depend on no surface.
     fn suite(&self, project: &Project) -> Command {
-        let mut suite = process::command(project.program("tools"));
-        suite.arg("surfaces");
+        let mut suite = project.tools("surfaces");
         project.set_signing_key(&mut suite);
         suite.args(self.url.iter().flat_map(|url| ["--url", url]));
         suite.args(self.only.iter().flat_map(|only| ["--only", only]));

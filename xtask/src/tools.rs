@@ -216,26 +216,17 @@ pub fn mariadbd() -> Result<PathBuf> {
 // region: mysqldata nosqldata
 /// OpenSSL, which creates certificates.
 pub fn openssl() -> Result<PathBuf> {
-    let find = || programs::find("openssl", &[]);
-    require("OpenSSL", find, &["openssl"], "openssl", "`openssl`")
+    require_program("OpenSSL", "openssl", "openssl", "openssl")
 }
 
 /// `taskset`, which binds a program to a core.
 pub fn taskset() -> Result<PathBuf> {
-    let find = || programs::find("taskset", &[]);
-    require(
-        "util-linux",
-        find,
-        &["util-linux"],
-        "util-linux",
-        "`taskset`",
-    )
+    require_program("util-linux", "taskset", "util-linux", "util-linux")
 }
 
 /// Valgrind, whose callgrind counts instructions.
 pub fn valgrind() -> Result<PathBuf> {
-    let find = || programs::find("valgrind", &[]);
-    require("Valgrind", find, &["valgrind"], "valgrind", "`valgrind`")
+    require_program("Valgrind", "valgrind", "valgrind", "valgrind")
 }
 // endregion
 
@@ -305,8 +296,14 @@ pub fn actionlint(project: &Project) -> Result<PathBuf> {
 
 /// The package manager of Node.js.
 pub fn npm() -> Result<PathBuf> {
-    let find = || programs::find("npm", &[]);
-    require("npm", find, &["npm"], "node", "`npm`")
+    require_program("npm", "npm", "npm", "node")
+}
+
+/// The program of this name on `PATH`, after the package of a package manager has been
+/// installed if need be: see [`require`].
+fn require_program(name: &str, program: &str, debian: &str, homebrew: &str) -> Result<PathBuf> {
+    let find = || programs::find(program, &[]);
+    require(name, find, &[debian], homebrew, &format!("`{program}`"))
 }
 
 /// The program that `find` finds, after the package manager of this machine has

@@ -108,6 +108,25 @@ impl Api {
     }
     // endregion
 
+    // region: nosqldata
+    /// Follows a list to its end in pages of at most `limit` items; every item, in order.
+    /// `list` ends with `?` or `&`.
+    pub async fn walk_by(&self, list: &str, limit: usize) -> Vec<Value> {
+        let message = if list.starts_with("/nosqldata") {
+            "NoSql Data"
+        } else {
+            "MySql Data"
+        };
+        let mut items = Vec::new();
+        for page in self.pages(&format!("{list}limit={limit}")).await {
+            let page = page.expect_members(&[("/message", json!(message))]);
+            assert!(page.items().len() <= limit, "{page}");
+            items.extend(page.items());
+        }
+        items
+    }
+    // endregion
+
     // region: mysqldata nosqldata
     /// An order by a new customer for `quantity` of a new product.
     pub async fn order(&self, quantity: u32) -> Value {

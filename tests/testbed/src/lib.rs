@@ -16,9 +16,6 @@ pub mod hostile;
 pub mod linearizability;
 // endregion
 pub mod log;
-// region: mysqldata
-mod mysqldata;
-// endregion
 // region: nosqldata
 mod nosqldata;
 // endregion
@@ -32,10 +29,10 @@ pub use client::{Client, Response, eventually};
 pub use environment::store;
 pub use faultproxy::address;
 pub use gateway::{BASE_PATH, Function, Gateway, Instance, serve};
-// region: mysqldata
-pub use mysqldata::order;
-// endregion
 // region: nosqldata
+// region: mysqldata
+pub use nosqldata::order;
+// endregion
 pub use nosqldata::product;
 // endregion
 pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, routes};

@@ -1,4 +1,4 @@
-//! Products, and what tests do to the catalogue.
+//! Products and orders of them.
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,17 @@ use crate::{Client, Response};
 pub fn product(name: &str) -> Value {
     json!({"name": name, "category": name, "price": {"amount": 100, "currency": "DKK"}})
 }
+
+// region: mysqldata
+/// An order of two of each of these products.
+pub fn order(customer: &str, products: &[impl AsRef<str>]) -> Value {
+    let lines = products.iter().map(AsRef::as_ref);
+    let lines: Vec<_> = lines
+        .map(|id: &str| json!({"productId": id, "quantity": 2}))
+        .collect();
+    json!({"customer": customer, "lines": lines})
+}
+// endregion
 
 impl Client {
     /// Creates or replaces a product of this price.

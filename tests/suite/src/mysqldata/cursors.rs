@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Api, Case, nosqldata::cursors::walk};
+use crate::{Api, Case};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -41,7 +41,9 @@ async fn walk_returns_orders_newest_first(api: Api) {
     let from = placed[6]["createdAt"].as_str().unwrap();
     let key = |order: &Value| (order["createdAt"].to_string(), order["id"].to_string());
     for limit in [1, 3, 7, 100] {
-        let walked = walk(&api, &format!("/mysqldata?from={from}&"), limit).await;
+        let walked = api
+            .walk_by(&format!("/mysqldata?from={from}&"), limit)
+            .await;
         assert!(walked.is_sorted_by(|a, b| key(a) > key(b)));
         for order in &placed {
             let count = walked.iter().filter(|it| *it == order).count();
@@ -53,7 +55,7 @@ async fn walk_returns_orders_newest_first(api: Api) {
 async fn orders_are_filtered_by_customer_status_and_time(api: Api) {
     let ([ann, other], placed) = place_orders(&api, 7).await;
     let expect = async |filters: &str, limit, keep: &dyn Fn(&Value) -> bool| {
-        let walked = walk(&api, &format!("/mysqldata?{filters}&"), limit).await;
+        let walked = api.walk_by(&format!("/mysqldata?{filters}&"), limit).await;
         let expected: Vec<_> = placed.iter().filter(|it| keep(it)).cloned().collect();
         assert_eq!(walked, expected, "{filters}");
         walked.len()
@@ -71,7 +73,9 @@ async fn orders_are_filtered_by_customer_status_and_time(api: Api) {
     let of_ann_and_paid = |it: &Value| it["customer"] == *ann && it["status"] == "paid";
     assert_eq!(expect(&paid, 1, &of_ann_and_paid).await, 2);
     let first = placed[6]["createdAt"].as_str().unwrap();
-    let paid = walk(&api, &format!("/mysqldata?status=paid&from={first}&"), 100).await;
+    let paid = api
+        .walk_by(&format!("/mysqldata?status=paid&from={first}&"), 100)
+        .await;
     assert!(paid.iter().all(|order| order["status"] == "paid"));
     let mut placed_and_paid = placed.iter().filter(|order| order["status"] == "paid");
     assert!(placed_and_paid.all(|order| paid.contains(order)));

@@ -1,6 +1,6 @@
 //! Lists, page by page.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 // region: mysqldata
 use crate::mysqldata::cursors::place_orders;
@@ -16,22 +16,6 @@ pub fn cases() -> Vec<Case> {
         case!(walk_continues_while_products_are_created_and_deleted),
         case!(foreign_or_changed_cursor_returns_400),
     ]
-}
-
-/// Follows a list to its end; every item, in order.
-pub async fn walk(api: &Api, list: &str, limit: usize) -> Vec<Value> {
-    let message = if list.starts_with("/nosqldata") {
-        "NoSql Data"
-    } else {
-        "MySql Data"
-    };
-    let mut items = Vec::new();
-    for page in api.pages(&format!("{list}limit={limit}")).await {
-        let page = page.expect_members(&[("/message", json!(message))]);
-        assert!(page.items().len() <= limit, "{page}");
-        items.extend(page.items());
-    }
-    items
 }
 
 fn ids(items: &[Value]) -> Vec<&str> {
@@ -56,7 +40,7 @@ async fn walk_returns_each_product_once(api: Api) {
     let created = create_products(&api, &api.unique(), 5).await;
     // Other tests create and delete products meanwhile.
     for limit in [7, 100] {
-        let walked = walk(&api, "/nosqldata?", limit).await;
+        let walked = api.walk_by("/nosqldata?", limit).await;
         let walked = ids(&walked);
         for id in &created {
             let count = walked.iter().filter(|it| *it == id).count();
@@ -71,13 +55,19 @@ async fn walk_by_category_is_in_order_of_ids(api: Api) {
     let created = create_products(&api, &even, 7).await;
     let others = create_products(&api, &odd, 2).await;
     for limit in [1, 3, 100] {
-        let walked = walk(&api, &format!("/nosqldata?category={even}&"), limit).await;
+        let walked = api
+            .walk_by(&format!("/nosqldata?category={even}&"), limit)
+            .await;
         assert_eq!(ids(&walked), created);
         let escaped = format!("%C3%B8dd+%26%3D{unique}");
-        let walked = walk(&api, &format!("/nosqldata?category={escaped}&"), limit).await;
+        let walked = api
+            .walk_by(&format!("/nosqldata?category={escaped}&"), limit)
+            .await;
         assert_eq!(ids(&walked), others);
     }
-    let none = walk(&api, &format!("/nosqldata?category={}&", api.unique()), 5).await;
+    let none = api
+        .walk_by(&format!("/nosqldata?category={}&", api.unique()), 5)
+        .await;
     assert_eq!(none, [] as [Value; 0]);
 }
 

@@ -4,7 +4,7 @@ mod batch;
 mod bodies;
 mod catalogue;
 mod conditional_requests;
-pub mod cursors;
+mod cursors;
 mod idempotency;
 mod limits;
 

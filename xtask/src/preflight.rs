@@ -187,11 +187,39 @@ impl Account {
     }
 }
 
+/// Whether a stack can have this name, which is part of other names.
+fn is_stack_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    name.len() <= 50
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(allowed)
+        && !["aws", "amazon", "cognito"]
+            .iter()
+            .any(|it| name.contains(it))
+}
+
 /// What would stop the deployment, and what to do.
 fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
     let mut blockers = Vec::new();
     let mut blocker = |text: String| blockers.push(text);
     let number = |name: &str| plan.parameter(name).parse::<u64>().unwrap_or_default();
+    if !is_stack_name(&plan.stack) {
+        blocker(format!(
+            "the stack cannot be called {}: the names of its database, its log groups and its \
+             sign-in page begin with that, so it has at most 50 lower-case letters, digits and \
+             hyphens, begins with a letter, and does not contain aws, amazon or cognito",
+            plan.stack
+        ));
+    }
+    let keys = ["AuthJwks", "AuthJwksUrl"].map(|name| plan.parameter(name));
+    let has_keys = keys.iter().any(|value| !value.is_empty());
+    if plan.parameter("AuthIssuer").is_empty() {
+        if has_keys {
+            blocker("AuthJwks and AuthJwksUrl need AuthIssuer, whose keys they are".to_owned());
+        }
+    } else if !has_keys || plan.parameter("AuthAudience").is_empty() {
+        blocker("AuthIssuer needs AuthAudience and its keys: AuthJwksUrl or AuthJwks".to_owned());
+    }
     if !plan.regions.is_empty() && !plan.regions.contains(&account.region) {
         blocker(format!(
             "the certificate authority of RDS in {} is not compiled in: see crates/mysql/roots/README.md",
@@ -383,6 +411,8 @@ mod tests {
             ("DatabaseStorageGb", "1000"),
             ("DatabaseMaxStorageGb", "1000"),
         ];
+        let keys = [("AuthJwks", "{}")];
+        let issuer = [("AuthIssuer", "https://issuer.example.com")];
         let status = |status: &str| Account {
             stack: Some(status.to_owned()),
             ..account()
@@ -424,6 +454,8 @@ mod tests {
                 Some("continue-update-rollback"),
             ),
             (&[], status("UPDATE_IN_PROGRESS"), Some("wait")),
+            (&keys, account(), Some("need AuthIssuer")),
+            (&issuer, account(), Some("AuthIssuer needs")),
             (&protected, account(), Some("turn it on afterwards")),
             (&protected, status("UPDATE_COMPLETE"), None),
             (&storage, account(), Some("DatabaseMaxStorageGb=1000")),
@@ -450,6 +482,21 @@ mod tests {
                 blockers.contains(expected.unwrap_or_default()),
                 "{blockers}"
             );
+        }
+    }
+
+    #[test]
+    fn name_of_a_stack_is_part_of_other_names() {
+        assert!(is_stack_name("kea-dev2"));
+        for name in [
+            "",
+            "Kea",
+            "2kea",
+            "kea_dev",
+            "my-aws-stack",
+            &"k".repeat(51),
+        ] {
+            assert!(!is_stack_name(name), "{name}");
         }
     }
 

@@ -10,6 +10,7 @@ mod growth;
 // endregion
 mod hostile;
 mod port;
+mod program;
 mod surfaces;
 
 use std::{path::PathBuf, process::ExitCode};

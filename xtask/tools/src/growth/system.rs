@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     net::Ipv4Addr,
     path::Path,
     sync::{Arc, Mutex},
@@ -21,9 +21,11 @@ use stores::{
 use template::{Local, Template};
 use testbed::{Client, Function, Gateway, callers};
 
+use crate::program::{self, Program};
+
 use super::{
     fill,
-    function::{Program, Times, processor_time},
+    function::{Timed, Times, processor_time},
 };
 
 /// The orders of a page.
@@ -160,11 +162,13 @@ impl System {
             let own: Times = Arc::new(Mutex::default());
             let mut started = Vec::new();
             for n in 0..instances {
-                let log = output.join(format!("{name}-{orders}-{n}.log"));
-                let program =
-                    Program::start(&programs.join(name), &variables, own.clone(), &log).await?;
+                let log = File::create(output.join(format!("{name}-{orders}-{n}.log")))?;
+                let mut command = program::command(&programs.join(name), &variables, 256);
+                command.stdout(log.try_clone()?).stderr(log);
+                let program = Program::start(command).await?;
                 processes.push(program.id());
-                started.push(program);
+                let times = own.clone();
+                started.push(Timed { program, times });
             }
             let paths = function.paths().into_iter();
             let function = Function::new(started);

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeSet, thread};
 
 use mysql_async::{Conn, Opts, Row, prelude::Queryable};
 use serde_json::json;
-use testbed::{System, order};
+use testbed::{System, eventually, order};
 use tokio::runtime::Builder;
 
 /// So many orders that a plan that reads all of them is never the cheapest.
@@ -100,9 +100,15 @@ async fn send_requests(system: &System) {
     let product = system.client.put_product("new", 7, "DKK").await;
     product.expect(201);
     let order = order("c", &["new"]);
-    for _ in 0..20 {
+    // One write in 32 also adds orders to the sums.
+    eventually(async || {
         client.post("/mysqldata", &order).await.expect(201);
-    }
+        let summed = "SELECT id FROM orders WHERE customer = 'c' AND summed = 'placed' LIMIT 1";
+        let mut connection = system.connect().await;
+        let summed: Option<Vec<u8>> = connection.query_first(summed).await.ok()?;
+        summed.map(drop)
+    })
+    .await;
     let placed = client
         .post_once("/mysqldata", "k", &order)
         .await

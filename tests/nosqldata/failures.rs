@@ -178,8 +178,8 @@ async fn write_of_another_client_is_kept() {
             client.put(CUP, &product("Theirs")).await.expect(201);
         }))
     };
-    let lost = "The store's response was lost, so it is unknown whether this request was executed. Read the \
-                resource before you send the request again.";
+    let lost = "The database's response was lost, so it is unknown whether this request was executed. Read \
+                the resource before you send the request again.";
     let expect_theirs = async |response: testbed::Response| {
         response.expect_unavailable(&[lost]);
         let read = client.get(CUP).await.expect(200);

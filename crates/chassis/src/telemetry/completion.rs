@@ -1,27 +1,12 @@
 //! The completion line: one for each invocation, with its metrics.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::{
-    Record, Trace,
+    Completed, Record,
     metrics::{COLD_STARTS, Metric, OF_DEPENDENCIES, PROBLEMS, REPLAYS},
     push_milliseconds, push_padded, push_text,
 };
-
-/// A request that was served, for its completion line and as the root of its spans.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Completed<'r> {
-    pub(crate) service: &'static str,
-    pub(crate) request_id: &'r str,
-    pub(crate) trace: Trace,
-    pub(crate) method: &'r str,
-    pub(crate) route: &'r str,
-    pub(crate) status: u16,
-    pub(crate) started: SystemTime,
-    pub(crate) duration: Duration,
-    pub(crate) problem: Option<&'static str>,
-    pub(crate) is_replay: bool,
-}
 
 impl Completed<'_> {
     /// The members of the completion line but the metrics.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Trace, completion::Completed, metrics::Namespace, span::Span};
+use super::{Completed, Span, Trace, metrics::Namespace};
 use crate::runtime::Environment;
 
 /// The time that sending spans to a collector may take.

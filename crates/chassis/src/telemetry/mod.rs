@@ -11,12 +11,11 @@ mod span;
 mod trace;
 
 pub use call_log::CallLog;
-pub(crate) use completion::Completed;
 pub use export::{Exporter, Telemetry};
 pub use log::json_lines;
 pub(crate) use log::{
     METRICS, ids, micros, milliseconds, push_milliseconds, push_padded, push_text, start,
 };
 pub(crate) use record::Record;
-pub(crate) use span::Span;
+pub(crate) use span::{Completed, Span};
 pub(crate) use trace::Trace;

@@ -8,6 +8,7 @@ mod faults;
 // region: mysqldata nosqldata
 mod growth;
 // endregion
+mod folder;
 mod hostile;
 mod port;
 mod program;
@@ -48,11 +49,6 @@ struct Replay {
 struct Serve {
     /// The file to write the base URL to
     file: PathBuf,
-}
-
-/// The folder of what a command of `cargo xtask` keeps.
-fn own_folder(command: &str) -> PathBuf {
-    template::project().join(".kea").join(command)
 }
 
 fn main() -> ExitCode {

@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    own_folder,
+    folder::own_folder,
     port::{free_address, until_listening},
 };
 use testbed::{

@@ -4,6 +4,7 @@
 //! Each size has a database, a catalogue and instances of its own, and all are measured
 //! in turns, so that a slow moment of the machine is in the figures of each.
 
+mod arguments;
 mod fill;
 mod function;
 mod report;
@@ -15,25 +16,11 @@ use std::{ops::Range, time::Duration};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::own_folder;
+pub use arguments::Arguments;
+
+use crate::folder::own_folder;
 use results::{Concurrency, Figure, Results};
 use system::{PAGE, Request, Server, System};
-
-/// Measure the time of a request against the size of the data
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// The numbers of orders, from the smallest
-    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
-    sizes: Vec<u32>,
-
-    /// The calls of each kind
-    #[arg(long, value_name = "N")]
-    calls: u32,
-
-    /// Write the tables to docs/growth.md, and the plot beside it
-    #[arg(long)]
-    write: bool,
-}
 
 /// The instances of `mysqldata` in the measurement of concurrency.
 const INSTANCES: [usize; 4] = [1, 4, 16, 64];

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Arguments,
+    arguments::Arguments,
     results::{Figure, Results},
 };
 

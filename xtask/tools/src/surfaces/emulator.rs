@@ -24,7 +24,7 @@ use testbed::{
 };
 
 use crate::{
-    own_folder,
+    folder::own_folder,
     port::{free_address, until_listening},
 };
 

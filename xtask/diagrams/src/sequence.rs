@@ -24,6 +24,15 @@ pub struct Request {
     pub steps: Vec<Step>,
 }
 
+impl Request {
+    /// Whether the service makes a call with this operation.
+    #[must_use]
+    pub fn asks(&self, operation: &str) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Asked(asked) if asked.operation == operation))
+    }
+}
+
 /// A step of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {

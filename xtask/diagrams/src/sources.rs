@@ -76,12 +76,24 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
             .send(Method::POST, "/mysqldata", &headers, order.to_string());
         recording::record(async { placed.await.expect(201) }).await
     };
+    // One write in 32 also adds orders to the sums, which is no part of placing one.
+    let place_alone = async |prefix: &str| {
+        for n in 0..10 {
+            let key = format!("{prefix}-{n}");
+            let placed = place(&key).await?;
+            if !placed.asks("SELECT sums_lock") {
+                return Ok((key, placed));
+            }
+        }
+        anyhow::bail!("every order was followed by sums")
+    };
+    let (key, placed) = place_alone("first").await?;
     recorded.extend([
-        ("sequence-order", "Placing an order", place("first").await?),
+        ("sequence-order", "Placing an order", placed),
         (
             "sequence-replay",
             "The same request again, with the same Idempotency-Key",
-            place("first").await?,
+            place(&key).await?,
         ),
     ]);
     // endregion
@@ -95,7 +107,8 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
     // region: mysqldata nosqldata
     system.catalogue.set(Fault::Refused).await;
     let unavailable = "Placing an order while the catalogue is unavailable";
-    recorded.push(("sequence-fallback", unavailable, place("second").await?));
+    let (_, placed) = place_alone("second").await?;
+    recorded.push(("sequence-fallback", unavailable, placed));
     // endregion
 
     for (_, _, request) in &recorded {

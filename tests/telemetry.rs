@@ -123,6 +123,7 @@ fn completed() -> impl Iterator<Item = &'static Value> {
     lines().iter().filter(|line| line["message"] == "request")
 }
 
+// region: mysqldata nosqldata
 /// The rows of the table after this sentence of the documentation: the first cell
 /// of each, without its quotes, and the rest.
 fn table(sentence: &str) -> BTreeMap<String, Vec<String>> {
@@ -143,7 +144,6 @@ fn names(table: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
     table.keys().cloned().collect()
 }
 
-// region: mysqldata nosqldata
 /// The name of a field or a metric, as the documentation has it.
 fn documented_name(name: &str) -> String {
     let dependency = DEPENDENCIES

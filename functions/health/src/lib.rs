@@ -42,8 +42,7 @@ pub fn router(config: Config, authenticator: Authenticator) -> Router<Arc<[Check
     );
     let router = Router::new(NAME, checks.into())
         .authenticate(authenticator)
-        .route("/health", get(check_every, health))
-        .cache_control("no-store");
+        .route("/health", get(check_every, health));
     config
         .functions
         .iter()

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::response::{IntoResponse, Response};
 use dto::health::{Health, HealthCheck, HealthStatus, MEDIA_TYPE};
 use futures_util::future::{BoxFuture, join_all};
-use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::response;
@@ -104,10 +104,7 @@ impl IntoResponse for HealthReport {
             HealthStatus::Pass | HealthStatus::Warn => StatusCode::OK,
             HealthStatus::Fail => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let mut response = response::json(status, MEDIA_TYPE, &self.0);
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
-        response
+        response::json(status, MEDIA_TYPE, &self.0)
     }
 }
 

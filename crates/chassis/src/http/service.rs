@@ -231,10 +231,11 @@ impl Service {
                 headers.insert(name, value);
             }
         }
-        if let Some(value) = &self.cache_control {
-            headers
-                .entry(CACHE_CONTROL)
-                .or_insert_with(|| value.clone());
+        // Health is of this moment, and so is a problem in its place.
+        let no_store = (path.starts_with("/health/") || path == "/health")
+            .then_some(HeaderValue::from_static("no-store"));
+        if let Some(value) = no_store.or_else(|| self.cache_control.clone()) {
+            headers.entry(CACHE_CONTROL).or_insert(value);
         }
         // The gateway sets the length of what it sends; 204 and 304 have none.
         // Only of a response to `HEAD` it cannot know the length.

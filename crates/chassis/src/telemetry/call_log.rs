@@ -50,6 +50,7 @@ impl CallLog {
 
     /// The call's own span, for the peer to continue.
     #[must_use]
+    #[cfg(feature = "client")]
     pub(crate) fn trace(&self) -> Trace {
         self.trace
     }

@@ -16,7 +16,11 @@ async fn expect_key_in_use(send: impl AsyncFn() -> Response) {
     eventually(async || {
         let refused = send().await.expect_header("retry-after", "1");
         if refused.status == 503 {
-            refused.expect_unavailable(&["The time for the request ran out."]);
+            refused.expect_unavailable(&[
+                "The time for the request ran out.",
+                "The store did not respond in time.",
+                "The database did not respond in time.",
+            ]);
             return None;
         }
         let detail = "The first request with this Idempotency-Key is still running.";

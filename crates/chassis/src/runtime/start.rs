@@ -55,11 +55,11 @@ pub async fn start_handler<C, H, E, A, X, F>(
     build: impl AsyncFnOnce(C) -> H,
 ) -> ExitCode
 where
-    H: FnMut(LambdaEvent<E>) -> F + Send + 'static,
-    E: for<'de> Deserialize<'de> + Send + 'static,
-    A: Serialize + Send + 'static,
-    X: Into<Diagnostic> + Debug + Send + 'static,
-    F: Future<Output = Result<A, X>> + Send + 'static,
+    H: FnMut(LambdaEvent<E>) -> F,
+    E: for<'de> Deserialize<'de>,
+    A: Serialize,
+    X: Into<Diagnostic> + Debug,
+    F: Future<Output = Result<A, X>>,
 {
     telemetry::start();
     let mut environment = Environment::process();
@@ -78,13 +78,11 @@ where
         return ExitCode::from(EXIT_CONFIG);
     }
     let handler = build(config).await;
-    // A task of its own: to wake the future that `main` waits for takes a system call.
-    let served = tokio::spawn(lambda_runtime::run(lambda_runtime::service_fn(handler)));
-    let error = match served.await {
-        Ok(Ok(())) => return ExitCode::SUCCESS,
-        Ok(Err(error)) => error.to_string(),
-        Err(panic) => panic.to_string(),
-    };
-    tracing::error!(error, "the Lambda runtime ended");
-    ExitCode::FAILURE
+    match lambda_runtime::run(lambda_runtime::service_fn(handler)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = error.to_string(), "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -133,8 +133,8 @@ async fn document_has_the_paths_and_methods_of_the_routers() {
     }
     assert_eq!(
         documented, routed,
-        "left: the document, right: the routers; describe the operation beside its handler, name it \
-         in the openapi.rs of its function and run `cargo xtask openapi`"
+        "left: the document, right: the routers; describe the operation beside its handler, and run \
+         `cargo xtask openapi`"
     );
 }
 

@@ -38,7 +38,7 @@ async fn orders(system: &System) -> Vec<Value> {
 }
 
 /// Deletes the catalogue's table.
-async fn lose_the_catalogue(system: &System) {
+pub async fn lose_the_catalogue(system: &System) {
     let deleted = system
         .store()
         .delete_table()

@@ -4,14 +4,16 @@
 use http::Method;
 use mysql_async::prelude::Queryable;
 use serde_json::json;
-use testbed::System;
+use testbed::{System, order};
+
+use super::outages::lose_the_catalogue;
 
 #[tokio::test]
 async fn retry_that_is_refused_waits_for_the_first_request() {
     let system = System::start().await;
     let put = system.client.put_product("cup", 100, "DKK").await;
     put.expect(201);
-    let order = json!({"customer": "ann", "lines": [{"productId": "cup", "quantity": 1}]});
+    let order = order("ann", &["cup"]);
     let first = system.client.post_once("/mysqldata", "key", &order).await;
     let first = first.expect(201);
 
@@ -42,20 +44,15 @@ async fn retry_that_is_refused_waits_for_the_first_request() {
 #[tokio::test]
 async fn prices_of_a_refused_order_are_remembered() {
     let system = System::start().await;
-    let order = |products: &[&str]| {
-        let line = |id: &&str| json!({"productId": id, "quantity": 2});
-        json!({"customer": "ann", "lines": products.iter().map(line).collect::<Vec<_>>()})
-    };
     for amount in [100, 200] {
         let put = system.client.put_product("cup", amount, "DKK").await;
         assert!(put.status.is_success(), "{put}");
-        let refused = order(&["cup", "ghost"]);
+        let refused = order("ann", &["cup", "ghost"]);
         system.client.post("/mysqldata", &refused).await.expect(422);
     }
-    let deleted = system.store().delete_table();
-    let deleted = deleted.table_name(system.table("products"));
-    deleted.send().await.unwrap();
-    let placed = system.client.post("/mysqldata", &order(&["cup"])).await;
+    lose_the_catalogue(&system).await;
+    let order = order("ann", &["cup"]);
+    let placed = system.client.post("/mysqldata", &order).await;
     placed.expect(201).expect_members(&[
         ("/pricing", json!("snapshot")),
         ("/total/amount", json!(400)),

@@ -182,11 +182,10 @@ pub(crate) mod tests {
         },
         types::error::TransactionCanceledException,
     };
-    use chassis::runtime::environment::Role;
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
-    use crate::{Config, client::Client, default_policy};
+    use crate::{Config, client::Client};
 
     fn response(status: u16, retry_after: Option<&str>) -> HttpResponse {
         let mut response = http::Response::builder().status(status);
@@ -280,18 +279,10 @@ pub(crate) mod tests {
 
     /// The error of an attempt at this endpoint.
     async fn attempt_at(endpoint: &str) -> AttemptError {
-        let config = Config {
-            endpoint: Some(endpoint.parse().unwrap()),
-            role: Role {
-                region: "eu-north-1".to_owned(),
-                access_key_id: "id".to_owned(),
-                secret_access_key: "secret".to_owned(),
-                session_token: None,
-            },
-            policy: default_policy(),
-        };
         let input = GetItemInput::builder().build().unwrap();
-        let response = Client::new(&config).send::<GetItem>(input).await;
+        let response = Client::new(&Config::local(endpoint))
+            .send::<GetItem>(input)
+            .await;
         AttemptError::of(response.unwrap_err(), false)
     }
 

@@ -38,6 +38,23 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+impl Config {
+    /// A server of a test at this URL.
+    pub(crate) fn local(endpoint: &str) -> Self {
+        Self {
+            endpoint: Some(endpoint.parse().unwrap()),
+            role: Role {
+                region: "eu-north-1".to_owned(),
+                access_key_id: "id".to_owned(),
+                secret_access_key: "secret".to_owned(),
+                session_token: None,
+            },
+            policy: default_policy(),
+        }
+    }
+}
+
 /// The policy of calls to `DynamoDB`: shorter timeouts than [`Policy::default`].
 #[must_use]
 pub fn default_policy() -> Policy {

@@ -153,7 +153,7 @@ mod tests {
         time::Duration,
     };
 
-    use chassis::{Deadline, runtime::environment::Role};
+    use chassis::Deadline;
     use serde_json::{Value, json};
     use tokio::{
         io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -161,7 +161,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Config, default_policy, item::tests::Thing};
+    use crate::{Config, item::tests::Thing};
 
     /// The responses to `BatchGetItem` that are left; the last is repeated. And the
     /// requests so far.
@@ -220,17 +220,7 @@ mod tests {
                 tokio::spawn(serve(connection, served.clone()));
             }
         });
-        let config = Config {
-            endpoint: Some(endpoint.parse().unwrap()),
-            role: Role {
-                region: "eu-north-1".to_owned(),
-                access_key_id: "id".to_owned(),
-                secret_access_key: "secret".to_owned(),
-                session_token: None,
-            },
-            policy: default_policy(),
-        };
-        let database = Database::open(config, "things").await;
+        let database = Database::open(Config::local(&endpoint), "things").await;
         (Table::new(&database, "things"), exchange)
     }
 

@@ -67,7 +67,7 @@ enum Cause {
     /// The server cannot execute statements at present.
     Unavailable,
     /// The server has no such database or table, or denies access to it.
-    Missing,
+    Inaccessible,
     /// Concurrent transactions.
     Contention,
     /// The statement: too large, or with a value that no column holds.
@@ -86,7 +86,7 @@ impl Classify for AttemptError {
             Self::Refused(_) => Failure::Broken,
             Self::Database(error) => match cause(error) {
                 Cause::Lost | Cause::Unavailable => Failure::Transient(None),
-                Cause::Missing => Failure::Broken,
+                Cause::Inaccessible => Failure::Broken,
                 Cause::Contention => Failure::Conflict,
                 Cause::Statement => Failure::Rejected,
                 Cause::Other => Failure::Answered,
@@ -221,7 +221,7 @@ fn cause(error: &mysql_async::Error) -> Cause {
             | 1836 | 1317 | 1969 | 3024 => Cause::Unavailable,
             // Access denied to the server, a database, a table, a column or a routine; no
             // such database or table.
-            1044 | 1045 | 1142 | 1143 | 1370 | 1049 | 1146 => Cause::Missing,
+            1044 | 1045 | 1142 | 1143 | 1370 | 1049 | 1146 => Cause::Inaccessible,
             // The statement is larger than the server accepts.
             1153 => Cause::Statement,
             // SQLSTATE class 22: a value does not fit its column.

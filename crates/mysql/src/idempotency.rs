@@ -102,9 +102,9 @@ impl KeyTable {
         }
     }
 
-    /// Looks up the stored response to a request, after another request with its key
-    /// has ended, if one is running: for a request that cannot be executed. What it
-    /// would be told may be untrue of the one that is running.
+    /// Looks up the stored response to a request after another request with its key has
+    /// ended, if one is running: for a request that is refused, because the other may
+    /// have been executed.
     ///
     /// # Errors
     ///
@@ -116,16 +116,13 @@ impl KeyTable {
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
         let keys = self.keys;
-        loop {
-            let free = async |session: Session| is_free(&session, keys, request).await;
-            if self.database.run(ctx, free).await? {
-                return self.stored_response(ctx, request).await;
-            }
+        let wait = async |session: Session| wait(&session, keys, request).await;
+        while !self.database.run(ctx, wait).await? {
             if ctx.deadline.remaining() < RESERVE {
                 return Err(KeyConflict::Running.into());
             }
-            sleep(PAUSE).await;
         }
+        self.stored_response(ctx, request).await
     }
 
     /// Executes `write` in a transaction. If the request has a key, it is executed
@@ -246,7 +243,9 @@ async fn write_key<E: From<Error>>(
          created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
          expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
     );
-    if !wait_briefly(session, keys, request).await? {
+    // With more time left, the statement itself waits.
+    let is_short = session.deadline().remaining() < LOCK_WAIT + RESERVE;
+    if is_short && !wait(session, keys, request).await? {
         return Ok(Key::Locked);
     }
     match session.execute(&sql, values).await {
@@ -263,27 +262,9 @@ async fn write_key<E: From<Error>>(
     outcome.map(Key::Known).map_err(abort)
 }
 
-/// Where less time is left than a statement waits for a lock, waits until no other
-/// request is writing the key; `false` if one still is when the time is up.
-async fn wait_briefly(
-    session: &Session,
-    keys: Keys,
-    request: &IdempotentRequest,
-) -> Result<bool, AttemptError> {
-    while session.deadline().remaining() < LOCK_WAIT + RESERVE {
-        if is_free(session, keys, request).await? {
-            return Ok(true);
-        }
-        if session.deadline().remaining() < RESERVE {
-            return Ok(false);
-        }
-        sleep(PAUSE).await;
-    }
-    Ok(true)
-}
-
-/// Whether no other request is writing the key.
-async fn is_free(
+/// Waits until no other request is writing the key; `false` if one still is when the
+/// time of the attempt is up.
+async fn wait(
     session: &Session,
     keys: Keys,
     request: &IdempotentRequest,
@@ -293,15 +274,18 @@ async fn is_free(
         "SELECT 1 FROM {table} \
          WHERE caller = ? AND route = ? AND idempotency_key = ? FOR UPDATE NOWAIT"
     );
-    let key = (
-        request.caller.as_bytes(),
-        keys.operation,
-        request.key.as_str(),
-    );
-    match session.row::<(i64,)>(&sql, key).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_lock_timeout() => Ok(false),
-        Err(error) => Err(error),
+    loop {
+        let key = (
+            request.caller.as_bytes(),
+            keys.operation,
+            request.key.as_str(),
+        );
+        match session.row::<(i64,)>(&sql, key).await {
+            Ok(_) => return Ok(true),
+            Err(error) if !error.is_lock_timeout() => return Err(error),
+            Err(_) if session.deadline().remaining() < RESERVE => return Ok(false),
+            Err(_) => sleep(PAUSE).await,
+        }
     }
 }
 

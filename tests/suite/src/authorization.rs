@@ -11,6 +11,9 @@ use testbed::{
 };
 use tokens::{SigningKey, claims, encode, message};
 
+// region: nosqldata
+use crate::paths::{DECODES_AN_ESCAPED_SLASH, KEEPS_AN_ESCAPED_SLASH};
+// endregion
 use crate::{Api, Case, Kind};
 
 pub fn cases() -> Vec<Case> {
@@ -33,12 +36,12 @@ pub fn cases() -> Vec<Case> {
         case!(unknown_path_is_reported_before_the_token)
             .differs(
                 &[Kind::Watch],
-                "does not decode the path, so that an escaped slash is part of the id",
+                KEEPS_AN_ESCAPED_SLASH,
                 check!(malformed_token_is_refused),
             )
             .differs(
                 &[Kind::StartApi],
-                "decodes the path before it routes it, so that no function gets an escaped slash",
+                DECODES_AN_ESCAPED_SLASH,
                 check!(gateway_refuses_the_path),
             ),
         case!(refusal_comes_after_405_and_before_the_body),

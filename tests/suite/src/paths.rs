@@ -7,6 +7,14 @@ use serde_json::json;
 
 use crate::{Api, Case, Kind};
 
+// region: nosqldata
+pub(crate) const KEEPS_AN_ESCAPED_SLASH: &str =
+    "does not decode the path, so that an escaped slash is part of the id";
+
+pub(crate) const DECODES_AN_ESCAPED_SLASH: &str =
+    "decodes the path before it routes it, so that no function gets an escaped slash";
+// endregion
+
 const NOT_FOUND: &str = "No resource has this id.";
 
 pub fn cases() -> Vec<Case> {
@@ -22,12 +30,12 @@ pub fn cases() -> Vec<Case> {
         case!(escaped_slash_in_an_id_is_a_path_separator)
             .differs(
                 &[Kind::Watch],
-                "does not decode the path, so that an escaped slash is part of the id",
+                KEEPS_AN_ESCAPED_SLASH,
                 check!(escaped_slash_is_part_of_the_id),
             )
             .differs(
                 &[Kind::StartApi],
-                "decodes the path before it routes it, so that no function gets an escaped slash",
+                DECODES_AN_ESCAPED_SLASH,
                 check!(escaped_slash_reaches_no_function),
             ),
         case!(id_is_decoded_once),

@@ -70,7 +70,7 @@ impl Authenticator {
             Err(TokenError::Invalid(reason)) => invalid(reason),
             Err(TokenError::Unavailable(retry_after)) => Err(Problem::unavailable(
                 "The keys that verify tokens are unavailable.",
-                Problem::whole_seconds(retry_after),
+                retry_after,
             )),
         }
     }

@@ -95,17 +95,19 @@ impl Problem {
         Self::new(ProblemType::InvalidRequest, detail).with_errors(errors)
     }
 
-    /// 503 with `Retry-After`, in seconds.
-    pub fn unavailable(detail: impl Into<String>, retry_after_s: u64) -> Self {
+    /// 503 with `Retry-After`: this time in seconds, rounded up, and at least one.
+    pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
+        let fraction = u64::from(retry_after.subsec_nanos() > 0);
+        let seconds = (retry_after.as_secs() + fraction).max(1);
         Self::new(ProblemType::ServiceUnavailable, detail)
-            .with_header(RETRY_AFTER, HeaderValue::from(retry_after_s))
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// 503: other requests wrote the same data at every attempt.
     #[must_use]
     pub fn contended() -> Self {
         let detail = "Other requests are writing the same data. Nothing has changed.";
-        Self::unavailable(detail, 1)
+        Self::unavailable(detail, Duration::ZERO)
     }
 
     /// 503: a store's response was lost, and the write may have been executed and then
@@ -114,13 +116,7 @@ impl Problem {
     pub fn outcome_unknown() -> Self {
         let detail = "The database's response was lost, so it is unknown whether this request was \
                       executed. Read the resource before you send the request again.";
-        Self::unavailable(detail, 1)
-    }
-
-    /// A time as the header `Retry-After` has it: rounded up, and at least one second.
-    pub(crate) fn whole_seconds(time: Duration) -> u64 {
-        let fraction = u64::from(time.subsec_nanos() > 0);
-        (time.as_secs() + fraction).max(1)
+        Self::unavailable(detail, Duration::ZERO)
     }
 
     /// 500. The source is for the log alone.

@@ -134,7 +134,7 @@ impl Service {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
                 ctx.record.time_out();
                 let detail = "The request had no time left when it arrived.";
-                return Problem::unavailable(detail, 1).into_response();
+                return Problem::unavailable(detail, Duration::ZERO).into_response();
             }
             let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
             match timeout_at(ctx.deadline.instant(), routed).await {
@@ -143,7 +143,7 @@ impl Service {
                 Err(_elapsed) => {
                     ctx.record.time_out();
                     let detail = "The time for the request ran out.";
-                    Problem::unavailable(detail, 1).into_response()
+                    Problem::unavailable(detail, Duration::ZERO).into_response()
                 }
             }
         };

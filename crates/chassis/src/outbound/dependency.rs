@@ -377,15 +377,6 @@ impl<E> CallError<E> {
             },
         })
     }
-
-    /// After how many seconds to retry; at least one.
-    #[must_use]
-    pub(crate) fn retry_after_s(&self) -> u64 {
-        match self {
-            Self::Open { retry_after, .. } => Problem::whole_seconds(*retry_after),
-            Self::Elapsed { .. } | Self::Hurried { .. } | Self::Failed { .. } => 1,
-        }
-    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
@@ -399,6 +390,10 @@ impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
             }
             Self::Failed { .. } => format!("{what} is unavailable."),
         };
-        Problem::unavailable(detail, self.retry_after_s()).with_source(self)
+        let retry_after = match &self {
+            Self::Open { retry_after, .. } => *retry_after,
+            Self::Elapsed { .. } | Self::Hurried { .. } | Self::Failed { .. } => Duration::ZERO,
+        };
+        Problem::unavailable(detail, retry_after).with_source(self)
     }
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::{Result, bail};
-use diagrams::render::{self, Renderer};
+use diagrams::{
+    differences,
+    render::{self, Renderer},
+};
 
 /// Draw the diagrams again
 #[derive(clap::Args)]
@@ -49,6 +52,9 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
         if committed != *content {
             stale.push(format!("{name} is out of date"));
+            if arguments.check && name.ends_with(".puml") {
+                eprintln!("{name}:\n{}", differences(&committed, content));
+            }
             if !arguments.check {
                 fs::write(folder.join(name), content)?;
                 eprintln!("wrote {name}");

@@ -52,7 +52,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
         if committed != *content {
             stale.push(format!("{name} is out of date"));
-            if arguments.check && name.ends_with(".puml") {
+            if arguments.check && content.starts_with("@startuml") {
                 eprintln!("{name}:\n{}", differences(&committed, content));
             }
             if !arguments.check {

@@ -170,7 +170,7 @@ async fn largest_orders_can_be_placed_read_replayed_and_summed() {
     let read = client.get(placed.header("location")).await.expect(200);
     assert_eq!(read.body, placed.body);
 
-    // At the last known prices.
+    // At snapshot prices.
     system.catalogue.set(Fault::Refused).await;
     let snapshot = client.post("/mysqldata", &order).await.expect(201).json();
     for member in ["lines", "total"] {

@@ -111,19 +111,22 @@ struct Names {
 impl Names {
     fn of(name: &str) -> Result<Self> {
         check_name(name, "function", 32)?;
-        let one = match name.strip_suffix('s') {
-            Some(one) if one.len() > 1 && !one.ends_with('s') => one,
-            _ => name,
-        };
         Ok(Self {
             name: name.to_owned(),
-            one: one.to_owned(),
+            one: singular(name),
         })
     }
 
     /// Replaces the placeholders.
     fn fill(&self, text: &str) -> String {
+        let article = if self.one.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
         [
+            ("@a@", article.to_owned()),
+            ("@A@", capitalized(article)),
             ("@name@", self.name.clone()),
             ("@Name@", capitalized(&self.name)),
             ("@NAME@", self.name.to_uppercase()),
@@ -137,18 +140,55 @@ impl Names {
     }
 }
 
+/// The singular of a name, by the common rules; otherwise the name itself.
+fn singular(name: &str) -> String {
+    if let Some(stem) = name.strip_suffix("ies") {
+        return format!("{stem}y");
+    }
+    let keeps = ["ss", "us", "is"].iter().any(|end| name.ends_with(end));
+    let extended = ["sses", "xes", "ches", "shes", "zes"];
+    let ending = match name {
+        _ if keeps => "",
+        _ if extended.iter().any(|end| name.ends_with(end)) => "es",
+        _ => "s",
+    };
+    match name.strip_suffix(ending) {
+        Some(one) if one.len() > 1 => one.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
 /// An event from which those of a new function are made.
 const SAMPLE_EVENT: &str = "events/hello/get.json";
 
 /// Names that mean something else in Rust, in the paths or in the tests.
-const RESERVED: [&str; 60] = [
+const RESERVED: [&str; 61] = [
     "abstract", "api", "as", "async", "await", "batch", "become", "bodies", "box", "break", "case",
     "config", "const", "continue", "core", "crate", "do", "dyn", "else", "enum", "error", "extern",
-    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match",
-    "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "std",
-    "store", "struct", "super", "test", "tests", "trait", "true", "try", "type", "typeof",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "lib", "loop", "macro",
+    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "std", "store", "struct", "super", "test", "tests", "trait", "true", "try", "type", "typeof",
     "unsafe", "unsized", "use", "virtual", "yield",
 ];
+
+/// The reserved words of MySQL 8.4 that can be names of tables here.
+const RESERVED_IN_SQL: &str = "\
+accessible add all alter analyze and as asc asensitive before between bigint binary blob both by \
+call cascade case change char character check collate column condition constraint continue \
+convert create cross cube cursor database databases dec decimal declare default delayed delete \
+dense desc describe deterministic distinct distinctrow div double drop dual each else elseif \
+empty enclosed escaped except exists exit explain false fetch float for force foreign from \
+fulltext function generated get grant group grouping groups having if ignore in index infile \
+inner inout insensitive insert int integer intersect interval into is iterate join key keys kill \
+lag lateral lead leading leave left like limit linear lines load localtime localtimestamp lock \
+long loop manual match maxvalue mod modifies natural not null numeric of on optimize option \
+optionally or order out outer outfile over parallel partition precision primary procedure purge \
+qualify range rank read reads real recursive references regexp release rename repeat replace \
+require resignal restrict return revoke right rlike row rows schema schemas select sensitive \
+separator set show signal smallint spatial specific sql sqlexception sqlstate sqlwarning ssl \
+starting stored straight system table tablesample terminated then to trailing trigger true undo \
+union unique unlock unsigned update usage use using values varying virtual when where while \
+window with write xor zerofill";
 
 /// Fails if the name cannot be used.
 fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
@@ -157,20 +197,41 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
         !files.path(&format!("functions/{name}")).exists(),
         "functions/{name} exists already"
     );
+    let used = identifiers(store, files)?;
     for word in [name, &names.one] {
+        let is_reserved = RESERVED.contains(&word.as_str())
+            || (store == Store::Mysql && RESERVED_IN_SQL.split(' ').any(|it| it == word))
+            || used.contains(word)
+            || used.contains(&capitalized(word));
         ensure!(
-            !RESERVED.contains(&word.as_str()),
+            !is_reserved,
             "{name} cannot be the name of a function, because {word} is reserved: choose another"
         );
     }
-    let manifest: toml::Table = files.read("Cargo.toml")?.parse()?;
-    let crates = manifest
-        .get("workspace")
-        .and_then(|it| it.get("dependencies"))
-        .and_then(toml::Value::as_table);
+    // A package is built by its name, which must be that of no other.
+    let lock: toml::Table = files.read("Cargo.lock")?.parse()?;
+    let packages = lock.get("package").and_then(toml::Value::as_array);
+    let mut packages = packages.into_iter().flatten();
     ensure!(
-        !crates.is_some_and(|crates| crates.contains_key(name)),
-        "{name} cannot be the name of a function, because a crate that the workspace uses has it: \
+        !packages.any(|it| it.get("name").and_then(toml::Value::as_str) == Some(name)),
+        "{name} cannot be the name of a function, because a crate of Cargo.lock has it: choose \
+         another"
+    );
+    for function in files.list("functions")? {
+        ensure!(
+            singular(&function) != names.one,
+            "{name} cannot be the name of a function, because {function} has the type {} too: \
+             choose another",
+            capitalized(&names.one)
+        );
+    }
+    let document: Value = serde_json::from_str(&files.read("functions/docs/assets/openapi.json")?)?;
+    let schema = capitalized(&names.one);
+    ensure!(
+        document
+            .pointer(&format!("/components/schemas/{schema}"))
+            .is_none(),
+        "{name} cannot be the name of a function, because the API has a schema {schema} already: \
          choose another"
     );
     let tracked = files.tracked()?;
@@ -200,6 +261,23 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The identifiers of the code that is written, with which a name would clash.
+fn identifiers(store: Store, files: &Files) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let stored = (store != Store::None).then_some("stored");
+    for folder in std::iter::once(store.folder()).chain(stored) {
+        let folder = format!("xtask/templates/{folder}/src");
+        for file in files.list(&folder)? {
+            let text = files.read(&format!("{folder}/{file}"))?;
+            let code = text.lines().filter(|it| !it.trim().starts_with("//"));
+            let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '@';
+            let words = code.flat_map(|line| line.split(move |c| !is_of_word(c)));
+            found.extend(words.map(str::to_owned));
+        }
+    }
+    Ok(found)
 }
 
 /// The section of a function in the template, with placeholders.
@@ -354,6 +432,9 @@ mod tests {
             ("parcels", "parcel"),
             ("stock", "stock"),
             ("glass", "glass"),
+            ("addresses", "address"),
+            ("companies", "company"),
+            ("status", "status"),
         ] {
             assert_eq!(Names::of(name).unwrap().one, one);
         }
@@ -365,9 +446,22 @@ mod tests {
     #[test]
     fn name_that_is_taken_or_reserved_is_refused() {
         let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-        for taken in ["hello", "json", "match", "types", "tokio", "headers"] {
-            let names = Names::of(taken).unwrap();
-            assert!(check(&names, Store::None, &files).is_err(), "{taken}");
+        let refused = |name, store| check(&Names::of(name).unwrap(), store, &files).is_err();
+        for taken in [
+            "hello", "json", "match", "types", "tokio", "headers", "digest", "libs", "prices",
+        ] {
+            assert!(refused(taken, Store::None), "{taken}");
+        }
+        for taken in ["https", "texts", "outcomes"] {
+            assert!(refused(taken, Store::Dynamodb), "{taken}");
+        }
+        for taken in ["groups", "notes"] {
+            assert!(refused(taken, Store::Mysql), "{taken}");
+        }
+        for name in ["parcels", "invoices", "shipments", "suppliers"] {
+            for store in [Store::None, Store::Dynamodb, Store::Mysql] {
+                check(&Names::of(name).unwrap(), store, &files).unwrap();
+            }
         }
         check(&Names::of("neverused").unwrap(), Store::None, &files).unwrap();
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use template::Template;
 
 use crate::{
-    new,
+    new, preflight,
     process::{self, step},
     project::Project,
     regions,
@@ -42,6 +42,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let files = Files::of(&project.root);
     let name = &arguments.name;
     check_name(name)?;
+    let own_folder = format!(".{name}");
+    ensure!(
+        !files.path(&own_folder).exists(),
+        "{name} cannot be the name of a project, because {own_folder} exists: choose another"
+    );
     ensure!(
         files.is_clean()?,
         "there are changes that are not committed: commit or stash them first, so that `git diff` \
@@ -87,6 +92,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if before.exists() && !after.exists() {
         fs::rename(&before, &after)
             .with_context(|| format!("{} cannot be renamed", before.display()))?;
+        // Its database has the name of this project.
+        files.delete(&format!(".{name}/data"))?;
     }
     let mut format = process::cargo(&project.root);
     format.args(["fmt", "--all"]);
@@ -122,6 +129,10 @@ pub fn mentions(files: &Files) -> Result<Vec<String>> {
 fn check_name(name: &str) -> Result<()> {
     new::check_name(name, "project", 20)?;
     ensure!(name != NAME, "this project is named {NAME} already");
+    ensure!(
+        !["mysql", "sys"].contains(&name) && preflight::is_stack_name(name),
+        "{name} cannot be the name of a project, because MySQL or AWS uses it: choose another"
+    );
     Ok(())
 }
 

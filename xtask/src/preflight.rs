@@ -188,7 +188,7 @@ impl Account {
 }
 
 /// Whether a stack can have this name, which is part of other names.
-fn is_stack_name(name: &str) -> bool {
+pub fn is_stack_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     name.len() <= 50
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use template::Template;
 
 /// The list of functions in Rust.
@@ -369,12 +369,7 @@ impl Files {
 
     /// The paths of the files that git has, or would add.
     pub fn tracked(&self) -> Result<Vec<String>> {
-        let listed = Command::new("git")
-            .args(["ls-files", "--cached", "--others", "--exclude-standard"])
-            .current_dir(&self.root)
-            .output()
-            .context("git is needed")?;
-        let listed = String::from_utf8(listed.stdout)?;
+        let listed = self.git(&["ls-files", "--cached", "--others", "--exclude-standard"])?;
         let there = listed.lines().filter(|path| self.path(path).is_file());
         Ok(there.map(str::to_owned).collect())
     }
@@ -382,15 +377,26 @@ impl Files {
     // region: new-project
     /// Whether git has every change.
     pub fn is_clean(&self) -> Result<bool> {
-        let status = Command::new("git")
-            .args(["status", "--porcelain"])
-            .current_dir(&self.root)
-            .output()
-            .context("git is needed")?;
-        Ok(status.status.success() && status.stdout.is_empty())
+        Ok(self.git(&["status", "--porcelain"])?.is_empty())
     }
 
     // endregion
+    /// What a git command writes to its standard output.
+    fn git(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(&self.root)
+            .output()
+            .context("git is needed")?;
+        ensure!(
+            output.status.success(),
+            "git cannot read this folder: {}\nIf it is no repository, make it one: \
+             git init && git add --all && git commit --message Start",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Changes a file, in which there must be the place to change.
     pub fn edit(&self, path: &str, change: impl FnOnce(&str) -> Option<String>) -> Result<()> {
         let before = self.read(path)?;

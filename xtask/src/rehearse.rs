@@ -185,7 +185,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     parameters.set("DatabaseProxy", "true");
     stage.deploy(&build, &parameters)?;
     let fourth = stage.versions(&build)?;
-    expect_changed(&third, &fourth, &["HealthFunction", "MysqldataFunction"])?;
+    let template = Template::read(&project.root.join("template.yaml"))?;
+    let mut referring = template.answering();
+    referring.retain(|function| {
+        let referred = template.references(&function.resource.properties);
+        referred.contains("ApiUrl") || referred.contains("OrdersConcurrency")
+    });
+    let referring: Vec<_> = referring.iter().map(|function| function.id).collect();
+    expect_changed(&third, &fourth, &referring)?;
 
     step("An update of what is no variable: canary, CORS, alarms by mail");
     parameters.set("Canary", "true");
@@ -350,19 +357,25 @@ impl Stage {
         let endpoint = format!("http://127.0.0.1:{port}");
         let database = faultproxy::address(&stores.urls.mysql);
         let login = |user: &str| format!("mysql://{user}@{database}/kea");
-        let variables = json!({
-            "NosqldataFunction": { "AWS_ENDPOINT_URL_DYNAMODB": endpoint },
-            "MysqldataFunction": {
-                "MYSQL_URL": login("orders:orders"),
-                "MYSQL_TLS": "",
-                "MYSQL_SIGN_IN": "",
-            },
-            "MigrateFunction": {
-                "MYSQL_URL": login("nobody"),
-                "MYSQL_TLS": "",
-                "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
-            },
-        });
+        let mut variables = BTreeMap::from([(
+            "MigrateFunction",
+            BTreeMap::from([
+                ("MYSQL_URL", login("nobody")),
+                ("MYSQL_TLS", String::new()),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint.clone()),
+            ]),
+        )]);
+        for function in template.answering() {
+            let own = variables.entry(function.id).or_default();
+            if !function.tables().is_empty() {
+                own.insert("AWS_ENDPOINT_URL_DYNAMODB", endpoint.clone());
+            }
+            if let Some(user) = function.database_user() {
+                own.insert("MYSQL_URL", login(&format!("{user}:{user}")));
+                own.insert("MYSQL_TLS", String::new());
+                own.insert("MYSQL_SIGN_IN", String::new());
+            }
+        }
         let log = folder.join("emulator.log");
         let output = File::create(&log)?;
         let mut launcher = process::command(emulator.join("bin/python3"));
@@ -384,7 +397,7 @@ impl Stage {
             ("MINISTACK_REGION", REGION),
             ("REHEARSE_API_ID", API),
             ("REHEARSE_SECRET", &secret(&stores.urls.mysql)?),
-            ("REHEARSE_VARIABLES", &variables.to_string()),
+            ("REHEARSE_VARIABLES", &json!(variables).to_string()),
             ("SFTP_ENABLED", "0"),
         ] {
             launcher.env(name, value);

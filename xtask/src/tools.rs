@@ -152,9 +152,13 @@ pub fn python_folder(project: &Project, name: &str) -> PathBuf {
 pub fn python_tool(project: &Project, name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = python_folder(project, name);
     let installed = folder.join("installed");
-    let wanted = packages.join("\n");
+    // Its programs have the path of the folder in them.
+    let wanted = format!("{}\n{}", folder.display(), packages.join("\n"));
     if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
         return Ok(folder);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
     }
     install_from_pypi(&folder, packages)?;
     fs::write(installed, wanted)?;

@@ -102,8 +102,10 @@ pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
     let mut up = process::command(env::current_exe()?);
     up.args(["up", "--port", &port.to_string()])
         .args(["--dynamodb-url", &stores.dynamodb])
-        .args(["--mysql-url", &stores.mysql])
         .current_dir(&project.root);
+    if !stores.mysql.is_empty() {
+        up.args(["--mysql-url", &stores.mysql]);
+    }
     Ok(up)
 }
 

@@ -112,7 +112,7 @@ impl Catalogue {
         }
     }
 
-    /// Its health check. Without it, orders are placed at the last known prices.
+    /// Its health check. Without it, orders are placed at snapshot prices.
     pub fn check(&self) -> Check {
         Check::of(self.dependency.clone(), HealthStatus::Warn, CHECK_TIMEOUT)
     }

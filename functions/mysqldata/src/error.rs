@@ -40,7 +40,7 @@ pub enum Error {
     /// used. 500: the database responded unexpectedly.
     #[error(transparent)]
     Database(#[from] mysql::Error),
-    /// 503: the catalogue is unavailable, and the last known prices are missing or
+    /// 503: the catalogue is unavailable, and the snapshot prices are missing or
     /// too old.
     #[error("there are no prices")]
     Catalogue(#[source] CallError<CatalogueError>),

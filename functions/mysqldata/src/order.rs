@@ -94,7 +94,7 @@ impl OrderStatus {
 pub enum Pricing {
     /// The catalogue, when the order was placed.
     Live,
-    /// The last known prices: the catalogue was unavailable.
+    /// Snapshot prices: the catalogue was unavailable.
     Snapshot,
 }
 

@@ -7,7 +7,7 @@ use dto::Timestamp;
 
 use crate::{App, error::Error, order::UniqueLines, placement::Prices};
 
-/// The age up to which an order is placed at the last known prices.
+/// The age up to which an order is placed at snapshot prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// Gets the prices from the catalogue. While that is unavailable, they are the
@@ -28,7 +28,7 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
                 seen_at: Some(seen_at),
             });
         }
-        // Nobody can choose the last known prices by leaving too little time.
+        // Nobody can choose snapshot prices by leaving too little time.
         Err(hurried @ CallError::Hurried { .. }) => return Err(Error::Catalogue(hurried)),
         Err(unavailable) => unavailable,
     };
@@ -38,7 +38,7 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
         return Err(Error::Catalogue(unavailable));
     }
     let cause = error_chain(&unavailable);
-    tracing::warn!(cause, "the last known prices are used");
+    tracing::warn!(cause, "snapshot prices are used");
     ctx.count("snapshot_prices");
     Ok(Prices {
         products,

@@ -54,7 +54,7 @@ fn receive(stream: &TcpStream) -> String {
 struct Front(Child, String, TempDir);
 
 impl Front {
-    fn start(upstream: &str) -> Self {
+    fn start(upstream: &str, limit: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
@@ -68,7 +68,7 @@ impl Front {
                 "--upstream",
                 upstream,
                 "--limit",
-                "0.5",
+                limit,
             ])
             .args(["--route", "/silent/{id}=parcels"])
             .args(["--route", "/echo/{id}=echo"])
@@ -111,7 +111,7 @@ impl Drop for Front {
 
 #[test]
 fn request_and_response_are_passed_on() {
-    let front = Front::start(&upstream());
+    let front = Front::start(&upstream(), "60");
     let (head, body) = front.send(
         "POST /echo/a%2Fb?c=d HTTP/1.1\r\nhost: kea.example\r\na: 1\r\na: 2\r\n\
          content-length: 2\r\n\r\nhi",
@@ -132,7 +132,7 @@ fn request_and_response_are_passed_on() {
 
 #[test]
 fn request_without_a_response_is_a_503_that_names_the_function() {
-    let front = Front::start(&upstream());
+    let front = Front::start(&upstream(), "0.5");
     let (head, body) = front.send("GET /silent/1 HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     for header in ["content-type: application/problem+json", "retry-after: 5"] {
@@ -158,14 +158,14 @@ fn request_without_a_response_is_a_503_that_names_the_function() {
 
 #[test]
 fn upstream_that_is_gone_is_a_503() {
-    let front = Front::start("127.0.0.1:9");
+    let front = Front::start("127.0.0.1:9", "60");
     let (head, _) = front.send("GET /echo/a HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
 }
 
 #[test]
 fn path_without_a_route_is_the_404_of_api_gateway() {
-    let front = Front::start("127.0.0.1:9");
+    let front = Front::start("127.0.0.1:9", "60");
     let (head, body) = front.send("GET /nowhere HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
     assert_eq!(body, r#"{"message":"Not Found"}"#);
@@ -178,7 +178,7 @@ fn path_without_a_route_is_the_404_of_api_gateway() {
 
 #[test]
 fn invoke_api_is_passed_on() {
-    let front = Front::start(&upstream());
+    let front = Front::start(&upstream(), "60");
     for path in ["/2015-03-31/functions/echo/invocations", "/lambda-url/echo"] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: kea.example\r\n\r\n");
         let (head, _) = front.send(&request);
@@ -188,7 +188,7 @@ fn invoke_api_is_passed_on() {
 
 #[test]
 fn trace_of_the_caller_is_continued_and_the_part_of_the_front_is_in_the_log() {
-    let front = Front::start(&upstream());
+    let front = Front::start(&upstream(), "60");
     let (_, body) = front.send(
         "GET /echo/a?secret HTTP/1.1\r\nhost: kea.example\r\n\
          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
@@ -208,7 +208,7 @@ fn trace_of_the_caller_is_continued_and_the_part_of_the_front_is_in_the_log() {
 
 #[test]
 fn malformed_trace_is_replaced() {
-    let front = Front::start(&upstream());
+    let front = Front::start(&upstream(), "60");
     for malformed in [
         "00-0-0-00",
         "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -227,7 +227,7 @@ fn malformed_trace_is_replaced() {
 
 #[test]
 fn response_that_no_function_sent_is_a_warning_with_its_reason() {
-    let front = Front::start("127.0.0.1:9");
+    let front = Front::start("127.0.0.1:9", "60");
     let (_, body) = front.send("GET /silent/1 HTTP/1.1\r\nhost: kea.example\r\n\r\n");
     let problem: Value = serde_json::from_str(&body).unwrap();
     let [line] = &front.log()[..] else {

@@ -78,7 +78,7 @@ impl MariaDb {
              (apt-get install mariadb-server-core; brew install mariadb) \
              or name a MySQL database of your own with --mysql-url",
         )?;
-        let address = free_port(address.into())?;
+        let address = address.into();
         let installation = Installation::of(&program)?;
         fs::create_dir_all(folder.join("tmp"))?;
         if !folder.join("data").exists() {
@@ -87,6 +87,7 @@ impl MariaDb {
                 .await
                 .context("MariaDB cannot be set up")?;
         }
+        let address = free_port(address)?;
         let mut server = Self {
             process: spawn(&installation, folder, address, durability, tls)?,
             url: format!("mysql://{NAME}:{NAME}@{address}/{NAME}"),

@@ -43,22 +43,6 @@ pub async fn drop_database(url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-// region: mysqldata
-/// Creates the user `orders`, with its name as its password and no privileges.
-///
-/// # Errors
-/// The server of `url` is unavailable, or its user may not create others.
-pub async fn create_orders_user(url: &str) -> Result<()> {
-    let mut connection = connect(OptsBuilder::from_opts(options(url)?)).await?;
-    connection
-        .query_drop("CREATE USER 'orders'@'%' IDENTIFIED BY 'orders'")
-        .await
-        .context("the MySQL user orders cannot be created")?;
-    connection.disconnect().await?;
-    Ok(())
-}
-// endregion
-
 /// Runs the migrations of the folder `migrations` that are new to the database of
 /// `url`. They are read here, so that a change of one needs no rebuild.
 ///
@@ -69,6 +53,8 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
         .with_context(|| format!("the migrations in {}", migrations.display()))?;
     let mut pool = Pool::new(options(url)?);
     let migrated = refinery::Runner::new(&migrations)
+        // As `migrate` does: a service that was removed took its migrations along.
+        .set_abort_missing(false)
         .run_async(&mut pool)
         .await
         .context(
@@ -79,22 +65,45 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
     migrated.map(drop)
 }
 
+/// Creates the users of the file `grants`, each with its name as its password and
+/// without privileges. Those that exist stay as they are.
+///
+/// # Errors
+/// The file cannot be read, or the server rejects a statement.
+pub async fn create_users(url: &str, grants: &Path) -> Result<()> {
+    let mut connection = connect(options(url)?).await?;
+    for (user, _) in statements(grants)? {
+        let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{user}'");
+        connection.query_drop(create).await?;
+    }
+    connection.disconnect().await?;
+    Ok(())
+}
+
 /// Grants each user of the file `grants` its privileges in the database of `url`.
 /// A user that is missing is created, with its name as its password.
 ///
 /// # Errors
 /// The file cannot be read, or the server rejects a statement.
 pub async fn grant(url: &str, grants: &Path) -> Result<()> {
-    let grants = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
+    create_users(url, grants).await?;
     let mut connection = connect(options(url)?).await?;
-    for statement in grants.lines().filter_map(|line| line.strip_suffix(';')) {
-        let user = statement.rsplit(' ').next().unwrap_or_default();
-        let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{user}'");
-        connection.query_drop(create).await?;
+    for (_, statement) in statements(grants)? {
         connection.query_drop(statement).await?;
     }
     connection.disconnect().await?;
     Ok(())
+}
+
+/// The statements of the file `grants`, each with the user whom it concerns.
+fn statements(grants: &Path) -> Result<Vec<(String, String)>> {
+    let text = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
+    let statements = text.lines().filter_map(|line| line.strip_suffix(';'));
+    let statements = statements.filter_map(|statement| {
+        let (_, user) = statement.rsplit_once(' ')?;
+        Some((user.to_owned(), statement.to_owned()))
+    });
+    Ok(statements.collect())
 }
 
 /// The name of the database in `url`.

@@ -8,14 +8,14 @@ use crate::{Api, Case};
 pub fn cases() -> Vec<Case> {
     vec![
         case!(created_@type@_has_what_was_sent),
-        case!(@type@_that_the_client_has_is_not_sent_again),
-        case!(repeated_request_creates_one_@type@),
+        case!(matching_if_none_match_returns_304),
+        case!(repeated_request_creates_nothing),
         case!(walk_returns_each_@type@_once),
-        case!(every_error_of_a_@type@_is_reported),
+        case!(every_error_is_reported),
     ]
 }
 
-/// What a client sends of a @type@.
+/// What a client sends of @a@ @type@.
 fn content(api: &Api) -> Value {
     json!({"name": api.unique(), "note": "From the suite"})
 }
@@ -33,14 +33,14 @@ async fn created_@type@_has_what_was_sent(api: Api) {
     read.expect_header("etag", created.header("etag"));
 }
 
-async fn @type@_that_the_client_has_is_not_sent_again(api: Api) {
+async fn matching_if_none_match_returns_304(api: Api) {
     let created = api.post("/@name@", &content(&api)).await.expect(201);
     let headers = [("if-none-match", created.header("etag"))];
     let read = api.get_with(created.header("location"), &headers).await;
     read.expect(304).expect_empty();
 }
 
-async fn repeated_request_creates_one_@type@(api: Api) {
+async fn repeated_request_creates_nothing(api: Api) {
     let (sent, key) = (content(&api), api.unique());
     let headers = [("idempotency-key", key.as_str())];
     let first = api.json(Method::POST, "/@name@", &headers, &sent).await;
@@ -77,7 +77,7 @@ async fn walk_returns_each_@type@_once(api: Api) {
     }
 }
 
-async fn every_error_of_a_@type@_is_reported(api: Api) {
+async fn every_error_is_reported(api: Api) {
     let wrong = json!({"id": "mine", "name": "", "note": 7});
     let refused = api.post("/@name@?verbose=1", &wrong).await;
     refused.expect_invalid(&[

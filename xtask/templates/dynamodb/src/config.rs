@@ -7,7 +7,7 @@ use chassis::{auth, runtime::Environment};
 pub struct Config {
     /// The database.
     pub dynamodb: dynamodb::Config,
-    /// The name of the @name@' table.
+    /// The name of the table of the @name@.
     pub table: String,
     /// The name of the idempotency keys' table.
     pub keys_table: String,
@@ -21,7 +21,7 @@ impl Config {
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let table = environment.required(
             "@NAME@_TABLE",
-            "the name of the @name@' DynamoDB table",
+            "the name of the DynamoDB table of the @name@",
             str::parse::<String>,
         );
         let keys_table = environment.required(

@@ -51,7 +51,7 @@ impl @Type@Store {
         self.table.get(ctx, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Creates a @type@; once, with its response, for a request with an
+    /// Creates @a@ @type@; once, with its response, for a request with an
     /// idempotency key.
     pub(crate) async fn create(
         &self,
@@ -65,7 +65,7 @@ impl @Type@Store {
     }
 }
 
-/// How a @type@ is put together from what the table holds.
+/// Builds @a@ @type@ from an item of the table.
 impl Entity for @Type@ {
     type Id = @Type@Id;
     type Content = @Type@Content;

@@ -28,13 +28,13 @@ With an `Idempotency-Key`, a request that is repeated creates nothing and gets t
 pub(crate) const FETCH: &str =
     "With `If-None-Match`, a client that has the state already gets 304.";
 
-/// The path and the entity tag of a @type@, for `Location` and `ETag`.
+/// The path and the entity tag of @a@ @type@, for `Location` and `ETag`.
 impl Resource for @Type@ {
     fn path(&self) -> String {
         format!("/@name@/{}", self.id)
     }
 
-    /// A @type@ never changes.
+    /// @A@ @type@ never changes.
     fn etag(&self) -> String {
         "1".to_owned()
     }
@@ -52,15 +52,15 @@ pub(crate) async fn list(
     Ok(Representation(page))
 }
 
-/// `POST /@name@`: creates a @type@.
+/// `POST /@name@`: creates @a@ @type@.
 pub(crate) async fn create(
     State(store): State<@Type@Store>,
     ctx: RequestContext,
     Request((Idempotent { body, key },)): Request<(Idempotent<New@Type@>,)>,
 ) -> Result<Replayable<Created<@Type@>>, Problem> {
     let created = Created(@Type@::create(body).map_err(Problem::internal)?);
-    // Stored with the @type@ in one transaction, and returned word for word to a
-    // request that is repeated.
+    // Stored with the @type@ in one transaction, and returned unchanged if the
+    // request is repeated.
     let response = created.store().map_err(Problem::internal)?;
     let Created(@type@) = &created;
     let outcome = store.create(&ctx, @type@, key.as_ref(), &response).await?;

@@ -16,7 +16,7 @@ use crate::{
     @type@::{@Type@, @Type@Id},
 };
 
-/// The columns of a @type@.
+/// The columns of @a@ @type@.
 const COLUMNS: [&str; 4] = ["id", "name", "note", "created_at"];
 
 /// A row of [`COLUMNS`].
@@ -67,7 +67,7 @@ impl @Type@Store {
         found.pop().ok_or(Error::NotFound)
     }
 
-    /// Creates a @type@; once, with its response, for a request with an
+    /// Creates @a@ @type@; once, with its response, for a request with an
     /// idempotency key.
     pub(crate) async fn create(
         &self,

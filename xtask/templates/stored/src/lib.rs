@@ -29,13 +29,13 @@ pub fn router(store: @Type@Store, authenticator: Authenticator) -> Router<@Type@
         .route(
             "/@name@",
             get(doc("list@Name@", "List @name@", Access::Public).describe(http::LIST), http::list).post(
-                doc("create@Type@", "Create a @type@", WRITE).describe(http::CREATE),
+                doc("create@Type@", "Create @a@ @type@", WRITE).describe(http::CREATE),
                 http::create,
             ),
         )
         .route(
             "/@name@/{id}",
-            get(doc("get@Type@", "Get a @type@", Access::Public).describe(http::FETCH), http::fetch),
+            get(doc("get@Type@", "Get @a@ @type@", Access::Public).describe(http::FETCH), http::fetch),
         )
         .cache_control("no-cache")
         .check(check)

@@ -4,7 +4,7 @@
 use http::Method;
 use mysql_async::prelude::Queryable;
 use serde_json::json;
-use testbed::{System, order};
+use testbed::{System, expect_key_in_use, order};
 
 use super::outages::lose_the_catalogue;
 
@@ -32,9 +32,11 @@ async fn retry_that_is_refused_waits_for_the_first_request() {
     deleted.expect(204);
 
     let headers = [("idempotency-key", "key"), ("x-request-deadline", "1500")];
-    let retry = (system.client).json(Method::POST, "/mysqldata", &headers, &order);
-    let detail = "The first request with this Idempotency-Key is still running.";
-    retry.await.expect_problem(409, "conflict", detail);
+    expect_key_in_use(async || {
+        let retry = (system.client).json(Method::POST, "/mysqldata", &headers, &order);
+        retry.await
+    })
+    .await;
 
     running.query_drop("COMMIT").await.unwrap();
     let retry = system.client.post_once("/mysqldata", "key", &order).await;

@@ -9,12 +9,10 @@ use mysql_async::prelude::Queryable;
 // endregion
 use serde_json::{Value, json};
 use testbed::{
-    Setup, System, eventually, log, product,
+    Setup, System, eventually, expect_key_in_use, log, product,
     wire::{Fault, Proxy, Step},
 };
 use tokio::time::{Instant, timeout};
-
-use super::expect_key_in_use;
 
 const CUP: &str = "/nosqldata/cup";
 

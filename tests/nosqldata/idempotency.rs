@@ -8,13 +8,9 @@ use mysql_async::prelude::Queryable;
 // endregion
 use serde_json::Value;
 // region: mysqldata
-use testbed::{eventually, order};
+use testbed::{eventually, expect_key_in_use, order};
 // endregion
 use testbed::{Response, System, product};
-
-// region: mysqldata
-use super::expect_key_in_use;
-// endregion
 
 /// The number of clients that send the same request concurrently.
 const CLIENTS: usize = 64;

@@ -22,17 +22,20 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub async fn add_all(database: mysql::Config, deadline: Instant) -> usize {
     let database = Database::open(database).await;
     let mut summed = 0;
+    let mut limit = BATCH;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let ctx = RequestContext::at_start(Deadline::within(left));
         let batch = async |session| {
-            let added = sums::add_pending(&session, BATCH).await;
+            let added = sums::add_pending(&session, limit).await;
             added.map_err(TransactionError::<mysql::Error>::from)
         };
         match database.transaction(&ctx, batch).await {
             Ok(Some(0)) => return summed,
             Ok(Some(added)) => summed += added,
             Ok(None) => sleep(PAUSE).await,
+            // Orders with many lines may take too long together.
+            Err(_) if limit > 1 => limit /= 2,
             Err(error) => {
                 let cause = error_chain(&error);
                 tracing::warn!(cause, summed, "not all orders were added to the sums");

@@ -6,7 +6,13 @@ mod rows;
 mod snapshots;
 mod summary;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use chassis::{
     RequestContext,
@@ -36,7 +42,7 @@ use crate::{
 const WRITES_PER_SUM: u32 = 32;
 
 /// The most orders that it adds. Writes make half as many pending, so these remain few.
-const SUMMED: u32 = 64;
+const MAX_SUMMED: u32 = 64;
 
 /// The time that it may take for that.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
@@ -46,6 +52,18 @@ const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 pub struct Orders {
     database: Database,
     keys: KeyTable,
+    /// How many orders the next run of [`Orders::sum_pending`] adds at most.
+    summed: Arc<AtomicU32>,
+}
+
+/// The limit after a run with this limit, which took so long or failed. An order can
+/// have a hundred lines: a run that takes too long must not take as long again.
+fn next_limit(limit: u32, duration: Option<Duration>) -> u32 {
+    match duration {
+        Some(duration) if duration < SUM_TIMEOUT / 4 => (limit * 2).min(MAX_SUMMED),
+        Some(_) => limit,
+        None => (limit / 2).max(1),
+    }
 }
 
 /// Which orders a list has.
@@ -77,6 +95,7 @@ impl Orders {
         Self {
             keys: KeyTable::new(&database, "POST /mysqldata"),
             database,
+            summed: Arc::new(MAX_SUMMED.into()),
         }
     }
 
@@ -172,17 +191,28 @@ impl Orders {
     /// [`sums`] describes. The request has been executed; a failure here does not affect
     /// it.
     async fn sum_pending(&self, ctx: &RequestContext) {
-        if fastrand::u32(..WRITES_PER_SUM) != 0 {
+        // One that is cut short has held its locks for nothing.
+        if fastrand::u32(..WRITES_PER_SUM) != 0 || ctx.deadline.remaining() < SUM_TIMEOUT {
             return;
         }
         let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
+        let limit = self.summed.load(Ordering::Relaxed);
+        let started = Instant::now();
         let sum = async |session: Session| {
-            let added = sums::add_pending(&session, SUMMED).await;
+            let added = sums::add_pending(&session, limit).await;
             added.map_err(TransactionError::<Error>::from)
         };
-        if let Err(error) = self.database.transaction(&ctx, sum).await {
-            tracing::debug!(error = error.to_string(), "pending orders were not summed");
-        }
+        let duration = match self.database.transaction(&ctx, sum).await {
+            Ok(Some(_)) => Some(started.elapsed()),
+            // Another function adds orders.
+            Ok(None) => return,
+            Err(error) => {
+                tracing::debug!(error = error.to_string(), "pending orders were not summed");
+                None
+            }
+        };
+        self.summed
+            .store(next_limit(limit, duration), Ordering::Relaxed);
     }
 
     /// Changes the status of an order on behalf of a caller. No other change can

@@ -18,6 +18,9 @@ pub fn cases() -> Vec<Case> {
             check!(only_the_first_line_of_a_header_is_read),
         ),
         case!(long_header_is_accepted),
+        // region: nosqldata
+        case!(forwarding_and_override_headers_change_nothing),
+        // endregion
         case!(trace_continues_unless_the_traceparent_is_malformed),
         // region: nosqldata
         case!(malformed_or_long_deadline_is_accepted),
@@ -98,6 +101,29 @@ async fn trace_continues_unless_the_traceparent_is_malformed(api: Api) {
 }
 
 // region: nosqldata
+async fn forwarding_and_override_headers_change_nothing(api: Api) {
+    let headers = [
+        ("x-forwarded-host", "attacker.example"),
+        ("x-forwarded-prefix", "/attacker"),
+        ("forwarded", "host=attacker.example;proto=gopher"),
+        ("x-original-url", "/health"),
+        ("x-rewrite-url", "/health"),
+        ("x-http-method-override", "DELETE"),
+        ("x-http-method", "DELETE"),
+    ];
+    let created = api
+        .json(Method::POST, "/nosqldata", &headers, &api.product())
+        .await
+        .expect(201);
+    let path = created.header("location").to_owned();
+    assert_eq!(path, format!("/nosqldata/{}", created.id()));
+    let read = api.get_with(&path, &headers).await.expect(200);
+    assert_eq!(read.json(), created.json());
+    let problem = api.get_with("/nosqldata/none", &headers).await.expect(404);
+    assert_eq!(problem.json()["instance"], "/nosqldata/none");
+    api.get(&path).await.expect(200);
+}
+
 async fn malformed_or_long_deadline_is_accepted(api: Api) {
     for value in ["3600000", "-1", "soon"] {
         let headers = [("x-request-deadline", value)];

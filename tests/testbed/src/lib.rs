@@ -25,7 +25,7 @@ mod system;
 mod template;
 pub mod wire;
 
-pub use client::{Client, Response, eventually};
+pub use client::{Client, Response, eventually, expect_key_in_use};
 pub use environment::store;
 pub use faultproxy::address;
 pub use gateway::{BASE_PATH, Function, Gateway, Instance, serve};

@@ -55,11 +55,13 @@ impl Config {
             "AUTH_JWKS_URL",
             "the URL of the issuer's JSON Web Key Set, or its path in this API",
             |text| {
-                let url = match text.strip_prefix('/') {
-                    Some(_) => text.parse().map_err(|_| "it is not a path".to_owned()),
-                    None => parse_url(text),
-                };
-                url.map(KeySource::Url)
+                // Some issuers select the keys by a query.
+                let (address, _) = text.split_once('?').unwrap_or((text, ""));
+                if !address.starts_with('/') {
+                    parse_url(address)?;
+                }
+                let url = text.parse().map_err(|_| "it is not a URL or a path");
+                Ok::<_, String>(KeySource::Url(url?))
             },
         );
         let (issuer, audiences, scope_prefix) = (issuer?, audiences?, scope_prefix?);

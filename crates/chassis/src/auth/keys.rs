@@ -273,8 +273,13 @@ impl Source {
             return Err(format!("the response has status {}", reply.status));
         }
         let json = std::str::from_utf8(&reply.body);
-        json.map_err(|_| "the response is not UTF-8".to_owned())?
-            .parse()
+        let json = json.map_err(|_| "the response is not UTF-8".to_owned())?;
+        let set: KeySet = json.parse()?;
+        // It must not replace keys that are in use.
+        if set.0.is_empty() {
+            return Err("the response has no key that can be used".to_owned());
+        }
+        Ok(set)
     }
 }
 

@@ -144,7 +144,8 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         let mut filters = query.left();
         let filter = F::from_query(query, &mut errors.invalid);
         // What is left is no filter, and reported as unknown.
-        filters.retain(|(name, _)| !query.has(name));
+        let unknown = query.names();
+        filters.retain(|(name, _)| !unknown.contains(name));
         let list = List::new(&request.path, filters, caller);
         let after = match cursor? {
             // With filters that are invalid, and reported, nothing shows whose cursor it is.

@@ -37,7 +37,7 @@ impl Part for Selection {
         let others = request.query.names();
         // What a page needs is read all the same, so that its errors are reported.
         Paged::<Filter, ProductId>::read(request, errors);
-        for other in others.iter().filter(|name| !request.query.has(name)) {
+        for other in others.difference(&request.query.names()) {
             let detail = "must not be given together with ids";
             errors.invalid.add_parameter(other, detail);
         }

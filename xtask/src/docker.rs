@@ -46,8 +46,10 @@ impl Engine {
     /// Finds the engine, or starts it if it is installed and this is root.
     pub fn find(architecture: Architecture, logs: &Path) -> Result<Self> {
         let docker = programs::find("docker", &[]).context("Docker is not installed")?;
-        let is_running = run(&docker, &["version"]).is_ok();
-        let daemon = (!is_running).then(|| start(&docker, logs)).transpose()?;
+        let daemon = match run(&docker, &["version"]) {
+            Ok(_) => None,
+            Err(error) => Some(start(&docker, logs, &error.to_string())?),
+        };
         let mut engine = Self {
             docker,
             // The image that SAM derives from that of a runtime.
@@ -184,14 +186,15 @@ fn run(docker: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Starts an engine and waits until it is ready.
-fn start(docker: &Path, logs: &Path) -> Result<Guarded> {
+/// Starts an engine, because none can be used for this reason, and waits until it is
+/// ready.
+fn start(docker: &Path, logs: &Path, reason: &str) -> Result<Guarded> {
     let folders = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
     let dockerd = programs::find("dockerd", &folders);
-    let dockerd = dockerd.context("no Docker engine is running")?;
+    let dockerd = dockerd.with_context(|| reason.to_owned())?;
     ensure!(
         rustix::process::geteuid().is_root(),
-        "no Docker engine is running, and only root can start one"
+        "{reason}; only root can start an engine"
     );
     step("Starting dockerd");
     let path = logs.join("dockerd.log");

@@ -46,6 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let files = Files::of(&project.root);
     let names = Names::of(&arguments.name)?;
     check(&names, arguments.store, &files)?;
+    regenerate::prepare(&project)?;
     step(format_args!("Writing functions/{}", names.name));
     write(&names, arguments.store, &files)?;
     let mut format = process::cargo(&project.root);

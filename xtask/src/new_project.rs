@@ -10,7 +10,7 @@ use crate::{
     new, preflight,
     process::{self, step},
     project::Project,
-    regions,
+    regenerate, regions,
     registry::Files,
     remove,
 };
@@ -65,6 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         |name: &&str| !remove::is_needed(name) && !arguments.keep.iter().any(|it| it == name);
     let removed: Vec<_> = functions.iter().copied().filter(is_removed).collect();
     remove::check(&removed, &files)?;
+    regenerate::prepare(&project)?;
 
     for function in &removed {
         step(format_args!("Removing {function}"));

@@ -2,12 +2,13 @@
 
 use std::{fs, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     process::{self, step},
     project::Project,
     stores::{self, Stores},
+    tools,
 };
 
 /// Regenerate what is generated: snapshots, the OpenAPI document, the diagrams
@@ -27,9 +28,20 @@ const MADE_OF_SNAPSHOTS: [&str; 2] = ["openapi.json", "problems.json"];
 /// How often the document is written at most.
 const ROUNDS: usize = 3;
 
+/// Installs what regenerating needs, or fails before anything is changed.
+pub fn prepare(project: &Project) -> Result<()> {
+    tools::java()?;
+    tools::plantuml(project)?;
+    if stores::uses_mysql()? {
+        tools::mariadbd()?;
+    }
+    Ok(())
+}
+
 /// Regenerates what is generated. The document has the snapshots as examples, and
 /// the snapshots of `docs` have the document: they are repeated until it is stable.
 pub fn regenerate(project: &Project) -> Result<()> {
+    prepare(project)?;
     stores::write_manifest_environment(project)?;
     step("Building");
     project.build(["stores"])?;
@@ -37,18 +49,24 @@ pub fn regenerate(project: &Project) -> Result<()> {
         let stores = Stores::throw_away(project, &[])?;
         step("Regenerating the snapshots");
         replay(project, &stores, "")?;
+        let mut is_stable = false;
         for _ in 0..ROUNDS {
             let before = assets(project)?;
             step("Regenerating the OpenAPI document");
             let mut openapi = process::cargo(&project.root);
             openapi.args(["run", "--quiet", "--package", "openapi"]);
             process::succeed(openapi, "cargo xtask openapi")?;
-            if assets(project)? == before {
+            is_stable = assets(project)? == before;
+            if is_stable {
                 break;
             }
             step("Regenerating the snapshots of the document");
             replay(project, &stores, "docs/")?;
         }
+        ensure!(
+            is_stable,
+            "the OpenAPI document still changes after {ROUNDS} rounds"
+        );
     }
     step("Regenerating the diagrams");
     let mut diagrams = process::command(std::env::current_exe()?);

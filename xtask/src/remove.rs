@@ -1,6 +1,10 @@
 //! `cargo xtask remove`.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, ensure};
 use template::Template;
@@ -8,7 +12,7 @@ use template::Template;
 use crate::{
     process::{self, step},
     project::Project,
-    regenerate::regenerate,
+    regenerate::{prepare, regenerate},
     regions,
     registry::{Files, GRANTS},
 };
@@ -48,8 +52,10 @@ const MIGRATIONS: &str = "functions/migrate/migrations";
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let files = Files::of(&project.root);
-    let names: Vec<_> = arguments.names.iter().map(String::as_str).collect();
+    let names: BTreeSet<_> = arguments.names.iter().map(String::as_str).collect();
+    let names: Vec<_> = names.into_iter().collect();
     check(&names, &files)?;
+    prepare(&project)?;
     for name in &names {
         step(format_args!("Removing {name}"));
         remove(name, &files)?;

@@ -9,6 +9,10 @@ use crate::{FieldErrors, Number, Object, Pointer, Value};
 /// A deeper document is malformed, before it can exhaust the stack.
 pub const MAX_DEPTH: usize = 127;
 
+/// The values of a document that are kept: with more it is invalid, and takes memory
+/// for no more.
+pub const MAX_VALUES: usize = 20_000;
+
 /// Why a text is not a JSON document that is read here.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
@@ -24,7 +28,8 @@ impl Value {
     /// Parses a whole document.
     ///
     /// A repeated member is grammatical: it is reported in `errors` at its
-    /// pointer, and the first one counts.
+    /// pointer, and the first one counts. So are more than [`MAX_VALUES`] values, which
+    /// are reported and left out.
     ///
     /// # Errors
     ///
@@ -36,9 +41,16 @@ impl Value {
                 "it starts with a byte order mark".to_owned(),
             ));
         }
-        let mut parser = Parser(SliceJsonParser::new(bytes));
+        let mut parser = Parser {
+            events: SliceJsonParser::new(bytes),
+            values: 0,
+        };
         let event = parser.next()?;
         let value = parser.value(event, &Pointer::root(), 0, errors)?;
+        if parser.values > MAX_VALUES {
+            let detail = format!("must not have more than {MAX_VALUES} values");
+            errors.add(&Pointer::root(), detail);
+        }
         match parser.next()? {
             JsonEvent::Eof => Ok(value),
             _ => Err(unexpected()),
@@ -46,11 +58,15 @@ impl Value {
     }
 }
 
-struct Parser<'a>(SliceJsonParser<'a>);
+struct Parser<'a> {
+    events: SliceJsonParser<'a>,
+    /// The items and members that were parsed.
+    values: usize,
+}
 
 impl<'a> Parser<'a> {
     fn next(&mut self) -> Result<JsonEvent<'a>, ParseError> {
-        self.0.parse_next().map_err(|error| {
+        self.events.parse_next().map_err(|error| {
             let at = error.location().start;
             let (line, column) = (at.line + 1, at.column + 1);
             ParseError::Malformed(format!(
@@ -95,7 +111,13 @@ impl<'a> Parser<'a> {
                     items.shrink_to_fit();
                     return Ok(items);
                 }
-                event => items.push(self.value(event, &at.item(items.len()), depth, errors)?),
+                event => {
+                    let item = self.value(event, &at.item(items.len()), depth, errors)?;
+                    self.values += 1;
+                    if self.values <= MAX_VALUES {
+                        items.push(item);
+                    }
+                }
             }
         }
     }
@@ -120,7 +142,10 @@ impl<'a> Parser<'a> {
             };
             let event = self.next()?;
             let value = self.value(event, &at.member(&name), depth, errors)?;
-            members.push((name, value));
+            self.values += 1;
+            if self.values <= MAX_VALUES {
+                members.push((name, value));
+            }
         }
     }
 }
@@ -165,6 +190,20 @@ mod tests {
             serde_json::to_string(&value).unwrap(),
             r#"{"price":{"amount":1},"x":[{"y":1}]}"#
         );
+    }
+
+    #[test]
+    fn number_of_values_is_limited() {
+        for (count, is_valid) in [(MAX_VALUES, true), (MAX_VALUES + 1, false)] {
+            let mut errors = FieldErrors::new();
+            let text = format!("[{}1]", "1,".repeat(count - 1));
+            let value = Value::parse(text.as_bytes(), &mut errors).unwrap();
+            assert_eq!(errors.is_empty(), is_valid);
+            let Value::Array(items) = value else {
+                panic!("it is an array");
+            };
+            assert_eq!(items.len(), MAX_VALUES);
+        }
     }
 
     #[test]

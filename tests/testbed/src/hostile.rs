@@ -113,7 +113,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 /// A body of 250,000 bytes that is small things, each of which takes memory, or is an
 /// error with a long location.
 fn dense() -> impl Strategy<Value = Vec<u8>> {
-    let thing = prop::sample::select(vec![r#"{"":0}"#, "[1]", "1e999", "{}", "\"\""]);
+    let thing = prop::sample::select(vec![r#"{"":0}"#, "[1]", "1", "1e999", "{}", "\"\""]);
     let name_bytes = prop::sample::select(vec![1, 60_000, 200_000_usize]);
     let parts = (thing, name_bytes, any::<bool>());
     parts.prop_map(|(thing, name_bytes, is_object)| {

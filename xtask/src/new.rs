@@ -215,8 +215,8 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
     let mut packages = packages.into_iter().flatten();
     ensure!(
         !packages.any(|it| it.get("name").and_then(toml::Value::as_str) == Some(name)),
-        "{name} cannot be the name of a function, because a crate of Cargo.lock has it: choose \
-         another"
+        "{name} cannot be the name of a function, because a crate in Cargo.lock has that name: \
+         choose another"
     );
     for function in files.list("functions")? {
         ensure!(
@@ -239,7 +239,7 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
     if let Some(path) = tracked.iter().find_map(|path| remove::own(path, name)) {
         bail!(
             "{name} cannot be the name of a function, because a file or folder with this name \
-             belongs to a function: {path} is there already; choose another"
+             belongs to a function: {path} already exists; choose another"
         );
     }
     if store != Store::None {

@@ -153,6 +153,43 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
 }
 
 #[tokio::test]
+async fn write_that_meets_a_transaction_is_repeated() {
+    let policy = Policy {
+        retries: 0,
+        ..dynamodb::default_policy()
+    };
+    let setup = Setup {
+        policy: Some(policy),
+        ..Setup::default()
+    };
+    let system = System::with(setup).await;
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+    let met = || Step::Answer(json!({"__type": kind, "message": "conflict"}));
+    let cup = product("Cup");
+    for (method, body, steps, status) in [
+        (Method::PUT, &cup, vec![met(), met()], 201),
+        // It reads before each write.
+        (
+            Method::PATCH,
+            &json!({"name": "Mug"}),
+            vec![Step::Forward, met(), Step::Forward, met()],
+            200,
+        ),
+        (
+            Method::DELETE,
+            &json!({}),
+            vec![conflict(), conflict()],
+            204,
+        ),
+    ] {
+        system.dynamodb.script(steps);
+        let sent = system.client.json(method, CUP, &[], body);
+        sent.await.expect(status);
+    }
+    system.client.get(CUP).await.expect(404);
+}
+
+#[tokio::test]
 async fn write_of_another_client_is_kept() {
     let setup = Setup {
         instances: 2,

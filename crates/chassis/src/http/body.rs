@@ -92,6 +92,10 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
             errors.invalid.add(&root, detail);
             return None;
         }
+        let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
+        values.merge(patch.clone());
+        let _ = json::read::<T>(values, &mut invalid);
+        errors.patch = invalid;
         let mut wrong = FieldErrors::new();
         T::check_patch(&patch, &root, &mut wrong);
         if wrong.is_empty() {
@@ -100,11 +104,6 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
                 target: std::marker::PhantomData,
             });
         }
-        // No target makes it valid, so its values are checked here and not after merging.
-        let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
-        values.merge(patch);
-        let _ = json::read::<T>(values, &mut invalid);
-        wrong.append_patch(invalid);
         errors.invalid.append(wrong);
         None
     }

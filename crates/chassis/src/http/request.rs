@@ -133,15 +133,19 @@ pub struct RequestErrors {
     pub malformed: FieldErrors,
     /// 422: what is parsed and not valid.
     pub invalid: FieldErrors,
+    /// Those of the values of a merge patch, which are otherwise checked after merging:
+    /// reported with others of [`Self::invalid`].
+    pub(super) patch: FieldErrors,
 }
 
 impl RequestErrors {
-    fn finish<P>(self, parts: Option<P>) -> Result<P, Problem> {
+    fn finish<P>(mut self, parts: Option<P>) -> Result<P, Problem> {
         if let Some(problem) = self.unsupported {
             Err(problem)
         } else if !self.malformed.is_empty() {
             Err(Problem::malformed(self.malformed))
         } else if !self.invalid.is_empty() {
+            self.invalid.append_patch(self.patch);
             Err(Problem::invalid(self.invalid))
         } else {
             // The one part that fails without an error of its own is `Id`.

@@ -13,7 +13,8 @@ pub const MEDIA_TYPE: &str = "application/health+json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// The worst status of its checks.
+    /// The worst status of its checks; without the scope `ops:read`, `warn` is
+    /// reported as `pass`.
     pub status: HealthStatus,
     /// The function's name.
     pub service_id: String,

@@ -1,17 +1,14 @@
 //! Lists of the entities of a table, page by page.
 
-use aws_sdk_dynamodb::{
-    operation::{
-        query::{Query, QueryInput},
-        scan::{Scan, ScanInput},
-    },
-    types::AttributeValue,
+use aws_sdk_dynamodb::operation::{
+    query::{Query, QueryInput},
+    scan::{Scan, ScanInput},
 };
 use chassis::{RequestContext, http::Limit};
 
 use crate::{
     Entity, Error, Table,
-    item::{ID, Item, from_item, key},
+    item::{ID, Item, Reader, from_item, key, text},
     value::string,
 };
 
@@ -95,10 +92,10 @@ fn count(limit: Limit) -> i32 {
 
 fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<&Item>) -> Result<Page<T, T::Id>, Error> {
     let items = items.into_iter().flatten().map(from_item);
-    let last = last.and_then(|key| key.get(ID));
-    let last = last.and_then(|id: &AttributeValue| id.as_s().ok()?.parse().ok());
+    // Without its id the list would seem to end here.
+    let last = last.map(|key| Reader::new(key.clone()).take(ID, |id| text(id)?.parse().ok()));
     Ok(Page {
         items: items.collect::<Result<_, _>>()?,
-        last,
+        last: last.transpose()?,
     })
 }

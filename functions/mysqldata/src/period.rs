@@ -98,5 +98,12 @@ mod tests {
         let day = Timestamp::parse_time_or_date("2026-11-22");
         let period = Period { from: day, to: day };
         assert_eq!(read("from=2026-11-22&to=2026-11-22T00:00:00Z"), Ok(period));
+        for (query, errors) in [
+            ("from=yesterday&to=2026-13-01", [RULE, RULE].as_slice()),
+            ("from=2026-11-23&to=2026-11-22", &["must not be after to"]),
+        ] {
+            let errors = errors.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(read(query), Err(errors), "{query}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use chassis::{
     auth::{Access, Authenticator, Caller, Config, KeySource},
     http::{NoContent, Router, Service, doc, get},
 };
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 use ring::{
     rand::SystemRandom,
     signature::{
@@ -268,7 +268,8 @@ struct Issuer {
 impl Issuer {
     /// Publishes the keys; their URL.
     async fn publish(&self) -> String {
-        let keys = |State(issuer): State<Self>| async move {
+        let keys = |State(issuer): State<Self>, uri: Uri| async move {
+            assert_eq!(uri.query(), Some("of=these"));
             issuer.fetches.fetch_add(1, Ordering::Relaxed);
             let keys = issuer.keys.lock().unwrap().clone();
             if keys.is_empty() {
@@ -280,7 +281,7 @@ impl Issuer {
         let issuer = axum::Router::new()
             .route("/keys", route(keys))
             .with_state(self.clone());
-        format!("{}/keys", testbed::serve(issuer).await)
+        format!("{}/keys?of=these", testbed::serve(issuer).await)
     }
 
     fn fetches(&self) -> usize {
@@ -312,6 +313,20 @@ async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
         assert_eq!(status(&service, "/protected", &unknown).await, 401);
     }
     assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_used_replace_none() {
+    let issuer = Issuer::default();
+    issuer.keys.lock().unwrap().push(signing_key().jwk());
+    let url = issuer.publish().await.parse().unwrap();
+    let service = service(Some(config(KeySource::Url(url)))).await;
+    *issuer.keys.lock().unwrap() = vec![json!({"kty": "oct", "kid": "secret", "k": "AQAB"})];
+    let unknown = SigningKey::generate().unwrap().token("ada", "");
+    assert_eq!(status(&service, "/protected", &unknown).await, 503);
+    assert_eq!(issuer.fetches(), 2);
+    let token = signing_key().token("ada", "");
+    assert_eq!(statuses(&service, &token).await, [204, 204]);
 }
 
 #[tokio::test]

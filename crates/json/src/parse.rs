@@ -9,8 +9,8 @@ use crate::{FieldErrors, Number, Object, Pointer, Value};
 /// A deeper document is malformed, before it can exhaust the stack.
 pub const MAX_DEPTH: usize = 127;
 
-/// The values of a document that are kept: with more it is invalid, and takes memory
-/// for no more.
+/// The most items and members of a document. Further ones are parsed and not kept, so
+/// that they take no memory.
 pub const MAX_VALUES: usize = 20_000;
 
 /// Why a text is not a JSON document that is read here.

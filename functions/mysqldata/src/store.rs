@@ -37,14 +37,15 @@ use crate::{
     summary::{MAX_ROWS, SummaryKey, SummaryRow},
 };
 
-/// One of so many writes adds pending orders to the sums: concurrent ones seldom do,
-/// because only one can.
+/// The average number of writes between two runs of [`Orders::sum_pending`]. Only one
+/// transaction can add orders at a time.
 const WRITES_PER_SUM: u32 = 32;
 
-/// The most orders that it adds. Writes make half as many pending, so these remain few.
+/// The most orders that a run adds: on average two for each write, so the pending ones
+/// remain few.
 const MAX_SUMMED: u32 = 64;
 
-/// The time that it may take for that.
+/// The timeout of a run.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The store of the orders. Clones share its connections.
@@ -56,8 +57,8 @@ pub struct Orders {
     summed: Arc<AtomicU32>,
 }
 
-/// The limit after a run with this limit, which took so long or failed. An order can
-/// have a hundred lines: a run that takes too long must not take as long again.
+/// The limit of the next run: doubled after a fast one, halved after one that failed,
+/// because an order can have a hundred lines.
 fn next_limit(limit: u32, duration: Option<Duration>) -> u32 {
     match duration {
         Some(duration) if duration < SUM_TIMEOUT / 4 => (limit * 2).min(MAX_SUMMED),
@@ -191,7 +192,7 @@ impl Orders {
     /// [`sums`] describes. The request has been executed; a failure here does not affect
     /// it.
     async fn sum_pending(&self, ctx: &RequestContext) {
-        // One that is cut short has held its locks for nothing.
+        // A run that times out has held its locks and is rolled back.
         if fastrand::u32(..WRITES_PER_SUM) != 0 || ctx.deadline.remaining() < SUM_TIMEOUT {
             return;
         }

@@ -34,8 +34,8 @@ use crate::wires::Wire;
 use crate::wires::Wires;
 // endregion
 
-/// The timeout until each function has answered a request.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
+/// The timeout until each function has answered a request, on a slow machine too.
+const READY_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The programs of this project that `up` itself runs.
 const OWN: [&str; 3] = ["front", "launcher", "stores"];

@@ -28,7 +28,6 @@ use crate::{
     attempt::{AttemptError, is_condition, last_attempt},
     error::MalformedItem,
     item::{ID, Item, Reader, text},
-    pauses::Pauses,
     value::{integer, string},
 };
 
@@ -85,21 +84,14 @@ impl KeyTable {
             .set_transact_items(Some(writes.map_err(Error::bug)?))
             // Every attempt has the same token, so DynamoDB recognizes a repeated one.
             .client_request_token(Uuid::now_v7());
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
-            let executed =
-                (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
-            let Err(error) = executed.await else {
-                return Ok(Outcome::Executed);
-            };
-            if let Some(item) = stored_key(error)? {
-                let (fingerprint, stored) = from_key_item(item)?;
-                return Ok(request.outcome(fingerprint, stored, response)?);
-            }
-            if !pauses.pause().await {
-                return Err(KeyConflict::Running.into());
-            }
-        }
+        let executed =
+            (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
+        let Err(error) = executed.await else {
+            return Ok(Outcome::Executed);
+        };
+        let item = stored_key(error)?.ok_or(KeyConflict::Running)?;
+        let (fingerprint, stored) = from_key_item(item)?;
+        Ok(request.outcome(fingerprint, stored, response)?)
     }
 
     /// The write of the key.

@@ -1,5 +1,5 @@
-//! Pauses between the tries of a contended write: one that met a transaction of another
-//! request, or that found another state than it had read.
+//! Pauses between the tries of a contended call: one that met another request's
+//! transaction, or that found another state than it had read.
 
 use std::time::Duration;
 

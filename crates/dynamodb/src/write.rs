@@ -38,13 +38,8 @@ impl<T: Entity> Table<T> {
         preconditions: &Preconditions,
     ) -> Result<T, Error> {
         let preconditions = self.condensed(ctx, id, preconditions).await?;
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
-            match self.write(ctx, id, content, &preconditions).await {
-                Err(Error::Contended) if pauses.pause().await => {}
-                written => return written?.ok_or(Error::PreconditionFailed),
-            }
-        }
+        let written = self.write(ctx, id, content, &preconditions).await?;
+        written.ok_or(Error::PreconditionFailed)
     }
 
     /// Changes the content of the entity with this id, if `preconditions` hold.
@@ -73,10 +68,8 @@ impl<T: Entity> Table<T> {
             }
             let content = change(found.content())?;
             let unchanged = Preconditions::unchanged(etag.clone());
-            match self.write(ctx, id, &content, &unchanged).await {
-                Ok(Some(written)) => return Ok(written),
-                Ok(None) | Err(Error::Contended) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(written) = self.write(ctx, id, &content, &unchanged).await? {
+                return Ok(written);
             }
             if !pauses.pause().await {
                 return Err(Error::Contended.into());
@@ -114,22 +107,16 @@ impl<T: Entity> Table<T> {
         let transaction = TransactWriteItemsInput::builder()
             .transact_items(TransactWriteItem::builder().delete(delete).build())
             .client_request_token(Uuid::now_v7());
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
-            let deleted =
-                (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
-            let Err(error) = deleted.await else {
-                return Ok(());
-            };
-            let failed = last_attempt(&error).and_then(AttemptError::failed_conditions);
-            let error = match failed.and_then(<[_]>::first) {
-                Some(reason) if reason.item.is_some() => Error::PreconditionFailed,
-                Some(_) => Error::NotFound,
-                None => error.into(),
-            };
-            if !matches!(error, Error::Contended) || !pauses.pause().await {
-                return Err(error);
-            }
+        let deleted =
+            (self.database).call::<TransactWriteItems>(ctx, |_| transaction.clone().build());
+        let Err(error) = deleted.await else {
+            return Ok(());
+        };
+        let failed = last_attempt(&error).and_then(AttemptError::failed_conditions);
+        match failed.and_then(<[_]>::first) {
+            Some(reason) if reason.item.is_some() => Err(Error::PreconditionFailed),
+            Some(_) => Err(Error::NotFound),
+            None => Err(error.into()),
         }
     }
 

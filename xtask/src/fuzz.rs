@@ -40,7 +40,12 @@ const MAX_LENGTH: usize = 8 * 1024;
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Minutes for each target
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     minutes: u64,
 
     /// Fuzz this alone; may be repeated [default: all]

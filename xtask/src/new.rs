@@ -191,57 +191,13 @@ starting stored straight system table tablesample terminated then to trailing tr
 union unique unlock unsigned update usage use using values varying virtual when where while \
 window with write xor zerofill";
 
-/// Fails if the name cannot be used.
+/// Fails if the function cannot be written.
 fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
     let name = &names.name;
     ensure!(
         !files.path(&format!("functions/{name}")).exists(),
         "functions/{name} exists already"
     );
-    let used = identifiers(store, files)?;
-    for word in [name, &names.one] {
-        let is_reserved = RESERVED.contains(&word.as_str())
-            || (store == Store::Mysql && RESERVED_IN_SQL.split(' ').any(|it| it == word))
-            || used.contains(word)
-            || used.contains(&capitalized(word));
-        ensure!(
-            !is_reserved,
-            "{name} cannot be the name of a function, because {word} is reserved: choose another"
-        );
-    }
-    // A package is built by its name, which must be that of no other.
-    let lock: toml::Table = files.read("Cargo.lock")?.parse()?;
-    let packages = lock.get("package").and_then(toml::Value::as_array);
-    let mut packages = packages.into_iter().flatten();
-    ensure!(
-        !packages.any(|it| it.get("name").and_then(toml::Value::as_str) == Some(name)),
-        "{name} cannot be the name of a function, because a crate in Cargo.lock has that name: \
-         choose another"
-    );
-    for function in files.list("functions")? {
-        ensure!(
-            singular(&function) != names.one,
-            "{name} cannot be the name of a function, because {function} has the type {} too: \
-             choose another",
-            capitalized(&names.one)
-        );
-    }
-    let document: Value = serde_json::from_str(&files.read("functions/docs/assets/openapi.json")?)?;
-    let schema = capitalized(&names.one);
-    ensure!(
-        document
-            .pointer(&format!("/components/schemas/{schema}"))
-            .is_none(),
-        "{name} cannot be the name of a function, because the API has a schema {schema} already: \
-         choose another"
-    );
-    let tracked = files.tracked()?;
-    if let Some(path) = tracked.iter().find_map(|path| remove::own(path, name)) {
-        bail!(
-            "{name} cannot be the name of a function, because a file or folder with this name \
-             belongs to a function: {path} already exists; choose another"
-        );
-    }
     if store != Store::None {
         let folder = format!("crates/{}", store.folder());
         ensure!(
@@ -249,19 +205,57 @@ fn check(names: &Names, store: Store, files: &Files) -> Result<()> {
             "there is no {folder}: it was removed with the last function that used it"
         );
     }
+    if let Some(reason) = clash(names, store, files)? {
+        bail!("{name} cannot be the name of a function, because {reason}: choose another");
+    }
+    Ok(())
+}
+
+/// What the name means already, if it does.
+fn clash(names: &Names, store: Store, files: &Files) -> Result<Option<String>> {
+    let Names { name, one } = names;
+    let ty = capitalized(one);
+
+    let used = identifiers(store, files)?;
+    let is_reserved = |word: &&String| {
+        RESERVED.contains(&word.as_str())
+            || (store == Store::Mysql && RESERVED_IN_SQL.split(' ').any(|it| it == *word))
+            || used.contains(*word)
+            || used.contains(&capitalized(word))
+    };
+    if let Some(word) = [name, one].into_iter().find(is_reserved) {
+        return Ok(Some(format!("{word} is reserved")));
+    }
+    // A package is built by its name, which must be that of no other.
+    let lock: toml::Table = files.read("Cargo.lock")?.parse()?;
+    let packages = lock.get("package").and_then(toml::Value::as_array);
+    let mut packages = packages.into_iter().flatten();
+    if packages.any(|it| it.get("name").and_then(toml::Value::as_str) == Some(name)) {
+        return Ok(Some("a crate in Cargo.lock has that name".to_owned()));
+    }
+    let functions = files.list("functions")?;
+    if let Some(function) = functions.iter().find(|it| singular(it) == *one) {
+        return Ok(Some(format!("{function} has the type {ty} too")));
+    }
+    let document: Value = serde_json::from_str(&files.read("functions/docs/assets/openapi.json")?)?;
+    let schema = document.pointer(&format!("/components/schemas/{ty}"));
+    if schema.is_some() {
+        return Ok(Some(format!("the API has a schema {ty} already")));
+    }
+    let tracked = files.tracked()?;
+    if let Some(path) = tracked.iter().find_map(|path| remove::own(path, name)) {
+        return Ok(Some(format!(
+            "a file or folder with this name belongs to a function: {path} already exists"
+        )));
+    }
     let template = Template::read(&files.path("template.yaml"))?;
     let section = names.fill(&section_of(store, files)?);
     let mut ids = section.lines().filter_map(|line| {
         let id = line.strip_prefix("  ")?.strip_suffix(':')?;
         id.chars().all(char::is_alphanumeric).then_some(id)
     });
-    if let Some(id) = ids.find(|id| template.resources.contains_key(*id)) {
-        bail!(
-            "{name} cannot be the name of a function, because template.yaml has a resource {id} \
-             already: choose another"
-        );
-    }
-    Ok(())
+    let taken = ids.find(|id| template.resources.contains_key(*id));
+    Ok(taken.map(|id| format!("template.yaml has a resource {id} already")))
 }
 
 /// The identifiers of the code that is written, with which a name would clash.

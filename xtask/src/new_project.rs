@@ -89,12 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     files.remove_rows(&[])?;
-    let (before, after) = (project.own_folder(), files.path(&format!(".{name}")));
+    let (before, after) = (project.own_folder(), files.path(&own_folder));
     if before.exists() && !after.exists() {
         fs::rename(&before, &after)
             .with_context(|| format!("{} cannot be renamed", before.display()))?;
         // Its database has the name of this project.
-        files.delete(&format!(".{name}/data"))?;
+        files.delete(&format!("{own_folder}/data"))?;
     }
     let mut format = process::cargo(&project.root);
     format.args(["fmt", "--all"]);

@@ -18,7 +18,9 @@ use crate::{
 pub struct Arguments;
 
 pub fn run() -> Result<ExitCode> {
-    regenerate(&Project::read()?)?;
+    let project = Project::read()?;
+    prepare(&project)?;
+    regenerate(&project)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -28,7 +30,7 @@ const MADE_OF_SNAPSHOTS: [&str; 2] = ["openapi.json", "problems.json"];
 /// How often the document is written at most.
 const ROUNDS: usize = 3;
 
-/// Installs what regenerating needs, or fails before anything is changed.
+/// Installs what [`regenerate`] needs, or fails before anything is changed.
 pub fn prepare(project: &Project) -> Result<()> {
     tools::java()?;
     tools::plantuml(project)?;
@@ -41,7 +43,6 @@ pub fn prepare(project: &Project) -> Result<()> {
 /// Regenerates what is generated. The document has the snapshots as examples, and
 /// the snapshots of `docs` have the document: they are repeated until it is stable.
 pub fn regenerate(project: &Project) -> Result<()> {
-    prepare(project)?;
     stores::write_manifest_environment(project)?;
     step("Building");
     project.build(["stores"])?;

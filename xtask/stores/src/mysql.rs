@@ -71,13 +71,7 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
 /// # Errors
 /// The file cannot be read, or the server rejects a statement.
 pub async fn create_users(url: &str, grants: &Path) -> Result<()> {
-    let mut connection = connect(options(url)?).await?;
-    for (user, _) in statements(grants)? {
-        let create = format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{user}'");
-        connection.query_drop(create).await?;
-    }
-    connection.disconnect().await?;
-    Ok(())
+    execute(url, grants, |_, user| vec![creation(user)]).await
 }
 
 /// Grants each user of the file `grants` its privileges in the database of `url`.
@@ -86,24 +80,34 @@ pub async fn create_users(url: &str, grants: &Path) -> Result<()> {
 /// # Errors
 /// The file cannot be read, or the server rejects a statement.
 pub async fn grant(url: &str, grants: &Path) -> Result<()> {
-    create_users(url, grants).await?;
+    execute(url, grants, |grant, user| {
+        vec![creation(user), grant.to_owned()]
+    })
+    .await
+}
+
+/// The statement that creates a user, unless it exists.
+fn creation(user: &str) -> String {
+    format!("CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{user}'")
+}
+
+/// Executes the statements that `statements` returns for each grant of the file and
+/// its user.
+async fn execute(
+    url: &str,
+    grants: &Path,
+    statements: impl Fn(&str, &str) -> Vec<String>,
+) -> Result<()> {
+    let grants = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
     let mut connection = connect(options(url)?).await?;
-    for (_, statement) in statements(grants)? {
-        connection.query_drop(statement).await?;
+    for grant in grants.lines().filter_map(|line| line.strip_suffix(';')) {
+        let user = grant.rsplit(' ').next().unwrap_or_default();
+        for statement in statements(grant, user) {
+            connection.query_drop(statement).await?;
+        }
     }
     connection.disconnect().await?;
     Ok(())
-}
-
-/// The statements of the file `grants`, each with the user whom it concerns.
-fn statements(grants: &Path) -> Result<Vec<(String, String)>> {
-    let text = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
-    let statements = text.lines().filter_map(|line| line.strip_suffix(';'));
-    let statements = statements.filter_map(|statement| {
-        let (_, user) = statement.rsplit_once(' ')?;
-        Some((user.to_owned(), statement.to_owned()))
-    });
-    Ok(statements.collect())
 }
 
 /// The name of the database in `url`.

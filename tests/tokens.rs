@@ -284,6 +284,12 @@ impl Issuer {
         format!("{}/keys?of=these", testbed::serve(issuer).await)
     }
 
+    /// A service that accepts its tokens.
+    async fn service(&self) -> Service {
+        let url = self.publish().await.parse().unwrap();
+        service(config(KeySource::Url(url))).await
+    }
+
     fn fetches(&self) -> usize {
         self.fetches.load(Ordering::Relaxed)
     }
@@ -293,8 +299,7 @@ impl Issuer {
 async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
     let issuer = Issuer::default();
     issuer.keys.lock().unwrap().push(signing_key().jwk());
-    let url = issuer.publish().await.parse().unwrap();
-    let service = service(Some(config(KeySource::Url(url)))).await;
+    let service = issuer.service().await;
     assert_eq!(issuer.fetches(), 1);
     let token = signing_key().token("ada", "");
     assert_eq!(statuses(&service, &token).await, [204, 204]);
@@ -319,8 +324,7 @@ async fn keys_are_fetched_at_start_and_once_for_unknown_ids() {
 async fn keys_that_cannot_be_used_replace_none() {
     let issuer = Issuer::default();
     issuer.keys.lock().unwrap().push(signing_key().jwk());
-    let url = issuer.publish().await.parse().unwrap();
-    let service = service(Some(config(KeySource::Url(url)))).await;
+    let service = issuer.service().await;
     *issuer.keys.lock().unwrap() = vec![json!({"kty": "oct", "kid": "secret", "k": "AQAB"})];
     let unknown = SigningKey::generate().unwrap().token("ada", "");
     assert_eq!(status(&service, "/protected", &unknown).await, 503);
@@ -334,8 +338,7 @@ async fn withdrawn_key_is_accepted_for_an_hour_at_most() {
     let issuer = Issuer::default();
     let other = SigningKey::generate().unwrap();
     issuer.keys.lock().unwrap().push(signing_key().jwk());
-    let url = issuer.publish().await.parse().unwrap();
-    let service = service(Some(config(KeySource::Url(url)))).await;
+    let service = issuer.service().await;
     let token = signing_key().token("ada", "");
     *issuer.keys.lock().unwrap() = vec![other.jwk()];
     assert_eq!(statuses(&service, &token).await, [204, 204]);
@@ -348,8 +351,7 @@ async fn withdrawn_key_is_accepted_for_an_hour_at_most() {
 #[tokio::test]
 async fn unreachable_keys_are_a_503_until_they_are_reachable() {
     let issuer = Issuer::default();
-    let url = issuer.publish().await.parse().unwrap();
-    let service = service(Some(config(KeySource::Url(url)))).await;
+    let service = issuer.service().await;
     let token = signing_key().token("ada", "");
     assert_eq!(statuses(&service, &token).await, [503, 503]);
     // A request without a token needs no keys.

@@ -67,15 +67,6 @@ pub(crate) fn to_json(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// Whether a type is written as an `Option`.
-fn is_option(ty: &syn::Type) -> bool {
-    let syn::Type::Path(ty) = ty else {
-        return false;
-    };
-    let last = ty.path.segments.last();
-    last.is_some_and(|segment| segment.ident == "Option")
-}
-
 pub(crate) fn schema(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let description = doc(&input.attrs);
@@ -105,8 +96,7 @@ pub(crate) fn schema(input: &DeriveInput) -> Result<TokenStream> {
         let required = if names.request.is_some() {
             quote!(<#ty as ::json::FromJson>::absent().is_none())
         } else {
-            let is_required = !is_option(ty);
-            quote!(#is_required)
+            quote!(!<#ty as ::json::schema::Schema>::NULLABLE)
         };
         members.push(quote! {
             let presence = ::json::schema::Presence { read: #required, written: !#optional };

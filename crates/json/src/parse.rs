@@ -76,6 +76,12 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Counts an item or member; `false` if it is one too many.
+    fn keeps_another(&mut self) -> bool {
+        self.values += 1;
+        self.values <= MAX_VALUES
+    }
+
     fn value(
         &mut self,
         event: JsonEvent<'a>,
@@ -113,8 +119,7 @@ impl<'a> Parser<'a> {
                 }
                 event => {
                     let item = self.value(event, &at.item(items.len()), depth, errors)?;
-                    self.values += 1;
-                    if self.values <= MAX_VALUES {
+                    if self.keeps_another() {
                         items.push(item);
                     }
                 }
@@ -142,8 +147,7 @@ impl<'a> Parser<'a> {
             };
             let event = self.next()?;
             let value = self.value(event, &at.member(&name), depth, errors)?;
-            self.values += 1;
-            if self.values <= MAX_VALUES {
+            if self.keeps_another() {
                 members.push((name, value));
             }
         }

@@ -54,7 +54,7 @@ pub struct Orders {
     database: Database,
     keys: KeyTable,
     /// How many orders the next run of [`Orders::sum_pending`] adds at most.
-    summed: Arc<AtomicU32>,
+    sum_limit: Arc<AtomicU32>,
 }
 
 /// The limit of the next run: doubled after a fast one, halved after one that failed,
@@ -96,7 +96,7 @@ impl Orders {
         Self {
             keys: KeyTable::new(&database, "POST /mysqldata"),
             database,
-            summed: Arc::new(MAX_SUMMED.into()),
+            sum_limit: Arc::new(MAX_SUMMED.into()),
         }
     }
 
@@ -197,7 +197,7 @@ impl Orders {
             return;
         }
         let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
-        let limit = self.summed.load(Ordering::Relaxed);
+        let limit = self.sum_limit.load(Ordering::Relaxed);
         let started = Instant::now();
         let sum = async |session: Session| {
             let added = sums::add_pending(&session, limit).await;
@@ -212,7 +212,7 @@ impl Orders {
                 None
             }
         };
-        self.summed
+        self.sum_limit
             .store(next_limit(limit, duration), Ordering::Relaxed);
     }
 

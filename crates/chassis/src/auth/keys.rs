@@ -264,12 +264,9 @@ impl Held {
 impl Source {
     async fn fetch(&self, ctx: &RequestContext) -> Result<KeySet, String> {
         let ctx = ctx.with_deadline(Deadline::within(FETCH_TIMEOUT));
-        let reply = if self.url.authority().is_some() {
-            self.client.get_url(&ctx, &self.url).await
-        } else {
-            let path = self.url.path_and_query();
-            let path = path.map_or("/", http::uri::PathAndQuery::as_str);
-            self.client.get(&ctx, path).await
+        let reply = match self.url.authority() {
+            Some(_) => self.client.get_url(&ctx, &self.url).await,
+            None => self.client.get(&ctx, &self.url.to_string()).await,
         };
         let reply = reply.map_err(|error| crate::error_chain(&error))?;
         if !reply.status.is_success() {

@@ -92,6 +92,7 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
             errors.invalid.add(&root, detail);
             return None;
         }
+        // Whether another part of the request is invalid is not known yet.
         let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
         values.merge(patch.clone());
         let _ = json::read::<T>(values, &mut invalid);

@@ -91,7 +91,7 @@ impl Connections {
     {
         while let Some(kept) = self.take() {
             match self.run_on(kept, ctx, &operation).await {
-                Err(error) if error.is_lost() => {}
+                Err(error) if error.is_disconnected() => {}
                 result => return result,
             }
         }

@@ -1,6 +1,10 @@
 //! The database: every operation goes through one dependency.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use chassis::{Deadline, RequestContext, error_chain, http::health::Check, outbound::Dependency};
 use dto::health::HealthStatus;
@@ -87,7 +91,10 @@ impl Database {
         self.attempt(ctx, attempt).await
     }
 
-    /// Runs an operation in a transaction, which is over before this returns.
+    /// Runs an operation in a transaction: commits if it succeeds, else rolls back.
+    ///
+    /// The transaction has ended before this returns, unless an attempt timed out or
+    /// lost its connection: the server ends that one later.
     ///
     /// # Errors
     ///
@@ -116,6 +123,18 @@ impl Database {
         E: From<Error>,
         F: Future<Output = Result<T, TransactionError<E>>>,
     {
+        let lost = AtomicBool::new(false);
+        let operation = |session| {
+            let (lost, attempt) = (&lost, operation(session));
+            async move {
+                // It stays set if the attempt is dropped before it ends.
+                let earlier = lost.swap(true, Relaxed);
+                let result = attempt.await;
+                let is_lost = |error: &TransactionError<E>| earlier || error.is_disconnected();
+                lost.store(result.as_ref().is_err_and(is_lost), Relaxed);
+                result
+            }
+        };
         let (connections, operation) = (&self.connections, &operation);
         let attempt = |ctx| async move { connections.run(&ctx, operation).await };
         let result = self.dependency.call(ctx, attempt).await;
@@ -125,7 +144,7 @@ impl Database {
                 TransactionError::Attempt(error) => Ok(error),
             });
             match failed {
-                Ok(error) => Error::from(error).into(),
+                Ok(error) => Error::of(error, lost.load(Relaxed)).into(),
                 Err(aborted) => aborted,
             }
         })

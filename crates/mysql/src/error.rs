@@ -32,8 +32,10 @@ pub enum AttemptError {
     Row(String),
 }
 
-/// Why one attempt at a transaction has no result. The transaction is rolled
-/// back.
+/// Why one attempt at an operation has no result.
+///
+/// Its transaction, if it has one, is rolled back, unless the connection broke during
+/// `COMMIT`: then the outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError<E> {
     /// The service decided against the transaction.
@@ -53,8 +55,14 @@ pub enum Error {
     /// 500: the database or a row is not what this code expects.
     #[error("the database responded unexpectedly")]
     Unexpected(#[source] AttemptError),
-    /// 503: the database is unavailable, or concurrent transactions were in the
-    /// way at every attempt.
+    /// 503: other requests wrote the same data at every attempt.
+    #[error("other requests are writing the same data")]
+    Contended(#[source] AttemptError),
+    /// 503: the response to an attempt was lost, and other requests wrote the same data
+    /// at every attempt after it.
+    #[error("it is unknown whether the operation was executed")]
+    Unknown(#[source] AttemptError),
+    /// 503: the database is unavailable.
     #[error("the database is unavailable")]
     Unavailable(#[source] CallError<AttemptError>),
 }
@@ -147,7 +155,7 @@ impl AttemptError {
     }
 
     /// Whether the connection broke, or was broken before.
-    pub(crate) fn is_lost(&self) -> bool {
+    pub(crate) fn is_disconnected(&self) -> bool {
         matches!(self, Self::Database(error) if cause(error) == Cause::Lost)
     }
 
@@ -158,25 +166,25 @@ impl AttemptError {
 
 impl<E> TransactionError<E> {
     /// Whether the connection broke, or was broken before.
-    pub(crate) fn is_lost(&self) -> bool {
-        matches!(self, Self::Attempt(error) if error.is_lost())
+    pub(crate) fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Attempt(error) if error.is_disconnected())
     }
 }
 
-/// What the database or this code reported about the operation is unexpected;
-/// otherwise the database is unavailable.
-impl From<CallError<AttemptError>> for Error {
-    fn from(error: CallError<AttemptError>) -> Self {
-        match error {
-            CallError::Failed { error, .. }
-                if matches!(
-                    error.failure(),
-                    Failure::Answered | Failure::Rejected | Failure::Unsent
-                ) =>
-            {
-                Self::Unexpected(error)
+impl Error {
+    /// The error of an operation. `lost` is whether one of its attempts may have been
+    /// executed although its response was lost.
+    pub(crate) fn of(error: CallError<AttemptError>, lost: bool) -> Self {
+        let CallError::Failed { name, error } = error else {
+            return Self::Unavailable(error);
+        };
+        match error.failure() {
+            Failure::Answered | Failure::Rejected | Failure::Unsent => Self::Unexpected(error),
+            Failure::Conflict if lost => Self::Unknown(error),
+            Failure::Conflict => Self::Contended(error),
+            Failure::Transient(_) | Failure::Late(_) | Failure::Broken => {
+                Self::Unavailable(CallError::Failed { name, error })
             }
-            error => Self::Unavailable(error),
         }
     }
 }
@@ -186,10 +194,8 @@ impl From<Error> for Problem {
         match error {
             Error::Key(conflict) => conflict.into(),
             Error::Unexpected(_) => Self::internal(error),
-            Error::Unavailable(CallError::Failed {
-                error: AttemptError::Database(source),
-                ..
-            }) if cause(&source) == Cause::Contention => Self::contended().with_source(source),
+            Error::Contended(source) => Self::contended().with_source(source),
+            Error::Unknown(source) => Self::outcome_unknown().with_source(source),
             Error::Unavailable(error) => error.into_problem("The database"),
         }
     }
@@ -258,7 +264,7 @@ mod tests {
     /// The problem after the last attempt failed like this.
     fn problem(error: AttemptError) -> Problem {
         let name = "mysql";
-        Error::from(CallError::Failed { name, error }).into()
+        Error::of(CallError::Failed { name, error }, false).into()
     }
 
     #[test]
@@ -304,12 +310,18 @@ mod tests {
     }
 
     #[test]
-    fn contention_is_reported_as_such() {
-        let problem = problem(server(1213, "40001"));
+    fn contention_is_reported_and_after_a_lost_response_the_outcome_is_unknown() {
+        let problem = |lost| {
+            let (name, error) = ("mysql", server(1213, "40001"));
+            let error = Error::of(CallError::Failed { name, error }, lost);
+            Problem::from(error)
+        };
         assert_eq!(
-            problem.detail(),
+            problem(false).detail(),
             "Other requests are writing the same data. Nothing has changed."
         );
+        assert_eq!(problem(true).detail(), Problem::outcome_unknown().detail());
+        assert_eq!(problem(true).status(), 503);
     }
 
     #[test]
@@ -324,8 +336,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_recognized() {
-        assert!(broken().is_lost() && server(1927, "70100").is_lost());
-        assert!(!server(1040, "08004").is_lost() && !server(1213, "40001").is_lost());
+    fn a_broken_connection_is_recognized() {
+        assert!(broken().is_disconnected() && server(1927, "70100").is_disconnected());
+        assert!(
+            !server(1040, "08004").is_disconnected() && !server(1213, "40001").is_disconnected()
+        );
     }
 }

@@ -110,14 +110,14 @@ impl KeyTable {
     ///
     /// [`Error::Key`] if the key was used with another body, or if the other request is
     /// still running at the deadline.
-    pub async fn first_response(
+    pub async fn wait_for_response(
         &self,
         ctx: &RequestContext,
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
         let keys = self.keys;
-        let wait = async |session: Session| wait(&session, keys, request).await;
-        while !self.database.run(ctx, wait).await? {
+        let unlocked = async |session: Session| wait_until_unlocked(&session, keys, request).await;
+        while !self.database.run(ctx, unlocked).await? {
             if ctx.deadline.remaining() < RESERVE {
                 return Err(KeyConflict::Running.into());
             }
@@ -150,7 +150,8 @@ impl KeyTable {
         let keys = self.keys;
         let write = &write;
         let transaction = |session: Session| async move {
-            // The key comes first: who waits for it holds no other lock.
+            // The key is written first, so that a request that waits for it holds no other
+            // lock.
             if let Some(request) = request {
                 match write_key(&session, keys, request, response).await? {
                     Key::Written => {}
@@ -179,6 +180,9 @@ impl KeyTable {
     /// Deletes some keys that expired so long ago that no request takes them over.
     /// The request has been executed; a failure here does not affect it.
     async fn purge(&self, ctx: &RequestContext) {
+        if ctx.deadline.remaining() < PURGE_TIMEOUT {
+            return;
+        }
         let table = self.keys.table;
         let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
         // A day more than they are kept, because the clocks of functions differ.
@@ -245,7 +249,7 @@ async fn write_key<E: From<Error>>(
     );
     // With more time left, the statement itself waits.
     let is_short = session.deadline().remaining() < LOCK_WAIT + RESERVE;
-    if is_short && !wait(session, keys, request).await? {
+    if is_short && !wait_until_unlocked(session, keys, request).await? {
         return Ok(Key::Locked);
     }
     match session.execute(&sql, values).await {
@@ -264,7 +268,7 @@ async fn write_key<E: From<Error>>(
 
 /// Waits until no other request is writing the key; `false` if one still is when the
 /// time of the attempt is up.
-async fn wait(
+async fn wait_until_unlocked(
     session: &Session,
     keys: Keys,
     request: &IdempotentRequest,

@@ -61,12 +61,13 @@ impl AttemptError {
         }
     }
 
-    /// The result of each write of a transaction, if a condition failed.
-    pub(crate) fn failed_conditions(&self) -> Option<&[CancellationReason]> {
+    /// The reason of each write of a cancelled transaction, in order, if a condition
+    /// failed.
+    pub(crate) fn reasons_if_condition_failed(&self) -> Option<&[CancellationReason]> {
         match &*self.error {
             StoreError::TransactionCanceledException(cancelled) => {
                 let reasons = cancelled.cancellation_reasons();
-                reasons.iter().any(is_condition).then_some(reasons)
+                reasons.iter().any(is_failed_condition).then_some(reasons)
             }
             _ => None,
         }
@@ -116,9 +117,8 @@ pub(crate) fn failed_condition(
     }
 }
 
-/// Whether a transaction was cancelled because the condition of this write
-/// failed.
-pub(crate) fn is_condition(reason: &CancellationReason) -> bool {
+/// Whether the condition of this write failed, which cancelled its transaction.
+pub(crate) fn is_failed_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
@@ -160,7 +160,7 @@ fn of_cancellation(reasons: &[CancellationReason]) -> Failure {
         let mut given = reasons.iter().filter_map(CancellationReason::code);
         given.any(|code| codes.contains(&code))
     };
-    if reasons.iter().any(is_condition) {
+    if reasons.iter().any(is_failed_condition) {
         Failure::Answered
     } else if any(&["ProvisionedThroughputExceeded", "ThrottlingError"]) {
         Failure::Transient(None)
@@ -360,7 +360,11 @@ pub(crate) mod tests {
                 AttemptError::of(SdkError::service_error(error, response(400, None)), false);
             assert_eq!(error.failure(), failure, "{codes:?}");
             let condition = codes.contains(&"ConditionalCheckFailed");
-            assert_eq!(error.failed_conditions().is_some(), condition, "{codes:?}");
+            assert_eq!(
+                error.reasons_if_condition_failed().is_some(),
+                condition,
+                "{codes:?}"
+            );
         }
     }
 

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
 use chassis::{
     Deadline, RequestContext, error_chain,
     http::health::Check,
-    outbound::{CallError, Classify, Dependency, Failure},
+    outbound::{CallError, Dependency},
     telemetry::CallLog,
 };
 use dto::health::HealthStatus;
@@ -24,10 +24,9 @@ use tokio::time::timeout_at;
 
 use crate::{
     Config, Error,
-    attempt::{AttemptError, last_attempt},
+    attempt::AttemptError,
     client::{Client, Operation},
     item::ID,
-    pauses::Pauses,
     value::string,
 };
 
@@ -94,8 +93,6 @@ impl Database {
     /// whether an earlier attempt may have been executed although its
     /// response was lost.
     ///
-    /// One that meets another request's transaction is repeated until the deadline.
-    ///
     /// # Errors
     ///
     /// [`CallError`] if no attempt succeeded.
@@ -108,32 +105,10 @@ impl Database {
         StoreError: From<SdkError<O::Error>>,
     {
         let lost = AtomicBool::new(false);
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
-            let called = self.attempts::<O>(ctx, &lost, &input).await;
-            let error = called.as_ref().err().and_then(last_attempt);
-            let is_conflict = error.is_some_and(|it| it.failure() == Failure::Conflict);
-            if !is_conflict || !pauses.pause().await {
-                return called;
-            }
-        }
-    }
-
-    /// The attempts of a call that its dependency's policy allows. `lost` is whether an
-    /// earlier one may have been executed.
-    async fn attempts<O: Operation>(
-        &self,
-        ctx: &RequestContext,
-        lost: &AtomicBool,
-        input: &impl Fn(bool) -> Result<O::Input, BuildError>,
-    ) -> Result<O::Output, CallError<AttemptError>>
-    where
-        StoreError: From<SdkError<O::Error>>,
-    {
         let called = self.dependency.call(ctx, |ctx| {
             // It stays set if the attempt is dropped before it ends.
             let earlier = lost.swap(true, Relaxed);
-            let input = input(earlier);
+            let (lost, input) = (&lost, input(earlier));
             async move {
                 let log = CallLog::start(&ctx, NAME, O::NAME);
                 let response = match input {

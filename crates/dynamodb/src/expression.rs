@@ -2,6 +2,9 @@
 //!
 //! The condition is part of the write, so no other request can come between.
 //! Every item has an `etag`, so an item without one does not exist.
+//!
+//! A member of the content has its name as its placeholder, in camelCase. The others
+//! start with a capital, so that no member replaces one of them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,8 +22,8 @@ use crate::{
 /// expression 4 KB.
 const MAX_TAGS: usize = 50;
 
-/// How long ago an item must have been written to be settled: the request that
-/// wrote it has ended. No request runs for that long, and clocks differ by less.
+/// The age from which an item is settled: the request that wrote it has ended. No
+/// request runs for that long, and clocks differ by less.
 const SETTLED: Duration = Duration::from_secs(30);
 
 /// Whether a condition can compare every tag of `preconditions`.
@@ -60,9 +63,9 @@ pub(crate) fn condensed(preconditions: &Preconditions, current: Option<&str>) ->
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Condition {
     terms: Vec<String>,
-    /// Whether it names the states in which it holds. It then holds for at most
-    /// one write, because no entity tag is used twice.
-    names_states: bool,
+    /// Whether it requires one of certain entity tags. It then holds for at most one
+    /// write, because every write sets a new tag.
+    holds_once: bool,
     /// The values in it, by their placeholders.
     pub(crate) values: HashMap<String, AttributeValue>,
 }
@@ -72,7 +75,7 @@ impl Condition {
     /// and no earlier attempt has executed the write.
     pub(crate) fn of_write(preconditions: &Preconditions, etag: &str) -> Self {
         let mut condition = Self::of(preconditions);
-        condition.none_of("own", [etag]);
+        condition.none_of("Own", [etag]);
         condition
     }
 
@@ -91,16 +94,16 @@ impl Condition {
     /// The condition of an attempt after one whose response was lost. It does not
     /// hold if that one was executed, whatever other requests have done since.
     ///
-    /// A condition that names states cannot hold again. Otherwise the item must
+    /// A condition that holds once cannot hold again. Otherwise the item must
     /// have been settled at `start`, when the operation began: then no other
     /// request can have overwritten or deleted what the lost attempt wrote.
     pub(crate) fn after_lost(&self, start: Timestamp) -> Self {
         let mut condition = self.clone();
-        if !condition.names_states {
+        if !condition.holds_once {
             let settled = Timestamp::from(start.utc() - SETTLED).to_string();
-            condition.add(format!("{UPDATED_AT} < :settled"));
+            condition.add(format!("{UPDATED_AT} < :Settled"));
             let values = &mut condition.values;
-            values.insert(":settled".to_owned(), string(settled));
+            values.insert(":Settled".to_owned(), string(settled));
         }
         condition
     }
@@ -111,15 +114,15 @@ impl Condition {
             None => {}
             Some(Tags::Any) => condition.add("attribute_exists(etag)"),
             Some(Tags::List(tags)) => {
-                condition.one_of("match", tags);
-                condition.names_states = true;
+                condition.one_of("Match", tags);
+                condition.holds_once = true;
             }
         }
         match &preconditions.if_none_match {
             None => {}
             Some(Tags::Any) => condition.add("attribute_not_exists(etag)"),
             Some(Tags::List(tags)) => {
-                condition.none_of("none", tags.iter().map(|tag| tag.opaque.as_str()));
+                condition.none_of("None", tags.iter().map(|tag| tag.opaque.as_str()));
             }
         }
         condition
@@ -176,11 +179,11 @@ impl Update {
         let removed: Vec<_> = absent.map(|name| format!("#{name}")).collect();
         let mut set = vec![
             format!("#{CREATED_AT} = if_not_exists(#{CREATED_AT}, :{UPDATED_AT})"),
-            format!("#{VERSION} = if_not_exists(#{VERSION}, :zero) + :one"),
+            format!("#{VERSION} = if_not_exists(#{VERSION}, :Zero) + :One"),
         ];
         let mut values = HashMap::from([
-            (":zero".to_owned(), integer(0)),
-            (":one".to_owned(), integer(1)),
+            (":Zero".to_owned(), integer(0)),
+            (":One".to_owned(), integer(1)),
         ]);
         let members = content
             .into_iter()
@@ -233,9 +236,9 @@ mod tests {
         let condition = Condition::of_write(&Preconditions::default(), "mine");
         assert_eq!(
             condition.expression(),
-            "(attribute_not_exists(etag) OR NOT etag IN (:own0))"
+            "(attribute_not_exists(etag) OR NOT etag IN (:Own0))"
         );
-        assert_eq!(values(&condition), [(":own0", "mine")]);
+        assert_eq!(values(&condition), [(":Own0", "mine")]);
     }
 
     #[test]
@@ -250,10 +253,10 @@ mod tests {
             let after_lost = condition.after_lost(start);
             assert_eq!(
                 after_lost.expression(),
-                format!("{} AND updatedAt < :settled", condition.expression())
+                format!("{} AND updatedAt < :Settled", condition.expression())
             );
             let settled = values(&after_lost).pop();
-            assert_eq!(settled, Some((":settled", "2026-11-25T12:00:00.000Z")));
+            assert_eq!(settled, Some((":Settled", "2026-11-25T12:00:00.000Z")));
         }
     }
 
@@ -278,18 +281,18 @@ mod tests {
         let condition = Condition::of_deletion(&preconditions);
         assert_eq!(
             condition.expression(),
-            "etag IN (:match0, :match1) \
-             AND (attribute_not_exists(etag) OR NOT etag IN (:none0, :none1)) \
+            "etag IN (:Match0, :Match1) \
+             AND (attribute_not_exists(etag) OR NOT etag IN (:None0, :None1)) \
              AND attribute_exists(etag)"
         );
         // A weak tag matches no item for If-Match, and its own for If-None-Match.
         assert_eq!(
             values(&condition),
             [
-                (":match0", "a"),
-                (":match1", "W/b"),
-                (":none0", "c"),
-                (":none1", "d")
+                (":Match0", "a"),
+                (":Match1", "W/b"),
+                (":None0", "c"),
+                (":None1", "d")
             ]
         );
     }
@@ -348,23 +351,39 @@ mod tests {
         assert_eq!(of(MAX_TAGS + 1), (false, false));
     }
 
+    fn update(content: &str, names: &[&str]) -> Update {
+        let content = Value::parse(content.as_bytes(), &mut FieldErrors::new()).unwrap();
+        let Value::Object(content) = content else {
+            panic!("content is an object");
+        };
+        Update::of(content, names, "mine", Timestamp::now())
+    }
+
+    #[test]
+    fn no_member_replaces_a_value_of_the_expressions() {
+        let update = update(r#"{"one":7,"zero":7}"#, &["one", "zero"]);
+        assert_eq!(update.values[":One"], integer(1));
+        assert_eq!(update.values[":Zero"], integer(0));
+        let condition = Condition::of_write(&Preconditions::default(), "mine");
+        let condition = condition.after_lost(Timestamp::now());
+        let names: Vec<_> = values(&condition)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, [":Own0", ":Settled"]);
+    }
+
     #[test]
     fn an_update_replaces_the_whole_content() {
-        let update = |content: &[u8]| {
-            let content = Value::parse(content, &mut FieldErrors::new()).unwrap();
-            let Value::Object(content) = content else {
-                panic!("content is an object");
-            };
-            Update::of(content, &["name", "description"], "mine", Timestamp::now())
-        };
-        let without = update(br#"{"name":"n"}"#);
+        let update = |content| update(content, &["name", "description"]);
+        let without = update(r#"{"name":"n"}"#);
         assert_eq!(
             without.expression,
             "SET #createdAt = if_not_exists(#createdAt, :updatedAt), \
-             #version = if_not_exists(#version, :zero) + :one, \
+             #version = if_not_exists(#version, :Zero) + :One, \
              #name = :name, #etag = :etag, #updatedAt = :updatedAt REMOVE #description"
         );
-        let with = update(br#"{"name":"n","description":""}"#);
+        let with = update(r#"{"name":"n","description":""}"#);
         assert!(with.expression.contains("#description = :description"));
         assert!(!with.expression.contains("REMOVE"));
         for update in [without, with] {

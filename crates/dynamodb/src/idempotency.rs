@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     Database, Entity, Error, Table,
-    attempt::{AttemptError, is_condition, last_attempt},
+    attempt::{AttemptError, is_failed_condition, last_attempt},
     error::MalformedItem,
     item::{ID, Item, Reader, text},
     value::{integer, string},
@@ -75,7 +75,7 @@ impl KeyTable {
             table.create(ctx, entity).await?;
             return Ok(Outcome::Executed);
         };
-        let writes = [table.creation(entity)?, self.key(request, response)?];
+        let writes = [table.creation(entity)?, self.key_write(request, response)?];
         let writes: Result<_, BuildError> = writes
             .into_iter()
             .map(|put| Ok(TransactWriteItem::builder().put(put.build()?).build()))
@@ -94,8 +94,8 @@ impl KeyTable {
         Ok(request.outcome(fingerprint, stored, response)?)
     }
 
-    /// The write of the key.
-    fn key(
+    /// The write that stores the key. Its condition fails while the key is stored.
+    fn key_write(
         &self,
         request: &IdempotentRequest,
         response: &StoredResponse,
@@ -122,10 +122,10 @@ fn stored_key(error: CallError<AttemptError>) -> Result<Option<Item>, Error> {
     }
     // The key is the last write of the transaction.
     match attempt
-        .and_then(AttemptError::failed_conditions)
+        .and_then(AttemptError::reasons_if_condition_failed)
         .and_then(<[_]>::last)
     {
-        Some(reason) if is_condition(reason) => Ok(reason.item.clone()),
+        Some(reason) if is_failed_condition(reason) => Ok(reason.item.clone()),
         _ => Err(error.into()),
     }
 }

@@ -1,5 +1,5 @@
-//! Pauses between the tries of a contended call: one that met another request's
-//! transaction, or that found another state than it had read.
+//! Pauses between the tries of an operation: after another request's write, or while
+//! the store leaves keys of a batch unprocessed.
 
 use std::time::Duration;
 

@@ -112,7 +112,7 @@ impl<T: Entity> Table<T> {
         let Err(error) = deleted.await else {
             return Ok(());
         };
-        let failed = last_attempt(&error).and_then(AttemptError::failed_conditions);
+        let failed = last_attempt(&error).and_then(AttemptError::reasons_if_condition_failed);
         match failed.and_then(<[_]>::first) {
             Some(reason) if reason.item.is_some() => Err(Error::PreconditionFailed),
             Some(_) => Err(Error::NotFound),

@@ -15,7 +15,7 @@ use super::{Allowance, Evidence, Outcome, Policy};
 /// it lets one probe through, and closes or opens again by the probe's outcome.
 /// [`Outcome::evidence`] decides what counts as a failure.
 #[derive(Debug, Clone)]
-pub struct Breaker {
+pub(super) struct Breaker {
     name: &'static str,
     policy: Policy,
     inner: Arc<Mutex<Inner>>,
@@ -23,7 +23,7 @@ pub struct Breaker {
 
 /// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Every call passes.
     Closed,
     /// No call passes for some time.
@@ -47,7 +47,7 @@ enum Inner {
 /// [`Outcome::Abandoned`]: the next request may probe instead.
 #[derive(Debug)]
 #[must_use]
-pub struct Permit {
+pub(super) struct Permit {
     breaker: Breaker,
     probe: bool,
     ended: bool,
@@ -56,7 +56,7 @@ pub struct Permit {
 impl Breaker {
     /// A closed one, for the dependency called `name`.
     #[must_use]
-    pub fn new(name: &'static str, policy: Policy) -> Self {
+    pub(super) fn new(name: &'static str, policy: Policy) -> Self {
         Self {
             name,
             policy,
@@ -66,7 +66,7 @@ impl Breaker {
 
     /// The current state.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         match &*self.lock() {
             Inner::Closed(_) => State::Closed,
             Inner::Open(until) if Instant::now() < *until => State::Open,
@@ -79,7 +79,7 @@ impl Breaker {
     /// # Errors
     ///
     /// The time until a permit may be available, if there is none.
-    pub fn acquire(&self) -> Result<Permit, Duration> {
+    pub(super) fn acquire(&self) -> Result<Permit, Duration> {
         let mut inner = self.lock();
         let probe = match &*inner {
             Inner::Closed(_) => false,
@@ -155,7 +155,7 @@ impl Breaker {
 impl State {
     /// The state's name in a health report.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Open => "open",
@@ -167,13 +167,13 @@ impl State {
 impl Permit {
     /// Whether it is the one probe of a half-open breaker.
     #[must_use]
-    pub fn is_probe(&self) -> bool {
+    pub(super) fn is_probe(&self) -> bool {
         self.probe
     }
 
     /// Ends the attempt: its outcome, given so much time, moves the breaker as
     /// [`Outcome::evidence`] states.
-    pub fn end(mut self, outcome: Outcome, allowance: Allowance) -> Evidence {
+    pub(super) fn end(mut self, outcome: Outcome, allowance: Allowance) -> Evidence {
         self.ended = true;
         let evidence = outcome.evidence(allowance);
         self.breaker.record(self.probe, evidence);

@@ -120,41 +120,44 @@ impl Client {
     pub async fn get(&self, ctx: &RequestContext, target: &str) -> Result<Reply, GetError> {
         let call = CallLog::start(ctx, self.dependency, operation(target));
         let reply = match self.address(ctx, target) {
-            Ok(uri) => self.send(ctx, uri, &call).await,
+            Ok(uri) => self.send(ctx, self.request(ctx, uri, &call)).await,
             Err(error) => Err(error),
         };
         call.end_with_status(&reply, |reply| reply.status.as_u16());
         reply
     }
 
-    /// Gets a URL outside of this API, before the deadline.
+    /// Gets a URL outside of this API, before the deadline. It gets neither the time that
+    /// is left nor the trace.
     #[cfg(feature = "auth")]
     pub(crate) async fn get_url(&self, ctx: &RequestContext, url: &Uri) -> Result<Reply, GetError> {
         let call = CallLog::start(ctx, self.dependency, operation(url.path()));
-        let reply = self.send(ctx, url.clone(), &call).await;
+        let reply = self.send(ctx, Request::get(url)).await;
         call.end_with_status(&reply, |reply| reply.status.as_u16());
         reply
+    }
+
+    /// The request to another service of this API.
+    fn request(&self, ctx: &RequestContext, uri: Uri, call: &CallLog) -> http::request::Builder {
+        let left = ctx.deadline.remaining().as_millis();
+        let request = Request::get(uri)
+            .header(REQUEST_DEADLINE, u64::try_from(left).unwrap_or(u64::MAX))
+            .header(TRACEPARENT, call.trace().to_string());
+        let token = ctx.authorization.as_ref().filter(|_| self.forwards_token);
+        match token {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
     }
 
     async fn send(
         &self,
         ctx: &RequestContext,
-        uri: Uri,
-        call: &CallLog,
+        request: http::request::Builder,
     ) -> Result<Reply, GetError> {
-        let deadline = ctx.deadline;
-        let left = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
-        let request = Request::get(uri)
-            .header(ACCEPT, "application/json")
-            .header(REQUEST_DEADLINE, left)
-            .header(TRACEPARENT, call.trace().to_string());
-        let token = ctx.authorization.as_ref().filter(|_| self.forwards_token);
-        let request = match token {
-            Some(token) => request.header(AUTHORIZATION, token),
-            None => request,
-        };
+        let request = request.header(ACCEPT, "application/json");
         let request = request.body(Full::default())?;
-        tokio::time::timeout_at(deadline.instant(), async {
+        tokio::time::timeout_at(ctx.deadline.instant(), async {
             let (head, body) = self.connections.request(request).await?.into_parts();
             let body = Limited::new(body, MAX_BYTES).collect().await;
             let retry_after = head

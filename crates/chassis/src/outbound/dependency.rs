@@ -54,9 +54,9 @@ pub enum CallError<E> {
         /// The dependency.
         name: &'static str,
     },
-    /// 503: the time that the caller left was too short, so nothing is known about the
-    /// dependency. Where a failure has a fallback, this has none: a caller could choose
-    /// it otherwise.
+    /// 503: the request had less time than an attempt is granted, so nothing is known
+    /// about the dependency. A caller can cause this by a short deadline, so it must not
+    /// choose a fallback by it: see [`RequestContext::is_shortened`].
     #[error("{name} did not respond in the little time that the request had")]
     Hurried {
         /// The dependency.
@@ -95,7 +95,6 @@ struct Inner {
 struct Attempted<T, E> {
     result: Result<T, CallError<E>>,
     outcome: Outcome,
-    allowance: Allowance,
     evidence: Evidence,
 }
 
@@ -153,9 +152,10 @@ impl Dependency {
 
     /// Calls the dependency with an operation that is safe to repeat.
     ///
-    /// `attempt` is made once, and again as the policy allows if its
-    /// [`Failure`] allows a retry. Each attempt gets a context with
-    /// a deadline of its own, and is dropped when that has passed.
+    /// `attempt` is made once, and again if its [`Failure`] allows a retry: until the
+    /// request's deadline after [`Failure::Conflict`], otherwise as the policy allows.
+    /// Each attempt gets a context with a deadline of its own, and is dropped when that
+    /// has passed.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Dependency {
         F: Future<Output = Result<T, E>>,
     {
         let name = self.0.name;
-        let (mut tried, mut is_unhealthy) = (0, false);
+        let (mut retries, mut failures, mut is_unhealthy) = (0, 0, false);
         loop {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
                 let elapsed = CallError::Elapsed { name };
@@ -187,13 +187,12 @@ impl Dependency {
             let Attempted {
                 result,
                 outcome,
-                allowance,
                 evidence,
             } = self
                 .attempt(permit, ctx, Some(ctx.deadline), &mut attempt)
                 .await;
-            if tried == 0 && evidence != Evidence::None {
-                self.0.budget.request();
+            if retries == 0 && evidence != Evidence::None {
+                self.0.budget.record_request();
             }
             is_unhealthy |= evidence == Evidence::Unhealthy;
             let is_late = matches!(outcome, Outcome::Failed(Failure::Late(_)));
@@ -202,23 +201,24 @@ impl Dependency {
             } else {
                 result
             };
-            // What has just opened the breaker would not be sent again.
-            let is_last = tried == self.0.policy.retries || self.state() != State::Closed;
-            if result.is_ok() || is_last {
+            // An open breaker would refuse the next attempt.
+            if result.is_ok() || self.state() != State::Closed {
                 return result;
             }
-            let (budgeted, not_before) = match outcome.retry(allowance) {
+            let pause = self.0.policy.pause(retries);
+            let (budgeted, pause) = match outcome.retry(evidence) {
                 Retry::No => return result,
-                Retry::Unbudgeted => (false, Duration::ZERO),
-                Retry::Budgeted(not_before) => (true, not_before),
+                Retry::Unbudgeted => (false, pause),
+                Retry::Budgeted(not_before) => (true, pause.max(not_before)),
             };
-            let pause = self.0.policy.pause(tried).max(not_before);
             let in_time = ctx.deadline.remaining() > pause + MIN_TIME_LEFT;
-            if !in_time || (budgeted && !self.0.budget.retry()) {
+            let is_last = budgeted && failures == self.0.policy.retries;
+            if is_last || !in_time || (budgeted && !self.0.budget.try_take_retry()) {
                 return result;
             }
-            tried += 1;
-            ctx.record.retry(name);
+            retries += 1;
+            failures += u32::from(budgeted);
+            ctx.record.add_retry(name);
             tracing::debug!(
                 dependency = name,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
@@ -228,13 +228,13 @@ impl Dependency {
         }
     }
 
-    /// Makes one attempt and records its outcome. `caller` is the deadline of
-    /// the request that it is made for; a probe of a half-open breaker has none.
+    /// Makes one attempt and records its outcome. `request_deadline` is `None` for a
+    /// probe of a half-open breaker.
     async fn attempt<T, E: Classify, F>(
         &self,
         permit: Permit,
         ctx: &RequestContext,
-        caller: Option<Deadline>,
+        request_deadline: Option<Deadline>,
         attempt: impl FnOnce(RequestContext) -> F,
     ) -> Attempted<T, E>
     where
@@ -242,12 +242,12 @@ impl Dependency {
     {
         let name = self.0.name;
         let granted = Deadline::within(self.0.policy.attempt);
-        let (deadline, allowance) = match caller {
-            Some(caller) if caller.instant() < granted.instant() => (caller, Allowance::Cut),
+        let (deadline, allowance) = match request_deadline {
+            Some(it) if it.instant() < granted.instant() => (it, Allowance::Cut),
             _ => (granted, Allowance::Full),
         };
         let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline)));
-        let (attempted, suspended) = match caller {
+        let (attempted, suspended) = match request_deadline {
             Some(_) => (attempted.await, false),
             None => observe(attempted).await,
         };
@@ -268,17 +268,16 @@ impl Dependency {
         } else {
             outcome
         };
-        if caller.is_none() {
+        if request_deadline.is_none() {
             self.0.suspended.store(suspended, Ordering::Relaxed);
         }
         let evidence = permit.end(outcome, allowance);
         if self.state() == State::Open {
-            ctx.record.breaker_open(name);
+            ctx.record.set_breaker_open(name);
         }
         Attempted {
             result,
             outcome,
-            allowance,
             evidence,
         }
     }
@@ -303,7 +302,7 @@ impl Dependency {
     async fn permit(&self, ctx: &RequestContext, wait: Duration) -> Result<Permit, Duration> {
         let acquire = || {
             let permit = self.0.breaker.acquire();
-            permit.inspect_err(|_| ctx.record.breaker_open(self.0.name))
+            permit.inspect_err(|_| ctx.record.set_breaker_open(self.0.name))
         };
         let permit = acquire()?;
         if !permit.is_probe() {

@@ -45,7 +45,7 @@ impl Classify for Failure {
 
 /// Every way in which an attempt can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The dependency returned what was requested.
     Succeeded,
     /// It did not.
@@ -115,8 +115,8 @@ impl Outcome {
     /// Whether another attempt may help. An outcome that is no evidence about the
     /// dependency is not retried, so that no caller can spend the retry budget.
     #[must_use]
-    pub(crate) fn retry(self, allowance: Allowance) -> Retry {
-        match (self, self.evidence(allowance)) {
+    pub(crate) fn retry(self, evidence: Evidence) -> Retry {
+        match (self, evidence) {
             (Self::Failed(Failure::Conflict), _) => Retry::Unbudgeted,
             (
                 Self::Failed(Failure::Transient(not_before) | Failure::Late(not_before)),

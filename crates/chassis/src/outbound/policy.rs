@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest pause before any retry.
+const MAX_PAUSE: Duration = Duration::from_millis(400);
+
 /// How a dependency is called. [`Policy::default`] fits a service or a store in
 /// the same region that responds within milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +16,11 @@ pub struct Policy {
     /// for a cold start behind it, and for a second attempt within a function's
     /// 10 s.
     pub attempt: Duration,
-    /// The number of retries of a failed attempt.
+    /// The number of retries after failures of the dependency. A conflict of concurrent
+    /// requests is none: it is retried until the request's deadline.
     pub retries: u32,
-    /// The longest pause before the first retry; it doubles with each retry.
+    /// The longest pause before the first retry; it doubles with each retry, up to
+    /// 400 ms.
     pub backoff: Duration,
     /// The limit of retries per 100 requests, over 10 s.
     pub budget_percent: u32,
@@ -55,6 +60,6 @@ impl Policy {
     #[must_use]
     pub(crate) fn pause(&self, retry: u32) -> Duration {
         let longest = self.backoff.saturating_mul(1 << retry.min(16));
-        longest.mul_f64(fastrand::f64())
+        longest.min(MAX_PAUSE).mul_f64(fastrand::f64())
     }
 }

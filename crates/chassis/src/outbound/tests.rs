@@ -34,9 +34,12 @@ impl Classify for Failed {
 
 const TRANSIENT: Failed = Failed(Failure::Transient(None));
 
-fn call(within: Duration) -> RequestContext {
+fn context(within: Duration) -> RequestContext {
     RequestContext::at_start(Deadline::within(within))
 }
+
+/// The attempts of [`end`] that conflict: more than the retries of a policy.
+const CONFLICTS: usize = 10;
 
 /// A dependency that a probe finds healthy.
 fn healthy(policy: Policy) -> Dependency {
@@ -45,7 +48,7 @@ fn healthy(policy: Policy) -> Dependency {
 
 /// Opens the breaker of a dependency whose policy has `min_attempts` of 1.
 async fn open(dependency: &Dependency) {
-    let request = call(Duration::from_mins(1));
+    let request = context(Duration::from_mins(1));
     let failed = dependency.call(&request, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
     failed.await.unwrap_err();
     assert_eq!(dependency.state(), State::Open);
@@ -98,18 +101,20 @@ fn is_callers_doing(outcome: Outcome, allowance: Allowance) -> bool {
     }
 }
 
-/// Makes a call of which every attempt has this outcome; the number of attempts.
+/// Makes a call of which every attempt has this outcome; the number of attempts. A
+/// conflict ends after [`CONFLICTS`] attempts, because it is retried until the deadline.
 async fn end(dependency: &Dependency, outcome: Outcome, allowance: Allowance) -> usize {
-    let request = call(match allowance {
+    let request = context(match allowance {
         Allowance::Full => Duration::from_mins(1),
         Allowance::Cut => Duration::from_millis(500),
     });
     let attempts = AtomicUsize::new(0);
     let called = dependency.call(&request, |_| {
-        attempts.fetch_add(1, Relaxed);
+        let attempted = attempts.fetch_add(1, Relaxed);
         async move {
             match outcome {
                 Outcome::Succeeded => Ok(()),
+                Outcome::Failed(Failure::Conflict) if attempted == CONFLICTS => Ok(()),
                 // Without a `Retry-After`, it does not respond.
                 Outcome::Failed(Failure::Late(None)) | Outcome::Abandoned => pending().await,
                 Outcome::Failed(failure) => Err(Failed(failure)),
@@ -136,7 +141,7 @@ fn paused<T>(test: impl Future<Output = T>) -> T {
 async fn transient_failures_are_retried_and_answers_are_not() {
     let dependency = healthy(Policy::default());
     let mut attempts = 0;
-    let request = call(Duration::from_secs(9));
+    let request = context(Duration::from_secs(9));
     let succeeded = dependency.call(&request, |_| {
         attempts += 1;
         ready(if attempts < 2 { Err(TRANSIENT) } else { Ok(7) })
@@ -152,7 +157,7 @@ async fn transient_failures_are_retried_and_answers_are_not() {
     ] {
         let mut attempts = 0;
         let dependency = healthy(Policy::default());
-        let request = call(Duration::from_secs(9));
+        let request = context(Duration::from_secs(9));
         let failed = dependency.call(&request, |_| {
             attempts += 1;
             ready(Err::<(), _>(Failed(failure)))
@@ -180,7 +185,7 @@ async fn retry_after_is_respected_or_there_is_no_retry() {
     let wait = Duration::from_secs(3);
     let started = Instant::now();
     let mut attempts = 0;
-    let request = call(Duration::from_secs(9));
+    let request = context(Duration::from_secs(9));
     let called = dependency.call(&request, |_| {
         attempts += 1;
         ready(if attempts == 1 {
@@ -194,7 +199,7 @@ async fn retry_after_is_respected_or_there_is_no_retry() {
 
     let dependency = healthy(Policy::default());
     let mut attempts = 0;
-    let request = call(Duration::from_secs(2));
+    let request = context(Duration::from_secs(2));
     let too_late = dependency.call(&request, |_| {
         attempts += 1;
         ready(Err::<(), _>(Failed(Failure::Transient(Some(wait)))))
@@ -206,7 +211,7 @@ async fn retry_after_is_respected_or_there_is_no_retry() {
 #[tokio::test(start_paused = true)]
 async fn a_call_without_time_is_not_made() {
     let dependency = healthy(Policy::default());
-    let request = call(Duration::ZERO);
+    let request = context(Duration::ZERO);
     let late = dependency.call(&request, async |_| -> Result<(), Failed> { panic!("made") });
     assert!(matches!(late.await, Err(CallError::Hurried { .. })));
 }
@@ -216,10 +221,10 @@ async fn a_call_without_time_is_not_made() {
 async fn a_deadline_that_is_too_short_is_no_outage() {
     let dependency = healthy(Policy::default());
     let attempt = Policy::default().attempt;
-    let request = call(attempt / 2);
+    let request = context(attempt / 2);
     let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
     assert!(matches!(silent.await, Err(CallError::Hurried { .. })));
-    let request = call(attempt / 2);
+    let request = context(attempt / 2);
     let late = dependency.call(&request, |_| {
         ready(Err::<(), _>(Failed(Failure::Late(None))))
     });
@@ -229,10 +234,10 @@ async fn a_deadline_that_is_too_short_is_no_outage() {
     ));
 
     // The second attempt has less than its time, but the first had all of it.
-    let request = call(attempt * 3 / 2);
+    let request = context(attempt * 3 / 2);
     let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
     assert!(matches!(silent.await, Err(CallError::Elapsed { .. })));
-    let request = call(attempt / 2);
+    let request = context(attempt / 2);
     let broken = dependency.call(&request, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
     assert!(matches!(broken.await, Err(CallError::Failed { .. })));
 }
@@ -276,7 +281,7 @@ fn outcomes_a_caller_controls_do_not_affect_the_breaker() {
         let expected = is_callers_doing(outcome, allowance);
         assert_eq!(nothing, expected, "{outcome:?} {allowance:?}");
         if nothing {
-            assert_eq!(outcome.retry(allowance), outcome::Retry::No, "{outcome:?}");
+            assert_eq!(outcome.retry(evidence), outcome::Retry::No, "{outcome:?}");
         }
     }
 }
@@ -290,10 +295,18 @@ async fn health_checks_with_a_short_deadline_do_not_open_the_breaker() {
     };
     let dependency = Dependency::new("it", Policy::default(), slow);
     for _ in 0..30 {
-        assert!(!dependency.is_healthy(&call(Duration::from_millis(6))).await);
+        assert!(
+            !dependency
+                .is_healthy(&context(Duration::from_millis(6)))
+                .await
+        );
     }
     assert_eq!(dependency.state(), State::Closed);
-    assert!(dependency.is_healthy(&call(Duration::from_secs(1))).await);
+    assert!(
+        dependency
+            .is_healthy(&context(Duration::from_secs(1)))
+            .await
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +317,7 @@ async fn an_unresponsive_dependency_opens_the_breaker() {
     };
     let dependency = healthy(policy);
     for _ in 0..Policy::default().min_attempts {
-        let request = call(Duration::from_secs(9));
+        let request = context(Duration::from_secs(9));
         let silent = dependency.call(&request, |_| pending::<Result<(), Failed>>());
         assert!(matches!(silent.await, Err(CallError::Elapsed { .. })));
     }
@@ -312,12 +325,15 @@ async fn an_unresponsive_dependency_opens_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflicts_spend_no_retry_budget() {
+async fn conflicts_are_retried_until_they_end_and_spend_no_budget() {
     let policy = Policy {
         budget_percent: 0,
         ..Policy::default()
     };
-    for (failure, attempts) in [(Failure::Conflict, 3), (Failure::Transient(None), 1)] {
+    for (failure, attempts) in [
+        (Failure::Conflict, CONFLICTS + 1),
+        (Failure::Transient(None), 1),
+    ] {
         let dependency = healthy(policy.clone());
         let made = end(&dependency, Outcome::Failed(failure), Allowance::Full).await;
         assert_eq!((made, dependency.budget().counts().1), (attempts, 0));
@@ -392,7 +408,11 @@ async fn a_probe_has_the_time_of_the_policy() {
     let dependency = Dependency::new("it", policy.clone(), takes_a_second);
     open(&dependency).await;
     advance(policy.open).await;
-    assert!(!dependency.is_healthy(&call(Duration::from_millis(6))).await);
+    assert!(
+        !dependency
+            .is_healthy(&context(Duration::from_millis(6)))
+            .await
+    );
     sleep(Duration::from_secs(1)).await;
     assert_eq!(dependency.state(), State::Closed);
 }
@@ -409,13 +429,13 @@ async fn a_request_waits_briefly_for_the_probe() {
             sleep(Duration::from_millis(takes_ms)).await;
             Ok::<_, Failure>(())
         });
-        let call = || call(Duration::from_secs(9));
+        let request = || context(Duration::from_secs(9));
         dependency
-            .call(&call(), async |_| Err::<(), _>(TRANSIENT))
+            .call(&request(), async |_| Err::<(), _>(TRANSIENT))
             .await
             .unwrap_err();
-        let request = call();
-        let open = dependency.call(&request, async |_| -> Result<(), Failed> {
+        let refused = request();
+        let open = dependency.call(&refused, async |_| -> Result<(), Failed> {
             panic!("nothing is sent")
         });
         assert!(matches!(open.await, Err(CallError::Open { .. })));
@@ -423,7 +443,7 @@ async fn a_request_waits_briefly_for_the_probe() {
         advance(policy.open).await;
         let started = Instant::now();
         let first = dependency
-            .call(&call(), async |_| Ok::<_, Failed>(()))
+            .call(&request(), async |_| Ok::<_, Failed>(()))
             .await;
         assert_eq!(first.is_ok(), served);
         assert!(
@@ -432,7 +452,7 @@ async fn a_request_waits_briefly_for_the_probe() {
         );
         sleep(Duration::from_secs(1)).await;
         dependency
-            .call(&call(), async |_| Ok::<_, Failed>(()))
+            .call(&request(), async |_| Ok::<_, Failed>(()))
             .await
             .unwrap();
     }
@@ -460,9 +480,9 @@ async fn retries_are_a_part_of_the_requests_and_at_least_one() {
     for (percent, requests, retries) in [(10, 200, 20), (10, 5, 1), (20, 0, 1), (0, 200, 0)] {
         let budget = RetryBudget::new(percent);
         for _ in 0..requests {
-            budget.request();
+            budget.record_request();
         }
-        let allowed = (0..300).filter(|_| budget.retry()).count();
+        let allowed = (0..300).filter(|_| budget.try_take_retry()).count();
         assert_eq!(allowed, retries, "{percent} % of {requests}");
     }
 }
@@ -479,14 +499,14 @@ async fn a_request_records_that_the_breaker_was_open() {
         request.record.push_members(&mut members);
         members.contains("\"it_breaker_open\":1")
     };
-    let request = call(Duration::from_mins(1));
+    let request = context(Duration::from_mins(1));
     let succeeded = dependency.call(&request, |_| ready(Ok::<_, Failed>(())));
     succeeded.await.unwrap();
     assert!(!recorded(&request));
-    let opening = call(Duration::from_mins(1));
+    let opening = context(Duration::from_mins(1));
     let failed = dependency.call(&opening, |_| ready(Err::<(), _>(Failed(Failure::Broken))));
     failed.await.unwrap_err();
-    let refused = call(Duration::from_mins(1));
+    let refused = context(Duration::from_mins(1));
     let nothing = dependency.call(&refused, |_| ready(Ok::<_, Failed>(())));
     nothing.await.unwrap_err();
     assert!(recorded(&opening) && recorded(&refused));
@@ -516,9 +536,9 @@ proptest! {
                 advance(Duration::from_millis(ms)).await;
                 let now = Instant::now();
                 if !retry {
-                    budget.request();
+                    budget.record_request();
                     requests.push(now);
-                } else if budget.retry() {
+                } else if budget.try_take_retry() {
                     retries.push(now);
                     let recent = |times: &[Instant]| {
                         times.iter().filter(|&&then| now - then < Duration::from_secs(10)).count()
@@ -557,7 +577,7 @@ proptest! {
     }
 
     /// Whatever fails and however long it takes, a call ends by its deadline
-    /// and after no more attempts than the policy allows.
+    /// and after no more failures than the policy allows.
     #[test]
     fn a_call_ends_by_its_deadline(
         within in 0..5_000_u64,
@@ -567,19 +587,20 @@ proptest! {
             let dependency = healthy(Policy { budget_percent: 100, ..Policy::default() });
             let started = Instant::now();
             let within = Duration::from_millis(within);
-            let mut made = 0_usize;
-            let request = call(within);
+            let (mut made, mut conflicts) = (0_usize, 0_usize);
+            let request = context(within);
             let _ = dependency.call(&request, |ctx| {
                 assert!(ctx.deadline.remaining() <= Policy::default().attempt);
-                let (ms, outcome) = attempts.get(made).copied().unwrap();
+                let (ms, outcome) = attempts[made % attempts.len()];
                 made += 1;
+                conflicts += usize::from(outcome == Some(Failure::Conflict));
                 async move {
                     sleep(Duration::from_millis(ms)).await;
                     outcome.map_or(Ok(()), |failure| Err(Failed(failure)))
                 }
             }).await;
             assert!(started.elapsed() <= within + Duration::from_millis(1));
-            assert!(made <= 3);
+            assert!(made <= 3 + conflicts);
         });
     }
 
@@ -624,7 +645,7 @@ proptest! {
                     // (Any request sets off the probe of a half-open breaker.)
                     *probes.lock().unwrap() = None;
                     if checks_health {
-                        attacked.is_healthy(&call(Duration::from_millis(6))).await;
+                        attacked.is_healthy(&context(Duration::from_millis(6))).await;
                     } else {
                         end(&attacked, outcome, allowance).await;
                     }
@@ -687,7 +708,7 @@ proptest! {
                 // A tenth less than an attempt may take, as a service keeps it.
                 latency.store(usize::try_from(takes).unwrap().min(1_750), Relaxed);
                 let takes = Duration::from_millis(takes.min(1_750));
-                let request = call(Duration::from_millis(within));
+                let request = context(Duration::from_millis(within));
                 let caller = async {
                     if checks_health {
                         dependency.is_healthy(&request).await;

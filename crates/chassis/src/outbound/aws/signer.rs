@@ -21,7 +21,7 @@ pub(super) struct Signer {
     protocol: Protocol,
     host: String,
     path: String,
-    /// The key of the day that it was last used on. It is derived from the role's.
+    /// The signing key of a day, with that day as `YYYYMMDD`.
     key: Mutex<Option<(String, Key)>>,
 }
 

@@ -263,6 +263,8 @@ async fn without_keys_every_protected_route_returns_401() {
 struct Issuer {
     keys: Arc<Mutex<Vec<Value>>>,
     fetches: Arc<AtomicUsize>,
+    /// While this is locked, it does not respond.
+    responding: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Issuer {
@@ -271,6 +273,7 @@ impl Issuer {
         let keys = |State(issuer): State<Self>, uri: Uri| async move {
             assert_eq!(uri.query(), Some("of=these"));
             issuer.fetches.fetch_add(1, Ordering::Relaxed);
+            let _ = issuer.responding.lock().await;
             let keys = issuer.keys.lock().unwrap().clone();
             if keys.is_empty() {
                 (StatusCode::SERVICE_UNAVAILABLE, String::new())
@@ -346,6 +349,26 @@ async fn withdrawn_key_is_accepted_for_an_hour_at_most() {
     tokio::time::advance(Duration::from_mins(61)).await;
     tokio::time::resume();
     assert_eq!(statuses(&service, &token).await, [401, 401]);
+}
+
+#[tokio::test]
+async fn caller_with_little_time_cannot_choose_a_withdrawn_key() {
+    let issuer = Issuer::default();
+    issuer.keys.lock().unwrap().push(signing_key().jwk());
+    let service = issuer.service().await;
+    let token = signing_key().token("ada", "");
+    *issuer.keys.lock().unwrap() = vec![SigningKey::generate().unwrap().jwk()];
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(61)).await;
+    tokio::time::resume();
+
+    let slow = issuer.responding.lock().await;
+    let request = Request::get("/protected").header("x-request-deadline", "50");
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let response = service.call(request.body(axum::body::Body::empty()).unwrap());
+    assert_eq!(response.await.status(), 503);
+    drop(slow);
+    assert_eq!(status(&service, "/protected", &token).await, 401);
 }
 
 #[tokio::test]

@@ -22,11 +22,12 @@ pub enum Access {
 impl Access {
     /// Admits a request, or returns the problem that it gets: 401 or 403.
     ///
-    /// What is admitted knows its caller, unless the route is public.
+    /// An admitted request has its [`Caller`] as an extension, if it has a token.
     pub(crate) fn admit(self, request: &mut Request) -> Result<(), Problem> {
         let caller = request.extensions_mut().remove::<Verified>();
         let caller = caller.map(|Verified(caller)| caller);
         match (self, &caller) {
+            // Not reached: the router adds no check to a public route.
             (Self::Public, _) => return Ok(()),
             (Self::Optional, _) | (Self::Caller, Some(_)) => {}
             (Self::Caller | Self::Scope(_), None) => return Err(Problem::unauthorized(None)),

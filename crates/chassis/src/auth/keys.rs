@@ -10,7 +10,7 @@ use std::{
 use http::Uri;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse},
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,15 +28,19 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// The shortest time between two fetches: unknown key ids cause no more.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The same while there are no keys at all, and so no token can be verified.
+/// The same while no keys are held, so that no token can be verified.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The age at which keys are fetched again, because the issuer may have withdrawn one.
 /// While it cannot be reached, they remain in use.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The time that a request waits for that, at most half of its own.
+/// The time that a request waits for keys of that age to be fetched again.
 const MAX_AGE_WAIT: Duration = Duration::from_secs(1);
+
+/// A fetch that takes this much longer than its timeout was suspended with the process,
+/// as Lambda does to a function that has responded.
+const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// A key with the one algorithm that it is for.
 #[derive(Debug, Clone)]
@@ -84,6 +88,10 @@ fn algorithm(key: &Jwk) -> Option<Algorithm> {
         key.common.public_key_use,
         None | Some(PublicKeyUse::Signature)
     ) {
+        return None;
+    }
+    let operations = key.common.key_operations.as_ref();
+    if operations.is_some_and(|all| !all.contains(&KeyOperations::Verify)) {
         return None;
     }
     let (algorithm, named) = match &key.algorithm {
@@ -146,10 +154,6 @@ struct Fetch {
     succeeded: bool,
 }
 
-/// The last fetch failed; the next is made after this time.
-#[derive(Debug, Clone, Copy)]
-struct Unfetched(Duration);
-
 impl Keys {
     /// The keys from `source`. Those at a URL are fetched at once, but a failure
     /// is not an error: they are fetched again when a token needs them.
@@ -187,8 +191,9 @@ impl Keys {
         if let Some(key) = known.filter(|_| !is_old) {
             return Ok(key.clone());
         }
+        // Not less for a request with less time, whose caller could choose the old key.
         let wait = match known {
-            Some(_) => MAX_AGE_WAIT.min(ctx.deadline.remaining() / 2),
+            Some(_) => MAX_AGE_WAIT,
             None => FETCH_TIMEOUT,
         };
         // A task of its own: a request that ends early must not cut it short.
@@ -200,7 +205,7 @@ impl Keys {
         }
         Err(match refreshed {
             Ok(Ok(Ok(()))) => NoKey::Unknown,
-            Ok(Ok(Err(Unfetched(retry_after)))) => NoKey::Unavailable(retry_after),
+            Ok(Ok(Err(retry_after))) => NoKey::Unavailable(retry_after),
             // It has not ended, or it panicked.
             _ => NoKey::Unavailable(Duration::ZERO),
         })
@@ -211,14 +216,15 @@ impl Keys {
         held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fetches the keys unless they were fetched lately.
-    async fn refresh(&self, ctx: &RequestContext) -> Result<(), Unfetched> {
+    /// Fetches the keys unless they were fetched lately. If that failed, returns the time
+    /// until the next fetch.
+    async fn refresh(&self, ctx: &RequestContext) -> Result<(), Duration> {
         let Some(source) = &self.0.source else {
             return Ok(());
         };
         // A path of this API has no address before there is a request.
         if source.url.authority().is_none() && ctx.api().is_none() {
-            return Err(Unfetched(Duration::ZERO));
+            return Err(Duration::ZERO);
         }
         let mut last = source.last.lock().await;
         let interval = if self.held().set.0.is_empty() {
@@ -229,13 +235,14 @@ impl Keys {
         if let Some(fetch) = &*last
             && let Some(left) = interval.checked_sub(fetch.at.elapsed())
         {
-            return if fetch.succeeded {
-                Ok(())
-            } else {
-                Err(Unfetched(left))
-            };
+            return if fetch.succeeded { Ok(()) } else { Err(left) };
         }
+        let started = Instant::now();
         let fetched = source.fetch(ctx).await;
+        // It shows nothing about the issuer.
+        if fetched.is_err() && started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
+            return Err(Duration::ZERO);
+        }
         *last = Some(Fetch {
             at: Instant::now(),
             succeeded: fetched.is_ok(),
@@ -248,7 +255,7 @@ impl Keys {
             }
             Err(error) => {
                 tracing::warn!(error, "the issuer's keys cannot be fetched");
-                Err(Unfetched(interval))
+                Err(interval)
             }
         }
     }
@@ -294,6 +301,7 @@ mod tests {
         {"kty":"RSA","kid":"rsa","alg":"RS256","n":"AQAB","e":"AQAB"},
         {"kty":"RSA","kid":"another algorithm","alg":"PS256","n":"AQAB","e":"AQAB"},
         {"kty":"RSA","kid":"encryption","use":"enc","n":"AQAB","e":"AQAB"},
+        {"kty":"RSA","kid":"other operations","key_ops":["encrypt"],"n":"AQAB","e":"AQAB"},
         {"kty":"RSA","n":"AQAB","e":"AQAB"},
         {"kty":"oct","kid":"secret","k":"AQAB"},
         {"kty":"EC","crv":"P-384","kid":"another curve","x":"AQAB","y":"AQAB"},

@@ -43,7 +43,7 @@ pub struct RequestContext {
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// What Lambda and its event say about a request beside the request itself.
+/// What Lambda's context and its event contain beside the request itself.
 #[derive(Debug, Default)]
 pub(crate) struct Invocation {
     pub(super) request_id: String,
@@ -115,6 +115,12 @@ impl RequestContext {
             record: Arc::new(Record::new(Arc::default(), false)),
             authorization: None,
         }
+    }
+
+    /// Whether the caller's `X-Request-Deadline` shortened the time of the request.
+    #[must_use]
+    pub fn is_shortened(&self) -> bool {
+        self.record.is_shortened
     }
 
     /// The address of the API that the request came through, base path included,

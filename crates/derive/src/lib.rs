@@ -1,7 +1,7 @@
 //! Derives of the traits by which a request part is read, written and described.
 //!
 //! The traits are those of the crates `json` and `chassis`, which re-export
-//! these derives; members are called as the fields, in camelCase.
+//! these derives. A member has the name of its field, in camelCase.
 
 mod attributes;
 mod object;
@@ -52,8 +52,8 @@ pub fn derive_string_enum(input: TokenStream) -> TokenStream {
     )
 }
 
-/// Reads a struct from query parameters: each field is one that is called as
-/// the field, or reads several of its own.
+/// Reads a struct from query parameters: each field is the parameter of that name, or
+/// a type that reads several.
 #[proc_macro_derive(FromQuery)]
 pub fn derive_from_query(input: TokenStream) -> TokenStream {
     expand(&parse_macro_input!(input as DeriveInput), query::from_query)

@@ -72,7 +72,7 @@ impl json::schema::Schema for ProductId {
 }
 
 /// A product as the order service reads it: what it keeps in an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PricedProduct {
     /// The product's id.
@@ -89,7 +89,8 @@ pub struct PricedProduct {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProductBatch<P> {
-    /// `NoSql Data`.
+    /// `NoSql Data`. No reader needs it.
+    #[serde(default)]
     pub message: String,
     /// The products that exist, in the requested order.
     pub items: Vec<P>,

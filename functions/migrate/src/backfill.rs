@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Pending orders do not affect what a summary returns, but how long it takes. So a
 /// failure here fails no deployment: the orders that are left are added by later
 /// deployments, and by the function that places orders.
-pub async fn add_all(database: mysql::Config, deadline: Instant) -> usize {
+pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize {
     let database = Database::open(database).await;
     let mut summed = 0;
     let mut limit = BATCH;

@@ -31,7 +31,7 @@ const ATTEMPTS: u32 = 3;
 const MAX_REASON_BYTES: usize = 2_000;
 
 /// A request of `CloudFormation`.
-pub struct CustomResource {
+pub(crate) struct CustomResource {
     request: Request,
 }
 
@@ -50,7 +50,7 @@ struct Response<'a> {
 
 impl CustomResource {
     /// Reads an event; `None` if it is not that of a custom resource.
-    pub fn read(event: Value) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(event: Value) -> Result<Option<Self>, Error> {
         if event.get("ResponseURL").is_none() {
             return Ok(None);
         }
@@ -59,13 +59,13 @@ impl CustomResource {
     }
 
     /// Whether the request is to delete the resource.
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         matches!(self.request, Request::Delete(_))
     }
 
     /// Whether this undoes an update: the code to go back to is older than the code
     /// to leave. The properties have the ARNs of the two versions of this function.
-    pub fn is_rolled_back(&self) -> bool {
+    pub(crate) fn is_rolled_back(&self) -> bool {
         let Request::Update(update) = &self.request else {
             return false;
         };
@@ -81,7 +81,7 @@ impl CustomResource {
 
     /// Sends the result. The reason of a failure is in the stack's events, and in
     /// the log.
-    pub async fn respond(
+    pub(crate) async fn respond(
         &self,
         result: Result<(), &Error>,
         context: &Context,

@@ -36,7 +36,7 @@ pub struct Secret {
 
 /// The content of the secret, as RDS writes it.
 #[derive(Deserialize)]
-pub struct Login {
+pub(crate) struct Login {
     /// The user.
     pub username: String,
     /// Its password.

@@ -12,25 +12,26 @@ use chassis::{
     outbound::{CallError, Classify, Client, Dependency, Failure, GetError, Policy, Reply},
 };
 use dto::{
-    catalogue::{PricedProduct, ProductBatch, ProductId},
+    ProductId,
+    catalogue::{PricedProduct, ProductBatch},
     health::HealthStatus,
 };
 
 /// The path of the catalogue's products.
-pub const PRODUCTS: &str = "/nosqldata";
+pub(crate) const PRODUCTS: &str = "/nosqldata";
 
 /// The path of the catalogue's health.
-pub const HEALTH: &str = "/health/nosqldata";
+pub(crate) const HEALTH: &str = "/health/nosqldata";
 
 /// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Products by id. A product that is not among them does not exist.
-pub type Products = BTreeMap<ProductId, PricedProduct>;
+pub(crate) type Products = BTreeMap<ProductId, PricedProduct>;
 
 /// A client of the catalogue. Clones share its circuit breaker.
 #[derive(Clone)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     client: Client,
     dependency: Dependency,
 }
@@ -93,7 +94,7 @@ impl CatalogueError {
 
 impl Catalogue {
     /// The catalogue behind the API of `client`.
-    pub fn new(client: Client, policy: Policy) -> Self {
+    pub(crate) fn new(client: Client, policy: Policy) -> Self {
         let probed = client.clone();
         let probe = move |ctx: RequestContext| {
             let client = probed.clone();
@@ -113,7 +114,7 @@ impl Catalogue {
     }
 
     /// Its health check. Without it, orders are placed at snapshot prices.
-    pub fn check(&self) -> Check {
+    pub(crate) fn check(&self) -> Check {
         Check::of(self.dependency.clone(), HealthStatus::Warn, CHECK_TIMEOUT)
     }
 
@@ -122,17 +123,17 @@ impl Catalogue {
     /// # Errors
     ///
     /// [`CallError`] if no attempt succeeded.
-    pub async fn products<'p>(
+    pub(crate) async fn products(
         &self,
         ctx: &RequestContext,
-        ids: impl Iterator<Item = &'p ProductId> + Clone + Send + Sync,
+        ids: &[&ProductId],
     ) -> Result<Products, CallError<CatalogueError>> {
-        let list: Vec<_> = ids.clone().map(ProductId::as_str).collect();
+        let list: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         let target = format!("{PRODUCTS}?ids={}", list.join(","));
         let attempt = async |ctx: RequestContext| {
             let reply = self.client.get(&ctx, &target).await?;
             match reply.status {
-                StatusCode::OK => read(&reply.body, ids.clone()),
+                StatusCode::OK => read(&reply.body, ids),
                 _ => Err(CatalogueError::of(&reply)),
             }
         };
@@ -141,15 +142,15 @@ impl Catalogue {
 }
 
 /// Reads the response to a request for the products `ids`.
-fn read<'p>(
-    body: &[u8],
-    mut ids: impl Iterator<Item = &'p ProductId>,
-) -> Result<Products, CatalogueError> {
+fn read(body: &[u8], ids: &[&ProductId]) -> Result<Products, CatalogueError> {
     let batch: ProductBatch<PricedProduct> = serde_json::from_slice(body)?;
     let products = batch.items.into_iter();
     let products: Products = products.map(|p| (p.id.clone(), p)).collect();
     let missing: HashSet<_> = batch.missing.into_iter().collect();
-    if ids.all(|id| products.contains_key(id) != missing.contains(id)) {
+    if ids
+        .iter()
+        .all(|&id| products.contains_key(id) != missing.contains(id))
+    {
         Ok(products)
     } else {
         Err(CatalogueError::Contradiction)
@@ -164,7 +165,7 @@ mod tests {
 
     fn read_body(body: &str) -> Result<Products, CatalogueError> {
         let ids = ["cup", "pot"].map(|id| ProductId::parse(id).unwrap());
-        read(body.as_bytes(), ids.iter())
+        read(body.as_bytes(), &ids.each_ref())
     }
 
     fn body(amount: i64, currency: &str, missing: &str) -> String {

@@ -21,7 +21,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the environment; `None` if a variable is missing or malformed.
+    /// Reads the environment. Returns `None` if and only if it has recorded an error.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let mysql = mysql::Config::read(environment);
         let api = environment.optional(

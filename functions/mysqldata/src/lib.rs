@@ -30,7 +30,7 @@ use permission::{MANAGE, READ_ALL, WRITE};
 /// The routes.
 #[must_use]
 pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
-    let (mysql, catalogue) = (app.orders.check(), app.catalogue.check());
+    let (orders_check, catalogue_check) = (app.orders.check(), app.catalogue.check());
     Router::new("mysqldata", app)
         .authenticate(authenticator)
         .route(
@@ -77,6 +77,6 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
         .cache_control("private, no-cache")
         .calls(catalogue::PRODUCTS)
         .calls(catalogue::HEALTH)
-        .check(mysql)
-        .check(catalogue)
+        .check(orders_check)
+        .check(catalogue_check)
 }

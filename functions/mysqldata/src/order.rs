@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use dto::{
-    Timestamp,
-    catalogue::{ProductId, ProductName},
-};
+use dto::{ProductId, Timestamp, catalogue::ProductName};
 use json::{FieldErrors, FromJson, Int, Pointer, Schema, StringEnum, Text, Value};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
@@ -16,19 +13,19 @@ use crate::money::Money;
 const MAX_LINES: usize = 100;
 
 /// A customer: 1 to 200 characters, none of them a control character.
-pub type Customer = Text<1, 200>;
+pub(crate) type Customer = Text<1, 200>;
 
 /// How many of a product.
-pub type Quantity = Int<1, 999>;
+pub(crate) type Quantity = Int<1, 999>;
 
 /// The number of an order's state: 1 when it is placed, one more with each
 /// change.
-pub type Version = Int<1, { i64::MAX }>;
+pub(crate) type Version = Int<1, { i64::MAX }>;
 
 /// An order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
-pub struct Order {
+pub(crate) struct Order {
     /// The order's id: a `UUIDv7` of the time when it was placed.
     pub id: OrderId,
     /// Who ordered.
@@ -51,9 +48,9 @@ pub struct Order {
 
 /// A line of an order. It keeps the name and the price that the product had, even
 /// if they exceed the current bounds of new orders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderLine {
+pub(crate) struct OrderLine {
     /// The product.
     pub product_id: ProductId,
     /// The product's name when it was ordered.
@@ -91,7 +88,7 @@ impl OrderStatus {
 
 /// The source of an order's prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, StringEnum)]
-pub enum Pricing {
+pub(crate) enum Pricing {
     /// The catalogue, when the order was placed.
     Live,
     /// Snapshot prices: the catalogue was unavailable.
@@ -109,7 +106,7 @@ pub enum Pricing {
     "createdAt",
     "updatedAt"
 ))]
-pub struct NewOrder {
+pub(crate) struct NewOrder {
     /// Who orders.
     pub customer: Customer,
     /// The products to order, 1 to 100, each once, all priced in one currency.
@@ -119,7 +116,7 @@ pub struct NewOrder {
 /// A line of a new order.
 #[derive(Debug, Clone, PartialEq, Eq, FromJson, Schema)]
 #[json(read_only("name", "unitPrice"))]
-pub struct NewOrderLine {
+pub(crate) struct NewOrderLine {
     /// The product.
     pub product_id: ProductId,
     /// How many.
@@ -138,7 +135,7 @@ pub struct NewOrderLine {
     "createdAt",
     "updatedAt"
 ))]
-pub struct OrderPatch {
+pub(crate) struct OrderPatch {
     /// The new status: a placed order may be paid or cancelled, a paid one shipped
     /// or cancelled.
     pub status: OrderStatus,
@@ -160,7 +157,11 @@ impl Order {
     /// # Errors
     ///
     /// If `to` may not follow the present status.
-    pub fn transition(&mut self, to: OrderStatus, now: Timestamp) -> Result<(), TransitionError> {
+    pub(crate) fn transition(
+        &mut self,
+        to: OrderStatus,
+        now: Timestamp,
+    ) -> Result<(), TransitionError> {
         let from = self.status;
         if !from.next().contains(&to) {
             return Err(TransitionError { from, to });
@@ -177,12 +178,12 @@ impl Order {
 /// An order's id. It is read in either case and written in lower case (RFC 9562
 /// §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct OrderId(pub Uuid);
+pub(crate) struct OrderId(pub Uuid);
 
 impl OrderId {
     /// Generates an id that sorts by `at`.
     #[must_use]
-    pub fn generate(at: Timestamp) -> Self {
+    pub(crate) fn generate(at: Timestamp) -> Self {
         let at = at.utc();
         let seconds = u64::try_from(at.unix_timestamp()).unwrap_or_default();
         let at = uuid::Timestamp::from_unix(NoContext, seconds, at.nanosecond());
@@ -224,17 +225,17 @@ impl Schema for OrderId {
 
 /// The lines of a new order: 1 to 100, each of another product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UniqueLines(Vec<NewOrderLine>);
+pub(crate) struct UniqueLines(Vec<NewOrderLine>);
 
 impl UniqueLines {
     /// The lines.
-    pub fn as_slice(&self) -> &[NewOrderLine] {
+    pub(crate) fn as_slice(&self) -> &[NewOrderLine] {
         &self.0
     }
 
     /// The products of the lines.
-    pub fn products(&self) -> impl Iterator<Item = &ProductId> + Clone + Send + Sync {
-        self.0.iter().map(|line| &line.product_id)
+    pub(crate) fn products(&self) -> Vec<&ProductId> {
+        self.0.iter().map(|line| &line.product_id).collect()
     }
 }
 

@@ -13,7 +13,7 @@ const RULE: &str = "must be an RFC 3339 time or a date, such as 2026-11-22";
 
 /// From one time, inclusive, to another, exclusive; unbounded where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Period {
+pub(crate) struct Period {
     /// The first time in the period.
     pub from: Option<Timestamp>,
     /// The first time after the period.

@@ -3,17 +3,17 @@
 use chassis::auth::Caller;
 
 /// Places orders, and changes the caller's own.
-pub const WRITE: &str = "orders:write";
+pub(crate) const WRITE: &str = "orders:write";
 
 /// Reads everybody's orders, and the summary.
-pub const READ_ALL: &str = "orders:read-all";
+pub(crate) const READ_ALL: &str = "orders:read-all";
 
 /// Reads and changes everybody's orders.
-pub const MANAGE: &str = "orders:manage";
+pub(crate) const MANAGE: &str = "orders:manage";
 
 /// The orders that a caller may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readable<'c> {
+pub(crate) enum Readable<'c> {
     /// Everybody's.
     All,
     /// Those that this subject placed.
@@ -24,7 +24,7 @@ pub enum Readable<'c> {
 
 impl<'c> Readable<'c> {
     /// The orders that a caller may read; `None` is a caller without a token.
-    pub fn by(caller: Option<&'c Caller>) -> Self {
+    pub(crate) fn by(caller: Option<&'c Caller>) -> Self {
         match caller {
             Some(caller) if caller.has_scope(READ_ALL) || caller.has_scope(MANAGE) => Self::All,
             Some(caller) => Self::OwnedBy(caller.subject()),
@@ -33,7 +33,7 @@ impl<'c> Readable<'c> {
     }
 
     /// Whether the order that `owner` placed is one of them.
-    pub fn has(self, owner: &str) -> bool {
+    pub(crate) fn has(self, owner: &str) -> bool {
         match self {
             Self::All => true,
             Self::OwnedBy(subject) => subject == owner,
@@ -43,7 +43,7 @@ impl<'c> Readable<'c> {
 }
 
 /// Whether a caller may change the order that `owner` placed.
-pub fn may_change(caller: &Caller, owner: &str) -> bool {
+pub(crate) fn may_change(caller: &Caller, owner: &str) -> bool {
     caller.has_scope(MANAGE) || (caller.has_scope(WRITE) && caller.subject() == owner)
 }
 

@@ -11,16 +11,16 @@ use crate::{
 };
 
 /// The prices of the products of a new order.
-pub struct Prices {
+pub(crate) struct Prices {
     /// The products that exist, with their prices.
     pub products: Products,
-    /// When the catalogue returned them; `None` if they are the last known ones.
+    /// When the catalogue returned them; `None` if they are snapshot prices.
     pub seen_at: Option<Timestamp>,
 }
 
 impl Prices {
     /// The source of the prices.
-    pub fn pricing(&self) -> Pricing {
+    pub(crate) fn pricing(&self) -> Pricing {
         match self.seen_at {
             Some(_) => Pricing::Live,
             None => Pricing::Snapshot,
@@ -28,13 +28,13 @@ impl Prices {
     }
 }
 
-/// The order that `new` becomes now, at these prices.
+/// Creates the order that a client requests, now and at these prices.
 ///
 /// # Errors
 ///
 /// [`Error::Lines`] with every line whose product does not exist or is priced in
 /// another currency than the first.
-pub fn order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
+pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
     let NewOrder { customer, lines } = new;
     let (mut placed, mut errors) = (Vec::<OrderLine>::new(), FieldErrors::new());
     for (index, line) in lines.as_slice().iter().enumerate() {
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn an_order_keeps_the_names_and_prices_of_its_products() {
         let prices = prices(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
-        let order = order(&new(&[("pot", 3), ("cup", 2)]), &prices).unwrap();
+        let order = price_order(&new(&[("pot", 3), ("cup", 2)]), &prices).unwrap();
         assert_eq!(order.total.amount, 3 * 5 + 2 * 1999);
         assert_eq!(order.total.currency.as_str(), "DKK");
         assert_eq!(order.lines[0].name.as_str(), "POT");
@@ -143,7 +143,7 @@ mod tests {
     fn every_line_that_cannot_be_ordered_is_reported() {
         let prices = prices(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
         let wanted = new(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
-        let Err(Error::Lines(errors)) = order(&wanted, &prices) else {
+        let Err(Error::Lines(errors)) = price_order(&wanted, &prices) else {
             panic!("the order was accepted")
         };
         let at: Vec<_> = errors
@@ -163,7 +163,7 @@ mod tests {
             .iter()
             .map(|id| (id.as_str(), MAX_PRICE, "DKK"))
             .collect();
-        let order = order(&new(&wanted), &prices(&priced)).unwrap();
+        let order = price_order(&new(&wanted), &prices(&priced)).unwrap();
         assert_eq!(order.total.amount, 99_900 * i128::from(MAX_PRICE));
         assert!(order.total.amount < 1 << 53);
     }

@@ -1,27 +1,49 @@
-//! The prices of a new order: the catalogue's, or the last known ones.
+//! The prices of a new order: the catalogue's, or those of its snapshots.
 
 use std::time::Duration;
 
 use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
-use dto::Timestamp;
+use dto::{ProductId, Timestamp};
 
-use crate::{App, error::Error, order::UniqueLines, placement::Prices};
+use crate::{
+    App,
+    error::Error,
+    order::{NewOrder, Order},
+    placement::{self, Prices},
+};
 
 /// The age up to which an order is placed at snapshot prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// Gets the prices from the catalogue. While that is unavailable, they are the
-/// last known ones, if there is one for every product.
+/// The order that a client requests, with the prices that it has.
 ///
 /// # Errors
 ///
+/// [`Error::Lines`] if products do not exist or have different currencies,
 /// [`Error::Catalogue`] if there are no prices, and [`Error::Database`] if the
-/// last known ones cannot be read.
-pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Result<Prices, Error> {
-    let ids = lines.products();
+/// snapshots cannot be read.
+pub(crate) async fn price(
+    app: &App,
+    ctx: &RequestContext,
+    new: &NewOrder,
+) -> Result<(Order, Prices), Error> {
+    let ids = new.lines.products();
+    let prices = prices(app, ctx, &ids).await?;
+    match placement::price_order(new, &prices) {
+        Ok(order) => Ok((order, prices)),
+        Err(error) => {
+            remember(app, ctx, &ids, &prices).await;
+            Err(error)
+        }
+    }
+}
+
+/// Gets the prices from the catalogue. While that is unavailable, they are snapshot
+/// prices, if every product has one.
+async fn prices(app: &App, ctx: &RequestContext, ids: &[&ProductId]) -> Result<Prices, Error> {
     let seen_at = Timestamp::now();
     let limited = ctx.with_deadline(catalogue_deadline(ctx.deadline));
-    let unavailable = match app.catalogue.products(&limited, ids.clone()).await {
+    let unavailable = match app.catalogue.products(&limited, ids).await {
         Ok(products) => {
             return Ok(Prices {
                 products,
@@ -29,12 +51,14 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
             });
         }
         // Nobody can choose snapshot prices by leaving too little time.
-        Err(hurried @ CallError::Hurried { .. }) => return Err(Error::Catalogue(hurried)),
+        Err(hurried @ CallError::Hurried { .. }) if ctx.is_shortened() => {
+            return Err(Error::Catalogue(hurried));
+        }
         Err(unavailable) => unavailable,
     };
     let since = (seen_at.utc() - MAX_AGE).into();
-    let products = app.orders.last_known(ctx, ids.clone(), since).await?;
-    if !ids.clone().all(|id| products.contains_key(id)) {
+    let products = app.orders.snapshots(ctx, ids, since).await?;
+    if !ids.iter().all(|&id| products.contains_key(id)) {
         return Err(Error::Catalogue(unavailable));
     }
     let cause = error_chain(&unavailable);
@@ -49,13 +73,14 @@ pub async fn prices(app: &App, ctx: &RequestContext, lines: &UniqueLines) -> Res
 /// Remembers what the catalogue returned for an order that is refused: the prices, and
 /// which products do not exist any more. The order is refused whether this succeeds or
 /// not.
-pub async fn remember(app: &App, ctx: &RequestContext, lines: &UniqueLines, prices: &Prices) {
-    let Some(seen_at) = prices.seen_at else {
+async fn remember(app: &App, ctx: &RequestContext, ids: &[&ProductId], prices: &Prices) {
+    let Prices { products, seen_at } = prices;
+    let Some(seen_at) = *seen_at else {
         return;
     };
-    let products = &prices.products;
-    let missing = lines.products().filter(|id| !products.contains_key(id));
-    let missing: Vec<_> = missing.collect();
+    let missing: Vec<_> = (ids.iter().copied())
+        .filter(|&id| !products.contains_key(id))
+        .collect();
     if let Err(error) = (app.orders.remember(ctx, products, &missing, seen_at)).await {
         let cause = error_chain(&error);
         tracing::warn!(cause, "the catalogue's prices were not written");

@@ -22,7 +22,7 @@ use chassis::{
         health::Check,
     },
 };
-use dto::{Timestamp, catalogue::ProductId};
+use dto::{ProductId, Timestamp};
 use mysql::{Conditions, Database, KeyTable, Session, TransactionError, to_datetime};
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ use crate::{
     period::Period,
     permission::{Readable, may_change},
     placement::Prices,
-    summary::{MAX_ROWS, SummaryKey, SummaryRow},
+    summary::{SummaryKey, SummaryRow},
 };
 
 /// The average number of writes between two runs of [`Orders::sum_pending`]. Only one
@@ -48,9 +48,12 @@ const MAX_SUMMED: u32 = 64;
 /// The timeout of a run.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// The timeout of writing the prices of an order that is refused.
+const REMEMBER_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The store of the orders. Clones share its connections.
 #[derive(Clone)]
-pub struct Orders {
+pub(crate) struct Orders {
     database: Database,
     keys: KeyTable,
     /// How many orders the next run of [`Orders::sum_pending`] adds at most.
@@ -69,7 +72,7 @@ fn next_limit(limit: u32, duration: Option<Duration>) -> u32 {
 
 /// Which orders a list has.
 #[derive(Debug, Clone, Default, FromQuery)]
-pub struct OrderFilter {
+pub(crate) struct OrderFilter {
     /// Only orders of this status.
     pub status: Option<OrderStatus>,
     /// Only orders of this customer, exactly.
@@ -80,18 +83,18 @@ pub struct OrderFilter {
 
 /// The position of an order in the list.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Position(Timestamp, OrderId);
+pub(crate) struct Position(Timestamp, OrderId);
 
 impl Position {
     /// The position of an order.
-    pub fn of(order: &Order) -> Self {
+    pub(crate) fn of(order: &Order) -> Self {
         Self(order.created_at, order.id)
     }
 }
 
 impl Orders {
     /// Opens the store: a function starts even if it is unavailable.
-    pub async fn open(config: mysql::Config) -> Self {
+    pub(crate) async fn open(config: mysql::Config) -> Self {
         let database = Database::open(config).await;
         Self {
             keys: KeyTable::new(&database, "POST /mysqldata"),
@@ -101,17 +104,17 @@ impl Orders {
     }
 
     /// Its health check.
-    pub fn check(&self) -> Check {
+    pub(crate) fn check(&self) -> Check {
         self.database.check()
     }
 
     /// Checks that the database responds.
-    pub async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
+    pub(crate) async fn ping(&self, ctx: &RequestContext) -> Result<(), Error> {
         Ok(self.database.ping(ctx).await?)
     }
 
     /// The order with this id, if it is one of the readable ones.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         ctx: &RequestContext,
         id: OrderId,
@@ -126,7 +129,7 @@ impl Orders {
 
     /// The readable orders after a position in the list, newest first: at most
     /// `limit`, and one more if there are more.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         ctx: &RequestContext,
         readable: Readable<'_>,
@@ -143,7 +146,7 @@ impl Orders {
 
     /// The stored response to a request that places an order, without waiting for one
     /// that is running.
-    pub async fn stored_response(
+    pub(crate) async fn stored_response(
         &self,
         ctx: &RequestContext,
         request: &IdempotentRequest,
@@ -151,18 +154,18 @@ impl Orders {
         Ok(self.keys.stored_response(ctx, request).await?)
     }
 
-    /// The same, after the running one has ended.
-    pub async fn first_response(
+    /// The stored response, after waiting for a running request with the same key.
+    pub(crate) async fn wait_for_response(
         &self,
         ctx: &RequestContext,
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
-        Ok(self.keys.first_response(ctx, request).await?)
+        Ok(self.keys.wait_for_response(ctx, request).await?)
     }
 
     /// Writes a new order of `owner` and the catalogue's prices that it has: once, if
     /// the request has an idempotency key.
-    pub async fn place(
+    pub(crate) async fn place(
         &self,
         ctx: &RequestContext,
         order: &Order,
@@ -192,7 +195,7 @@ impl Orders {
     /// [`sums`] describes. The request has been executed; a failure here does not affect
     /// it.
     async fn sum_pending(&self, ctx: &RequestContext) {
-        // A run that times out has held its locks and is rolled back.
+        // With less time left, a run would hold its locks, time out and be rolled back.
         if fastrand::u32(..WRITES_PER_SUM) != 0 || ctx.deadline.remaining() < SUM_TIMEOUT {
             return;
         }
@@ -224,7 +227,7 @@ impl Orders {
     ///
     /// Fails with [`Error::Unknown`] if an earlier attempt may have been committed
     /// and followed by another change.
-    pub async fn transition(
+    pub(crate) async fn transition(
         &self,
         ctx: &RequestContext,
         caller: &Caller,
@@ -265,7 +268,7 @@ impl Orders {
 
     /// The number of orders, their quantity and their revenue, for each key and
     /// currency. Cancelled orders count by status only.
-    pub async fn summarize(
+    pub(crate) async fn summarize(
         &self,
         ctx: &RequestContext,
         period: Period,
@@ -274,24 +277,18 @@ impl Orders {
         let found = self.database.run(ctx, async |session| {
             summary::read(&session, period, by).await
         });
-        let rows = found.await?;
-        if rows.len() > MAX_ROWS {
-            return Err(Error::TooManyRows);
-        }
-        Ok(rows)
+        found.await?.ok_or(Error::TooManyRows)
     }
 
-    /// The last known names and prices of these products that were seen after
-    /// `since`.
-    pub async fn last_known<'p>(
+    /// The snapshots of these products that the catalogue returned after `since`.
+    pub(crate) async fn snapshots(
         &self,
         ctx: &RequestContext,
-        products: impl Iterator<Item = &'p ProductId> + Send + Sync,
+        products: &[&ProductId],
         since: Timestamp,
     ) -> Result<Products, Error> {
-        let products: Vec<_> = products.collect();
         let found = self.database.run(ctx, async |session| {
-            snapshots::read(&session, &products, since).await
+            snapshots::read(&session, products, since).await
         });
         Ok(found.await?)
     }
@@ -299,14 +296,15 @@ impl Orders {
     /// Writes the names and prices that the catalogue returned at `seen_at`, and
     /// forgets those of the products that it reported missing, so that no order is
     /// placed at them.
-    pub async fn remember(
+    pub(crate) async fn remember(
         &self,
         ctx: &RequestContext,
         products: &Products,
         missing: &[&ProductId],
         seen_at: Timestamp,
     ) -> Result<(), Error> {
-        let remembered = self.database.run(ctx, async |session| {
+        let ctx = ctx.with_deadline(ctx.deadline.at_most(REMEMBER_TIMEOUT));
+        let remembered = self.database.run(&ctx, async |session| {
             if !missing.is_empty() {
                 snapshots::forget(&session, missing, seen_at).await?;
             }

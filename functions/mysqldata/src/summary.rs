@@ -3,7 +3,7 @@
 #[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromParameter, FromQuery, Query};
-use dto::catalogue::ProductId;
+use dto::ProductId;
 use json::{FieldErrors, Schema, StringEnum};
 use serde::Serialize;
 
@@ -11,11 +11,11 @@ use crate::{money::Money, order::OrderStatus, period::Period};
 
 /// The most rows of a summary. They fit into the 6 MB that Lambda lets a function
 /// return: a row is at most 280 bytes there, with a product's longest id.
-pub const MAX_ROWS: usize = 20_000;
+pub(crate) const MAX_ROWS: usize = 20_000;
 
 /// What a summary has a row for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, StringEnum)]
-pub enum SummaryKey {
+pub(crate) enum SummaryKey {
     /// Each day in UTC.
     #[default]
     Day,
@@ -27,7 +27,7 @@ pub enum SummaryKey {
 
 /// Which orders are summarized, and how.
 #[derive(Debug, FromQuery)]
-pub struct SummaryQuery {
+pub(crate) struct SummaryQuery {
     /// When the orders were placed.
     pub period: Period,
     /// What the summary has a row for.
@@ -55,7 +55,7 @@ impl FromParameter for SummaryKey {
 /// A summary of the orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderSummary {
+pub(crate) struct OrderSummary {
     /// What the rows are for.
     pub by: SummaryKey,
     /// One row per key and currency, ordered by key.
@@ -66,7 +66,7 @@ pub struct OrderSummary {
 /// names is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "camelCase")]
-pub struct SummaryRow {
+pub(crate) struct SummaryRow {
     /// The key, as a member with the name of its kind.
     #[serde(flatten)]
     pub key: RowKey,
@@ -81,7 +81,7 @@ pub struct SummaryRow {
 /// The key of a [`SummaryRow`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum RowKey {
+pub(crate) enum RowKey {
     /// A day in UTC, such as `2026-11-22`.
     Day(String),
     /// A product.

@@ -113,7 +113,7 @@ impl Schema for Attributes {
     }
 }
 
-/// Reports what `DynamoDB` cannot hold in an attribute; whether there is nothing.
+/// Whether `DynamoDB` can hold `value`. Reports each part that it cannot.
 fn check_value(value: &Value, at: &Pointer<'_>, level: usize, errors: &mut FieldErrors) -> bool {
     let is_nested = matches!(value, Value::Object(_) | Value::Array(_));
     if is_nested && level > Attributes::MAX_LEVELS {

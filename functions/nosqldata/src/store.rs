@@ -89,18 +89,17 @@ impl Catalogue {
         Ok(self.products.get_batch(ctx, ids).await?)
     }
 
-    /// Creates a product; once, with its response, for a request with an
-    /// idempotency key.
+    /// Creates a product. If the request has an idempotency key, this is done once, and
+    /// `response` is stored under the key.
     pub(crate) async fn create(
         &self,
         ctx: &RequestContext,
         product: &Product,
-        key: Option<&IdempotentRequest>,
+        request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let created = self
-            .keys
-            .create(ctx, &self.products, product, key, response);
+        let keys = &self.keys;
+        let created = keys.create(ctx, &self.products, product, request, response);
         Ok(created.await?)
     }
 

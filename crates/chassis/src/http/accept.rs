@@ -29,7 +29,7 @@ impl Accept {
     /// `text/plain, */*` prefers text.
     #[must_use]
     pub fn best<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        // What is malformed in a part satisfies nothing as a whole.
+        // A malformed header matches no offer.
         let ranges = self.ranges().unwrap_or_default();
         let mut preferred: Option<(&str, u16, u8)> = None;
         for &offer in offers {
@@ -154,7 +154,8 @@ impl<'h> Range<'h> {
         })
     }
 
-    /// How specifically the range covers `offer`, if it does.
+    /// How specifically the range covers `offer`, if it does. No offer has parameters, so
+    /// a range with parameters covers less exactly than one without.
     fn covers(&self, offer: &str) -> Option<u8> {
         let offer = MediaType::parse(offer).ok()?;
         let MediaType { ty, subty, .. } = self.media_type;
@@ -165,7 +166,10 @@ impl<'h> Range<'h> {
         } else if subty == names::_STAR {
             Some(1)
         } else {
-            (self.media_type.essence() == offer).then_some(2)
+            let mut parameters = self.media_type.params();
+            let has_others = parameters.any(|(name, _)| name != "q");
+            let specific = if has_others { 2 } else { 3 };
+            (self.media_type.essence() == offer).then_some(specific)
         }
     }
 }

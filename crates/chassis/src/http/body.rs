@@ -42,7 +42,7 @@ impl<T: FromJson + HasSchema> Part for Json<T> {
     }
 }
 
-/// The body of a `PATCH` that is not merged: its members say what to do.
+/// The body of a `PATCH` that is read as a `T` and not merged into the resource.
 #[derive(Debug)]
 pub struct Patch<T>(pub T);
 
@@ -92,7 +92,7 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
             errors.invalid.add(&root, detail);
             return None;
         }
-        // Whether another part of the request is invalid is not known yet.
+        // Reported only if another part is invalid: see `RequestErrors::patch`.
         let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
         values.merge(patch.clone());
         let _ = json::read::<T>(values, &mut invalid);

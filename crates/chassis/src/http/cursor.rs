@@ -14,7 +14,7 @@ const CHECKSUM_BYTES: usize = 12;
 
 /// What a cursor is bound to.
 #[derive(Debug, Clone)]
-pub(super) struct List {
+pub(super) struct CursorScope {
     /// The list's path.
     path: String,
     /// The filters in the request, by name.
@@ -23,7 +23,7 @@ pub(super) struct List {
     caller: Option<String>,
 }
 
-impl List {
+impl CursorScope {
     pub(super) fn new(
         path: &str,
         filters: Vec<(String, Option<String>)>,
@@ -76,7 +76,7 @@ impl List {
     }
 }
 
-/// Whether a text has the form of a cursor. Of which list it is, only a [`List`] knows.
+/// Whether a text has the form of a cursor. [`CursorScope::open`] checks of which list.
 pub(super) fn is_well_formed(cursor: &str) -> bool {
     decode(cursor).is_some()
 }
@@ -91,11 +91,11 @@ fn decode(cursor: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn list(path: &str, filters: &[(&str, &str)]) -> List {
+    fn list(path: &str, filters: &[(&str, &str)]) -> CursorScope {
         let filters = filters
             .iter()
             .map(|&(name, value)| (name.to_owned(), Some(value.to_owned())));
-        List::new(path, filters.collect(), None)
+        CursorScope::new(path, filters.collect(), None)
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
             list("/things", &[("colour", "blue")]),
             list("/things", &[("colour", "red"), ("size", "1")]),
             list("/things", &[]),
-            List::new(
+            CursorScope::new(
                 "/things",
                 vec![("colour".to_owned(), Some("red".to_owned()))],
                 Some("ada"),

@@ -18,7 +18,7 @@ pub type CheckResult = Result<HealthStatus, String>;
 #[derive(Clone)]
 pub struct Check {
     name: String,
-    worst: HealthStatus,
+    status_on_failure: HealthStatus,
     timeout: Duration,
     dependency: Option<Dependency>,
     run: Arc<dyn Fn(RequestContext) -> BoxFuture<'static, CheckResult> + Send + Sync>,
@@ -27,11 +27,11 @@ pub struct Check {
 impl Check {
     /// A check called `name`.
     ///
-    /// If it fails, or does not end within `timeout`, the function's health is
-    /// `worst`: fail if it cannot work without the dependency, warn if it can.
+    /// If it fails, or does not end within `timeout`, its status is `status_on_failure`:
+    /// fail if the function cannot work without the dependency, warn if it can.
     pub fn new<F>(
         name: impl Into<String>,
-        worst: HealthStatus,
+        status_on_failure: HealthStatus,
         timeout: Duration,
         run: impl Fn(RequestContext) -> F + Send + Sync + 'static,
     ) -> Self
@@ -40,7 +40,7 @@ impl Check {
     {
         Self {
             name: name.into(),
-            worst,
+            status_on_failure,
             timeout,
             dependency: None,
             run: Arc::new(move |ctx| Box::pin(run(ctx))),
@@ -50,9 +50,9 @@ impl Check {
     /// A check of a dependency by its probe. It reports the state of the circuit
     /// breaker; while that is open, no probe is sent.
     #[must_use]
-    pub fn of(dependency: Dependency, worst: HealthStatus, timeout: Duration) -> Self {
+    pub fn of(dependency: Dependency, status_on_failure: HealthStatus, timeout: Duration) -> Self {
         let probed = dependency.clone();
-        let check = Self::new(dependency.name(), worst, timeout, move |ctx| {
+        let check = Self::new(dependency.name(), status_on_failure, timeout, move |ctx| {
             let dependency = probed.clone();
             async move {
                 if dependency.is_healthy(&ctx).await {
@@ -75,8 +75,11 @@ impl Check {
         let result = tokio::time::timeout_at(deadline.instant(), checked).await;
         let (status, output) = match result {
             Ok(Ok(status)) => (status, None),
-            Ok(Err(wrong)) => (self.worst, Some(wrong)),
-            Err(_elapsed) => (self.worst, Some("did not respond in time".to_owned())),
+            Ok(Err(wrong)) => (self.status_on_failure, Some(wrong)),
+            Err(_elapsed) => (
+                self.status_on_failure,
+                Some("did not respond in time".to_owned()),
+            ),
         };
         if output.is_some() && ctx.deadline.remaining().is_zero() {
             ctx.record.time_out();

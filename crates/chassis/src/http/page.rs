@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::openapi::Operation;
 use super::{
     Problem,
-    cursor::{List, is_well_formed},
+    cursor::{CursorScope, is_well_formed},
     query::{FromQuery, Query},
     request::{Incoming, Part, RequestErrors},
 };
@@ -64,7 +64,7 @@ pub struct Paged<F, P> {
     pub limit: Limit,
     /// The position after which the page starts; `None` for the first page.
     pub after: Option<P>,
-    list: List,
+    scope: CursorScope,
 }
 
 impl<F, P: Serialize> Paged<F, P> {
@@ -80,7 +80,7 @@ impl<F, P: Serialize> Paged<F, P> {
         items: Vec<T>,
         last: Option<&P>,
     ) -> Result<Page<T>, Problem> {
-        let next_cursor = last.map(|last| self.list.seal(last)).transpose();
+        let next_cursor = last.map(|last| self.scope.seal(last)).transpose();
         Ok(Page {
             message,
             items,
@@ -146,13 +146,14 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         // What is left is no filter, and reported as unknown.
         let unknown = query.names();
         filters.retain(|(name, _)| !unknown.contains(name));
-        let list = List::new(&request.path, filters, caller);
+        let scope = CursorScope::new(&request.path, filters, caller);
         let after = match cursor? {
-            // With filters that are invalid, and reported, nothing shows whose cursor it is.
+            // The checksum covers the filters, so a cursor cannot be checked while they are
+            // invalid. Their errors are reported.
             Some(cursor) if filter.is_none() && is_well_formed(&cursor) => return None,
             None => None,
             Some(cursor) => {
-                let after = list.open(&cursor);
+                let after = scope.open(&cursor);
                 if after.is_none() {
                     let detail = "is not a cursor of this list with these filters";
                     errors.malformed.add_parameter("cursor", detail);
@@ -165,7 +166,7 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
             filter: filter?,
             limit: limit?.unwrap_or_default(),
             after,
-            list,
+            scope,
         })
     }
 
@@ -244,11 +245,11 @@ mod tests {
             filter: (),
             limit: Limit(limit),
             after: None,
-            list: List::new("/things", Vec::new(), None),
+            scope: CursorScope::new("/things", Vec::new(), None),
         };
         let page = paged.page_of("Things", found, String::clone).unwrap();
         if let Some(cursor) = &page.next_cursor {
-            assert_eq!(paged.list.open(cursor), page.items.last().cloned());
+            assert_eq!(paged.scope.open(cursor), page.items.last().cloned());
         }
         page
     }

@@ -61,7 +61,8 @@ impl Preconditions {
         self.if_match_holds(current) && self.if_none_match_holds(current)
     }
 
-    /// Whether a `GET` returns the resource, whose tag is `etag`, or a 304.
+    /// `true` if a `GET` returns the resource, whose tag is `etag`; `false` if it returns
+    /// 304.
     ///
     /// # Errors
     ///

@@ -60,9 +60,10 @@ impl Problem {
     #[must_use]
     pub fn missing_scope(scopes: &[&str]) -> Self {
         let detail = format!("The token lacks the scope {}.", scopes.join(" or "));
-        let scopes = scopes.join(" ");
+        // A list would mean that all of them are required (RFC 6750 §3).
+        let scope = scopes.first().copied().unwrap_or_default();
         Self::new(ProblemType::Forbidden, detail).with_challenge(&format!(
-            ", error=\"insufficient_scope\", scope=\"{scopes}\""
+            ", error=\"insufficient_scope\", scope=\"{scope}\""
         ))
     }
 
@@ -176,12 +177,15 @@ impl Problem {
     /// front of every path of the API.
     pub(crate) fn render(self, base_path: &str, instance: &str, request_id: &str) -> Response {
         let status = self.status();
+        // A reference that starts with `//` would name a host (RFC 3986 §4.2).
+        let is_host = base_path.is_empty() && instance.starts_with("//");
+        let dot = if is_host { "/." } else { "" };
         let details = ProblemDetails {
             r#type: format!("{base_path}/problems/{}", self.kind.slug()),
             title: self.kind.title().to_owned(),
             status: self.kind.status(),
             detail: self.detail,
-            instance: format!("{base_path}{instance}"),
+            instance: format!("{base_path}{dot}{instance}"),
             request_id: request_id.to_owned(),
             errors: self.errors,
         };

@@ -106,14 +106,14 @@ impl Incoming {
             method: parts.method,
             caller: parts.extensions.remove(),
             headers: parts.headers,
-            body: receive(body).await?,
+            body: receive_body(body).await?,
             id,
         })
     }
 }
 
 /// Receives a body of at most [`MAX_BODY_BYTES`].
-async fn receive(body: Body) -> Result<Bytes, Problem> {
+async fn receive_body(body: Body) -> Result<Bytes, Problem> {
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
@@ -133,8 +133,8 @@ pub struct RequestErrors {
     pub malformed: FieldErrors,
     /// 422: what is parsed and not valid.
     pub invalid: FieldErrors,
-    /// Those of the values of a merge patch, which are otherwise checked after merging:
-    /// reported with others of [`Self::invalid`].
+    /// 422: errors in the values of a merge patch. They are reported only beside others
+    /// of [`Self::invalid`]: without those, the merged result decides.
     pub(super) patch: FieldErrors,
 }
 
@@ -205,7 +205,7 @@ impl Part for AnyQuery {
 macro_rules! tuple_part {
     ($($part:ident),*) => {
         impl<$($part: Part),*> Part for ($($part,)*) {
-            #[allow(non_snake_case, reason = "each variable is called as its type")]
+            #[allow(non_snake_case, reason = "each variable has the name of its type")]
             fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
                 $(let $part = $part::read(request, errors);)*
                 Some(($($part?,)*))

@@ -216,7 +216,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                 Some(layer) => layer(methods),
                 None => methods,
             };
-            // Also of a wrong method, of a panic and of a request that ran out of time.
+            // Set before the handler runs, so that a 405, a panic and a timeout have it too.
             let route: Arc<str> = path.into();
             methods.layer(MapRequestLayer::new(move |request: Request| {
                 if let Some(ctx) = request.extensions().get::<RequestContext>() {
@@ -237,15 +237,15 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         } else {
             service.document
         };
-        Service::new(
-            service.name,
-            routes.with_state(service.state),
-            paths.into(),
-            service.calls.into(),
-            service.cache_control,
+        Service {
+            name: service.name,
+            routes: routes.with_state(service.state),
+            paths: paths.into(),
+            calls: service.calls.into(),
+            cache_control: service.cache_control,
             #[cfg(feature = "openapi")]
-            document,
-        )
+            document: Arc::new(document),
+        }
     }
 }
 
@@ -256,7 +256,7 @@ fn health<S: Clone + Send + Sync + 'static>(
 ) -> Methods<S> {
     let (first, rest) = service.split_at(1);
     let id = format!("get{}{rest}Health", first.to_uppercase());
-    // What has no dependencies has no details either.
+    // Without dependencies the report is the same for every caller.
     let access = if checks.is_empty() {
         Access::Public
     } else {

@@ -45,35 +45,16 @@ const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 /// A service that can be called.
 #[derive(Clone)]
 pub struct Service {
-    name: &'static str,
-    routes: axum::Router,
-    paths: Arc<[String]>,
-    calls: Arc<[String]>,
-    cache_control: Option<HeaderValue>,
+    pub(super) name: &'static str,
+    pub(super) routes: axum::Router,
+    pub(super) paths: Arc<[String]>,
+    pub(super) calls: Arc<[String]>,
+    pub(super) cache_control: Option<HeaderValue>,
     #[cfg(feature = "openapi")]
-    document: Arc<Document>,
+    pub(super) document: Arc<Document>,
 }
 
 impl Service {
-    pub(super) fn new(
-        name: &'static str,
-        routes: axum::Router,
-        paths: Arc<[String]>,
-        calls: Arc<[String]>,
-        cache_control: Option<HeaderValue>,
-        #[cfg(feature = "openapi")] document: Document,
-    ) -> Self {
-        Self {
-            name,
-            routes,
-            paths,
-            calls,
-            cache_control,
-            #[cfg(feature = "openapi")]
-            document: Arc::new(document),
-        }
-    }
-
     /// The service's name, which is the name of its binary.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -178,20 +159,20 @@ impl Service {
             problem: problem.map(ProblemType::slug),
             is_replay: response.headers().contains_key(IDEMPOTENCY_REPLAYED),
         };
-        let is_whole = tracing::enabled!(Level::INFO);
-        if is_whole || tracing::enabled!(target: METRICS, Level::INFO) {
+        let writes_request_line = tracing::enabled!(Level::INFO);
+        if writes_request_line || tracing::enabled!(target: METRICS, Level::INFO) {
             let mut text = String::with_capacity(1536);
-            if is_whole {
+            if writes_request_line {
                 completed.push_request(&mut text, record);
             }
             completed.push_metrics(&mut text, record);
             let length = text.len();
             completed.push_metadata(&mut text, record);
-            let (members, _aws) = text.split_at(length);
-            if is_whole {
-                tracing::info!(members, _aws, "request");
+            let (members, metadata) = text.split_at(length);
+            if writes_request_line {
+                tracing::info!(members, _aws = metadata, "request");
             } else {
-                tracing::info!(target: METRICS, members, _aws);
+                tracing::info!(target: METRICS, members, _aws = metadata);
             }
         }
         if record.traced
@@ -201,8 +182,8 @@ impl Service {
         }
     }
 
-    /// Completes a response: what every response has in common. Returns it with the
-    /// type of the problem, if it is one.
+    /// Renders the problem, if the response is one, and sets the headers of every
+    /// response. Returns the response and the type of the problem.
     fn finish(
         &self,
         response: Response,
@@ -231,14 +212,14 @@ impl Service {
                 headers.insert(name, value);
             }
         }
-        // Health is of this moment, and so is a problem in its place.
+        // A report of health must not be cached, nor a problem in place of one.
         let no_store = (path.starts_with("/health/") || path == "/health")
             .then_some(HeaderValue::from_static("no-store"));
         if let Some(value) = no_store.or_else(|| self.cache_control.clone()) {
             headers.entry(CACHE_CONTROL).or_insert(value);
         }
-        // The gateway sets the length of what it sends; 204 and 304 have none.
-        // Only of a response to `HEAD` it cannot know the length.
+        // The gateway sets Content-Length, except in a response to HEAD, whose body it
+        // does not have. 204 and 304 have none.
         let has_none = matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED

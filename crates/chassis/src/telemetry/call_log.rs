@@ -55,8 +55,8 @@ impl CallLog {
         self.trace
     }
 
-    /// Ends the call. An error that shows that the dependency is unhealthy is
-    /// counted as one.
+    /// Ends the call. A failure counts as an error as if the attempt had had all its
+    /// time, also if the caller left less.
     pub fn end<T, E: Error + Classify + 'static>(mut self, result: &Result<T, E>) {
         self.error = result.as_ref().err().map(|error| error_chain(error));
         let outcome = match result {
@@ -92,7 +92,7 @@ impl Drop for CallLog {
             failed: self.failed,
         };
         self.record
-            .call(span, self.dependency, duration, self.failed);
+            .add_call(span, self.dependency, duration, self.failed);
         tracing::debug!(
             span_id = self.trace.span_id(),
             parent_id = self.trace.parent_id(),

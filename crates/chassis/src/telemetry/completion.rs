@@ -34,7 +34,7 @@ impl Completed<'_> {
             push_text(json, "problem", problem);
         }
         json.push_str(",\"status_class\":\"");
-        if self.status >= 500 && record.is_hurried() {
+        if self.status == 503 && record.is_hurried() {
             // No alarm counts it: any caller could raise it.
             json.push_str("hurried");
         } else {
@@ -44,10 +44,8 @@ impl Completed<'_> {
         json.push_str("\",\"duration_ms\":");
         push_milliseconds(json, self.duration);
         json.push_str(",\"requests\":1");
-        for (metric, counted) in self.counted(record) {
-            if counted {
-                json.extend([",\"", metric.name, "\":1"]);
-            }
+        for metric in self.counted(record) {
+            json.extend([",\"", metric.name, "\":1"]);
         }
         record.push_members(json);
     }
@@ -61,10 +59,8 @@ impl Completed<'_> {
         push_padded(json, timestamp.subsec_millis().into(), 3);
         json.push_str(",\"CloudWatchMetrics\":[");
         let mut directives = record.telemetry.metrics.directives(json);
-        for (metric, counted) in self.counted(record) {
-            if counted {
-                directives.metric(",", metric);
-            }
+        for metric in self.counted(record) {
+            directives.metric(",", metric);
         }
         let counts = record.counts();
         let dependencies = record.dependencies();
@@ -86,11 +82,14 @@ impl Completed<'_> {
         json.push_str("]}");
     }
 
-    fn counted(self, record: &Record) -> [(&'static Metric, bool); 3] {
-        [
+    /// The metrics that this request counts beside those of every request.
+    fn counted(self, record: &Record) -> impl Iterator<Item = &'static Metric> {
+        let metrics = [
             (&COLD_STARTS, record.cold_start),
             (&PROBLEMS, self.problem.is_some()),
             (&REPLAYS, self.is_replay),
-        ]
+        ];
+        let counted = |(metric, is_counted): (_, bool)| is_counted.then_some(metric);
+        metrics.into_iter().filter_map(counted)
     }
 }

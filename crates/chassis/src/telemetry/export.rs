@@ -53,7 +53,8 @@ impl Telemetry {
         }
     }
 
-    /// Reads the environment; `None` if it is malformed.
+    /// Reads the environment. A malformed variable is recorded there; `None` if it is the
+    /// namespace.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let what = "the namespace of the metrics: letters, digits and .-_/#:";
         let namespace = environment.optional("METRICS_NAMESPACE", what, |name| {

@@ -237,8 +237,8 @@ where
     }
 }
 
-/// A field's value, as `tracing` passes it on: its `Debug` is the `Display` of what
-/// was logged.
+/// A field's value. `tracing` passes it as [`Debug`], whose text is the [`Display`] of
+/// what was logged.
 struct Shown<'v>(&'v dyn Debug);
 
 impl Display for Shown<'_> {

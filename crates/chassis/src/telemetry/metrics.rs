@@ -48,7 +48,7 @@ impl Default for Namespace {
 /// beyond these with [`RequestContext::count`](crate::RequestContext::count) has
 /// the unit `Count` and the dimension `function`.
 #[derive(Debug, Clone, Copy)]
-pub struct Metric {
+pub(super) struct Metric {
     /// Its name. For a metric of a dependency, what follows the dependency's name.
     pub name: &'static str,
     /// Its unit.
@@ -58,7 +58,7 @@ pub struct Metric {
 }
 
 /// The requests, for each route and each class of status.
-pub const REQUESTS: Metric = Metric {
+pub(super) const REQUESTS: Metric = Metric {
     name: "requests",
     unit: "Count",
     dimensions: &[
@@ -69,35 +69,35 @@ pub const REQUESTS: Metric = Metric {
 };
 
 /// The time from the event to the response.
-pub const DURATION: Metric = Metric {
+pub(super) const DURATION: Metric = Metric {
     name: "duration_ms",
     unit: "Milliseconds",
     dimensions: &[&["function"], &["function", "route"]],
 };
 
 /// The first invocation of a process.
-pub const COLD_STARTS: Metric = Metric {
+pub(super) const COLD_STARTS: Metric = Metric {
     name: "cold_starts",
     unit: "Count",
     dimensions: &[&["function"]],
 };
 
 /// Problems, by their type.
-pub const PROBLEMS: Metric = Metric {
+pub(super) const PROBLEMS: Metric = Metric {
     name: "problems",
     unit: "Count",
     dimensions: &[&["function"], &["function", "problem"]],
 };
 
 /// Responses that were replayed for an idempotency key.
-pub const REPLAYS: Metric = Metric {
+pub(super) const REPLAYS: Metric = Metric {
     name: "replays",
     unit: "Count",
     dimensions: &[&["function"]],
 };
 
 /// What is recorded of each dependency, after its name.
-pub const OF_DEPENDENCIES: [Metric; 5] = [
+pub(super) const OF_DEPENDENCIES: [Metric; 5] = [
     of_dependency("_calls", "Count"),
     of_dependency("_retries", "Count"),
     of_dependency("_errors", "Count"),

@@ -102,19 +102,19 @@ impl Record {
         }
     }
 
-    /// Adds a call that has ended; `error` is whether it shows that the
-    /// dependency is unhealthy.
-    pub(crate) fn call(
+    /// Adds a call that has ended; `failed` is whether it showed that the dependency is
+    /// unhealthy, or was abandoned.
+    pub(crate) fn add_call(
         &self,
         span: impl FnOnce() -> Span,
         name: &'static str,
         time: Duration,
-        error: bool,
+        failed: bool,
     ) {
         let mut inner = self.lock();
         let usage = inner.usage(name);
         usage.calls += 1;
-        usage.errors += u64::from(error);
+        usage.errors += u64::from(failed);
         usage.time += time;
         if self.traced && inner.spans.len() < MAX_SPANS {
             inner.spans.push(span());
@@ -122,12 +122,12 @@ impl Record {
     }
 
     /// Adds a retry.
-    pub(crate) fn retry(&self, name: &'static str) {
+    pub(crate) fn add_retry(&self, name: &'static str) {
         self.lock().usage(name).retries += 1;
     }
 
     /// Notes that the circuit breaker is open.
-    pub(crate) fn breaker_open(&self, name: &'static str) {
+    pub(crate) fn set_breaker_open(&self, name: &'static str) {
         self.lock().usage(name).breaker_open = true;
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// A span of a trace: what a `traceparent` header carries
 /// (W3C Trace Context, level 1, §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// The whole trace.
     id: u128,
     /// The caller's span; `None` where the trace starts.
@@ -53,7 +53,7 @@ impl Trace {
         }
     }
 
-    /// The trace's id, as the log has it: 32 hexadecimal digits.
+    /// The trace's id: 32 hexadecimal digits.
     pub(crate) fn trace_id(self) -> String {
         format!("{:032x}", self.id)
     }
@@ -64,12 +64,12 @@ impl Trace {
         format!("1-{time:08x}-{rest:024x}")
     }
 
-    /// The span's id, as the log has it: 16 hexadecimal digits.
+    /// The span's id: 16 hexadecimal digits.
     pub(crate) fn span_id(self) -> String {
         format!("{:016x}", self.span)
     }
 
-    /// The parent span's id, as the log has it.
+    /// The parent span's id, if there is one.
     pub(crate) fn parent_id(self) -> Option<String> {
         self.parent.map(|id| format!("{id:016x}"))
     }

@@ -11,10 +11,8 @@ use chassis::{
 
 use crate::{
     App,
-    error::Error,
     order::{NewOrder, Order},
     permission::Readable,
-    placement::{self, Prices},
     pricing,
     store::{OrderFilter, Position},
 };
@@ -22,16 +20,17 @@ use crate::{
 /// The documentation of [`list`].
 pub(crate) const LIST: &str = "\
 A page of the caller's orders, newest first; of everybody's with the scope `orders:read-all` or \
-`orders:manage`. Without a token it is empty. To get the next page, send `nextCursor` as `cursor` with the same \
-filters, until it is `null`. A page may be shorter than its `limit` before the end. All pages together \
-have every order that existed throughout exactly once.
+`orders:manage`. Without a token it is empty. To get the next page, send `nextCursor` as `cursor` \
+with the same filters, until it is `null`. A page may be shorter than its `limit` before the end. \
+All pages together have every order that existed throughout exactly once.
 
 As `text/plain` the response is `Test MySQL`, if the database responds.";
 
 /// The documentation of [`place`].
 pub(crate) const PLACE: &str = "\
-The order belongs to the caller. The catalogue sets the prices. An order keeps the names and the prices of its products. A product that \
-the catalogue does not have is a 422 with a pointer to its line.";
+The order belongs to the caller. The catalogue sets the prices. An order keeps the names and the \
+prices of its products. A product that the catalogue does not have is a 422 with a pointer to its \
+line.";
 
 /// `GET`: a page of the orders, newest first.
 pub(crate) async fn list(
@@ -70,12 +69,12 @@ pub(crate) async fn place(
     {
         return Ok(Replayable::replayed(first));
     }
-    let (order, prices) = match priced(&app, &ctx, &body).await {
+    let (order, prices) = match pricing::price(&app, &ctx, &body).await {
         Ok(priced) => priced,
         Err(error) => {
             // The first request with the key may have been executed meanwhile.
             if let Some(key) = &key
-                && let Some(first) = app.orders.first_response(&ctx, key).await?
+                && let Some(first) = app.orders.wait_for_response(&ctx, key).await?
             {
                 return Ok(Replayable::replayed(first));
             }
@@ -84,31 +83,11 @@ pub(crate) async fn place(
     };
     let created = Created(order);
     let response = created.store().map_err(Problem::internal)?;
-    let outcome = app
-        .orders
-        .place(
-            &ctx,
-            &created.0,
-            caller.subject(),
-            &prices,
-            key.as_ref(),
-            &response,
-        )
-        .await?;
+    let (Created(order), owner, request) = (&created, caller.subject(), key.as_ref());
+    let placed = (app.orders).place(&ctx, order, owner, &prices, request, &response);
+    let outcome = placed.await?;
     if outcome == Outcome::Executed {
         ctx.count("orders_placed");
     }
     Ok(Replayable::new(response, outcome))
-}
-
-/// The order that a request becomes, and its prices.
-async fn priced(app: &App, ctx: &RequestContext, new: &NewOrder) -> Result<(Order, Prices), Error> {
-    let prices = pricing::prices(app, ctx, &new.lines).await?;
-    match placement::order(new, &prices) {
-        Ok(order) => Ok((order, prices)),
-        Err(error) => {
-            pricing::remember(app, ctx, &new.lines, &prices).await;
-            Err(error)
-        }
-    }
 }

@@ -14,13 +14,14 @@ use crate::{
 };
 
 /// The documentation of [`fetch`].
-pub(crate) const FETCH: &str = "An order of another caller is a 404 without the scope `orders:read-all` or `orders:manage`. With \
-     `If-None-Match`, a client that has the state already gets 304.";
+pub(crate) const FETCH: &str = "\
+An order of another caller is a 404 without the scope `orders:read-all` or `orders:manage`. With \
+`If-None-Match`, a client that has the state already gets 304.";
 
 /// The documentation of [`patch`].
 pub(crate) const PATCH: &str = "\
-A placed order can become paid or cancelled, a paid one shipped or cancelled. Any other transition is \
-a 409. An order of another caller needs the scope `orders:manage`.";
+A placed order can become paid or cancelled, a paid one shipped or cancelled. Any other transition \
+is a 409. An order of another caller needs the scope `orders:manage`.";
 
 /// `GET`: the order.
 pub(crate) async fn fetch(

@@ -6,24 +6,24 @@ use uuid::Uuid;
 
 use crate::{error::Error, order::Order};
 
-/// The version of an order if no attempt has got as far as its commit.
-const NONE: i64 = i64::MAX;
+/// Stands for no version: no attempt has reached its commit.
+const NO_VERSION: i64 = i64::MAX;
 
 /// A change of an order. An attempt recognizes by it what an earlier one has
 /// committed, if the response to the `COMMIT` was lost.
-pub struct Change {
+pub(super) struct Change {
     /// Its id, which is written with the order.
     pub id: Uuid,
-    /// The version that the last attempt committed, or failed to commit.
+    /// The version whose commit the last attempt started, or [`NO_VERSION`].
     version: AtomicI64,
 }
 
 impl Change {
     /// A change that no attempt has made yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             id: Uuid::now_v7(),
-            version: AtomicI64::new(NONE),
+            version: AtomicI64::new(NO_VERSION),
         }
     }
 
@@ -33,11 +33,15 @@ impl Change {
     /// Fails with [`Error::Unknown`] if the order is beyond the version of the
     /// earlier attempt. At that version or below, the attempt was not committed:
     /// another change made the version, or none did.
-    pub fn is_committed(&self, order: &Order, last_change: Option<Uuid>) -> Result<bool, Error> {
+    pub(super) fn is_committed(
+        &self,
+        order: &Order,
+        last_change: Option<Uuid>,
+    ) -> Result<bool, Error> {
         if last_change == Some(self.id) {
             return Ok(true);
         }
-        let version = self.version.swap(NONE, Relaxed);
+        let version = self.version.swap(NO_VERSION, Relaxed);
         if order.version.get() > version {
             return Err(Error::Unknown);
         }
@@ -45,7 +49,7 @@ impl Change {
     }
 
     /// Records that a commit of `order` follows.
-    pub fn commits(&self, order: &Order) {
+    pub(super) fn commits(&self, order: &Order) {
         self.version.store(order.version.get(), Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What makes up a period: whole years, months and days, and parts of days.
+//! A period, divided into whole years, months and days, and parts of days.
 
 use mysql::{Value, to_datetime};
 use time::{Date, Duration, PrimitiveDateTime, macros::datetime};
@@ -11,9 +11,9 @@ const START: PrimitiveDateTime = datetime!(1000-01-01 0:00);
 /// After the last time that a column can hold, in milliseconds.
 const END: PrimitiveDateTime = PrimitiveDateTime::MAX;
 
-/// What makes up a period. None of it overlaps; an interval may be empty.
+/// A divided period. No two intervals overlap; an interval may be empty.
 #[derive(Debug)]
-pub struct Cover {
+pub(super) struct Cover {
     /// Parts of days, at both ends.
     pub parts: [Interval; 2],
     /// All of the period but these parts.
@@ -28,7 +28,7 @@ pub struct Cover {
 
 /// From one time, inclusive, to another, exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interval {
+pub(super) struct Interval {
     from: PrimitiveDateTime,
     to: PrimitiveDateTime,
 }
@@ -42,8 +42,8 @@ enum Span {
 }
 
 impl Cover {
-    /// Of a period, in days only.
-    pub fn of_days(period: Period) -> Self {
+    /// Divides a period into days only.
+    pub(super) fn of_days(period: Period) -> Self {
         let (parts, whole) = Interval::of(period).divide(Span::Day);
         let none = whole.end();
         Self {
@@ -55,8 +55,8 @@ impl Cover {
         }
     }
 
-    /// Of a period, in the largest spans.
-    pub fn of(period: Period) -> Self {
+    /// Divides a period into the largest spans.
+    pub(super) fn of(period: Period) -> Self {
         let (parts, whole) = Interval::of(period).divide(Span::Day);
         let (days, rest) = whole.divide(Span::Month);
         let (months, years) = rest.divide(Span::Year);
@@ -106,13 +106,13 @@ impl Interval {
     }
 
     /// Its ends, for `>= ? AND < ?`.
-    pub fn times(self) -> [Value; 2] {
+    pub(super) fn times(self) -> [Value; 2] {
         [self.from.into(), self.to.into()]
     }
 
     /// Its first and its last day, for `BETWEEN ? AND ?`.
-    pub fn dates(self) -> [Value; 2] {
-        let last = if self.to == END {
+    pub(super) fn dates(self) -> [Value; 2] {
+        let last = if self.from < self.to && self.to == END {
             Some(Date::MAX)
         } else {
             self.to.date().previous_day()
@@ -122,7 +122,7 @@ impl Interval {
 }
 
 impl Span {
-    /// The start of the one that `at` is in. The end of all times is a start.
+    /// The start of the span that contains `at`; [`END`] is its own start.
     fn start(self, at: PrimitiveDateTime) -> PrimitiveDateTime {
         if at == END {
             return at;

@@ -1,4 +1,4 @@
-//! Orders as rows: the columns of each field are stated here only.
+//! Orders as rows: how an order and its lines are written and read.
 
 use std::{
     cmp::Reverse,
@@ -22,17 +22,21 @@ const SELECT: &str = "SELECT o.id, currency, position, product_id, name, l.quant
                       change_id, owner";
 
 /// An order with what clients do not see of it.
-pub struct Found {
+pub(super) struct Found {
     /// The order.
     pub order: Order,
     /// The id of its last change.
     pub last_change: Option<Uuid>,
-    /// The subject of the caller who placed it; empty if that was nobody known.
+    /// The subject of the caller who placed it; empty for an order older than owners.
     pub owner: String,
 }
 
 /// Inserts an order of `owner` in two statements, however many lines it has.
-pub async fn insert(session: &Session, order: &Order, owner: &str) -> Result<(), AttemptError> {
+pub(super) async fn insert(
+    session: &Session,
+    order: &Order,
+    owner: &str,
+) -> Result<(), AttemptError> {
     let Order {
         id: OrderId(id),
         customer,
@@ -110,7 +114,11 @@ pub async fn insert(session: &Session, order: &Order, owner: &str) -> Result<(),
 }
 
 /// Updates what can change of an order, with the id of the change.
-pub async fn update(session: &Session, order: &Order, change: Uuid) -> Result<(), AttemptError> {
+pub(super) async fn update(
+    session: &Session,
+    order: &Order,
+    change: Uuid,
+) -> Result<(), AttemptError> {
     let Order {
         id: OrderId(id),
         customer: _,
@@ -136,7 +144,7 @@ pub async fn update(session: &Session, order: &Order, change: Uuid) -> Result<()
 }
 
 /// Reads the order with this id.
-pub async fn find(session: &Session, id: OrderId) -> Result<Option<Found>, AttemptError> {
+pub(super) async fn find(session: &Session, id: OrderId) -> Result<Option<Found>, AttemptError> {
     let sql = format!(
         "{SELECT} FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id WHERE o.id = ?"
     );
@@ -145,7 +153,7 @@ pub async fn find(session: &Session, id: OrderId) -> Result<Option<Found>, Attem
 }
 
 /// Reads the order with this id and locks it until the transaction ends.
-pub async fn find_for_update(
+pub(super) async fn find_for_update(
     session: &Session,
     id: OrderId,
 ) -> Result<Option<Found>, AttemptError> {
@@ -158,7 +166,7 @@ pub async fn find_for_update(
 }
 
 /// Reads the orders that meet the conditions, newest first.
-pub async fn list(
+pub(super) async fn list(
     session: &Session,
     conditions: &str,
     mut values: Vec<Value>,

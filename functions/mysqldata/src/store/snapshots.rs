@@ -3,10 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use dto::{
-    Price, Timestamp,
-    catalogue::{PricedProduct, ProductId},
-};
+use dto::{Price, ProductId, Timestamp, catalogue::PricedProduct};
 use mysql::{AttemptError, Session, Value, insert, placeholders, to_datetime};
 use time::PrimitiveDateTime;
 
@@ -21,7 +18,7 @@ const MIN_AGE: Duration = Duration::from_secs(30);
 type Snapshot = (String, Option<i64>, String, PrimitiveDateTime);
 
 /// Reads the snapshots of products that were seen after `since`.
-pub async fn read(
+pub(super) async fn read(
     session: &Session,
     products: &[&ProductId],
     since: Timestamp,
@@ -54,7 +51,7 @@ fn to_product(row: (String, String, i64, String)) -> Result<PricedProduct, Attem
 ///
 /// The rows stay, because an order that was priced earlier would otherwise write
 /// them again. A product that never was in an order has no row and gets none.
-pub async fn forget(
+pub(super) async fn forget(
     session: &Session,
     products: &[&ProductId],
     seen_at: Timestamp,
@@ -76,7 +73,7 @@ pub async fn forget(
 ///
 /// Most orders find the same, written a moment ago. They write nothing, so that orders
 /// of the same product do not wait for its row.
-pub async fn write(
+pub(super) async fn write(
     session: &Session,
     products: &Products,
     seen_at: Timestamp,

@@ -10,11 +10,16 @@ use super::cover::Cover;
 use crate::{
     money::Money,
     period::Period,
-    summary::{RowKey, SummaryKey, SummaryRow},
+    summary::{MAX_ROWS, RowKey, SummaryKey, SummaryRow},
 };
 
-/// The sums of the spans of a period.
-const WITHIN_SPANS: &str = "((span = 'day' AND start BETWEEN ? AND ?) \
+/// The most keys that a summary reads. It refuses more than [`MAX_ROWS`] rows; orders
+/// that are not in the sums yet may remove some.
+const MAX_KEYS: usize = 2 * MAX_ROWS;
+
+/// The sums of the spans of a period. A sum stays when its last order has left it.
+const WITHIN_SPANS: &str = "orders <> 0 AND \
+                            ((span = 'day' AND start BETWEEN ? AND ?) \
                             OR (span = 'day' AND start BETWEEN ? AND ?) \
                             OR (span = 'month' AND start BETWEEN ? AND ?) \
                             OR (span = 'month' AND start BETWEEN ? AND ?) \
@@ -27,32 +32,42 @@ const WITHIN_WHOLE: &str = "created_at >= ? AND created_at < ?";
 const WITHIN_PARTS: &str =
     "((created_at >= ? AND created_at < ?) OR (created_at >= ? AND created_at < ?))";
 
-/// Reads a row for each key and currency, ordered by both.
+/// Reads a row for each key and currency, ordered by both; `None` if there are more
+/// than [`MAX_ROWS`].
 ///
 /// It is one statement, which sees all tables at the same time. The rows of a key
 /// are added up here: the database would have to sort them.
-pub async fn read(
+pub(super) async fn read(
     session: &Session,
     period: Period,
     by: SummaryKey,
-) -> Result<Vec<SummaryRow>, AttemptError> {
+) -> Result<Option<Vec<SummaryRow>>, AttemptError> {
     let cover = match by {
         SummaryKey::Day => Cover::of_days(period),
         SummaryKey::Product | SummaryKey::Status => Cover::of(period),
     };
     let add = |sums: &mut BTreeMap<(String, String), Sum>, row: (_, _, i64, i128, i128)| {
         let (key, currency, orders, quantity, revenue) = row;
-        let sum = sums.entry((key, currency)).or_default();
+        let key = (key, currency);
+        if sums.len() > MAX_KEYS {
+            return;
+        }
+        let sum = sums.entry(key).or_default();
         sum.orders += orders;
         sum.quantity += quantity;
         sum.revenue += revenue;
     };
     let (statement, values) = (statement(by), values(by, &cover));
     let mut sums = (session.fold(&statement, values, BTreeMap::new(), add)).await?;
+    let is_full = sums.len() > MAX_KEYS;
     sums.retain(|_, sum| sum.orders != 0);
+    if is_full || sums.len() > MAX_ROWS {
+        return Ok(None);
+    }
     let rows = sums.into_iter();
     rows.map(|((key, currency), sum)| sum.into_row(by, key, &currency))
-        .collect()
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// The sums of one key and currency. Within a summary they may be negative: an order
@@ -72,6 +87,7 @@ impl Sum {
         currency: &str,
     ) -> Result<SummaryRow, AttemptError> {
         let negative = |_| "a sum must not be negative".to_owned();
+        u128::try_from(self.revenue).map_err(negative)?;
         Ok(SummaryRow {
             key: match by {
                 SummaryKey::Day => RowKey::Day(key),
@@ -174,12 +190,21 @@ fn values(by: SummaryKey, cover: &Cover) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::OrderStatus;
 
     #[test]
     fn a_summary_has_a_value_for_each_placeholder() {
         for by in SummaryKey::ALL {
             let values = values(by, &Cover::of(Period::default()));
             assert_eq!(statement(by).matches('?').count(), values.len(), "{by}");
+        }
+    }
+
+    #[test]
+    fn an_order_of_every_status_can_be_pending() {
+        for status in OrderStatus::ALL {
+            let term = format!("(summed = '{status}' AND status <> '{status}')");
+            assert!(PENDING_ORDERS.contains(&term), "{term}");
         }
     }
 }

@@ -51,16 +51,16 @@ impl @Type@Store {
         self.table.get(ctx, id).await?.ok_or(Error::NotFound)
     }
 
-    /// Creates @a@ @type@; once, with its response, for a request with an
-    /// idempotency key.
+    /// Creates @a@ @type@. If the request has an idempotency key, this is done once, and
+    /// `response` is stored under the key.
     pub(crate) async fn create(
         &self,
         ctx: &RequestContext,
         @type@: &@Type@,
-        key: Option<&IdempotentRequest>,
+        request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let created = self.keys.create(ctx, &self.table, @type@, key, response);
+        let created = self.keys.create(ctx, &self.table, @type@, request, response);
         Ok(created.await?)
     }
 }

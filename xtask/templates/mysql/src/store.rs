@@ -67,13 +67,13 @@ impl @Type@Store {
         found.pop().ok_or(Error::NotFound)
     }
 
-    /// Creates @a@ @type@; once, with its response, for a request with an
-    /// idempotency key.
+    /// Creates @a@ @type@. If the request has an idempotency key, this is done once, and
+    /// `response` is stored under the key.
     pub(crate) async fn create(
         &self,
         ctx: &RequestContext,
         @type@: &@Type@,
-        key: Option<&IdempotentRequest>,
+        request: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let write = async |session: Session| {
@@ -90,7 +90,7 @@ impl @Type@Store {
                 _ => Ok(()),
             }
         };
-        self.keys.execute(ctx, key, response, write).await
+        self.keys.execute(ctx, request, response, write).await
     }
 
     async fn select(

@@ -7,9 +7,13 @@ use std::{
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use diagrams::{render, store};
+use syn::Item;
 use template::project;
 
 use crate::{alarms, source};
+
+/// The lines of a `main.rs`, at most.
+const MOST_LINES_OF_MAIN: usize = 25;
 
 fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
@@ -54,25 +58,63 @@ fn deployed_crates_depend_on_neither_tools_nor_tests() {
     assert!(count >= 5, "{count} packages are deployed");
 }
 
+/// All that it may depend on. None of these does I/O.
+const DEPENDENCIES_OF_DTO: [&str; 4] = ["json", "serde", "time", "uuid"];
+
 #[test]
 fn dto_does_no_input_or_output() {
     let metadata = metadata();
-    let dto = metadata
-        .packages
-        .iter()
-        .find(|it| it.name == "dto")
-        .unwrap();
+    let mut packages = metadata.packages.iter();
+    let dto = packages.find(|it| it.name == "dto").unwrap();
     for dependency in &dto.dependencies {
-        for prefix in [
-            "aws", "axum", "http", "hyper", "lambda", "mysql", "tokio", "tower", "ureq",
-        ] {
-            assert!(
-                !dependency.name.starts_with(prefix),
-                "dto does no I/O, and may not depend on {}",
-                dependency.name
-            );
+        assert!(
+            dependency.kind == DependencyKind::Development
+                || DEPENDENCIES_OF_DTO.contains(&dependency.name.as_str()),
+            "dto does no I/O, and may not depend on {}",
+            dependency.name
+        );
+    }
+    let io = regex::Regex::new(r"\b(?:env|fs|io|net|os|process|thread)::").unwrap();
+    for (file, source) in source::deployed(&["crates/dto", "crates/json"]) {
+        let found = io.find(&source).map(|it| it.as_str());
+        assert_eq!(found, None, "{} does I/O", file.display());
+    }
+}
+
+#[test]
+fn main_of_every_function_only_wires() {
+    let functions = alarms::template();
+    for function in functions.functions() {
+        let name = function.binary;
+        let file = project().join(format!("functions/{name}/src/main.rs"));
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= MOST_LINES_OF_MAIN, "{name}: {lines} lines");
+        for item in syn::parse_file(&text).unwrap().items {
+            let is_wiring = match &item {
+                Item::Use(_) => true,
+                Item::Fn(function) => function.sig.ident == "main",
+                _ => false,
+            };
+            assert!(is_wiring, "{name} has more than `use` and `main`");
         }
     }
+}
+
+/// A panic must become a response, and a small binary starts faster.
+#[test]
+fn release_profile_unwinds_and_is_small() {
+    let manifest = fs::read_to_string(project().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let release = manifest["profile"]["release"].as_table().unwrap();
+    let expected = toml::toml! {
+        codegen-units = 1
+        lto = "fat"
+        opt-level = "s"
+        panic = "unwind"
+        strip = true
+    };
+    assert_eq!(*release, expected);
 }
 
 /// The crates in the tables of a section of `docs/dependencies.md`.

@@ -1,6 +1,9 @@
 //! How a function handles events of any kind, which it has from the chassis.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chassis::{
@@ -12,7 +15,7 @@ use chassis::{
 use http::Method;
 use json::Text;
 use serde_json::{Value, json};
-use testbed::{Response, System, event, handler, invoke, log, routes};
+use testbed::{FUNCTIONS, Response, System, event, handler, invoke, log, replay, routes};
 
 /// The time that a request has.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -281,6 +284,25 @@ async fn path_is_decoded_once_by_the_gateway_or_the_function() {
 #[tokio::test]
 async fn every_response_is_nosniff() {
     let system = System::with_samples().await;
+    let mut statuses = BTreeSet::new();
+    for function in FUNCTIONS.iter() {
+        for event in replay::events(function) {
+            let returned = system.invoke(function, &event).await;
+            assert_eq!(
+                returned["headers"]["x-content-type-options"], "nosniff",
+                "{returned}"
+            );
+            statuses.insert(returned["statusCode"].as_u64().unwrap());
+        }
+    }
+    // region: nosqldata
+    for status in [
+        200, 201, 204, 304, 400, 401, 403, 404, 405, 412, 413, 415, 422,
+    ] {
+        assert!(statuses.contains(&status), "no event has a {status}");
+    }
+    // endregion
+    assert!(statuses.contains(&200));
     for path in routes().await.into_keys() {
         for path in [path.replace(['{', '}'], ""), format!("{path}?%")] {
             for method in ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "BREW"] {

@@ -230,14 +230,13 @@ fn every_change_of_a_function_reaches_live() {
         // What is not part of a version must be in the description, or Lambda has
         // nothing to publish and the deployment fails.
         let description = properties["Description"].to_string();
-        // region: mysqldata
-        if !properties["ReservedConcurrentExecutions"].is_null() {
+        // `!If [condition, parameter, …]`
+        if let Some(parameter) = properties["ReservedConcurrentExecutions"][1].as_str() {
             assert!(
-                description.contains("${OrdersConcurrency}"),
+                description.contains(&format!("${{{parameter}}}")),
                 "the description of {name} lacks the reserved concurrency"
             );
         }
-        // endregion
         // SAM sees the name of the database, not its address.
         if properties["Environment"].to_string().contains("Database.") {
             assert!(

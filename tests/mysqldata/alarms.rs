@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::Value;
 use template::Template;
-use testbed::{log::capture, order, wire::Fault};
+use testbed::{Setup, log::capture, order, wire::Fault};
 
 use super::faults::{self, Dependency, is_certain};
 use crate::alarms::{alarms, runbook, template};
@@ -18,6 +18,10 @@ const OWN: &str = "AWS::StackName";
 /// How many clients send requests at the same time, and how often.
 const CLIENTS: usize = 8;
 const WAVES: usize = 2;
+
+/// The attempts at a fault: on a busy machine, healthy calls exceed their timeouts and
+/// raise alarms as well.
+const ATTEMPTS: usize = 3;
 
 /// The name and the dimensions of a metric.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -272,8 +276,8 @@ impl Expression<'_> {
 }
 
 /// The alarms that fire if requests meet this fault for as long as it takes.
-async fn raised(dependency: Dependency, fault: Fault) -> BTreeSet<String> {
-    let system = faults::start(None).await;
+async fn raised_by(dependency: Dependency, fault: Fault) -> BTreeSet<String> {
+    let system = faults::start(Setup::deployed()).await;
     dependency.wire(&system).set(fault).await;
     let order = order("c", &["cup"]);
     let ((), lines) = capture("info", async {
@@ -323,7 +327,6 @@ async fn runbook_lists_the_alarms_of(dependency: Dependency) {
         .iter()
         .filter(|fault| is_certain(**fault))
     {
-        let raised = raised(dependency, fault).await;
         let row = format!("| {dependency} | {fault} | ");
         let known = runbook.lines().find_map(|line| line.strip_prefix(&row));
         let known: BTreeSet<_> = known
@@ -333,8 +336,17 @@ async fn runbook_lists_the_alarms_of(dependency: Dependency) {
             .map(str::to_owned)
             .collect();
         // A machine that is busy with other tests is slow without any fault.
-        let is_slow_besides = raised.difference(&known).all(|it| it.ends_with("Latency"));
-        is_known &= known.is_subset(&raised) && is_slow_besides;
+        let is_as_known = |raised: &BTreeSet<String>| {
+            let is_slow_besides = raised.difference(&known).all(|it| it.ends_with("Latency"));
+            known.is_subset(raised) && is_slow_besides
+        };
+        let mut raised = raised_by(dependency, fault).await;
+        for _ in 1..ATTEMPTS {
+            if !is_as_known(&raised) {
+                raised = raised_by(dependency, fault).await;
+            }
+        }
+        is_known &= is_as_known(&raised);
         let names: Vec<_> = raised.iter().map(|name| format!("`{name}`")).collect();
         let names = if names.is_empty() {
             "none".to_owned()

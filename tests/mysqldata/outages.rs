@@ -207,6 +207,24 @@ async fn order_is_priced_from_snapshots_while_the_catalogue_is_unavailable() {
 }
 
 #[tokio::test]
+async fn snapshots_of_products_that_differ_only_in_case_are_different() {
+    let system = System::start().await;
+    for (id, amount) in [("cup", 100), ("Cup", 7)] {
+        put_product(&system, id, amount, "DKK").await;
+        place(&system, &[id]).await.expect(201);
+    }
+    lose_the_catalogue(&system).await;
+    let placed = place(&system, &["cup", "Cup"]).await.expect(201);
+    placed.expect_members(&[
+        ("/pricing", json!("snapshot")),
+        ("/lines/0/unitPrice/amount", json!(100)),
+        ("/lines/1/unitPrice/amount", json!(7)),
+    ]);
+    let refused = place(&system, &["CUP"]).await;
+    refused.expect_unavailable(CATALOGUE);
+}
+
+#[tokio::test]
 async fn lost_connection_is_replaced_without_an_error() {
     let system = System::start().await;
     let client = &system.client;

@@ -49,7 +49,7 @@ async fn settle(system: &System, connection: &mut Conn) {
         secret: None,
         creates_users: false,
     });
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(2);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(5);
     function.run(deadline).await.unwrap();
     let some = "UPDATE orders SET status = 'cancelled' WHERE status = 'placed' LIMIT 40";
     connection.query_drop(some).await.unwrap();

@@ -9,10 +9,10 @@ use mysql_async::prelude::Queryable;
 // endregion
 use serde_json::{Value, json};
 use testbed::{
-    Setup, System, eventually, expect_key_in_use, log, product,
+    Setup, System, eventually, expect_key_in_use, log, patient, product,
     wire::{Fault, Proxy, Step},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 const CUP: &str = "/nosqldata/cup";
 
@@ -23,7 +23,7 @@ fn setup() -> Setup {
             budget_percent: 100,
             failure_percent: 100,
             open: Duration::from_secs(1),
-            ..dynamodb::default_policy()
+            ..patient()
         }),
         ..Setup::default()
     }
@@ -130,7 +130,12 @@ async fn request_that_failed_after_its_write_is_replayed() {
 
 #[tokio::test]
 async fn request_waits_for_a_concurrent_one_until_its_deadline() {
-    let system = System::with(setup()).await;
+    // Only the caller's deadline ends a request that waits.
+    let system = System::with(Setup {
+        timeout: Duration::from_hours(1),
+        ..setup()
+    })
+    .await;
     let cup = product("Cup");
     system.dynamodb.script((0..5).map(|_| conflict()));
     let created = system.client.post_once("/nosqldata", "k", &cup).await;
@@ -139,15 +144,11 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
 
     let headers = [("idempotency-key", "l"), ("x-request-deadline", "400")];
     expect_key_in_use(async || {
-        system.dynamodb.script((0..1_000).map(|_| conflict()));
-        let started = Instant::now();
-        let post = system
+        system.dynamodb.script((0..100_000).map(|_| conflict()));
+        system
             .client
-            .json(Method::POST, "/nosqldata", &headers, &cup);
-        let refused = post.await;
-        // The caller's deadline is earlier than the function's, which is 10 s.
-        assert!(started.elapsed() < Duration::from_secs(5), "{refused}");
-        refused
+            .json(Method::POST, "/nosqldata", &headers, &cup)
+            .await
     })
     .await;
 }
@@ -156,7 +157,7 @@ async fn request_waits_for_a_concurrent_one_until_its_deadline() {
 async fn write_that_meets_a_transaction_is_repeated() {
     let policy = Policy {
         retries: 0,
-        ..dynamodb::default_policy()
+        ..patient()
     };
     let setup = Setup {
         policy: Some(policy),
@@ -287,10 +288,9 @@ async fn function_that_starts_without_its_store_recovers_with_it() {
         let starting = System::with(Setup {
             dynamodb_fault: fault,
             mysql_fault: fault,
-            ..setup()
+            ..Setup::deployed()
         });
-        // Lambda waits 10 s for a function, and each of them is started here.
-        let system = timeout(Duration::from_secs(30), starting).await;
+        let system = timeout(Duration::from_mins(5), starting).await;
         let system = system.expect("it starts without its stores");
         for (wire, list) in [
             (&system.dynamodb, "/nosqldata"),

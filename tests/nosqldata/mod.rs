@@ -7,3 +7,4 @@ mod failures;
 mod idempotency;
 mod permissions;
 mod races;
+mod walks;

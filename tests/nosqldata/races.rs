@@ -1,5 +1,7 @@
 //! Concurrent clients: every write is counted exactly once.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
 use http::Method;
 // region: mysqldata
@@ -76,6 +78,31 @@ async fn no_merge_patch_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_unconditional_put_has_its_own_version_and_etag() {
+    let path = "/nosqldata/contested";
+    let system = System::with_instances(8).await;
+    let client = &system.client;
+    let put = async |n: usize| client.put(path, &product(&format!("by {n}"))).await;
+    let mut written = join_all((0..CLIENTS).map(put)).await;
+    written.sort_by_key(|put| put.json()["version"].as_u64());
+    let versions = written.iter().map(|put| put.json()["version"].clone());
+    assert_eq!(
+        versions.collect::<Vec<_>>(),
+        (1..=CLIENTS).collect::<Vec<_>>()
+    );
+    let etags: HashSet<_> = written.iter().map(|put| put.header("etag")).collect();
+    assert_eq!(etags.len(), CLIENTS);
+    for (n, put) in written.iter().enumerate() {
+        put.clone().expect(if n == 0 { 201 } else { 200 });
+    }
+    // The last writer wins.
+    let read = client.get(path).await.expect(200);
+    let last = &written[CLIENTS - 1];
+    assert_eq!(read.body, last.body);
+    read.expect_header("etag", last.header("etag"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exactly_one_conditional_put_creates() {
     let system = System::with_instances(8).await;
     let (new, product) = ([("if-none-match", "*")], product("n"));
@@ -119,7 +146,7 @@ async fn concurrent_orders_are_all_stored() {
     let listed = client.get("/mysqldata?limit=100").await.items();
     assert_eq!(listed.len(), CLIENTS);
     assert!(placed.iter().all(|order| listed.contains(order)));
-    let summary = client.get("/mysqldata/summary").await.json();
+    let summary = client.get("/mysqldata/summary?by=product").await.json();
     assert_eq!(summary["rows"][0]["revenue"]["amount"], CLIENTS * 200);
 }
 

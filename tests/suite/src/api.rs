@@ -51,6 +51,11 @@ impl Kind {
         Self::Deployed,
     ];
 
+    /// Whether it runs the functions as they are deployed, but on this machine.
+    pub fn is_emulated(self) -> bool {
+        matches!(self, Self::Watch | Self::Emulator | Self::StartApi)
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

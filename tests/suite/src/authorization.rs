@@ -235,7 +235,7 @@ async fn expired_token_is_refused(api: Api) {
 }
 
 async fn token_that_is_not_valid_yet_is_refused(api: Api) {
-    let early = |claims: &mut Value| claims["nbf"] = (now() + 120).into();
+    let early = |claims: &mut Value| claims["nbf"] = (now() + 600).into();
     expect_claims_refused(&api, early, "it is not valid yet").await;
 }
 

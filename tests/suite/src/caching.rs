@@ -1,6 +1,9 @@
 //! How responses may be cached.
 
 use http::Method;
+// region: nosqldata
+use serde_json::json;
+// endregion
 
 use crate::{Api, Case};
 
@@ -8,6 +11,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         // region: nosqldata
         case!(every_response_has_cache_control),
+        case!(every_response_to_a_write_has_cache_control),
         // endregion
         case!(health_is_never_stored),
     ]
@@ -63,6 +67,45 @@ async fn every_response_has_cache_control(api: Api) {
             .expect(304)
             .expect_header("cache-control", cache_control);
     }
+}
+// endregion
+
+// region: nosqldata
+async fn every_response_to_a_write_has_cache_control(api: Api) {
+    let body = api.product();
+    let path = format!("/nosqldata/{}", api.unique());
+    let nothing = json!({});
+    for (method, target, body, status) in [
+        (Method::POST, "/nosqldata", &body, 201),
+        (Method::POST, "/nosqldata", &nothing, 422),
+        (Method::PUT, &path, &body, 201),
+        (Method::PUT, &path, &body, 200),
+        (Method::PATCH, &path, &nothing, 200),
+        (Method::DELETE, &path, &nothing, 204),
+        (Method::DELETE, &path, &nothing, 404),
+    ] {
+        let written = api.json(method, target, &[], body).await.expect(status);
+        written.expect_header("cache-control", "no-cache");
+    }
+    // region: mysqldata
+    let order = api.order(1).await;
+    let key = api.unique();
+    for _ in 0..2 {
+        let placed = api.post_once("/mysqldata", &key, &order).await.expect(201);
+        let placed = placed.expect_header("cache-control", "private, no-cache");
+        let path = placed.header("location");
+        for (status, code) in [("placed", 409), ("lost", 422)] {
+            let changed = api.patch(path, &json!({"status": status})).await;
+            changed
+                .expect(code)
+                .expect_header("cache-control", "private, no-cache");
+        }
+    }
+    let path = format!("/mysqldata/{}", api.place_order(1).await.id());
+    let paid = api.patch(&path, &json!({"status": "paid"})).await;
+    paid.expect(200)
+        .expect_header("cache-control", "private, no-cache");
+    // endregion
 }
 // endregion
 

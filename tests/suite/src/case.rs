@@ -46,6 +46,14 @@ pub enum Verdict {
     Fail(String),
 }
 
+impl Verdict {
+    /// Whether it failed because a response came too late: a 503, or none.
+    pub(crate) fn is_late(&self) -> bool {
+        let signs = ["503 Service Unavailable", "no response in"];
+        matches!(self, Self::Fail(failure) if signs.iter().any(|it| failure.contains(it)))
+    }
+}
+
 impl Case {
     /// A case that every surface must pass.
     pub fn new(module: &'static str, name: &'static str, check: Check) -> Self {
@@ -194,6 +202,16 @@ mod tests {
             stale.ends_with("expects a difference: watch why"),
             "{stale}"
         );
+    }
+
+    #[test]
+    fn failure_by_a_timeout_is_late() {
+        let failed = |failure: &str| Verdict::Fail(failure.to_owned());
+        let shown = "GET /nosqldata → 503 Service Unavailable\nretry-after: 1\n";
+        assert!(failed(shown).is_late());
+        assert!(failed("GET /docs: no response in 300 s").is_late());
+        assert!(!failed("GET /docs → 500 Internal Server Error").is_late());
+        assert!(!Verdict::Pass.is_late());
     }
 
     #[tokio::test]

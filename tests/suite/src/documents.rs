@@ -1,10 +1,14 @@
 //! The documentation: its pages, its assets and their compressed forms.
 
-use std::{collections::BTreeSet, io::Read};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use brotli_decompressor::Decompressor;
 use flate2::read::GzDecoder;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use testbed::Response;
 
@@ -18,6 +22,7 @@ const HTML: [(&str, &str); 1] = [("accept", "text/html")];
 pub fn cases() -> Vec<Case> {
     vec![
         case!(document_is_openapi_3_1),
+        case!(yaml_has_every_operation_of_the_json),
         case!(pages_load_nothing_from_other_hosts),
         case!(every_form_of_an_asset_is_the_same_content),
         case!(each_content_coding_has_its_own_etag),
@@ -25,16 +30,78 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+/// The operations of a document by their ids, each with its path.
+fn operations(document: &Value) -> BTreeMap<&str, (&str, &Value)> {
+    let mut operations = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().expect("an id");
+            let other = operations.insert(id, (path.as_str(), operation));
+            assert!(other.is_none(), "two operations have the id {id}");
+        }
+    }
+    assert!(!operations.is_empty());
+    operations
+}
+
+/// Every reference in a part of a document.
+fn references(part: &Value) -> Vec<&str> {
+    match part {
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str);
+            let inner = members.values().flat_map(references);
+            own.into_iter().chain(inner).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the specification requires of a document that has paths (OpenAPI 3.1, 4.8).
 async fn document_is_openapi_3_1(api: Api) {
+    let document = api.get("/openapi.json").await.expect(200);
+    let document = document.expect_header("content-type", "application/json");
+    let document = document.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    for member in ["title", "version"] {
+        assert!(document["info"][member].is_string(), "{member}");
+    }
+    for (id, (path, operation)) in operations(&document) {
+        let responses = operation["responses"].as_object().expect(id);
+        assert!(!responses.is_empty(), "{id} has no response");
+        let parameters = operation["parameters"].as_array();
+        let in_path = parameters.into_iter().flatten().filter_map(|parameter| {
+            let reference = parameter["$ref"].as_str().unwrap_or("#");
+            let parameter = match &reference[1..] {
+                "" => parameter,
+                pointer => document.pointer(pointer)?,
+            };
+            (parameter["in"] == "path").then(|| parameter["name"].as_str())?
+        });
+        let names = path.split(['{', '}']).skip(1).step_by(2);
+        assert!(in_path.eq(names), "{id} describes other names than {path}");
+    }
+    for reference in references(&document) {
+        let pointer = reference.strip_prefix('#').expect("a reference within");
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+async fn yaml_has_every_operation_of_the_json(api: Api) {
     let document = api.get("/openapi.json").await.expect(200).json();
-    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let yaml = api.get("/openapi.yaml").await.expect(200);
+    let yaml = yaml.expect_header("content-type", "application/yaml");
     assert!(yaml.text().starts_with("openapi: "), "{yaml}");
+    let lines: BTreeSet<_> = yaml.text().lines().map(str::trim).collect();
+    for id in operations(&document).keys() {
+        let line = format!("operationId: {id}");
+        assert!(lines.contains(&*line), "{line}");
+    }
 }
 
 /// The files that a page loads.
 #[track_caller]
-fn assets(page: &Response) -> Vec<String> {
+pub fn assets(page: &Response) -> Vec<String> {
     let quoted = page.text().split('"').filter(|it| it.starts_with("/docs/"));
     let assets: Vec<_> = quoted.map(str::to_owned).collect();
     assert!(!assets.is_empty(), "it loads no asset: {page}");

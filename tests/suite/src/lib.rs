@@ -67,7 +67,9 @@ pub fn cases() -> Vec<Case> {
     .concat()
 }
 
-/// The test of a case on a surface. It reports its verdict to `record`.
+/// The test of a case on a surface. It reports its verdict to `record`. On a busy
+/// machine, a function in an emulator exceeds the timeouts of a deployment, so there
+/// a case that was not responded to in time is judged again, one time.
 pub fn trial(
     case: Case,
     runtime: Handle,
@@ -76,7 +78,10 @@ pub fn trial(
 ) -> Trial {
     Trial::test(format!("{}::{}", case.topic, case.name), move || {
         let api = api();
-        let verdict = runtime.block_on(case.judge(&api));
+        let mut verdict = runtime.block_on(case.judge(&api));
+        if verdict.is_late() && api.kind().is_emulated() {
+            verdict = runtime.block_on(case.judge(&api));
+        }
         record(&verdict);
         match verdict {
             Verdict::Pass | Verdict::Differs(_) => Ok(()),

@@ -3,19 +3,29 @@
 use http::Method;
 use testbed::Response;
 
-use crate::{Api, Case, Kind};
+use crate::{Api, Case, Kind, documents::assets};
 
 /// The methods of the paths that can only be read.
 const READ: &str = "GET, HEAD, OPTIONS";
 
 const READ_ONLY: &[&str] = &[
     "/",
+    // region: oscheck
+    "/oscheck",
+    "/health/oscheck",
+    // endregion
     "/health",
     "/health/docs",
+    "/health/health",
+    "/health/hello",
     // region: mysqldata
     "/health/mysqldata",
     "/mysqldata/summary",
     // endregion
+    // region: nosqldata
+    "/health/nosqldata",
+    // endregion
+    "/architecture",
     "/docs",
     "/redoc",
     "/openapi.json",
@@ -23,7 +33,6 @@ const READ_ONLY: &[&str] = &[
     "/problems",
     "/problems/not-found",
     "/favicon.ico",
-    "/health/hello",
 ];
 
 const START_API: &str = "returns its own 200 to OPTIONS where the template has a CorsConfiguration";
@@ -57,17 +66,13 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Every kind of path that exists, and its methods.
-#[allow(
-    clippy::unused_async,
-    unused_mut,
-    unused_variables,
-    reason = "a project without resources has none to create"
-)]
 async fn paths(api: &Api) -> Vec<(String, &'static str)> {
     let mut paths: Vec<_> = READ_ONLY
         .iter()
         .map(|path| ((*path).to_owned(), READ))
         .collect();
+    let page = api.get("/docs").await.expect(200);
+    paths.extend(assets(&page).into_iter().take(1).map(|asset| (asset, READ)));
     // region: nosqldata
     let product = api.create_product().await.header("location").to_owned();
     paths.extend([
@@ -82,7 +87,22 @@ async fn paths(api: &Api) -> Vec<(String, &'static str)> {
     ]);
     // endregion
     // endregion
+    expect_complete(api, &paths).await;
     paths
+}
+
+/// Checks that each path of the document is among `paths`.
+async fn expect_complete(api: &Api, paths: &[(String, &str)]) {
+    let document = api.get("/openapi.json").await.expect(200).json();
+    for documented in document["paths"].as_object().unwrap().keys() {
+        let is_listed = paths
+            .iter()
+            .any(|(path, _)| match documented.split_once('{') {
+                Some((parent, _)) => path.starts_with(parent),
+                None => path == documented,
+            });
+        assert!(is_listed, "{documented} is not tested");
+    }
 }
 
 async fn head_is_get_without_a_body(api: Api) {

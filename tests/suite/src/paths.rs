@@ -42,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         case!(id_that_no_product_can_have_returns_404),
         case!(id_that_is_not_utf8_returns_404),
         case!(id_of_a_product_is_case_sensitive),
+        case!(products_that_differ_only_in_case_are_different),
         // endregion
         // region: mysqldata
         case!(id_that_no_order_has_returns_404),
@@ -175,6 +176,39 @@ async fn id_of_a_product_is_case_sensitive(api: Api) {
     batch
         .expect(200)
         .expect_members(&[("/items/0/id", json!(upper)), ("/missing", json!([lower]))]);
+}
+
+async fn products_that_differ_only_in_case_are_different(api: Api) {
+    let unique = api.unique();
+    let ids = [format!("cup-{unique}"), format!("Cup-{unique}")];
+    let mut products = Vec::new();
+    for (id, amount) in ids.iter().zip([100, 7]) {
+        let mut product = api.product();
+        product["price"]["amount"] = amount.into();
+        let put = api.put(&format!("/nosqldata/{id}"), &product).await;
+        products.push(put.expect(201).json());
+    }
+    let batch = api.get(&format!("/nosqldata?ids={}", ids.join(","))).await;
+    assert_eq!(batch.expect(200).items(), products);
+    // region: mysqldata
+    let lines = ids.iter().map(|id| json!({"productId": id, "quantity": 1}));
+    let lines: Vec<_> = lines.collect();
+    let order = json!({"customer": unique, "lines": lines});
+    let placed = api.post("/mysqldata", &order).await.expect(201).json();
+    assert_eq!(placed["total"]["amount"], 107);
+    let at = placed["createdAt"].as_str().unwrap();
+    let summary = format!("/mysqldata/summary?by=product&from={at}");
+    let summary = api.get(&summary).await.expect(200).json();
+    for product in &products {
+        let mut rows = summary["rows"].as_array().unwrap().iter();
+        let row = rows.find(|row| row["product"] == product["id"]);
+        assert_eq!(row.unwrap()["revenue"], product["price"]);
+    }
+    // endregion
+    api.delete(&format!("/nosqldata/{}", ids[0]))
+        .await
+        .expect(204);
+    api.get(&format!("/nosqldata/{}", ids[1])).await.expect(200);
 }
 
 async fn id_that_is_not_utf8_returns_404(api: Api) {

@@ -18,8 +18,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::callers;
 
-/// Longer than any function may take, with its cold start.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// Longer than any function may take, with its cold start, on a busy machine.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The most pages that a list may have.
 const MOST_PAGES: usize = 1_000;
@@ -136,6 +136,7 @@ impl Client {
             })
         });
         let response = response.await.ok()??;
+        response.check_headers();
         if response.status == StatusCode::CREATED {
             let names = ["location", "content-location"].map(|name| response.header(name));
             let path = names.into_iter().find(|path| !path.is_empty());
@@ -246,6 +247,21 @@ impl From<http::Response<Bytes>> for Response {
 }
 
 impl Response {
+    /// Checks the headers that every response of a function has, whatever the test is
+    /// about. A gateway's own response has no `X-Request-Id`.
+    #[track_caller]
+    fn check_headers(&self) {
+        if self.header("x-request-id").is_empty() {
+            return;
+        }
+        assert_eq!(self.header("x-content-type-options"), "nosniff", "{self}");
+        // A failed health check is no problem that a client could repeat.
+        if self.status == 503 && self.header("content-type") != "application/health+json" {
+            let seconds = self.header("retry-after").parse::<u32>();
+            assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{self}");
+        }
+    }
+
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -370,7 +386,8 @@ impl Response {
             .expect_allow(allow)
     }
 
-    /// Checks that it is a 503 problem with `Retry-After` and one of these details.
+    /// Checks that it is a 503 problem with one of these details. Each has
+    /// `Retry-After`, which the client checks.
     #[track_caller]
     pub fn expect_unavailable(self, details: &[&str]) -> Self {
         let found = self.json()["detail"]
@@ -378,10 +395,7 @@ impl Response {
             .unwrap_or_default()
             .to_owned();
         assert!(details.contains(&&*found), "{self}");
-        let this = self.expect_problem(503, "service-unavailable", &found);
-        let seconds = this.header("retry-after").parse::<u32>();
-        assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{this}");
-        this
+        self.expect_problem(503, "service-unavailable", &found)
     }
 
     /// Checks that it is a 400 problem with these errors: place and detail.
@@ -429,7 +443,7 @@ impl std::fmt::Display for Response {
     }
 }
 
-/// Polls until there is a value, and fails after a minute.
+/// Polls until there is a value, and fails after five minutes.
 pub async fn eventually<T>(poll: impl AsyncFn() -> Option<T>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {

@@ -35,5 +35,5 @@ pub use nosqldata::order;
 // endregion
 pub use nosqldata::product;
 // endregion
-pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, routes};
+pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, patient, routes};
 pub use template::template;

@@ -43,6 +43,23 @@ pub async fn replay(path: &Path) -> Result<Replayed> {
     })
 }
 
+/// The committed events of a function, signed, in the order of their names.
+///
+/// # Panics
+///
+/// A file cannot be read, or is not JSON.
+pub fn events(function: &str) -> Vec<Value> {
+    let folder = template::project().join("events").join(function);
+    let files = std::fs::read_dir(folder).expect("every function has events");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    let events = files.into_iter().map(|file| {
+        let event = std::fs::read_to_string(file).expect("a text");
+        serde_json::from_str(&callers::signed(&event)).expect("an event is JSON")
+    });
+    events.collect()
+}
+
 /// The sample data, as text.
 ///
 /// # Errors

@@ -45,7 +45,10 @@ use crate::{
 };
 
 /// The timeout of a deployed function: `Timeout` in `template.yaml`.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const DEPLOYED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The timeout of a function by default.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The names of the functions that respond to HTTP requests.
 pub static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
@@ -53,13 +56,29 @@ pub static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     functions.iter().map(|function| function.binary).collect()
 });
 
-/// The options of a system; the default is the usual one.
+/// The policy of calls by default. On a machine that is busy with other tests, a call
+/// that takes a few seconds has not failed.
+pub fn patient() -> Policy {
+    Policy {
+        connect: Duration::from_secs(5),
+        attempt: Duration::from_secs(5),
+        ..Policy::default()
+    }
+}
+
+/// The options of a system. By default there is more time than in a deployment, so
+/// that only tests about time depend on the speed of the machine.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Instances of each function: with more than one, requests race.
     pub instances: usize,
-    /// The policy of calls to stores and services; by default as deployed.
+    /// The policy of calls to stores and services; `None` for those of a deployment.
     pub policy: Option<Policy>,
+    /// The one function that `policy` is for, if it is not for all. That of the others
+    /// is [`patient`].
+    pub policy_of: Option<&'static str>,
+    /// The timeout of a function.
+    pub timeout: Duration,
     /// The fault of the connection to `DynamoDB` while the functions start.
     pub dynamodb_fault: Fault,
     /// The fault of the connection to `MySQL` while the functions start.
@@ -70,9 +89,22 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             instances: 1,
-            policy: None,
+            policy: Some(patient()),
+            policy_of: None,
+            timeout: TIMEOUT,
             dynamodb_fault: Fault::None,
             mysql_fault: Fault::None,
+        }
+    }
+}
+
+impl Setup {
+    /// The timeouts of a deployment, for a test about time.
+    pub fn deployed() -> Self {
+        Self {
+            policy: None,
+            timeout: DEPLOYED_TIMEOUT,
+            ..Self::default()
         }
     }
 }
@@ -167,6 +199,7 @@ impl System {
             mysql: format!("{}/{name}", mysql.address()),
             table_prefix: prefix,
             policy: setup.policy,
+            policy_of: setup.policy_of,
         };
         let mut functions = BTreeMap::new();
         let mut routes = BTreeMap::new();
@@ -177,7 +210,8 @@ impl System {
             for _ in 0..setup.instances {
                 let Started { service, .. } = surroundings.start(function).await;
                 paths = service.paths().to_vec();
-                instances.push(InProcess(Handler::new(service, BASE_PATH.to_owned())));
+                let handler = Handler::new(service, BASE_PATH.to_owned());
+                instances.push(InProcess(handler, setup.timeout));
             }
             let function = Function::new(instances);
             routes.extend(paths.into_iter().map(|path| (path, function.clone())));
@@ -258,12 +292,12 @@ impl Drop for System {
 }
 // endregion
 
-/// An instance of a function in this process.
-struct InProcess(Handler);
+/// An instance of a function in this process, and its timeout.
+struct InProcess(Handler, Duration);
 
 impl Instance for InProcess {
     fn invoke(&self, event: Value) -> BoxFuture<'_, Value> {
-        invoke(&self.0, event, TIMEOUT).boxed()
+        invoke(&self.0, event, self.1).boxed()
     }
 }
 
@@ -297,6 +331,7 @@ pub async fn functions() -> Vec<Started> {
         mysql: "127.0.0.1:9/none".to_owned(),
         table_prefix: String::new(),
         policy: None,
+        policy_of: None,
     };
     let mut functions = Vec::new();
     for function in bundle::functions().expect("the template") {
@@ -325,13 +360,20 @@ struct Surroundings {
     mysql: String,
     table_prefix: String,
     policy: Option<Policy>,
+    policy_of: Option<&'static str>,
 }
 
 impl Surroundings {
     /// Starts a function, configured by its environment as in Lambda. It signs in
     /// to `MySQL` as its own user, which may do just what the deployed one may.
     async fn start(&self, function: template::Function<'_>) -> Started {
-        let started = bundle::start(function, &self.local(function), self.policy.as_ref()).await;
+        let is_other = self.policy_of.is_some_and(|name| name != function.binary);
+        let policy = if is_other {
+            Some(patient())
+        } else {
+            self.policy.clone()
+        };
+        let started = bundle::start(function, &self.local(function), policy.as_ref()).await;
         started.expect("a function of the template starts")
     }
 

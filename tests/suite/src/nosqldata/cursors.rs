@@ -13,6 +13,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case!(walk_returns_each_product_once),
         case!(walk_by_category_is_in_order_of_ids),
+        case!(page_has_20_items_by_default),
         case!(walk_continues_while_products_are_created_and_deleted),
         case!(foreign_or_changed_cursor_returns_400),
     ]
@@ -69,6 +70,33 @@ async fn walk_by_category_is_in_order_of_ids(api: Api) {
         .walk_by(&format!("/nosqldata?category={}&", api.unique()), 5)
         .await;
     assert_eq!(none, [] as [Value; 0]);
+}
+
+async fn page_has_20_items_by_default(api: Api) {
+    let category = api.unique();
+    create_products(&api, &category, 21).await;
+    // region: mysqldata
+    let order = api.order(1).await;
+    for _ in 0..21 {
+        api.post("/mysqldata", &order).await.expect(201);
+    }
+    let customer = order["customer"].as_str().unwrap();
+    // endregion
+    for list in [
+        format!("/nosqldata?category={category}"),
+        // region: mysqldata
+        format!("/mysqldata?customer={customer}"),
+        // endregion
+    ] {
+        let page = api.get(&list).await.expect(200);
+        assert_eq!(page.items().len(), 20, "{list}");
+        let cursor = page.json()["nextCursor"].as_str().unwrap().to_owned();
+        let rest = api
+            .get(&format!("{list}&cursor={cursor}"))
+            .await
+            .expect(200);
+        assert_eq!(rest.items().len(), 1, "{list}");
+    }
 }
 
 async fn walk_continues_while_products_are_created_and_deleted(api: Api) {

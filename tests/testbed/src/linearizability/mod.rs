@@ -36,7 +36,7 @@ use subject::Subject;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The timeout of the operations that a test waits for.
-const TIMEOUT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Clients at work, and what they record.
 pub struct Recording {

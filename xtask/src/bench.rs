@@ -50,7 +50,7 @@ enum Task {
 /// one is more than 5 % over its limit.
 #[derive(clap::Args)]
 struct Check {
-    /// Write the limits
+    /// Write the limits instead of comparing with them
     #[arg(long)]
     write: bool,
 }
@@ -66,11 +66,12 @@ struct Measure {
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 
-    /// Without those of other languages and all defaults, which take minutes to build
+    /// Leave out the functions in Python and those with all defaults, which take minutes
+    /// to build
     #[arg(long)]
     no_peers: bool,
 
-    /// A folder with programs of an earlier commit, to compare: target/lambda of it
+    /// Compare with the programs of an earlier commit: a copy of its folder target/lambda
     #[arg(long, value_name = "DIR")]
     before: Option<PathBuf>,
 

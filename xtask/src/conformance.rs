@@ -33,15 +33,15 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       negative_data_rejection,unsupported_method,use_after_free,\
                       ensure_resource_availability";
 
-/// The timeout until the system is ready.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
+/// The timeout until the system is ready, on a loaded machine.
+const READY_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Send the API what its document allows and what it forbids
 ///
 /// Validates the document, generates a client from it, and has schemathesis send
 /// many requests to every operation and follow its links, with valid and with
-/// invalid data, with a token and without. Fails at a server error, an undocumented status or a response
-/// that differs from the document.
+/// invalid data, with a token and without. Fails at a server error, an undocumented
+/// status or a response that differs from the document.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The most requests to each operation, in each phase

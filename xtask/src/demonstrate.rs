@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use programs::Guarded;
 
 use crate::{
@@ -22,20 +23,21 @@ use crate::{
 ///
 /// Adds and removes an endpoint with each store, removes each sample service, and
 /// makes a project of one's own. For each it runs the lints and all tests, starts
-/// the system and sends it a request. Takes what is committed. Needs an hour or more.
+/// the system and sends it a request. Uncommitted changes are not part of the clone.
+/// Takes an hour or more.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only these parts
+    /// Only these parts, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
 
-    /// Neither lint nor test: start the system, and send a request
+    /// Leave out the lints and the tests: start the system, and send a request
     #[arg(long)]
     quick: bool,
 }
 
 /// A part, with a clone as it is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// An endpoint with each store, and without any
     New,
@@ -69,16 +71,22 @@ const START_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let parts: Vec<Part> = match &arguments.only[..] {
-        [] => <Part as clap::ValueEnum>::value_variants().to_vec(),
-        only => only.to_vec(),
-    };
-    for part in parts {
+    let only = &arguments.only;
+    let (parts, left_out): (Vec<Part>, Vec<Part>) = Part::value_variants()
+        .iter()
+        .partition(|part| only.is_empty() || only.contains(part));
+    for part in &parts {
         step(format_args!("Part: {part:?}"));
         let clone = Scratch::of(&project, arguments.quick)?;
         part.show(&clone)?;
     }
-    step("All of it works");
+    step(format_args!("These parts work: {parts:?}"));
+    if !left_out.is_empty() {
+        println!("Left out with --only: {left_out:?}");
+    }
+    if arguments.quick {
+        println!("Left out with --quick: the lints and the tests");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -243,7 +251,11 @@ impl Scratch {
             if let Ok((200, _)) = net::fetch(&format!("{api}/health"), net::REQUEST_TIMEOUT) {
                 break;
             }
-            ensure!(Instant::now() < deadline, "`up` has not started");
+            ensure!(
+                Instant::now() < deadline,
+                "`up` is not healthy after {} s; its output is above",
+                START_TIMEOUT.as_secs()
+            );
             pause()?;
         }
         if let Some(name) = created {
@@ -267,8 +279,8 @@ impl Scratch {
     }
 }
 
-/// Links the files of a folder into another, but for what this workspace is built to:
-/// cargo tells its packages from those of a clone by nothing.
+/// Links the files of a folder into another, except what the packages of this workspace
+/// are built to: cargo cannot distinguish it from that of the clone's packages.
 fn link(from: &Path, to: &Path, without: &BTreeSet<String>) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -23,7 +23,7 @@ pub const HINT: &str =
 
 /// The timeouts of the start of an engine, of its stop with all containers, and
 /// of the download of an image.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const PULL_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -116,7 +116,8 @@ impl Engine {
     /// Makes an image of a static busybox. The functions need nothing else of it.
     fn make_stand_in(&self, name: &str, folder: &Path) -> Result<()> {
         step(format_args!("Making a stand-in for {name}"));
-        let busybox = programs::find("busybox", &[]).context("there is no busybox")?;
+        let busybox = programs::find("busybox", &[]);
+        let busybox = busybox.with_context(|| format!("busybox is not installed: {HINT}"))?;
         let root = folder.join("image");
         if root.exists() {
             fs::remove_dir_all(&root)?;

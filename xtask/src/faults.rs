@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Write the table to docs/faults.md instead
+    /// Write the table to docs/faults.md instead of printing it
     #[arg(long, conflicts_with = "only")]
     write: bool,
 }

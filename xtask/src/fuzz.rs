@@ -48,7 +48,7 @@ pub struct Arguments {
     )]
     minutes: u64,
 
-    /// Fuzz this alone; may be repeated [default: all]
+    /// Fuzz only this target; may be repeated [default: all]
     #[arg(long, value_name = "NAME")]
     target: Vec<String>,
 

@@ -1,7 +1,7 @@
 //! `cargo xtask logs`.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
     thread,
     time::Duration,
@@ -25,7 +25,7 @@ const RECENT: usize = 20;
 /// is kept. docs/logging.md describes the members of a line.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Show the last lines, and what is added
+    /// Show the last 20 lines, and then new ones as they are written
     #[arg(short, long)]
     follow: bool,
 
@@ -58,13 +58,6 @@ pub fn open(log: &Log) -> Result<Reader<'_>> {
     reader.context("there is no log yet: start the system with `cargo xtask up`")
 }
 
-/// Colours for the standard output.
-pub fn paint() -> Paint {
-    Paint {
-        is_on: io::stdout().is_terminal(),
-    }
-}
-
 impl Arguments {
     /// The lines to show, as they are shown.
     fn select(&self, lines: Vec<String>) -> Vec<String> {
@@ -73,7 +66,7 @@ impl Arguments {
             Some(if self.json {
                 text
             } else {
-                readable(&line, paint())
+                readable(&line, Paint::of_stdout())
             })
         });
         selected.collect()

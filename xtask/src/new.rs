@@ -10,7 +10,7 @@ use crate::{
     process::{self, step},
     project::Project,
     regenerate,
-    registry::{Files, Registration},
+    registry::{Database, Files, Registration},
     remove,
 };
 
@@ -33,11 +33,11 @@ pub struct Arguments {
 /// The store of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Store {
-    /// Tables of its own in `DynamoDB`.
+    /// Tables of its own in `DynamoDB`
     Dynamodb,
-    /// Tables of its own in the MySQL database.
+    /// Tables of its own in the MySQL database
     Mysql,
-    /// None.
+    /// No store
     None,
 }
 
@@ -49,9 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     regenerate::prepare(&project)?;
     step(format_args!("Writing functions/{}", names.name));
     write(&names, arguments.store, &files)?;
-    let mut format = process::cargo(&project.root);
-    format.args(["fmt", "--all"]);
-    process::succeed(format, "cargo fmt")?;
+    process::format(&project.root)?;
     regenerate::regenerate(&Project::read()?)?;
     step("Done");
     let name = &names.name;
@@ -315,7 +313,7 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         }
     }
     copy(shared, "suite.rs", "tests/suite/src/@name@.rs")?;
-    let mut grants = String::new();
+    let mut database = None;
     if store == Store::Mysql {
         let migrations = files.list("functions/migrate/migrations")?;
         let versions = migrations.iter().filter_map(|file| {
@@ -325,7 +323,13 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         let version = versions.max().unwrap_or_default() + 1;
         let migration = format!("functions/migrate/migrations/V{version}__@name@.sql");
         copy(&templates, "migration.sql", &migration)?;
-        grants = names.fill(&files.read(&format!("{templates}/grants.sql"))?);
+        let part = |file| anyhow::Ok(names.fill(&files.read(&format!("{templates}/{file}"))?));
+        database = Some(Database {
+            grants: part("grants.sql")?,
+            parameter: part("parameter.yaml")?,
+            condition: part("condition.yaml")?,
+            of_dev: part("dev.toml")?,
+        });
     }
     let mut paths = vec![format!("/{name}"), format!("/health/{name}")];
     if store != Store::None {
@@ -342,7 +346,7 @@ fn write(names: &Names, store: Store, files: &Files) -> Result<()> {
         section: names.fill(&section_of(store, files)?),
         arm: names.fill(&files.read(&format!("{shared}/bundle.rs"))?),
         scope: (store != Store::None).then(|| format!("{name}:write")),
-        grants,
+        database,
     })
 }
 
@@ -417,7 +421,9 @@ pub fn capitalized(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+
+    use clap::ValueEnum;
 
     use super::*;
 
@@ -443,22 +449,75 @@ mod tests {
         let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         let refused = |name, store| check(&Names::of(name).unwrap(), store, &files).is_err();
         for taken in [
-            "hello", "json", "match", "types", "tokio", "headers", "digest", "libs", "prices",
+            "hello", "json", "match", "types", "tokio", "headers", "digest", "libs",
         ] {
             assert!(refused(taken, Store::None), "{taken}");
         }
+        // region: nosqldata
+        assert!(refused("prices", Store::None), "a schema of the API");
+        // endregion
         for taken in ["https", "texts", "outcomes"] {
             assert!(refused(taken, Store::Dynamodb), "{taken}");
         }
         for taken in ["groups", "notes"] {
             assert!(refused(taken, Store::Mysql), "{taken}");
         }
-        for name in ["parcels", "invoices", "shipments", "suppliers"] {
-            for store in [Store::None, Store::Dynamodb, Store::Mysql] {
+        // A project may have these functions.
+        let functions = files.list("functions").unwrap();
+        let names = ["parcels", "invoices", "shipments", "suppliers", UNUSED];
+        let is_free = |name: &&str| functions.iter().all(|it| it.as_str() != *name);
+        for name in names.into_iter().filter(is_free) {
+            for store in stores(&files) {
                 check(&Names::of(name).unwrap(), store, &files).unwrap();
             }
         }
-        check(&Names::of("neverused").unwrap(), Store::None, &files).unwrap();
+    }
+
+    /// A name that no function has.
+    const UNUSED: &str = "neverused";
+
+    /// The stores of which the project has the crate.
+    fn stores(files: &Files) -> Vec<Store> {
+        let has_crate = |store: &Store| {
+            let folder = format!("crates/{}", store.folder());
+            *store == Store::None || files.path(&folder).exists()
+        };
+        let all = Store::value_variants().iter().copied();
+        all.filter(has_crate).collect()
+    }
+
+    /// Except what is regenerated, which `cargo xtask demonstrate` compares too.
+    #[test]
+    fn function_that_is_added_and_removed_leaves_no_trace() {
+        let project = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let folder = env::temp_dir().join(format!("new-{}", std::process::id()));
+        let copy = Files::of(&folder);
+        for path in project.tracked().unwrap() {
+            let to = copy.path(&path);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(project.path(&path), to).unwrap();
+        }
+        let init = ["init", "--quiet"];
+        let git = Command::new("git").args(init).current_dir(&folder).status();
+        assert!(git.unwrap().success());
+        let content = || {
+            let paths = copy.tracked().unwrap().into_iter();
+            let files = paths.map(|path| (fs::read(copy.path(&path)).unwrap(), path));
+            files.map(|(bytes, path)| (path, bytes)).collect()
+        };
+        let before: BTreeMap<String, Vec<u8>> = content();
+        for store in stores(&copy) {
+            write(&Names::of(UNUSED).unwrap(), store, &copy).unwrap();
+            let template = Template::read(&copy.path("template.yaml")).unwrap();
+            assert!(template.function(UNUSED).is_ok());
+            remove::check(&[UNUSED], &copy).unwrap();
+            remove::remove(UNUSED, &copy).unwrap();
+            let after = content();
+            for path in before.keys().chain(after.keys()) {
+                assert!(before.get(path) == after.get(path), "{store:?}: {path}");
+            }
+        }
+        fs::remove_dir_all(folder).unwrap();
     }
 
     /// What a new function gets is what the functions of the template have.

@@ -96,9 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         // Its database has the name of this project.
         files.delete(&format!("{own_folder}/data"))?;
     }
-    let mut format = process::cargo(&project.root);
-    format.args(["fmt", "--all"]);
-    process::succeed(format, "cargo fmt")?;
+    process::format(&project.root)?;
     // Names are part of the commands: these are the new ones.
     let mut regenerate = process::cargo(&project.root);
     regenerate.args(["run", "--quiet", "--package", "xtask", "--", "regenerate"]);

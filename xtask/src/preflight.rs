@@ -1,14 +1,14 @@
 //! `cargo xtask preflight`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use template::Template;
+use template::{Function, Template};
 
 use crate::{process::step, project::Project};
 
@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "default")]
     config_env: String,
 
-    /// Check instead that every function's alias `live` has its last configuration
+    /// Check instead that every function's alias `live` has its latest configuration
     #[arg(long)]
     deployed: bool,
 }
@@ -59,6 +59,8 @@ struct Plan {
     stack: String,
     /// The values of all parameters.
     parameters: BTreeMap<String, String>,
+    /// The concurrency that functions take from the account.
+    concurrency: Vec<Concurrency>,
     /// The regions whose certificate authorities are compiled in.
     regions: Vec<String>,
 }
@@ -96,8 +98,11 @@ impl Plan {
         let roots = fs::read_dir(project.root.join("crates/mysql/roots"));
         let roots = roots.into_iter().flatten().flatten();
         let roots = roots.filter_map(|file| file.file_name().into_string().ok());
+        let concurrency = template.functions();
+        let concurrency = concurrency.map(|it| Concurrency::of(&template, it, &parameters));
         Ok(Self {
             stack: stack.to_owned(),
+            concurrency: concurrency.collect(),
             parameters,
             regions: roots
                 .filter_map(|name| Some(name.strip_suffix(".pem")?.to_owned()))
@@ -107,6 +112,59 @@ impl Plan {
 
     fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    /// The value of a parameter that is a number; 0 if there is none.
+    fn number(&self, name: &str) -> u64 {
+        self.parameter(name).parse().unwrap_or_default()
+    }
+}
+
+/// The concurrency that a function takes from the account.
+struct Concurrency {
+    /// Its logical id.
+    function: String,
+    reserved: u64,
+    provisioned: u64,
+    /// The parameters that decide both.
+    parameters: Vec<String>,
+}
+
+impl Concurrency {
+    fn of(template: &Template, function: Function, values: &BTreeMap<String, String>) -> Self {
+        let property = |name| function.resource.properties.get(name);
+        let reserved = property("ReservedConcurrentExecutions");
+        let provisioned = property("ProvisionedConcurrencyConfig");
+        let parameters = [reserved, provisioned].into_iter().flatten();
+        let parameters = parameters.flat_map(|it| template.references(it));
+        Self {
+            function: function.id.to_owned(),
+            reserved: reserved.map_or(0, |it| executions(it, values)),
+            provisioned: provisioned.map_or(0, |it| executions(it, values)),
+            parameters: parameters.map(str::to_owned).collect(),
+        }
+    }
+
+    /// What is not left for other functions: what is provisioned is part of what is
+    /// reserved.
+    fn taken(&self) -> u64 {
+        self.reserved.max(self.provisioned)
+    }
+}
+
+/// The number of executions in a property: a number, a parameter, or one of these
+/// under a condition, which a parameter of 0 makes false.
+fn executions(value: &Value, parameters: &BTreeMap<String, String>) -> u64 {
+    match value {
+        Value::String(name) => {
+            let number = parameters.get(name).unwrap_or(name);
+            number.parse().unwrap_or_default()
+        }
+        Value::Array(condition) => condition.get(1).map_or(0, |it| executions(it, parameters)),
+        Value::Object(members) => members
+            .get("ProvisionedConcurrentExecutions")
+            .map_or(0, |it| executions(it, parameters)),
+        number => number.as_u64().unwrap_or_default(),
     }
 }
 
@@ -142,10 +200,15 @@ impl Account {
             "describe-stacks",
             "--stack-name",
             &plan.stack,
-        ])
-        .ok();
-        let stack =
-            stack.and_then(|it| Some(it.pointer("/Stacks/0/StackStatus")?.as_str()?.to_owned()));
+        ]);
+        let stack = match stack {
+            Err(error) if error.to_string().contains("does not exist") => None,
+            stack => {
+                let stack = stack.context("the state of the stack cannot be read")?;
+                let status = stack.pointer("/Stacks/0/StackStatus");
+                status.and_then(Value::as_str).map(str::to_owned)
+            }
+        };
         let lambda = aws(&["lambda", "get-account-settings"])
             .context("the limits of Lambda cannot be read")?;
         let limit = |name: &str| {
@@ -202,7 +265,6 @@ pub fn is_stack_name(name: &str) -> bool {
 fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
     let mut blockers = Vec::new();
     let mut blocker = |text: String| blockers.push(text);
-    let number = |name: &str| plan.parameter(name).parse::<u64>().unwrap_or_default();
     if !is_stack_name(&plan.stack) {
         blocker(format!(
             "the stack cannot be called {}: the names of its database, its log groups and its \
@@ -246,15 +308,7 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
         }
         _ => {}
     }
-    let reserved = number("OrdersConcurrency");
-    if is_new && reserved > 0 && account.unreserved < reserved + UNRESERVED {
-        blocker(format!(
-            "OrdersConcurrency={reserved} cannot be reserved: the account has {} of {} concurrent \
-             executions left, of which {UNRESERVED} stay unreserved. Set OrdersConcurrency=0, or \
-             request a higher quota",
-            account.unreserved, account.concurrency
-        ));
-    }
+    concurrency_blockers(plan, account, is_new, &mut blocker);
     if is_new && plan.parameter("DeletionProtection") == "true" {
         blocker(
             "DeletionProtection=true would block the rollback of a failed first deployment: turn \
@@ -263,7 +317,8 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
         );
     }
     let class = plan.parameter("DatabaseClass");
-    let (storage, most) = (number("DatabaseStorageGb"), number("DatabaseMaxStorageGb"));
+    let storage = plan.number("DatabaseStorageGb");
+    let most = plan.number("DatabaseMaxStorageGb");
     if most * 10 < storage * 11 {
         blocker(format!(
             "DatabaseMaxStorageGb={most} is less than a tenth above DatabaseStorageGb={storage}, \
@@ -272,7 +327,7 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
     }
     if account.has_class == Some(false) {
         blocker(format!(
-            "RDS offers no {class} for MySQL in {}",
+            "RDS offers no {class} for MySQL in {}: set DatabaseClass to another",
             account.region
         ));
     }
@@ -282,7 +337,7 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
                 "the account's free plan has no {class}: set DatabaseClass=db.t4g.micro"
             ));
         }
-        if number("DatabaseBackupDays") > 1 {
+        if plan.number("DatabaseBackupDays") > 1 {
             blocker(
                 "the account's free plan keeps backups for a day: set DatabaseBackupDays=1"
                     .to_owned(),
@@ -293,6 +348,42 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
         }
     }
     blockers
+}
+
+/// What would stop it of the functions' concurrency. That of an existing stack is taken
+/// already.
+fn concurrency_blockers(
+    plan: &Plan,
+    account: &Account,
+    is_new: bool,
+    blocker: &mut impl FnMut(String),
+) {
+    for it in &plan.concurrency {
+        if it.reserved > 0 && it.provisioned > it.reserved {
+            blocker(format!(
+                "{} provisions {} instances, more than the {} that it reserves: change {}",
+                it.function,
+                it.provisioned,
+                it.reserved,
+                it.parameters.join(" or ")
+            ));
+        }
+    }
+    let taken: u64 = plan.concurrency.iter().map(Concurrency::taken).sum();
+    if is_new && taken > 0 && account.unreserved < taken + UNRESERVED {
+        let parameters = plan.concurrency.iter().flat_map(|it| &it.parameters);
+        let is_set = |name: &&String| plan.number(name) > 0;
+        let parameters: BTreeSet<_> = parameters.filter(is_set).collect();
+        let settings: Vec<_> = parameters.iter().map(|name| format!("{name}=0")).collect();
+        blocker(format!(
+            "a concurrency of {taken} cannot be reserved: the account has {} of {} concurrent \
+             executions left, of which {UNRESERVED} stay unreserved. Set {}, or request a higher \
+             quota",
+            account.unreserved,
+            account.concurrency,
+            settings.join(" and ")
+        ));
+    }
 }
 
 /// Fails if a change of a function has not reached its alias.
@@ -379,13 +470,36 @@ fn text(arguments: &[&str]) -> Result<String> {
 mod tests {
     use super::*;
 
+    const TEMPLATE: &str = "\
+Parameters:
+  Reserved: {Type: Number, Default: 0}
+  Provisioned: {Type: Number, Default: 0}
+Resources:
+  OrdersFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: orders}}
+    Properties:
+      ReservedConcurrentExecutions: !If [HasReserved, !Ref Reserved, !Ref AWS::NoValue]
+      ProvisionedConcurrencyConfig: !If [HasProvisioned, {ProvisionedConcurrentExecutions: !Ref Provisioned}, !Ref AWS::NoValue]
+  HelloFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: hello}}
+    Properties: {Timeout: 1}
+";
+
     fn plan(parameters: &[(&str, &str)]) -> Plan {
         let parameters = parameters.iter();
+        let parameters = parameters
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let template = Template::parse(TEMPLATE).unwrap();
+        let functions = template.functions();
         Plan {
             stack: "kea-dev".to_owned(),
-            parameters: parameters
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            concurrency: functions
+                .map(|it| Concurrency::of(&template, it, &parameters))
                 .collect(),
+            parameters,
             regions: vec!["eu-north-1".to_owned()],
         }
     }
@@ -401,7 +515,6 @@ mod tests {
 
     #[test]
     fn blocker_names_its_remedy() {
-        let orders = [("OrdersConcurrency", "20")];
         let backups = [
             ("DatabaseBackupDays", "7"),
             ("DatabaseClass", "db.t4g.micro"),
@@ -418,25 +531,8 @@ mod tests {
             ..account()
         };
         for (parameters, account, expected) in [
-            (&orders[..], account(), None),
             (
-                &orders,
-                Account {
-                    unreserved: 10,
-                    ..account()
-                },
-                Some("OrdersConcurrency=0"),
-            ),
-            (
-                &orders,
-                Account {
-                    unreserved: 10,
-                    ..status("UPDATE_COMPLETE")
-                },
-                None,
-            ),
-            (
-                &[],
+                &[][..],
                 Account {
                     region: "il-central-1".to_owned(),
                     ..account()
@@ -486,6 +582,31 @@ mod tests {
     }
 
     #[test]
+    fn concurrency_that_an_account_does_not_have_is_a_blocker() {
+        let reserved = [("Reserved", "20")];
+        let provisioned = [("Provisioned", "20")];
+        let both = [("Reserved", "20"), ("Provisioned", "21")];
+        for (parameters, unreserved, is_new, expected) in [
+            (&reserved[..], 120, true, ""),
+            (&reserved, 119, true, "Set Reserved=0, or"),
+            (&reserved, 119, false, ""),
+            (&provisioned, 119, true, "Set Provisioned=0, or"),
+            (&both, 1000, true, "OrdersFunction provisions 21"),
+            (&[], 10, true, ""),
+        ] {
+            let stack = (!is_new).then(|| "UPDATE_COMPLETE".to_owned());
+            let account = Account {
+                stack,
+                unreserved,
+                ..account()
+            };
+            let blockers = blockers(&plan(parameters), &account).join("; ");
+            assert_eq!(blockers.is_empty(), expected.is_empty(), "{blockers}");
+            assert!(blockers.contains(expected), "{blockers}");
+        }
+    }
+
+    #[test]
     fn name_of_a_stack_is_part_of_other_names() {
         assert!(is_stack_name("kea-dev2"));
         for name in [
@@ -506,6 +627,8 @@ mod tests {
         let plan = Plan::read(&project, "dev").unwrap();
         assert_eq!(plan.stack, "kea-dev");
         assert_eq!(plan.parameter("Protected"), "false");
+        let taken: u64 = plan.concurrency.iter().map(Concurrency::taken).sum();
+        assert_eq!(taken, 0, "new accounts have little");
         // region: mysql
         assert_eq!(plan.parameter("DatabaseClass"), "db.t4g.micro");
         // endregion

@@ -98,6 +98,13 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
+/// Formats the code of the workspace in `folder`.
+pub fn format(folder: &Path) -> Result<()> {
+    let mut format = cargo(folder);
+    format.args(["fmt", "--all"]);
+    succeed(format, "cargo fmt")
+}
+
 /// Removes what `cargo run` set for this process: build scripts that depend on
 /// such variables would run again, here and at the next plain `cargo build`.
 pub fn remove_package_variables(command: &mut Command) {

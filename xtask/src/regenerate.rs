@@ -13,7 +13,7 @@ use crate::{
 
 /// Regenerate what is generated: snapshots, the OpenAPI document, the diagrams
 ///
-/// And the environment of plain `cargo lambda watch` in Cargo.toml.
+/// Also writes the environment of plain `cargo lambda watch` to Cargo.toml.
 #[derive(clap::Args)]
 pub struct Arguments;
 

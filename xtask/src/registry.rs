@@ -60,8 +60,20 @@ pub struct Registration<'r> {
     pub arm: String,
     /// The scope of its writes, if it has any.
     pub scope: Option<String>,
-    /// The privileges of its user of the database.
+    /// What it adds if it has tables in the database.
+    pub database: Option<Database>,
+}
+
+/// What a function with tables in the database adds.
+pub struct Database {
+    /// The privileges of its user.
     pub grants: String,
+    /// The parameter of its reserved concurrency.
+    pub parameter: String,
+    /// The condition that it is reserved.
+    pub condition: String,
+    /// The value of the parameter in the environment `dev`.
+    pub of_dev: String,
 }
 
 impl Files {
@@ -91,6 +103,14 @@ impl Files {
                 Some(scope) => add_scope(&text, name, scope)?,
                 None => text,
             };
+            let text = match &function.database {
+                Some(database) => {
+                    let before = "  ProvisionedConcurrency:\n";
+                    let text = insert_before(&text, before, &database.parameter)?;
+                    insert_before(&text, "  IsCanary: ", &database.condition)?
+                }
+                None => text,
+            };
             change_functions(&text, |functions| {
                 let at = functions.iter().position(|it| *it == "docs");
                 functions.insert(at.unwrap_or(functions.len()), name.to_owned());
@@ -115,8 +135,17 @@ impl Files {
             let next = "        documents::cases(),\n";
             Some(text.replace(next, &format!("        {name}::cases(),\n{next}")))
         })?;
-        if !function.grants.is_empty() {
-            self.edit(GRANTS, |text| Some(format!("{text}{}", function.grants)))?;
+        if let Some(database) = &function.database {
+            self.edit(GRANTS, |text| Some(format!("{text}{}", database.grants)))?;
+            self.edit("samconfig.toml", |text| {
+                let (before, dev) = text.split_once("[dev.deploy.parameters]\n")?;
+                let list = "parameter_overrides = [\n";
+                let (middle, after) = dev.split_once(list)?;
+                let own = &database.of_dev;
+                Some(format!(
+                    "{before}[dev.deploy.parameters]\n{middle}{list}{own}{after}"
+                ))
+            })?;
         }
         Ok(())
     }
@@ -402,7 +431,7 @@ impl Files {
         let before = self.read(path)?;
         let after = change(&before).filter(|after| *after != before);
         let after = after.with_context(|| {
-            format!("{path} has not the form that xtask/src/registry.rs expects")
+            format!("{path} does not have the form that xtask/src/registry.rs expects")
         })?;
         self.write(path, &after)
     }
@@ -462,18 +491,21 @@ fn section(template: &str, name: &str) -> Option<(usize, usize)> {
     Some((start, start + first_line + next + 1))
 }
 
+/// Inserts lines before the first line that begins with `next`.
+fn insert_before(text: &str, next: &str, lines: &str) -> Option<String> {
+    let at = text.find(&format!("\n{next}"))? + 1;
+    let (before, after) = text.split_at_checked(at)?;
+    Some(format!("{before}{lines}{after}"))
+}
+
 /// Adds a scope to those that the user pool knows, and to those of operators.
 fn add_scope(template: &str, name: &str, scope: &str) -> Option<String> {
     let known = "        - { ScopeName: \"ops:read\"";
-    let allowed = "        - !Sub \"${AWS::StackName}/ops:read\"";
-    let at = template.find(known)?;
-    let (before, after) = template.split_at_checked(at)?;
     let line = format!("        - {{ ScopeName: \"{scope}\", ScopeDescription: Write {name} }}\n");
-    let template = format!("{before}{line}{after}");
-    let at = template.find(allowed)?;
-    let (before, after) = template.split_at_checked(at)?;
+    let template = insert_before(template, known, &line)?;
+    let allowed = "        - !Sub \"${AWS::StackName}/ops:read\"";
     let line = format!("        - !Sub \"${{AWS::StackName}}/{scope}\"\n");
-    Some(format!("{before}{line}{after}"))
+    insert_before(&template, allowed, &line)
 }
 
 /// Changes the list of the functions whose health is checked.

@@ -24,8 +24,9 @@ use crate::{
     tools,
 };
 
-/// How long the emulator may take to start, and a stack to be deleted.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// The timeout of the emulator's start, of each request to it and of the deletion of
+/// a stack, on a loaded machine.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How many pages of events are read.
 const EVENT_PAGES: usize = 50;
@@ -49,7 +50,7 @@ const SKIPPED: [&str; 3] = [
 
 /// What the emulator cannot show; printed at the end.
 const NOT_REACHED: &str = "\
-Not rehearsed: the quotas and defaults of an account; whether AWS accepts each
+Left out: the quotas and defaults of an account; whether AWS accepts each
 property; the network, security groups, TLS and IAM sign-in to RDS; permissions
 other than those of DynamoDB and Secrets Manager; traffic shifting, alarms and
 throttling; time. This is a rehearsal of the template's logic, not a proof that it
@@ -160,6 +161,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     process::succeed(suite, "the suite")?;
     if arguments.only.is_some() {
         stage.delete()?;
+        step("The cases have passed. Left out with --only: other cases, and updates of the stack");
         return Ok(ExitCode::SUCCESS);
     }
 
@@ -194,7 +196,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let referring: Vec<_> = referring.iter().map(|function| function.id).collect();
     expect_changed(&third, &fourth, &referring)?;
 
-    step("An update of what is no variable: canary, CORS, alarms by mail");
+    step("An update of parameters that no function reads: canary, CORS, alarms by mail");
     parameters.set("Canary", "true");
     parameters.set("CorsOrigins", "https://shop.example.com");
     parameters.set("AlarmEmail", "somebody@example.com");
@@ -216,7 +218,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     step("The deletion");
     stage.delete()?;
-    step(format_args!("The rehearsal has succeeded. {NOT_REACHED}"));
+    step("The rehearsal has succeeded");
+    println!("{NOT_REACHED}");
+    println!("Left out of the suite: {}.", SKIPPED.join(", "));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -613,8 +617,13 @@ impl Stage {
     fn delete(&self) -> Result<()> {
         self.cloudformation("DeleteStack", &[("StackName", STACK)])?;
         let deadline = Instant::now() + TIMEOUT;
-        while let Ok(stack) = self.cloudformation("DescribeStacks", &[("StackName", STACK)]) {
-            let status = members(&stack, "StackStatus");
+        loop {
+            let stack = self.cloudformation("DescribeStacks", &[("StackName", STACK)]);
+            // CloudFormation describes no stack that is deleted.
+            let status = match stack {
+                Err(error) if error.to_string().contains("does not exist") => break,
+                stack => members(&stack?, "StackStatus"),
+            };
             ensure!(
                 Instant::now() < deadline && status != ["DELETE_FAILED"],
                 "the stack is not deleted: {status:?}, {:?}",
@@ -663,39 +672,38 @@ impl Stage {
                 .map(|(name, value)| (*name, value.as_ref())),
         );
         let url = format!("http://127.0.0.1:{}/", self.port);
-        let request = net::agent(net::REQUEST_TIMEOUT)
+        let request = net::agent(TIMEOUT)
             .post(&url)
             .header("authorization", &authorization(service));
-        let mut response = request.send_form(form)?;
-        let text = response.body_mut().read_to_string()?;
-        ensure!(response.status().is_success(), "{action}: {text}");
-        Ok(text)
+        body(request.send_form(form)?, action)
     }
 
     /// Calls an action with the JSON protocol.
     fn json(&self, service: &str, target: &str) -> Result<String> {
         let url = format!("http://127.0.0.1:{}/", self.port);
-        let request = net::agent(net::REQUEST_TIMEOUT).post(&url);
+        let request = net::agent(TIMEOUT).post(&url);
         let request = request
             .header("authorization", &authorization(service))
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.0");
-        let mut response = request.send("{}")?;
-        let text = response.body_mut().read_to_string()?;
-        ensure!(response.status().is_success(), "{target}: {text}");
-        Ok(text)
+        body(request.send("{}")?, target)
     }
 
     fn get(&self, service: &str, path: &str) -> Result<String> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let request = net::agent(net::REQUEST_TIMEOUT)
+        let request = net::agent(TIMEOUT)
             .get(&url)
             .header("authorization", &authorization(service));
-        let mut response = request.call()?;
-        let text = response.body_mut().read_to_string()?;
-        ensure!(response.status().is_success(), "GET {path}: {text}");
-        Ok(text)
+        body(request.call()?, path)
     }
+}
+
+/// The body of a response that succeeded to a request, which an error names.
+fn body(response: ureq::http::Response<ureq::Body>, request: &str) -> Result<String> {
+    let status = response.status();
+    let text = response.into_body().read_to_string()?;
+    ensure!(status.is_success(), "{request}: {text}");
+    Ok(text)
 }
 
 /// Names the root user of the emulator, which checks no signature of it.

@@ -33,7 +33,7 @@ pub struct Arguments {
 const NEEDED: [(&str, &str); 4] = [
     ("docs", "every problem refers to its pages"),
     ("health", "it reports the health of all others"),
-    ("hello", "it answers at /, where a bundle begins"),
+    ("hello", "it responds at /, the first page of the bundle"),
     (
         "migrate",
         "it goes with the last function that uses the database",
@@ -56,15 +56,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let names: Vec<_> = names.into_iter().collect();
     check(&names, &files)?;
     prepare(&project)?;
+    let mut migrations = Vec::new();
     for name in &names {
         step(format_args!("Removing {name}"));
-        remove(name, &files)?;
+        migrations.extend(remove(name, &files)?);
     }
-    let mut format = process::cargo(&project.root);
-    format.args(["fmt", "--all"]);
-    process::succeed(format, "cargo fmt")?;
+    process::format(&project.root)?;
     regenerate(&Project::read()?)?;
     step(format_args!("Removed {}", names.join(", ")));
+    if !migrations.is_empty() {
+        println!(
+            "
+  Removed migrations: {}. A database that has run them keeps their tables, and rejects
+  another migration with such a number: give the next one a higher number. The local
+  database is dropped by `cargo xtask up --fresh`.",
+            migrations.join(", ")
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -159,8 +167,9 @@ fn mentions(name: &str, removed: &[&str], files: &Files) -> Result<Vec<String>> 
     Ok(mentions)
 }
 
-/// Removes a function and everything that concerns it alone.
-pub fn remove(name: &str, files: &Files) -> Result<()> {
+/// Removes a function and everything that concerns it alone. Returns the names of its
+/// migrations, if others remain.
+pub fn remove(name: &str, files: &Files) -> Result<Vec<String>> {
     let template = Template::read(&files.path("template.yaml"))?;
     let functions = template.answering();
     let user = |binary: &str| {
@@ -171,13 +180,14 @@ pub fn remove(name: &str, files: &Files) -> Result<()> {
     let mut others = functions.iter().filter(|it| it.binary != name);
     let is_last = user_of_this.is_some() && others.all(|it| it.database_user().is_none());
     let mut removed = vec![name];
+    let mut migrations = Vec::new();
     if is_last {
         removed.push(DATABASE);
         for folder in DATABASE_FOLDERS {
             files.delete(folder)?;
         }
     } else if let Some(user) = &user_of_this {
-        remove_migrations(user, files)?;
+        migrations = remove_migrations(user, files)?;
     }
     for path in files.tracked()? {
         if let Some(own) = own(&path, name) {
@@ -204,7 +214,8 @@ pub fn remove(name: &str, files: &Files) -> Result<()> {
     rows.extend(gone(&template.parameters, &left.parameters));
     rows.extend(gone(&template.resources, &left.resources));
     files.remove_rows(&rows)?;
-    files.remove_unused_dependencies()
+    files.remove_unused_dependencies()?;
+    Ok(migrations)
 }
 
 /// The names that are not there any more.
@@ -213,8 +224,10 @@ fn gone<'b, T>(before: &'b BTreeMap<String, T>, after: &BTreeMap<String, T>) -> 
     names.map(String::as_str).collect()
 }
 
-/// Removes the migrations of the tables of this user of the database.
-fn remove_migrations(user: &str, files: &Files) -> Result<()> {
+/// Removes the migrations of the tables of this user of the database, and returns
+/// their names.
+fn remove_migrations(user: &str, files: &Files) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
     let grants = files.read(GRANTS)?;
     let own: Vec<_> = grants
         .lines()
@@ -234,9 +247,10 @@ fn remove_migrations(user: &str, files: &Files) -> Result<()> {
         };
         if tables.any(is_own) {
             files.delete(&path)?;
+            removed.push(migration);
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 #[cfg(test)]

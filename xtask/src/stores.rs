@@ -152,9 +152,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     println!(
         "
 `cargo lambda watch` sets it itself, for the default ports, except AUTH_…, which `cargo xtask
-lambda watch` sets too: the functions then accept the tokens of `cargo xtask token`. For a function in a
-debugger, run `cargo lambda watch --only-lambda-apis`, and start its program, for example
-target/debug/hello, with these variables and with
+lambda watch` sets too: the functions then accept the tokens of `cargo xtask token`. For a
+function in a debugger, run `cargo lambda watch --only-lambda-apis`, and start its program,
+for example target/debug/hello, with these variables and with
 
 export AWS_LAMBDA_RUNTIME_API='{API}/.rt/hello' AWS_LAMBDA_FUNCTION_NAME=hello \\
        AWS_LAMBDA_FUNCTION_VERSION=1 AWS_LAMBDA_FUNCTION_MEMORY_SIZE=4096
@@ -232,7 +232,7 @@ impl Stores {
             }
         };
         if line.is_empty() {
-            bail!("the stores did not start; the reason is above");
+            bail!("the stores did not start; their output is above");
         }
         let urls = urls(&line).with_context(|| format!("unexpected output of `stores`: {line}"))?;
         Ok(Self { program, urls })

@@ -14,18 +14,20 @@ use crate::{
 /// Run every test, on throw-away stores
 ///
 /// Starts a DynamoDB and a MySQL of its own on free ports, so that it can run
-/// beside `up`, and stops them at the end. Uses cargo-nextest if it is installed,
-/// otherwise `cargo test`. docs/testing.md describes the tests.
+/// beside `up`, and stops them at the end. Needs MariaDB, and Chromium for the tests
+/// of the package `tests` in a browser: what is missing is installed after asking.
+/// Uses cargo-nextest if it is installed, otherwise `cargo test`. docs/testing.md
+/// describes the tests.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only the tests of this package, and build only what they need
     #[arg(short, long, value_name = "NAME")]
     package: Vec<String>,
 
-    /// Part of the names of the tests to run
+    /// Only the tests whose name contains this
     filter: Option<String>,
 
-    /// Arguments of the runner
+    /// Arguments of cargo-nextest, or of `cargo test`
     #[arg(last = true)]
     runner: Vec<OsString>,
 }

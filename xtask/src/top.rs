@@ -8,11 +8,11 @@ use std::{
 };
 
 use anyhow::Result;
-use logs::{Line, Log, Statistics};
+use logs::{Line, Log, Paint, Statistics};
 use time::OffsetDateTime;
 
 use crate::{
-    logs::{INTERVAL, open, paint, print},
+    logs::{INTERVAL, open, print},
     process::check_interrupt,
     project::Project,
 };
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
                 statistics.add(line);
             }
         }
-        let frame = statistics.frame(OffsetDateTime::now_utc(), paint());
+        let frame = statistics.frame(OffsetDateTime::now_utc(), Paint::of_stdout());
         let is_read = print(&[format!("{clear}{}", frame.trim_end())])?;
         if arguments.once || !is_read {
             return Ok(ExitCode::SUCCESS);

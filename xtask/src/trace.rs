@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use logs::{Line, Log, Trace};
+use logs::{Line, Log, Paint, Trace};
 
 use crate::{
-    logs::{open, paint, print},
+    logs::{open, print},
     project::Project,
 };
 
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let trace = Trace::find(&lines, trace, request)
         .context("the log has no spans of the request: try again when it is complete")?;
-    let drawing = trace.draw(arguments.width, paint());
+    let drawing = trace.draw(arguments.width, Paint::of_stdout());
     print(&[drawing.trim_end().to_owned()])?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,8 @@
 
 use std::{
     env,
+    fs::{self, File, TryLockError},
+    io::Write,
     net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Command, ExitCode},
@@ -110,10 +112,37 @@ pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let project = Project::read()?;
+    let _lock = lock(&project.own_folder(), arguments.port)?;
+    arguments.stores.check(Some(arguments.port))?;
     match arguments.surface {
-        Surface::Watch => arguments.up_watch(),
-        Surface::StartApi => arguments.up_start_api(),
+        Surface::Watch => arguments.up_watch(&project),
+        Surface::StartApi => arguments.up_start_api(&project),
     }
+}
+
+/// Fails if another `up` runs in this clone: they would share the log, the data and the
+/// state of `cargo xtask break` in `folder`. The lock ends with the returned file.
+fn lock(folder: &Path, port: u16) -> Result<File> {
+    project::create_folder(folder)?;
+    let path = folder.join("up.lock");
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options
+        .open(&path)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!(
+            "`cargo xtask up` already runs in this clone, {}: stop it first, or use another \
+             clone. (`cargo xtask browser` and `cargo xtask surfaces` run it too.)",
+            fs::read_to_string(&path)?
+        ),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    write!(file, "on port {port} as process {}", std::process::id())?;
+    Ok(file)
 }
 
 /// Sends when each page has responded: each starts the function that has it, and
@@ -159,13 +188,11 @@ fn unavailable(status: u16, body: &str) -> Option<String> {
 }
 
 impl Arguments {
-    fn up_watch(&self) -> Result<ExitCode> {
+    fn up_watch(&self, project: &Project) -> Result<ExitCode> {
         let started = Instant::now();
-        let project = Project::read()?;
-        self.stores.check(Some(self.port))?;
-        let cargo_lambda = tools::cargo_lambda(&project)?;
-        let stores = self.stores.command(&project, None)?;
-        self.build(&project)?;
+        let cargo_lambda = tools::cargo_lambda(project)?;
+        let stores = self.stores.command(project, None)?;
+        self.build(project)?;
 
         step("Starting the stores");
         let stores = Stores::start(stores)?;
@@ -179,51 +206,49 @@ impl Arguments {
         // Where functions call others.
         let others = api.clone();
         // region: nosqldata
-        let wires = Wires::start(&project, &api)?;
+        let wires = Wires::start(project, &api)?;
         let urls = wires.to_stores(&urls, &self.stores)?;
         // region: mysqldata
         let others = wires.to(Wire::Catalogue, &others)?;
         // endregion
         // endregion
         let upstream = net::free_port("127.0.0.1")?;
-        let mut functions = self.watch(&cargo_lambda, &project, upstream, &others, &urls)?;
+        let mut functions = self.watch(&cargo_lambda, project, upstream, &others, &urls)?;
         let (name, address) = ("cargo lambda watch", (Ipv4Addr::LOCALHOST, upstream));
         process::wait_until_ready(&mut functions, name, READY_TIMEOUT, || {
             Ok(TcpStream::connect(address)?)
         })?;
-        let front = Guarded::spawn(self.front(&project, upstream))?;
+        let front = Guarded::spawn(self.front(project, upstream))?;
         let direct = format!("http://127.0.0.1:{upstream}");
         let servers = vec![(name, functions), ("front", front)];
-        self.serve(&project, started, (&api, &direct), stores, servers)
+        self.serve(project, started, (&api, &direct), stores, servers)
     }
 
-    fn up_start_api(&self) -> Result<ExitCode> {
+    fn up_start_api(&self, project: &Project) -> Result<ExitCode> {
         let started = Instant::now();
-        let project = Project::read()?;
-        self.stores.check(Some(self.port))?;
         ensure!(
             self.stores.dynamodb_url.is_none() && self.stores.mysql_url.is_none(),
-            "the surface start-api has stores of its own: containers reach them at \
-             the address of Docker's bridge"
+            "the surface start-api starts its own stores, at the address of Docker's bridge, \
+             which its containers reach: remove --dynamodb-url and --mysql-url"
         );
         let folder = project.own_folder().join("start-api");
         project::create_folder(&folder)?;
         let engine = Engine::find(Architecture::here()?, &folder);
         let engine = engine.with_context(|| format!("start-api needs Docker: {}", docker::HINT))?;
         let host = engine.host()?;
-        let stores = self.stores.command(&project, Some(host))?;
+        let stores = self.stores.command(project, Some(host))?;
         project.build(["stores"])?;
-        let release = Release::build(&project, &folder)?;
+        let release = Release::build(project, &folder)?;
         let image = release.provide_image(&engine, &folder)?;
         step(format_args!("The functions run in {image}"));
 
         step("Starting the stores");
         let stores = Stores::start(stores)?;
         step("Starting the functions");
-        let (serve, api) = release.serve(&project, &folder, &stores.urls, host, self.port)?;
+        let (serve, api) = release.serve(project, &folder, &stores.urls, host, self.port)?;
         let functions = Guarded::spawn(serve).context("sam local start-api cannot be started")?;
         let servers = vec![("sam local start-api", functions)];
-        self.serve(&project, started, (&api, &api), stores, servers)
+        self.serve(project, started, (&api, &api), stores, servers)
     }
 
     /// Waits until the functions are ready, reports that, and returns when this
@@ -400,5 +425,21 @@ eight hours (`cargo xtask token` makes others):
         // endregion
         println!("\nCtrl-C stops everything.");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_up_in_a_folder_is_refused() {
+        let folder = env::temp_dir().join(format!("up-{}", std::process::id()));
+        let first = lock(&folder, 9000).unwrap();
+        let error = lock(&folder, 9001).unwrap_err().to_string();
+        assert!(error.contains("on port 9000"), "{error}");
+        drop(first);
+        lock(&folder, 9001).unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -34,9 +34,8 @@ const EVERYTHING: &[&str] = &[
 ///
 /// cfn-lint runs with the parameters of each environment of samconfig.toml, and
 /// with everything turned on. What is suppressed is explained in the template.
-/// actionlint checks .github/workflows.
-/// What these tools cannot check, such as routes and permissions, is compared with
-/// the code by `cargo xtask test`.
+/// actionlint checks .github/workflows. What these tools cannot check, such as routes
+/// and permissions, is compared with the code by `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Arguments {}
 
@@ -81,7 +80,7 @@ pub fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     bail!(
-        "These did not pass: {}. Fix what is printed above.",
+        "these checks failed: {}; their output is above",
         failed.join("; ")
     )
 }

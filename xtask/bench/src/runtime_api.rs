@@ -123,7 +123,11 @@ impl RuntimeApi {
             let streams = self.connections.iter().map(|it| &it.stream);
             waiting.extend(streams.map(|it| PollFd::new(it, PollFlags::IN)));
             let ready = poll(&mut waiting, Some(&TIMEOUT))?;
-            ensure!(ready > 0, "the function is not heard of any more");
+            let seconds = TIMEOUT.tv_sec;
+            ensure!(
+                ready > 0,
+                "the function has sent no request for {seconds} s"
+            );
             let mut is_ready = waiting.iter().map(|it| !it.revents().is_empty());
             let is_new = is_ready.next().unwrap_or_default();
             let ready: Vec<_> = is_ready.collect();

@@ -1,7 +1,7 @@
 //! The gateway's part of a trace, as a line of the log.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     time::Instant,
 };
 
@@ -109,10 +109,7 @@ impl Span {
         if level > Level::Debug
             && let Some(line) = Line::parse(&line)
         {
-            let paint = Paint {
-                is_on: io::stdout().is_terminal(),
-            };
-            let line = format!("{}\n", readable(&line, paint));
+            let line = format!("{}\n", readable(&line, Paint::of_stdout()));
             // Nobody may be there to read it.
             let _ = io::stdout().write_all(line.as_bytes());
         }

@@ -1,3 +1,5 @@
+//! The build of a function, once for all its instances.
+
 use std::{
     env,
     ffi::{OsStr, OsString},

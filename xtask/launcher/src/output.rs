@@ -3,7 +3,7 @@
 
 use std::{
     env,
-    io::{self, BufRead, BufReader, IsTerminal, Write},
+    io::{self, BufRead, BufReader, Write},
     process::{ChildStdout, Command, ExitStatus, Stdio},
 };
 
@@ -23,9 +23,7 @@ pub fn run(mut function: Command) -> io::Result<ExitStatus> {
 
 fn pass_on(output: ChildStdout) -> io::Result<()> {
     let log = env::var_os(LOG).map(|folder| Log::at(folder.as_ref()));
-    let paint = Paint {
-        is_on: io::stdout().is_terminal(),
-    };
+    let paint = Paint::of_stdout();
     let mut output = BufReader::new(output);
     let mut bytes = Vec::new();
     while output.read_until(b'\n', &mut bytes)? > 0 {

@@ -1,3 +1,5 @@
+//! The responses in the place of a function that does not run.
+
 use std::env;
 
 use anyhow::{Context, Result};

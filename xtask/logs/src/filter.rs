@@ -7,7 +7,7 @@ use crate::{Level, Line};
 /// What a line must have to be shown: options of `cargo xtask logs`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Filter {
-    /// Only the request with this id or trace id, or with this beginning of one
+    /// Only requests whose id or trace id begins with this
     #[arg(long, value_name = "ID")]
     pub request: Option<String>,
 
@@ -23,7 +23,7 @@ pub struct Filter {
     #[arg(long = "slower-than", value_name = "TIME", value_parser = duration_ms)]
     pub slower_than_ms: Option<f64>,
 
-    /// The least level: debug has each call
+    /// The lowest level that is shown: debug shows each call
     #[arg(long, default_value = "info")]
     pub level: Level,
 }

@@ -1,6 +1,9 @@
 //! A line of the log for a person.
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    io::{self, IsTerminal},
+};
 
 use serde_json::Value;
 
@@ -33,6 +36,14 @@ pub struct Paint {
 }
 
 impl Paint {
+    /// Colours for the standard output.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        Self {
+            is_on: io::stdout().is_terminal(),
+        }
+    }
+
     pub(crate) fn dim(self, text: impl Display) -> String {
         self.paint("2", text)
     }

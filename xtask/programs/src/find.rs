@@ -1,3 +1,5 @@
+//! Where programs are on this machine.
+
 use std::{
     env,
     path::{Path, PathBuf},

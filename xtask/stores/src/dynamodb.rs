@@ -18,7 +18,7 @@ use crate::table::{self, Table};
 pub const REGION: &str = "eu-north-1";
 
 /// The timeout of the creation of a table, which takes seconds in the cloud.
-const TABLE_TIMEOUT: Duration = Duration::from_mins(1);
+const TABLE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The most items of one `BatchWriteItem`.
 const BATCH: usize = 25;
@@ -182,7 +182,7 @@ async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> 
     }
     tokio::time::timeout(TABLE_TIMEOUT, wait_until_active(client, name))
         .await
-        .context("is not active after a minute")?
+        .context("is not active after five minutes")?
 }
 
 /// Waits until the table is active.

@@ -301,7 +301,7 @@ async fn lock(folder: &Path) -> Result<File> {
         }
     }
     bail!(
-        "another `cargo xtask up` uses {}: stop it first",
+        "another `cargo xtask up` or `cargo xtask stores` uses {}: stop it first",
         folder.display()
     )
 }

@@ -17,8 +17,9 @@ use crate::mysql;
 /// User, password and database of every private server.
 const NAME: &str = "kea";
 
-/// The timeout of the start: after a crash the server recovers first.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// The timeout of the start on a loaded machine: after a crash the server recovers
+/// first.
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The time that a server has to flush its data and stop.
 const STOP_GRACE: Duration = Duration::from_secs(20);

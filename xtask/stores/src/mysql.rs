@@ -59,7 +59,8 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
         .await
         .context(
             "the MySQL database cannot be migrated; if a migration that has run was changed, \
-             undo that or start with --fresh (this drops the local data)",
+             or was removed and another has its number now, undo that, or drop the local data \
+             by `cargo xtask up --fresh`",
         );
     pool.disconnect().await?;
     migrated.map(drop)

@@ -20,7 +20,7 @@ pub async fn until_listening(address: SocketAddr, name: &str) -> Result<()> {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(30), listening)
+    timeout(Duration::from_mins(5), listening)
         .await
         .with_context(|| format!("{name} does not listen on {address}"))
 }

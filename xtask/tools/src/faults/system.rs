@@ -236,9 +236,9 @@ impl System {
                 }
             }
         };
-        timeout(Duration::from_mins(1), healthy)
+        timeout(Duration::from_mins(5), healthy)
             .await
-            .context("the functions are not healthy after a minute")
+            .context("the functions are not healthy after five minutes")
     }
 
     /// Stops the functions; the rest stops when it is dropped.

@@ -153,7 +153,7 @@ fn fields(line: &Value) -> impl Iterator<Item = String> {
 
 #[test]
 fn the_documented_fields_are_those_of_the_log() {
-    let common = names(&table("Fields of every line:"));
+    let common = names(&table("every line of a request:"));
     let metrics = names(&table("## Metrics"));
     let of_requests: BTreeSet<_> = completed().flat_map(fields).collect();
     let documented: BTreeSet<_> = names(&table("Fields of the completion line:"))

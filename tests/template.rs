@@ -230,8 +230,9 @@ fn every_change_of_a_function_reaches_live() {
         // What is not part of a version must be in the description, or Lambda has
         // nothing to publish and the deployment fails.
         let description = properties["Description"].to_string();
-        // `!If [condition, parameter, …]`
-        if let Some(parameter) = properties["ReservedConcurrentExecutions"][1].as_str() {
+        // `!Ref parameter` or `!If [condition, parameter, …]`
+        let reserved = &properties["ReservedConcurrentExecutions"];
+        if let Some(parameter) = reserved.as_str().or_else(|| reserved[1].as_str()) {
             assert!(
                 description.contains(&format!("${{{parameter}}}")),
                 "the description of {name} lacks the reserved concurrency"

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use http::Method;
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
-use testbed::{Response, System, eventually, order, wire::Fault};
+use testbed::{Response, Setup, System, eventually, order, wire::Fault};
 use tokio::time::sleep;
 
 /// Why an order without known prices is refused.
@@ -35,6 +35,22 @@ async fn place(system: &System, products: &[&str]) -> Response {
 async fn orders(system: &System) -> Vec<Value> {
     let list = system.client.get("/mysqldata?limit=100").await;
     list.expect(200).items()
+}
+
+/// A function's own timeout is no choice of a caller.
+#[tokio::test]
+async fn snapshot_prices_are_used_also_where_the_function_has_little_time() {
+    let setup = Setup {
+        timeout: Duration::from_secs(8),
+        ..Setup::default()
+    };
+    let system = System::with(setup).await;
+    put_product(&system, "cup", 100, "DKK").await;
+    place(&system, &["cup"]).await.expect(201);
+    // It leaves less than an attempt may take.
+    system.catalogue.set(Fault::BlackHole).await;
+    let placed = place(&system, &["cup"]).await.expect(201);
+    placed.expect_members(&[("/pricing", json!("snapshot"))]);
 }
 
 /// Deletes the catalogue's table.

@@ -312,6 +312,16 @@ async fn summary_is_refused_when_it_does_not_fit_into_a_response() {
     let refused = system.client.get(target).await;
     let detail = "the summary has more than 20000 rows: choose a shorter period";
     refused.expect_invalid(&[("from", detail)]);
+
+    // A sum that the last order has left is no row, however many there are.
+    let rows: Vec<_> = (0..=40_000)
+        .map(|n| format!("('year', '2021-01-01', 'p{n}', 'DKK', 0, 0, 0)"))
+        .collect();
+    let left = format!("{insert}{}", rows.join(","));
+    connection.query_drop(left).await.unwrap();
+    let target = "/mysqldata/summary?by=product&from=2021-01-01&to=2022-01-01";
+    let summary = system.client.get(target).await.expect(200);
+    summary.expect_members(&[("/rows", json!([]))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,9 @@
 //! The condition is part of the write, so no other request can come between.
 //! Every item has an `etag`, so an item without one does not exist.
 //!
-//! A member of the content has its name as its placeholder, in camelCase. The others
-//! start with a capital, so that no member replaces one of them.
+//! A member of the item has its name as its placeholder, in camelCase; no content has a
+//! member of the revision. The other placeholders start with a capital, so that no member
+//! replaces one of them.
 
 use std::{collections::HashMap, time::Duration};
 

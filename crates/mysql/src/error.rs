@@ -55,11 +55,11 @@ pub enum Error {
     /// 500: the database or a row is not what this code expects.
     #[error("the database responded unexpectedly")]
     Unexpected(#[source] AttemptError),
-    /// 503: other requests wrote the same data at every attempt.
+    /// 503: the last attempt met other requests that write the same data.
     #[error("other requests are writing the same data")]
     Contended(#[source] AttemptError),
-    /// 503: the response to an attempt was lost, and other requests wrote the same data
-    /// at every attempt after it.
+    /// 503: the response to an attempt was lost, and the last attempt met other requests
+    /// that write the same data.
     #[error("it is unknown whether the operation was executed")]
     Unknown(#[source] AttemptError),
     /// 503: the database is unavailable.

@@ -80,6 +80,7 @@ pub fn trial(
         let api = api();
         let mut verdict = runtime.block_on(case.judge(&api));
         if verdict.is_late() && api.kind().is_emulated() {
+            eprintln!("{}::{} is judged again: {verdict:?}", case.topic, case.name);
             verdict = runtime.block_on(case.judge(&api));
         }
         record(&verdict);

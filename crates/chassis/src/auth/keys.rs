@@ -191,7 +191,8 @@ impl Keys {
         if let Some(key) = known.filter(|_| !is_old) {
             return Ok(key.clone());
         }
-        // Not less for a request with less time, whose caller could choose the old key.
+        // A request with less time than that gets a 503: its caller could otherwise keep a
+        // withdrawn key in use.
         let wait = match known {
             Some(_) => MAX_AGE_WAIT,
             None => FETCH_TIMEOUT,
@@ -239,7 +240,7 @@ impl Keys {
         }
         let started = Instant::now();
         let fetched = source.fetch(ctx).await;
-        // It shows nothing about the issuer.
+        // A suspended fetch shows nothing about the issuer.
         if fetched.is_err() && started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
             return Err(Duration::ZERO);
         }

@@ -36,11 +36,12 @@ impl Accept {
             let covering = ranges
                 .iter()
                 .filter_map(|range| Some((range.covers(offer)?, range.quality)));
-            if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific)
-                && quality > 0
-                && preferred.is_none_or(|(_, q, s)| (quality, specific) > (q, s))
-            {
-                preferred = Some((offer, quality, specific));
+            if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific) {
+                // Parameters decide which range applies, not which offer is preferred.
+                let specific = specific.min(EXACT);
+                if quality > 0 && preferred.is_none_or(|(_, q, s)| (quality, specific) > (q, s)) {
+                    preferred = Some((offer, quality, specific));
+                }
             }
         }
         preferred
@@ -142,6 +143,9 @@ struct Range<'h> {
     quality: u16,
 }
 
+/// How specific a range of one media type is, if it has parameters.
+const EXACT: u8 = 2;
+
 impl<'h> Range<'h> {
     /// The range; `None` if its weight is malformed.
     fn of(media_type: MediaType<'h>) -> Option<Self> {
@@ -168,7 +172,7 @@ impl<'h> Range<'h> {
         } else {
             let mut parameters = self.media_type.params();
             let has_others = parameters.any(|(name, _)| name != "q");
-            let specific = if has_others { 2 } else { 3 };
+            let specific = if has_others { EXACT } else { EXACT + 1 };
             (self.media_type.essence() == offer).then_some(specific)
         }
     }
@@ -234,6 +238,18 @@ mod tests {
             ("*/*;q=0.1, application/json;q=0", "text/plain"),
             (r#"text/plain;x="a,b;q=0", text/html;q=0.9"#, "text/plain"),
             (r#"text/html;x="text/plain""#, "text/html"),
+            (
+                "application/json;charset=utf-8, text/plain, */*",
+                "application/json",
+            ),
+            (
+                "text/plain;v=1;q=0.1, text/plain;q=0.9, text/html;q=0.5",
+                "text/plain",
+            ),
+            (
+                "text/plain;v=1;q=0.9, text/plain;q=0.1, text/html;q=0.5",
+                "text/html",
+            ),
         ] {
             assert_eq!(chosen(accept), offer, "{accept}");
         }

@@ -104,7 +104,7 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// 503: other requests wrote the same data at every attempt.
+    /// 503: the last attempt met other requests that write the same data.
     #[must_use]
     pub fn contended() -> Self {
         let detail = "Other requests are writing the same data. Nothing has changed.";

@@ -62,7 +62,7 @@ pub enum Fetched<R> {
 #[derive(Debug)]
 pub enum Listing<P> {
     /// `application/json`
-    Page(P),
+    Json(P),
     /// `text/plain`, exactly.
     Text(&'static str),
 }
@@ -175,7 +175,7 @@ impl<R: Resource> IntoResponse for Fetched<R> {
 impl<P: Serialize> IntoResponse for Listing<P> {
     fn into_response(self) -> Response {
         let response = match self {
-            Self::Page(page) => Representation(page).into_response(),
+            Self::Json(list) => Representation(list).into_response(),
             Self::Text(content) => text(content),
         };
         vary(response, "Accept")

@@ -218,24 +218,7 @@ impl Service {
         if let Some(value) = no_store.or_else(|| self.cache_control.clone()) {
             headers.entry(CACHE_CONTROL).or_insert(value);
         }
-        // The gateway sets Content-Length, except in a response to HEAD, whose body it
-        // does not have. 204 and 304 have none.
-        let has_none = matches!(
-            response.status(),
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        );
-        if method != Method::HEAD || has_none {
-            response.headers_mut().remove(CONTENT_LENGTH);
-        } else if kind.is_some()
-            && let Some(length) = response.body().size_hint().exact()
-        {
-            // axum has measured the response before the problem was its body.
-            response.headers_mut().insert(CONTENT_LENGTH, length.into());
-        }
-        if method == Method::HEAD {
-            *response.body_mut() = Body::empty();
-        }
-        (response, kind)
+        (set_length(response, method, kind.is_some()), kind)
     }
 }
 
@@ -259,6 +242,25 @@ fn add_base_path(headers: &mut HeaderMap, base_path: &str) {
             headers.insert(name, value);
         }
     }
+}
+
+/// Sets Content-Length of a response to `HEAD` and removes its body. The gateway sets it
+/// of other responses; 204 and 304 have none.
+fn set_length(mut response: Response, method: &Method, is_problem: bool) -> Response {
+    let has_none = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if method != Method::HEAD || has_none {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    } else if is_problem && let Some(length) = response.body().size_hint().exact() {
+        // axum has measured the response before the problem was its body.
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Turns axum's 405 into the response to `OPTIONS`, which no route declares, or

@@ -50,7 +50,7 @@ async fn list(
     }
     assert!(page.filter.stars.is_none_or(|stars| stars.get() < 6));
     let last = note.name.clone();
-    Ok(Listing::Page(page.page(
+    Ok(Listing::Json(page.page(
         "Notes",
         vec![note],
         Some(&last),

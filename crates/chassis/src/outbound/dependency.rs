@@ -25,6 +25,10 @@ use crate::{Deadline, RequestContext, http::Problem};
 /// A call with less time left is not made: no response would arrive.
 const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
 
+/// A retry with less time left is not made: the deadline would cut it short, and its
+/// outcome would be unknown.
+const MIN_RETRY_TIME: Duration = Duration::from_millis(50);
+
 /// The time that a request waits for the probe of a half-open breaker. A dependency
 /// that has recovered responds in less; one that has not must not slow the
 /// request down.
@@ -170,7 +174,7 @@ impl Dependency {
         F: Future<Output = Result<T, E>>,
     {
         let name = self.0.name;
-        let (mut retries, mut failures, mut is_unhealthy) = (0, 0, false);
+        let (mut retries, mut budgeted_retries, mut is_unhealthy) = (0, 0, false);
         loop {
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
                 let elapsed = CallError::Elapsed { name };
@@ -211,13 +215,13 @@ impl Dependency {
                 Retry::Unbudgeted => (false, pause),
                 Retry::Budgeted(not_before) => (true, pause.max(not_before)),
             };
-            let in_time = ctx.deadline.remaining() > pause + MIN_TIME_LEFT;
-            let is_last = budgeted && failures == self.0.policy.retries;
+            let in_time = ctx.deadline.remaining() > pause + MIN_RETRY_TIME;
+            let is_last = budgeted && budgeted_retries == self.0.policy.retries;
             if is_last || !in_time || (budgeted && !self.0.budget.try_take_retry()) {
                 return result;
             }
             retries += 1;
-            failures += u32::from(budgeted);
+            budgeted_retries += u32::from(budgeted);
             ctx.record.add_retry(name);
             tracing::debug!(
                 dependency = name,
@@ -243,7 +247,7 @@ impl Dependency {
         let name = self.0.name;
         let granted = Deadline::within(self.0.policy.attempt);
         let (deadline, allowance) = match request_deadline {
-            Some(it) if it.instant() < granted.instant() => (it, Allowance::Cut),
+            Some(request) if request.instant() < granted.instant() => (request, Allowance::Cut),
             _ => (granted, Allowance::Full),
         };
         let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline)));

@@ -54,7 +54,7 @@ pub(crate) async fn list(
         )
         .await?;
     let page = request.page_of("MySql Data", found, Position::of)?;
-    Ok(Listing::Page(page))
+    Ok(Listing::Json(page))
 }
 
 /// `POST`: places an order.

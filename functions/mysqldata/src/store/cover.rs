@@ -219,6 +219,13 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_interval_has_no_dates() {
+        let dates = Interval { from: END, to: END }.dates();
+        let before = Date::MAX.previous_day().unwrap();
+        assert_eq!(dates, [Date::MAX.into(), before.into()]);
+    }
+
+    #[test]
     fn a_span_starts_and_ends_with_a_day_a_month_or_a_year() {
         for period in periods() {
             let Cover {

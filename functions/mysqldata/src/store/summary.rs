@@ -70,6 +70,9 @@ pub(super) async fn read(
         .map(Some)
 }
 
+/// The rule that a row breaks.
+const NEGATIVE: &str = "a sum must not be negative";
+
 /// The sums of one key and currency. Within a summary they may be negative: an order
 /// whose status has changed is in the sums with the earlier one.
 #[derive(Default)]
@@ -86,8 +89,10 @@ impl Sum {
         key: String,
         currency: &str,
     ) -> Result<SummaryRow, AttemptError> {
-        let negative = |_| "a sum must not be negative".to_owned();
-        u128::try_from(self.revenue).map_err(negative)?;
+        let negative = |_| NEGATIVE.to_owned();
+        if self.revenue < 0 {
+            return Err(NEGATIVE.to_owned().into());
+        }
         Ok(SummaryRow {
             key: match by {
                 SummaryKey::Day => RowKey::Day(key),

@@ -51,7 +51,7 @@ pub(crate) async fn list(
         }
         Selection::Batch(ids) => ProductList::Batch(batch(&catalogue, &ctx, ids).await?),
     };
-    Ok(Listing::Page(list))
+    Ok(Listing::Json(list))
 }
 
 /// `POST`: creates a product.

@@ -279,6 +279,13 @@ fn section_of(store: Store, files: &Files) -> Result<String> {
     let policies = files.read("xtask/templates/policies.yaml")?;
     let section = files.read(&format!("xtask/templates/{}/section.yaml", store.folder()))?;
     let section = section.replace("@POLICIES@", &policies);
+    let common = match store {
+        Store::Mysql => common.replace(
+            "Threshold: !Ref ConcurrencyAlarm",
+            "Threshold: !If [Has@Name@ReservedConcurrency, !Ref @Name@ReservedConcurrency, !Ref ConcurrencyAlarm]",
+        ),
+        Store::Dynamodb | Store::None => common,
+    };
     Ok(section.replace("@COMMON@", &common))
 }
 

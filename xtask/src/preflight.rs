@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use template::{Function, Template};
 
-use crate::{process::step, project::Project};
+use crate::{process::step, project::Project, sam};
 
 /// The concurrency that Lambda keeps unreserved in an account
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
@@ -187,14 +187,7 @@ impl Account {
     fn ask(plan: &Plan) -> Result<Self> {
         aws(&["sts", "get-caller-identity"])
             .context("there are no valid credentials: `aws configure sso`, or set AWS_PROFILE")?;
-        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-        let region = match region {
-            Some(region) => region,
-            None => text(&["configure", "get", "region"])
-                .context("there is no region: set AWS_REGION")?,
-        };
+        let region = sam::region().context("there is no region: set AWS_REGION")?;
         let stack = aws(&[
             "cloudformation",
             "describe-stacks",
@@ -375,13 +368,14 @@ fn concurrency_blockers(
         let is_set = |name: &&String| plan.number(name) > 0;
         let parameters: BTreeSet<_> = parameters.filter(is_set).collect();
         let settings: Vec<_> = parameters.iter().map(|name| format!("{name}=0")).collect();
+        let set = match &settings[..] {
+            [] => String::new(),
+            settings => format!("set {}, or ", settings.join(" and ")),
+        };
         blocker(format!(
             "a concurrency of {taken} cannot be reserved: the account has {} of {} concurrent \
-             executions left, of which {UNRESERVED} stay unreserved. Set {}, or request a higher \
-             quota",
-            account.unreserved,
-            account.concurrency,
-            settings.join(" and ")
+             executions left, of which {UNRESERVED} stay unreserved: {set}request a higher quota",
+            account.unreserved, account.concurrency,
         ));
     }
 }
@@ -588,9 +582,9 @@ Resources:
         let both = [("Reserved", "20"), ("Provisioned", "21")];
         for (parameters, unreserved, is_new, expected) in [
             (&reserved[..], 120, true, ""),
-            (&reserved, 119, true, "Set Reserved=0, or"),
+            (&reserved, 119, true, "set Reserved=0, or"),
             (&reserved, 119, false, ""),
-            (&provisioned, 119, true, "Set Provisioned=0, or"),
+            (&provisioned, 119, true, "set Provisioned=0, or"),
             (&both, 1000, true, "OrdersFunction provisions 21"),
             (&[], 10, true, ""),
         ] {

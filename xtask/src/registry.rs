@@ -87,6 +87,17 @@ impl Files {
     /// Registers a function.
     pub fn register(&self, function: &Registration) -> Result<()> {
         let name = function.name;
+        if let Some(database) = &function.database {
+            self.edit("samconfig.toml", |text| {
+                let dev = "[dev.deploy.parameters]\n";
+                let at = text.find(dev)? + dev.len();
+                let (before, rest) = text.split_at_checked(at)?;
+                // The list must be that of this environment.
+                let (own, after) = rest.split_at_checked(rest.find("\n[").unwrap_or(rest.len()))?;
+                let own = insert_line(own, "parameter_overrides = [\n", &database.of_dev)?;
+                Some(format!("{before}{own}{after}"))
+            })?;
+        }
         self.edit("Cargo.toml", |text| {
             let dependency = format!("{name} = {{ path = \"functions/{name}\" }}\n");
             let text = insert_line(text, "# of this workspace\n", &dependency)?;
@@ -137,15 +148,6 @@ impl Files {
         })?;
         if let Some(database) = &function.database {
             self.edit(GRANTS, |text| Some(format!("{text}{}", database.grants)))?;
-            self.edit("samconfig.toml", |text| {
-                let (before, dev) = text.split_once("[dev.deploy.parameters]\n")?;
-                let list = "parameter_overrides = [\n";
-                let (middle, after) = dev.split_once(list)?;
-                let own = &database.of_dev;
-                Some(format!(
-                    "{before}[dev.deploy.parameters]\n{middle}{list}{own}{after}"
-                ))
-            })?;
         }
         Ok(())
     }

@@ -19,6 +19,19 @@ use crate::{
     tools,
 };
 
+/// The region of a deployment, as the AWS CLI chooses it: that of the environment or of
+/// the AWS profile.
+pub fn region() -> Option<String> {
+    let set = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter();
+    let mut set = set.filter_map(|name| env::var(name).ok().filter(|it| !it.is_empty()));
+    set.next().or_else(|| {
+        let mut aws = Command::new("aws");
+        let output = aws.args(["configure", "get", "region"]).output().ok()?;
+        let region = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (!region.is_empty()).then_some(region)
+    })
+}
+
 /// Run the project's own SAM CLI
 ///
 /// Installs it into .kea/tools if it is missing, and for `build` what that needs:
@@ -191,9 +204,9 @@ impl Sam {
             command.env("CARGO_ZIGBUILD_PYTHON_PATH", zig);
         }
         command.env("SAM_CLI_TELEMETRY", "0");
-        if env::var_os("AWS_REGION").is_none() && env::var_os("AWS_DEFAULT_REGION").is_none() {
-            command.env("AWS_DEFAULT_REGION", "eu-north-1");
-        }
+        // The SAM CLI does not read AWS_REGION. A build needs any region.
+        let region = region().unwrap_or_else(|| "eu-north-1".to_owned());
+        command.env("AWS_DEFAULT_REGION", region);
     }
 
     /// Builds and checks every function of the template for `architecture`, into

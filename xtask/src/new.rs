@@ -55,14 +55,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let name = &names.name;
     println!(
         "
-  functions/{name}/src           its code: begin at lib.rs
-  template.yaml                  its section
-  events/{name}                  its events; tests/snapshots/{name} has the responses
-  tests/suite/src/{name}.rs      its black-box tests
+  functions/{name}/src: its code; begin at lib.rs
+  template.yaml: its section
+  events/{name}: its events; tests/snapshots/{name} has the responses
+  tests/suite/src/{name}.rs: its black-box tests
 
-  cargo xtask test               runs all tests
-  cargo xtask up                 serves it at http://127.0.0.1:9000/{name}
-  cargo xtask remove {name}      removes it"
+  cargo xtask test: runs all tests
+  cargo xtask up: serves it at http://127.0.0.1:9000/{name}
+  cargo xtask remove {name}: removes it"
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,8 @@ impl Project {
             .args(["metadata", "--format-version=1", "--no-deps"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
-            .output()?;
+            .output()
+            .context("`cargo` or the folder of this program's source is missing")?;
         ensure!(
             output.status.success(),
             "cargo cannot read the workspace: fix the error above"

@@ -20,7 +20,10 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{Deadline, RequestContext, outbound::Client};
+use crate::{
+    Deadline, RequestContext,
+    outbound::{Client, SUSPENDED},
+};
 
 /// How long fetching the keys may take, during init and later.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,10 +40,6 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// The time that a request waits for keys of that age to be fetched again.
 const MAX_AGE_WAIT: Duration = Duration::from_secs(1);
-
-/// A fetch that takes this much longer than its timeout was suspended with the process,
-/// as Lambda does to a function that has responded.
-const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// A key with the one algorithm that it is for.
 #[derive(Debug, Clone)]
@@ -240,7 +239,7 @@ impl Keys {
         }
         let started = Instant::now();
         let fetched = source.fetch(ctx).await;
-        // A suspended fetch shows nothing about the issuer.
+        // A fetch that was suspended with the process shows nothing about the issuer.
         if fetched.is_err() && started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
             return Err(Duration::ZERO);
         }

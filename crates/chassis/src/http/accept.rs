@@ -35,13 +35,15 @@ impl Accept {
         for &offer in offers {
             let covering = ranges
                 .iter()
-                .filter_map(|range| Some((range.covers(offer)?, range.quality)));
-            if let Some((specific, quality)) = covering.max_by_key(|&(specific, _)| specific) {
-                // Parameters decide which range applies, not which offer is preferred.
-                let specific = specific.min(EXACT);
-                if quality > 0 && preferred.is_none_or(|(_, q, s)| (quality, specific) > (q, s)) {
-                    preferred = Some((offer, quality, specific));
-                }
+                .filter_map(|range| Some((range.covers(offer)?, range)));
+            // No offer has parameters, so of two ranges that name it, the one without covers
+            // it more exactly.
+            let range = covering.max_by_key(|(specific, range)| (*specific, range.is_plain));
+            if let Some((specific, &Range { quality, .. })) = range
+                && quality > 0
+                && preferred.is_none_or(|(_, q, s)| (quality, specific) > (q, s))
+            {
+                preferred = Some((offer, quality, specific));
             }
         }
         preferred
@@ -141,10 +143,9 @@ struct Range<'h> {
     media_type: MediaType<'h>,
     /// Thousandths.
     quality: u16,
+    /// Whether it has no parameters but its weight.
+    is_plain: bool,
 }
-
-/// How specific a range of one media type is, if it has parameters.
-const EXACT: u8 = 2;
 
 impl<'h> Range<'h> {
     /// The range; `None` if its weight is malformed.
@@ -154,12 +155,12 @@ impl<'h> Range<'h> {
         let quality = weight.map_or(Some(1_000), |(_, weight)| quality(weight.as_str()));
         Some(Self {
             quality: quality?,
+            is_plain: media_type.params().all(|(name, _)| name == "q"),
             media_type,
         })
     }
 
-    /// How specifically the range covers `offer`, if it does. No offer has parameters, so
-    /// a range with parameters covers less exactly than one without.
+    /// How specifically the range covers `offer`, if it does.
     fn covers(&self, offer: &str) -> Option<u8> {
         let offer = MediaType::parse(offer).ok()?;
         let MediaType { ty, subty, .. } = self.media_type;
@@ -170,10 +171,7 @@ impl<'h> Range<'h> {
         } else if subty == names::_STAR {
             Some(1)
         } else {
-            let mut parameters = self.media_type.params();
-            let has_others = parameters.any(|(name, _)| name != "q");
-            let specific = if has_others { EXACT } else { EXACT + 1 };
-            (self.media_type.essence() == offer).then_some(specific)
+            (self.media_type.essence() == offer).then_some(2)
         }
     }
 }

@@ -37,9 +37,9 @@ pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
 /// How often a probe shows that the process runs.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A tick that is this late shows that the process was suspended meanwhile, as Lambda
-/// does to a function that has responded.
-const SUSPENDED: Duration = Duration::from_millis(250);
+/// What is this late shows that the process was suspended meanwhile, as Lambda does to a
+/// function that has responded.
+pub(crate) const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]

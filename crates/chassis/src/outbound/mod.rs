@@ -21,6 +21,8 @@ mod tests;
 
 #[cfg(feature = "client")]
 pub use client::{Client, GetError, Reply};
+#[cfg(feature = "auth")]
+pub(crate) use dependency::SUSPENDED;
 pub use dependency::{CallError, Dependency};
 pub(crate) use outcome::{Allowance, Evidence, Outcome};
 pub use outcome::{Classify, Failure};

@@ -278,15 +278,15 @@ fn section_of(store: Store, files: &Files) -> Result<String> {
     let common = files.read("xtask/templates/common.yaml")?;
     let policies = files.read("xtask/templates/policies.yaml")?;
     let section = files.read(&format!("xtask/templates/{}/section.yaml", store.folder()))?;
-    let section = section.replace("@POLICIES@", &policies);
-    let common = match store {
-        Store::Mysql => common.replace(
-            "Threshold: !Ref ConcurrencyAlarm",
-            "Threshold: !If [Has@Name@ReservedConcurrency, !Ref @Name@ReservedConcurrency, !Ref ConcurrencyAlarm]",
-        ),
-        Store::Dynamodb | Store::None => common,
+    let alarm = match store {
+        Store::Mysql => {
+            "!If [Has@Name@ReservedConcurrency, !Ref @Name@ReservedConcurrency, !Ref ConcurrencyAlarm]"
+        }
+        Store::Dynamodb | Store::None => "!Ref ConcurrencyAlarm",
     };
-    Ok(section.replace("@COMMON@", &common))
+    let section = section.replace("@POLICIES@", &policies);
+    let section = section.replace("@COMMON@", &common);
+    Ok(section.replace("@CONCURRENCY_ALARM@", alarm))
 }
 
 /// Writes every file of a function and registers it.

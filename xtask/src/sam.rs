@@ -154,6 +154,7 @@ pub struct Sam {
     folder: PathBuf,
     cargo_lambda: Option<PathBuf>,
     zig: Option<PathBuf>,
+    region: String,
 }
 
 impl Sam {
@@ -163,6 +164,8 @@ impl Sam {
             folder: tools::sam(project)?,
             cargo_lambda: None,
             zig: None,
+            // A build needs any region.
+            region: region().unwrap_or_else(|| "eu-north-1".to_owned()),
         };
         if builds {
             sam.cargo_lambda = Some(tools::cargo_lambda(project)?);
@@ -204,9 +207,8 @@ impl Sam {
             command.env("CARGO_ZIGBUILD_PYTHON_PATH", zig);
         }
         command.env("SAM_CLI_TELEMETRY", "0");
-        // The SAM CLI does not read AWS_REGION. A build needs any region.
-        let region = region().unwrap_or_else(|| "eu-north-1".to_owned());
-        command.env("AWS_DEFAULT_REGION", region);
+        // The SAM CLI does not read AWS_REGION.
+        command.env("AWS_DEFAULT_REGION", &self.region);
     }
 
     /// Builds and checks every function of the template for `architecture`, into

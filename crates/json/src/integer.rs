@@ -36,10 +36,12 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
         Int(self.0)
     }
 
-    /// The rule of a value, for an error message.
-    #[must_use]
-    pub(crate) fn rule() -> String {
-        format!("must be an integer between {MIN} and {MAX}")
+    /// The integer `value`, or what is wrong with it; `None` is not an integer.
+    fn checked(value: Option<i64>) -> Result<Self, String> {
+        match value {
+            Some(value) => Self::try_from(value),
+            None => Err(format!("must be an integer between {MIN} and {MAX}")),
+        }
     }
 }
 
@@ -47,7 +49,7 @@ impl<const MIN: i64, const MAX: i64> TryFrom<i64> for Int<MIN, MAX> {
     type Error = String;
 
     fn try_from(value: i64) -> Result<Self, String> {
-        Self::new(value).ok_or_else(Self::rule)
+        Self::new(value).ok_or_else(|| format!("must be between {MIN} and {MAX}"))
     }
 }
 
@@ -59,20 +61,18 @@ impl<const MIN: i64, const MAX: i64> FromStr for Int<MIN, MAX> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let digits = digits.bytes().all(|b| b.is_ascii_digit());
         let value = text.parse().ok().filter(|_| digits);
-        value.and_then(Self::new).ok_or_else(Self::rule)
+        Self::checked(value)
     }
 }
 
 impl<const MIN: i64, const MAX: i64> FromJson for Int<MIN, MAX> {
     fn from_json(value: Value, at: &Pointer<'_>, errors: &mut FieldErrors) -> Option<Self> {
         let integer = match value {
-            Value::Number(number) => number.as_i64().and_then(Self::new),
+            Value::Number(number) => number.as_i64(),
             _ => None,
         };
-        if integer.is_none() {
-            errors.add(at, Self::rule());
-        }
-        integer
+        let checked = Self::checked(integer).map_err(|detail| errors.add(at, detail));
+        checked.ok()
     }
 }
 

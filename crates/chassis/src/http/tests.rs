@@ -149,7 +149,7 @@ async fn every_error_of_every_part_is_reported_at_once() {
         json!([
             {"pointer": "/name", "detail": "is repeated in its object"},
             {"pointer": "/name", "detail": "must have 1 to 8 characters"},
-            {"pointer": "/stars", "detail": "must be an integer between 1 and 5"},
+            {"pointer": "/stars", "detail": "must be between 1 and 5"},
             {"pointer": "/colour", "detail": "is not a known field"},
             {"pointer": "/version", "detail": "is set by the service and may not be sent"},
             {"parameter": "x", "detail": "is not a known parameter"},

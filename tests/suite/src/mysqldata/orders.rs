@@ -185,7 +185,7 @@ async fn every_error_of_an_order_is_reported(api: Api) {
     let refused = api.post("/mysqldata?x=1", &wrong).await;
     refused.expect_invalid(&[
         ("/customer", "must have no control characters"),
-        ("/lines/0/quantity", "must be an integer between 1 and 999"),
+        ("/lines/0/quantity", "must be between 1 and 999"),
         (
             "/lines/1/productId",
             "is in an earlier line: each product may be in one line only",
@@ -201,7 +201,7 @@ async fn every_error_of_an_order_is_reported(api: Api) {
     let refused = api.post("/mysqldata", &wrong).await;
     refused.expect_invalid(&[
         ("/customer", "must have 1 to 200 characters"),
-        ("/lines/0/quantity", "must be an integer between 1 and 999"),
+        ("/lines/0/quantity", "must be between 1 and 999"),
         ("/createdAt", SET_BY_SERVICE),
         ("/pricing", SET_BY_SERVICE),
         ("/total", SET_BY_SERVICE),
@@ -220,7 +220,7 @@ async fn order_is_limited(api: Api) {
     let refused = api.post("/mysqldata", &order(201, 1_000)).await;
     refused.expect_invalid(&[
         ("/customer", "must have 1 to 200 characters"),
-        ("/lines/0/quantity", "must be an integer between 1 and 999"),
+        ("/lines/0/quantity", "must be between 1 and 999"),
     ]);
     let lines = |count: usize| {
         let ids = (0..count).map(|n| format!("{product}-{n}"));

@@ -45,7 +45,7 @@ pub enum Location {
 }
 
 /// The validation errors of one request, in the order they were found.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct FieldErrors {
     errors: Vec<FieldError>,
     /// The bytes of their locations and rules.
@@ -89,13 +89,20 @@ impl FieldErrors {
         }
     }
 
-    /// Adds those of `patch`, the errors of a merge patch read by itself: not that a
-    /// member is missing, nor what is known of a place already.
-    pub fn append_patch(&mut self, mut patch: Self) {
-        patch.errors.retain(|error| {
-            error.detail != REQUIRED && self.errors.iter().all(|known| known.at != error.at)
-        });
-        self.append(patch);
+    /// Adds those of `patch` whose location has no error yet.
+    pub fn append_patch(&mut self, patch: Self) {
+        for error in patch.errors {
+            if self.errors.iter().all(|known| known.at != error.at) {
+                self.push(error.at, error.detail);
+            }
+        }
+    }
+
+    /// The same errors except those for missing members.
+    #[must_use]
+    pub fn without_missing(mut self) -> Self {
+        self.errors.retain(|error| error.detail != REQUIRED);
+        self
     }
 
     /// Whether there are none.

@@ -22,18 +22,21 @@ pub enum ParseError {
     /// It nests deeper than [`MAX_DEPTH`].
     #[error("nests deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// It has more than [`MAX_VALUES`] items and members.
+    #[error("must not have more than {MAX_VALUES} values")]
+    TooManyValues,
 }
 
 impl Value {
     /// Parses a whole document.
     ///
     /// A repeated member is grammatical: it is reported in `errors` at its
-    /// pointer, and the first one counts. So are more than [`MAX_VALUES`] values, which
-    /// are reported and left out.
+    /// pointer, and the first one counts.
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if the bytes are not UTF-8, not JSON, or too deep.
+    /// [`ParseError`] if the bytes are not UTF-8, not JSON, too deep, or have too many
+    /// values.
     pub fn parse(bytes: &[u8], errors: &mut FieldErrors) -> Result<Self, ParseError> {
         // A byte order mark is not part of the grammar (RFC 8259 §8.1).
         if bytes.starts_with(b"\xef\xbb\xbf") {
@@ -47,11 +50,8 @@ impl Value {
         };
         let event = parser.next()?;
         let value = parser.value(event, &Pointer::root(), 0, errors)?;
-        if parser.values > MAX_VALUES {
-            let detail = format!("must not have more than {MAX_VALUES} values");
-            errors.add(&Pointer::root(), detail);
-        }
         match parser.next()? {
+            JsonEvent::Eof if parser.values > MAX_VALUES => Err(ParseError::TooManyValues),
             JsonEvent::Eof => Ok(value),
             _ => Err(unexpected()),
         }
@@ -195,16 +195,21 @@ mod tests {
 
     #[test]
     fn number_of_values_is_limited() {
-        for (count, is_valid) in [(MAX_VALUES, true), (MAX_VALUES + 1, false)] {
-            let mut errors = FieldErrors::new();
-            let text = format!("[{}1]", "1,".repeat(count - 1));
-            let value = Value::parse(text.as_bytes(), &mut errors).unwrap();
-            assert_eq!(errors.is_empty(), is_valid);
-            let Value::Array(items) = value else {
-                panic!("it is an array");
-            };
-            assert_eq!(items.len(), MAX_VALUES);
+        for (end, expected) in [
+            ("]", Ok(MAX_VALUES)),
+            (",1]", Err(ParseError::TooManyValues)),
+        ] {
+            let text = format!("[1{}{end}", ",1".repeat(MAX_VALUES - 1));
+            let parsed = Value::parse(text.as_bytes(), &mut FieldErrors::new());
+            let count = parsed.map(|value| match value {
+                Value::Array(items) => items.len(),
+                _ => 0,
+            });
+            assert_eq!(count, expected);
         }
+        let malformed = format!("[1{},", ",1".repeat(MAX_VALUES));
+        let parsed = Value::parse(malformed.as_bytes(), &mut FieldErrors::new());
+        assert!(matches!(parsed, Err(ParseError::Malformed(_))));
     }
 
     #[test]

@@ -121,7 +121,8 @@ impl Catalogue {
     }
 
     /// Patches the product with this id, if `preconditions` hold. No concurrent
-    /// write is lost.
+    /// write is lost. Where no product has the id, errors of the patch's values take
+    /// precedence over that.
     pub(crate) async fn patch(
         &self,
         ctx: &RequestContext,
@@ -130,7 +131,13 @@ impl Catalogue {
         preconditions: &Preconditions,
     ) -> Result<Product, Error> {
         let change = |content: &ProductContent| patch.apply(content).map_err(Error::Invalid);
-        self.products.update(ctx, id, preconditions, change).await
+        let patched = self.products.update(ctx, id, preconditions, change).await;
+        patched.map_err(|error| match error {
+            Error::Store(dynamodb::Error::NotFound) if !patch.value_errors().is_empty() => {
+                Error::Invalid(patch.value_errors().clone())
+            }
+            error => error,
+        })
     }
 
     /// Deletes the product with this id, if `preconditions` hold.

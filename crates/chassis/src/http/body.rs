@@ -5,7 +5,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
-use json::{FieldErrors, FromJson, Pointer, ToJson, Value};
+use json::{FieldErrors, FromJson, ParseError, Pointer, ToJson, Value};
 use mediatype::{MediaType, ReadParams, names};
 
 #[cfg(feature = "openapi")]
@@ -66,6 +66,7 @@ impl<T: FromJson + HasSchema> Part for Patch<T> {
 #[derive(Debug, Clone)]
 pub struct MergePatch<T> {
     patch: Value,
+    value_errors: FieldErrors,
     target: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -81,6 +82,12 @@ impl<T: FromJson + ToJson> MergePatch<T> {
         merged.merge(self.patch.clone());
         json::read(merged, &mut errors).ok_or(errors)
     }
+
+    /// The errors of its values, which are errors of every result of merging.
+    #[must_use]
+    pub fn value_errors(&self) -> &FieldErrors {
+        &self.value_errors
+    }
 }
 
 impl<T: FromJson + HasSchema> Part for MergePatch<T> {
@@ -92,16 +99,18 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
             errors.invalid.add(&root, detail);
             return None;
         }
-        // Reported only if another part is invalid: see `RequestErrors::patch`.
-        let (mut values, mut invalid) = (Value::Null, FieldErrors::new());
+        let (mut values, mut value_errors) = (Value::Null, FieldErrors::new());
         values.merge(patch.clone());
-        let _ = json::read::<T>(values, &mut invalid);
-        errors.patch = invalid;
+        let _ = json::read::<T>(values, &mut value_errors);
+        let value_errors = value_errors.without_missing();
+        // Reported only if another part is invalid: see `RequestErrors::patch`.
+        errors.patch = value_errors.clone();
         let mut wrong = FieldErrors::new();
         T::check_patch(&patch, &root, &mut wrong);
         if wrong.is_empty() {
             return Some(Self {
                 patch,
+                value_errors,
                 target: std::marker::PhantomData,
             });
         }
@@ -135,7 +144,11 @@ pub(super) fn parse(
     match Value::parse(&request.body, &mut errors.invalid) {
         Ok(value) => (!partial).then_some(value),
         Err(error) => {
-            errors.malformed.add(&Pointer::root(), error.to_string());
+            let errors = match error {
+                ParseError::TooManyValues => &mut errors.invalid,
+                ParseError::Malformed(_) | ParseError::TooDeep => &mut errors.malformed,
+            };
+            errors.add(&Pointer::root(), error.to_string());
             None
         }
     }

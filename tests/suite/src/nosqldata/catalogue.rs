@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Api, Case};
 
-const AMOUNT: &str = "must be an integer between 0 and 10000000000";
+const AMOUNT: &str = "must be between 0 and 10000000000";
 const CURRENCY: &str = "must be a currency of three capital letters (ISO 4217), such as DKK";
 const SET_BY_SERVICE: &str = "is set by the service and may not be sent";
 
@@ -226,6 +226,17 @@ async fn every_error_of_a_product_is_reported(api: Api) {
         ("/name", "must have 1 to 200 characters"),
         ("/price/amount", AMOUNT),
     ]);
+
+    // Without a product to merge into, the values alone decide.
+    let wrong = json!({"name": "", "price": {"amount": -1}});
+    let refused = api.patch("/nosqldata/none", &wrong).await;
+    refused.expect_invalid(&[
+        ("/name", "must have 1 to 200 characters"),
+        ("/price/amount", AMOUNT),
+    ]);
+    let missing = json!({"price": {"amount": 1}});
+    let refused = api.patch("/nosqldata/none", &missing).await;
+    refused.expect_problem(404, "not-found", "No resource has this id.");
 
     // The values are checked after merging, unless the request is invalid anyway.
     let wrong = json!({"name": "", "price": {"amount": -1}});

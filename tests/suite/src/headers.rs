@@ -7,16 +7,12 @@ use http::Method;
 // region: nosqldata
 use crate::api::LISTS;
 // endregion
-use crate::{Api, Case, Kind};
+use crate::{Api, Case};
 
 pub fn cases() -> Vec<Case> {
     vec![
         case!(cookies_change_nothing),
-        case!(repeated_header_is_one_list).differs(
-            &[Kind::Watch],
-            "passes on only the first of several headers of one name",
-            check!(only_the_first_line_of_a_header_is_read),
-        ),
+        case!(repeated_header_is_one_list),
         case!(long_header_is_accepted),
         // region: nosqldata
         case!(forwarding_and_override_headers_change_nothing),
@@ -63,18 +59,6 @@ async fn repeated_header_is_one_list(api: Api) {
         .await
         .expect(304);
     // endregion
-}
-
-async fn only_the_first_line_of_a_header_is_read(api: Api) {
-    let (json, text) = ("application/json", "text/plain");
-    for (first, second, body) in [
-        (json, text, r#"{"message":"Hello Kea"}"#),
-        (text, json, "Hello KEA!"),
-    ] {
-        let accept = [("accept", first), ("accept", second)];
-        let response = api.get_with("/", &accept).await.expect(200);
-        assert_eq!(response.text(), body);
-    }
 }
 
 /// API Gateway takes 10,240 bytes of request line and headers.

@@ -2,10 +2,11 @@
 //!
 //! It has the time limit of API Gateway: a request to a function that is being
 //! compiled, or that was stopped while it had the request, is a problem instead of
-//! a wait without an end. It has API Gateway's response to a path without a route.
-//! The Invoke API passes through. It begins the trace of a request, or continues the
+//! a wait without an end. It has API Gateway's response to a path without a route, and
+//! passes headers and bodies on as API Gateway does. The Invoke API passes through. It begins the trace of a request, or continues the
 //! caller's, and writes its own part to the log.
 
+mod gateway;
 mod span;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -121,11 +122,15 @@ impl Front {
             None => "API".to_owned(),
         };
         let route = target.as_ref().map(|(route, _)| route.as_str());
-        let has_route = route.is_some() || INVOKE_PATHS.iter().any(|it| path.starts_with(it));
-        let result = if has_route {
+        let result = if route.is_some() {
+            match gateway::accept(request).await {
+                Ok(request) => self.send(&name, request).await,
+                Err(refused) => Ok(refused),
+            }
+        } else if INVOKE_PATHS.iter().any(|it| path.starts_with(it)) {
             self.send(&name, request).await
         } else {
-            Ok(no_route())
+            Ok(gateway::message(StatusCode::NOT_FOUND, "Not Found"))
         };
         let request_id = span.request_id.clone();
         span.end(&self.log, route, &result);
@@ -151,12 +156,6 @@ impl Front {
             )),
         }
     }
-}
-
-/// The response of an HTTP API to a path without a route.
-fn no_route() -> Response {
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (StatusCode::NOT_FOUND, headers, r#"{"message":"Not Found"}"#).into_response()
 }
 
 /// The problem of an unavailable service, as the chassis renders it.

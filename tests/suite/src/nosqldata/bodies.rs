@@ -37,17 +37,11 @@ pub fn cases() -> Vec<Case> {
             START_API,
             check!(start_api_refuses_the_body),
         ),
-        case!(binary_body_sent_as_text_is_refused)
-            .differs(
-                &[Kind::Watch],
-                "returns its own 500 for a body that is declared as text and is not UTF-8",
-                check!(watch_refuses_the_body),
-            )
-            .differs(
-                &[Kind::StartApi],
-                START_API,
-                check!(start_api_refuses_the_body),
-            ),
+        case!(binary_body_sent_as_text_is_refused).differs(
+            &[Kind::StartApi],
+            START_API,
+            check!(start_api_refuses_the_body),
+        ),
         case!(patch_that_is_not_utf8_returns_400).differs(
             &[Kind::StartApi],
             START_API,
@@ -232,13 +226,6 @@ async fn binary_body_sent_as_text_is_refused(api: Api) {
     expect_unsupported(refused);
     let refused = post(&api, "application/json", NOT_UTF8).await;
     refused.expect_malformed(&[("", NOT_UTF8_DETAIL)]);
-}
-
-async fn watch_refuses_the_body(api: Api) {
-    for (media_type, body) in [("text/plain", PNG), ("application/json", NOT_UTF8)] {
-        let refused = post(&api, media_type, body).await.expect(500);
-        refused.expect_header("content-type", "text/plain; charset=utf-8");
-    }
 }
 
 async fn start_api_refuses_the_body(api: Api) {

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use testbed::Response;
 
-use crate::{Api, Case, Kind};
+use crate::{Api, Case};
 
 const MALFORMED: &str = "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without quotes and commas";
 
@@ -18,11 +18,7 @@ pub fn cases() -> Vec<Case> {
         case!(idempotency_key_is_scoped_to_its_route),
         case!(idempotency_key_of_a_put_is_ignored),
         case!(malformed_key_returns_400),
-        case!(repeated_key_returns_400).differs(
-            &[Kind::Watch],
-            "passes on only the first of several headers of one name",
-            check!(first_of_several_keys_counts),
-        ),
+        case!(repeated_key_returns_400),
         case!(refused_request_leaves_its_key_unused),
     ]
 }
@@ -203,17 +199,6 @@ async fn repeated_key_returns_400(api: Api) {
     let product = api.product();
     let refused = api.json(Method::POST, "/nosqldata", &twice, &product).await;
     refused.expect_malformed(&[("Idempotency-Key", MALFORMED)]);
-}
-
-async fn first_of_several_keys_counts(api: Api) {
-    let (key, product) = (api.unique(), api.product());
-    let other = api.unique();
-    let several = [("idempotency-key", &*key), ("idempotency-key", &other)];
-    let first = api.json(Method::POST, "/nosqldata", &several, &product);
-    let first = first.await.expect(201);
-    api.post_once("/nosqldata", &key, &product)
-        .await
-        .expect_replay_of(&first);
 }
 
 async fn refused_request_leaves_its_key_unused(api: Api) {

@@ -97,9 +97,36 @@ impl<'de> Deserialize<'de> for Event {
             Ok(request) if request.is_supported() => Kind::Request(request),
             _ => match serde_json::from_str(event.get()) {
                 Ok(event) => classify(&event),
-                Err(_) => Kind::Unsupported("JSON that nests too deep".to_owned()),
+                Err(error) => classify_unreadable(event.get(), &error),
             },
         }))
+    }
+}
+
+/// The kind of an event that has a value which cannot be read: it nests too deep, or a
+/// text in it is not Unicode.
+fn classify_unreadable(event: &str, error: &serde_json::Error) -> Kind {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Outline {
+        version: String,
+        route_key: Option<String>,
+        raw_path: Option<String>,
+        request_context: GatewayContext,
+    }
+    match serde_json::from_str(event) {
+        Ok(Outline {
+            version,
+            route_key,
+            raw_path,
+            request_context,
+        }) if version == "2.0" => Kind::Malformed(Box::new(GatewayRequest {
+            route_key,
+            raw_path,
+            request_context,
+            ..GatewayRequest::default()
+        })),
+        _ => Kind::Unsupported(format!("JSON that cannot be read ({error})")),
     }
 }
 
@@ -116,6 +143,10 @@ fn classify(event: &Value) -> Kind {
         "an event of an API Gateway authorizer"
     } else if has("/requestContext/serviceNetworkArn") {
         "a VPC Lattice event"
+    } else if text("/detail-type") == Some("Scheduled Event") {
+        "a scheduled event"
+    } else if has("/detail-type") {
+        "an EventBridge event"
     } else if text("/version") == Some("1.0") || has("/httpMethod") {
         "an API Gateway event of payload version 1.0"
     } else if text("/version").is_some_and(|it| it != "2.0") {
@@ -144,10 +175,6 @@ fn classify(event: &Value) -> Kind {
             "aws:kinesis" => "a Kinesis event",
             _ => "an event of records",
         }
-    } else if text("/detail-type") == Some("Scheduled Event") {
-        "a scheduled event"
-    } else if has("/detail-type") {
-        "an EventBridge event"
     } else if has("/RequestType") {
         "a CloudFormation custom resource event"
     } else {
@@ -200,7 +227,7 @@ mod tests {
                 "an event of records",
             ),
             (
-                r#"{"detail-type":"Order","source":"shop"}"#,
+                r#"{"version":"0","detail-type":"Order","source":"shop","detail":{}}"#,
                 "an EventBridge event",
             ),
             (
@@ -219,9 +246,16 @@ mod tests {
                 r#"{"version":"3.0","requestContext":{"http":{"method":"GET"}}}"#,
                 "an event of an unknown version",
             ),
-            (deep.as_str(), "JSON that nests too deep"),
             (
-                r#"{"detail-type":"Scheduled Event","source":"aws.events"}"#,
+                deep.as_str(),
+                "JSON that cannot be read (recursion limit exceeded at line 1 column 128)",
+            ),
+            (
+                r#"{"warmup":1e999}"#,
+                "JSON that cannot be read (number out of range at line 1 column 15)",
+            ),
+            (
+                r#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events"}"#,
                 "a scheduled event",
             ),
             ("{}", "an empty object"),
@@ -245,6 +279,7 @@ mod tests {
             r#"{"version":"2.0"}"#,
             r#"{"version":"2.0","requestContext":{"http":{"method":7}}}"#,
             r#"{"requestContext":{"http":{}}}"#,
+            r#"{"version":"2.0","requestContext":{"http":{"method":"POST"}},"body":"\ud800"}"#,
         ];
         for event in malformed {
             let Event(received) = serde_json::from_str(event).unwrap();

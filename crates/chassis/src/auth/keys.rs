@@ -25,21 +25,18 @@ use crate::{
     outbound::{Client, SUSPENDED},
 };
 
-/// How long fetching the keys may take, during init and later.
+/// The timeout of fetching the keys, during init and later.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The shortest time between two fetches: unknown key ids cause no more.
+/// The minimum time between two fetches, so that unknown key ids cannot cause more.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The same while no keys are held, so that no token can be verified.
+/// The minimum time between two fetches while there are no keys.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The age at which keys are fetched again, because the issuer may have withdrawn one.
 /// While it cannot be reached, they remain in use.
 const MAX_AGE: Duration = Duration::from_hours(1);
-
-/// The time that a request waits for keys of that age to be fetched again.
-const MAX_AGE_WAIT: Duration = Duration::from_secs(1);
 
 /// A key with the one algorithm that it is for.
 #[derive(Debug, Clone)]
@@ -116,26 +113,17 @@ pub enum KeySource {
     Url(Uri),
 }
 
-/// Why there is no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoKey {
-    /// The issuer has no key of this id.
-    Unknown,
-    /// The issuer's keys cannot be fetched. They are fetched again after this time.
-    Unavailable(Duration),
-}
-
 /// The keys, fetched where they come from a URL.
 #[derive(Clone)]
 pub(super) struct Keys(Arc<Inner>);
 
 struct Inner {
-    held: RwLock<Arc<Held>>,
+    current: RwLock<Arc<Current>>,
     source: Option<Source>,
 }
 
-/// The keys that are used, and since when.
-struct Held {
+/// The keys in use, and when they were fetched.
+struct Current {
     set: KeySet,
     since: Instant,
 }
@@ -169,51 +157,55 @@ impl Keys {
             }
         };
         let keys = Self(Arc::new(Inner {
-            held: RwLock::new(Held::now(set)),
+            current: RwLock::new(Current::now(set)),
             source,
         }));
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
         let fetched = keys.refresh(&ctx).await;
         if let (Ok(()), Some(source)) = (fetched, &keys.0.source) {
-            // The first key id that is unknown is looked up at once: the issuer may
-            // have changed its keys.
+            // The fetch at start does not count, so that the first unknown key id is
+            // fetched at once: the issuer may have changed its keys.
             *source.last.lock().await = None;
         }
         keys
     }
 
-    /// The key with this id.
-    pub(super) async fn find(&self, id: &str, ctx: &RequestContext) -> Result<Key, NoKey> {
-        let held = self.held();
-        let is_old = self.0.source.is_some() && held.since.elapsed() > MAX_AGE;
-        let known = held.set.0.get(id);
-        if let Some(key) = known.filter(|_| !is_old) {
-            return Ok(key.clone());
+    /// The key with this id, if the issuer has one.
+    ///
+    /// # Errors
+    ///
+    /// If the issuer's keys cannot be fetched: the time after which they are fetched
+    /// again.
+    pub(super) async fn find(
+        &self,
+        id: &str,
+        ctx: &RequestContext,
+    ) -> Result<Option<Key>, Duration> {
+        let current = self.current();
+        let is_old = self.0.source.is_some() && current.since.elapsed() > MAX_AGE;
+        if let Some(key) = current.set.0.get(id).filter(|_| !is_old) {
+            return Ok(Some(key.clone()));
         }
-        // A request with less time than that gets a 503: its caller could otherwise keep a
-        // withdrawn key in use.
-        let wait = match known {
-            Some(_) => MAX_AGE_WAIT,
-            None => FETCH_TIMEOUT,
-        };
-        // A task of its own: a request that ends early must not cut it short.
+        // A task of its own: a request that ends early must not cut it short. A request
+        // waits until it has ended, and gets a 503 if it has less time than that: its
+        // caller could otherwise keep a withdrawn key in use.
         let (keys, ctx) = (self.clone(), ctx.clone());
         let refresh = async move { keys.refresh(&ctx).await };
-        let refreshed = timeout(wait, tokio::spawn(refresh.in_current_span())).await;
-        if let Some(key) = self.held().set.0.get(id) {
-            return Ok(key.clone());
+        let refresh = tokio::spawn(refresh.in_current_span());
+        let refreshed = timeout(FETCH_TIMEOUT + SUSPENDED, refresh).await;
+        if let Some(key) = self.current().set.0.get(id) {
+            return Ok(Some(key.clone()));
         }
-        Err(match refreshed {
-            Ok(Ok(Ok(()))) => NoKey::Unknown,
-            Ok(Ok(Err(retry_after))) => NoKey::Unavailable(retry_after),
+        match refreshed {
+            Ok(Ok(refreshed)) => refreshed.map(|()| None),
             // It has not ended, or it panicked.
-            _ => NoKey::Unavailable(Duration::ZERO),
-        })
+            _ => Err(Duration::ZERO),
+        }
     }
 
-    fn held(&self) -> Arc<Held> {
-        let held = self.0.held.read();
-        held.unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> Arc<Current> {
+        let current = self.0.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Fetches the keys unless they were fetched lately. If that failed, returns the time
@@ -227,7 +219,7 @@ impl Keys {
             return Err(Duration::ZERO);
         }
         let mut last = source.last.lock().await;
-        let interval = if self.held().set.0.is_empty() {
+        let interval = if self.current().set.0.is_empty() {
             RETRY_INTERVAL
         } else {
             REFRESH_INTERVAL
@@ -239,8 +231,9 @@ impl Keys {
         }
         let started = Instant::now();
         let fetched = source.fetch(ctx).await;
-        // A fetch that was suspended with the process shows nothing about the issuer.
-        if fetched.is_err() && started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
+        // A fetch that was suspended with the process shows nothing about the issuer, and
+        // its keys may be old.
+        if started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
             return Err(Duration::ZERO);
         }
         *last = Some(Fetch {
@@ -249,8 +242,8 @@ impl Keys {
         });
         match fetched {
             Ok(set) => {
-                let held = self.0.held.write();
-                *held.unwrap_or_else(PoisonError::into_inner) = Held::now(set);
+                let current = self.0.current.write();
+                *current.unwrap_or_else(PoisonError::into_inner) = Current::now(set);
                 Ok(())
             }
             Err(error) => {
@@ -261,7 +254,7 @@ impl Keys {
     }
 }
 
-impl Held {
+impl Current {
     fn now(set: KeySet) -> Arc<Self> {
         let since = Instant::now();
         Arc::new(Self { set, since })
@@ -334,7 +327,7 @@ mod tests {
     async fn an_inline_set_is_never_fetched() {
         let keys = Keys::open(KeySource::Inline(KEYS.parse().unwrap())).await;
         let ctx = RequestContext::at_start(Deadline::within(FETCH_TIMEOUT));
-        assert!(keys.find("ed", &ctx).await.is_ok());
-        assert_eq!(keys.find("none", &ctx).await.err(), Some(NoKey::Unknown));
+        assert!(keys.find("ed", &ctx).await.unwrap().is_some());
+        assert!(keys.find("none", &ctx).await.unwrap().is_none());
     }
 }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 
-use super::{
-    Caller, Config,
-    keys::{Keys, NoKey},
-};
+use super::{Caller, Config, keys::Keys};
 use crate::RequestContext;
 
 /// The longest token. API Gateway accepts 10,240 bytes of headers.
@@ -77,11 +74,12 @@ pub(super) async fn verify(
     if header.crit.is_some() {
         return Err(Invalid("it has a critical header"));
     }
-    let id = header.kid.ok_or(Invalid("it names no key"))?;
-    let key = keys.find(&id, ctx).await.map_err(|error| match error {
-        NoKey::Unknown => Invalid("its key is unknown"),
-        NoKey::Unavailable(retry_after) => TokenError::Unavailable(retry_after),
-    })?;
+    let id = header.kid.ok_or(Invalid("its header has no kid"))?;
+    let key = keys
+        .find(&id, ctx)
+        .await
+        .map_err(TokenError::Unavailable)?
+        .ok_or(Invalid("its key is unknown"))?;
     let mut validation = Validation::new(key.algorithm);
     validation.leeway = LEEWAY_S;
     validation.validate_nbf = true;
@@ -93,10 +91,10 @@ pub(super) async fn verify(
         .map_err(|error| Invalid(reason(error.kind())))?
         .claims;
     if claims.iss != config.issuer {
-        return Err(Invalid("it has another issuer"));
+        return Err(Invalid("its issuer is not the configured one"));
     }
     if !config.audiences.iter().any(|it| is_for(&claims, it)) {
-        return Err(Invalid("it is for another audience"));
+        return Err(Invalid("its audience is not accepted"));
     }
     let subject = claims.sub;
     if !(1..=MAX_SUBJECT_BYTES).contains(&subject.len()) || subject.contains(char::is_control) {

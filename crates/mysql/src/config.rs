@@ -1,21 +1,15 @@
 //! The configuration of a database: where it is, whom to trust, how to sign in.
 
-use std::{
-    str::FromStr,
-    time::{Duration, SystemTime},
-};
+use std::{str::FromStr, time::Duration};
 
-use aws_credential_types::Credentials;
 use chassis::{
     outbound::Policy,
     runtime::{Environment, environment::Role},
 };
+use dto::Timestamp;
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
-use crate::{
-    roots,
-    token::{self, TokenError},
-};
+use crate::{roots, token};
 
 /// The address of a database, its credentials and the policy of its calls. It has
 /// secrets, so it has no `Debug`.
@@ -24,17 +18,10 @@ pub struct Config {
     /// The policy of its calls.
     pub policy: Policy,
     opts: Opts,
-    role: Option<SignIn>,
+    role: Option<Role>,
 }
 
-/// The credentials that sign tokens.
-#[derive(Clone)]
-struct SignIn {
-    region: String,
-    credentials: Credentials,
-}
-
-/// Whom to trust.
+/// The trusted certificate authorities.
 enum Tls {
     /// The certificate authorities of RDS in the function's region.
     Rds,
@@ -49,11 +36,11 @@ impl Config {
         let config = Self::read_with_password(environment);
         let sign_in = environment.optional(
             "MYSQL_SIGN_IN",
-            "iam to sign in with the function's role, which takes TLS, or empty for the password \
-             in the URL",
+            "iam to sign in with the function's role, which requires TLS, or empty for the \
+             password in the URL",
             |sign_in| match sign_in {
                 "iam" => Ok(()),
-                _ => Err("it is neither"),
+                _ => Err("it is neither iam nor empty"),
             },
         );
         let Some(()) = sign_in? else {
@@ -63,8 +50,8 @@ impl Config {
         let config = config?;
         if config.opts.ssl_opts().is_none() {
             environment.reject(
-                "MYSQL_TLS is not set: signing in with the function's role sends a token in clear \
-                 text, which takes TLS",
+                "MYSQL_TLS is not set: signing in with the function's role requires TLS, because \
+                 the token is sent in clear text",
             );
             return None;
         }
@@ -82,7 +69,7 @@ impl Config {
         let tls = environment.optional(
             "MYSQL_TLS",
             "rds for TLS with the certificate authorities of RDS in the function's region, the \
-             path of a PEM file for TLS with those in it, or empty for what the URL says",
+             path of a PEM file for TLS with those in it, or empty for the setting in the URL",
             |tls| match tls {
                 "rds" => Ok(Tls::Rds),
                 path => roots::read(path).map(Tls::Pem),
@@ -114,17 +101,6 @@ impl Config {
 
     /// The same database, signing in with tokens of `role`.
     fn with_role(self, role: Role) -> Self {
-        let credentials = Credentials::new(
-            role.access_key_id,
-            role.secret_access_key,
-            role.session_token,
-            None,
-            "environment",
-        );
-        let role = SignIn {
-            region: role.region,
-            credentials,
-        };
         let config = self.with(|opts| opts.enable_cleartext_plugin(true));
         Self {
             role: Some(role),
@@ -143,35 +119,33 @@ impl Config {
 
     /// The settings of a connection that is opened now. A token is valid for
     /// 15 minutes, so each connection gets a new one; no call is made for it.
-    ///
-    /// # Errors
-    ///
-    /// If the token cannot be signed.
-    pub fn opts(&self) -> Result<Opts, TokenError> {
+    #[must_use]
+    pub fn opts(&self) -> Opts {
         let Some(role) = &self.role else {
-            return Ok(self.opts.clone());
+            return self.opts.clone();
         };
         let token = token::sign(
+            role,
             self.opts.ip_or_hostname(),
             self.opts.tcp_port(),
             self.opts.user().unwrap_or_default(),
-            &role.region,
-            &role.credentials,
-            SystemTime::now(),
-        )?;
+            Timestamp::now(),
+        );
         let opts = OptsBuilder::from_opts(self.opts.clone());
-        Ok(opts.pass(Some(token)).into())
+        opts.pass(Some(token)).into()
     }
 }
 
 /// The default policy of calls to a database.
 ///
 /// A statement waits up to 2 s for a lock, which is no failure of the database, so
-/// an attempt must last longer. Three attempts of 3 s fit into a function's 10 s.
+/// an attempt must last longer. Three attempts of 3 s fit into a function's 10 s, and
+/// the window has room for as many as open the breaker, one after the other.
 #[must_use]
 pub fn default_policy() -> Policy {
     Policy {
         attempt: Duration::from_secs(3),
+        window: Duration::from_secs(20),
         ..Policy::default()
     }
 }
@@ -207,6 +181,12 @@ mod tests {
     }
 
     #[test]
+    fn attempts_that_time_out_open_the_breaker() {
+        let policy = default_policy();
+        assert!(policy.attempt * policy.min_attempts < policy.window);
+    }
+
+    #[test]
     fn a_url_names_its_database() {
         assert!(URL.1.parse::<Config>().is_ok());
         for bad in [
@@ -234,7 +214,7 @@ mod tests {
         let over_tls = [&role[..], &[("MYSQL_TLS", "rds")]].concat();
         assert!(errors_of(&over_tls).is_empty());
         let config = Config::read(&mut Environment::of(over_tls)).unwrap();
-        let token = config.opts().unwrap().pass().map(str::to_owned);
+        let token = config.opts().pass().map(str::to_owned);
         assert!(token.unwrap().contains("X-Amz-Signature="));
     }
 

@@ -34,4 +34,3 @@ pub use idempotency::KeyTable;
 pub use mysql_async::Value;
 pub use session::Session;
 pub use sql::{Columns, Conditions, from_datetime, insert, placeholders, to_datetime};
-pub use token::TokenError;

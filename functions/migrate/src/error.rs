@@ -14,9 +14,6 @@ pub enum Error {
     /// The secret cannot be read.
     #[error("the password of the database is unknown")]
     Secret(#[from] SecretError),
-    /// The token to sign in with cannot be signed.
-    #[error("the function cannot sign in")]
-    SignIn(#[from] mysql::TokenError),
     /// The database cannot be reached, or reported an error.
     #[error("the database failed")]
     Database(#[from] mysql_async::Error),

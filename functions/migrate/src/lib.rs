@@ -160,7 +160,7 @@ impl Migrate {
 async fn wait_for(database: &mysql::Config) -> Result<(), Error> {
     let last = Instant::now() + CONNECT_TIMEOUT;
     loop {
-        let connected = timeout_at(last, Conn::new(database.opts()?)).await;
+        let connected = timeout_at(last, Conn::new(database.opts())).await;
         match connected.unwrap_or_else(|elapsed| Err(io::Error::from(elapsed).into())) {
             Ok(connection) => return Ok(connection.disconnect().await?),
             Err(mysql_async::Error::Io(error)) if Instant::now() < last => {

@@ -22,7 +22,7 @@ mod embedded {
 /// A migration that the database has and this code does not is ignored: after a
 /// rollback, the database has the schema of the deployment that failed.
 pub(crate) async fn migrate(database: &mysql::Config) -> Result<Vec<String>, Error> {
-    let opts = database.opts()?;
+    let opts = database.opts();
     let name = format!("{}.migrate", opts.db_name().unwrap_or_default());
     let mut lock = Conn::new(opts.clone()).await?;
     let locked: Option<Option<i64>> = lock

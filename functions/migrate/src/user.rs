@@ -23,7 +23,7 @@ fn users() -> BTreeSet<&'static str> {
 /// Creates each user unless it exists, and grants it its privileges. It has no
 /// password: it signs in with a token of its role, over TLS.
 pub(crate) async fn create_all(database: &mysql::Config) -> Result<(), Error> {
-    let mut connection = Conn::new(database.opts()?).await?;
+    let mut connection = Conn::new(database.opts()).await?;
     for user in users() {
         // A second run then does not need the plugin.
         let exists: Option<u8> = connection

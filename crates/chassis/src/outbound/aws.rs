@@ -22,8 +22,8 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-pub use self::protocol::Protocol;
 use self::signer::Signer;
+pub use self::{protocol::Protocol, signer::presign};
 use super::{
     AMAZON_ROOTS,
     connections::{Connections, connections},

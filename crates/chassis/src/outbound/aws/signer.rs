@@ -1,12 +1,16 @@
-//! Signatures of requests: AWS Signature Version 4, for calls with JSON.
+//! Signatures of requests: AWS Signature Version 4, for calls with JSON and for URLs.
 //!
 //! Source: AWS Identity and Access Management User Guide, "Create a signed AWS API
 //! request". A test compares it with the crate `aws-sigv4`, which works for every
 //! API and takes several times as long.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use dto::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{
     digest::{SHA256, digest},
     hmac::{self, HMAC_SHA256, Key},
@@ -55,19 +59,7 @@ impl Signer {
         body: &[u8],
         now: Timestamp,
     ) -> impl Iterator<Item = (&'static str, String)> + use<> {
-        let now = now.utc();
-        let day = format!(
-            "{:04}{:02}{:02}",
-            now.year(),
-            u8::from(now.month()),
-            now.day()
-        );
-        let time = format!(
-            "{day}T{:02}{:02}{:02}Z",
-            now.hour(),
-            now.minute(),
-            now.second()
-        );
+        let (day, time) = day_and_time(now);
         let (host, path) = (&self.host, &self.path);
         let Protocol {
             service,
@@ -94,14 +86,11 @@ impl Signer {
              {names}\n\
              {body}"
         );
-        let scope = format!("{day}/{}/{service}/aws4_request", self.role.region);
-        let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
-        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{request}");
-        let signature = hmac::sign(&self.key_of(&day), text.as_bytes());
+        let scope = scope(&self.role, &day, service);
+        let signature = signature(&self.key_of(&day), &time, &scope, &request);
         let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
             self.role.access_key_id,
-            hex(signature.as_ref())
         );
         let token = self.role.session_token.clone();
         [("authorization", authorization), ("x-amz-date", time)]
@@ -116,20 +105,95 @@ impl Signer {
         {
             return key.clone();
         }
-        let secret = format!("AWS4{}", self.role.secret_access_key);
-        let mut key = Key::new(HMAC_SHA256, secret.as_bytes());
-        for part in [
-            day,
-            &self.role.region,
-            self.protocol.service,
-            "aws4_request",
-        ] {
-            let derived = hmac::sign(&key, part.as_bytes());
-            key = Key::new(HMAC_SHA256, derived.as_ref());
-        }
+        let key = signing_key(&self.role, day, self.protocol.service);
         *kept = Some((day.to_owned(), key.clone()));
         key
     }
+}
+
+/// The characters that a canonical query does not encode.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Presigns `GET https://{host}/` with these query parameters for `lifetime`, and returns
+/// the URL without its scheme.
+#[must_use]
+pub fn presign(
+    role: &Role,
+    service: &str,
+    host: &str,
+    parameters: &[(&str, &str)],
+    lifetime: Duration,
+    now: Timestamp,
+) -> String {
+    let (day, time) = day_and_time(now);
+    let scope = scope(role, &day, service);
+    let credential = format!("{}/{scope}", role.access_key_id);
+    let lifetime = lifetime.as_secs().to_string();
+    let mut parameters = parameters.to_vec();
+    parameters.extend([
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", &credential),
+        ("X-Amz-Date", &time),
+        ("X-Amz-Expires", &lifetime),
+        ("X-Amz-SignedHeaders", "host"),
+    ]);
+    let token = role.session_token.as_deref();
+    parameters.extend(token.map(|token| ("X-Amz-Security-Token", token)));
+    parameters.sort_unstable();
+    let encoded = |text| utf8_percent_encode(text, UNRESERVED);
+    let parameters: Vec<_> = (parameters.into_iter())
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    let query = parameters.join("&");
+    let body = hex(digest(&SHA256, b"").as_ref());
+    let request = format!("GET\n/\n{query}\nhost:{host}\n\nhost\n{body}");
+    let signature = signature(&signing_key(role, &day, service), &time, &scope, &request);
+    format!("{host}/?{query}&X-Amz-Signature={signature}")
+}
+
+/// A time as `YYYYMMDD` and as `YYYYMMDDThhmmssZ`.
+fn day_and_time(now: Timestamp) -> (String, String) {
+    let now = now.utc();
+    let day = format!(
+        "{:04}{:02}{:02}",
+        now.year(),
+        u8::from(now.month()),
+        now.day()
+    );
+    let time = format!(
+        "{day}T{:02}{:02}{:02}Z",
+        now.hour(),
+        now.minute(),
+        now.second()
+    );
+    (day, time)
+}
+
+/// The scope of a credential.
+fn scope(role: &Role, day: &str, service: &str) -> String {
+    format!("{day}/{}/{service}/aws4_request", role.region)
+}
+
+/// The signing key of a day.
+fn signing_key(role: &Role, day: &str, service: &str) -> Key {
+    let secret = format!("AWS4{}", role.secret_access_key);
+    let mut key = Key::new(HMAC_SHA256, secret.as_bytes());
+    for part in [day, &role.region, service, "aws4_request"] {
+        let derived = hmac::sign(&key, part.as_bytes());
+        key = Key::new(HMAC_SHA256, derived.as_ref());
+    }
+    key
+}
+
+/// The signature of a canonical request.
+fn signature(key: &Key, time: &str, scope: &str, request: &str) -> String {
+    let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
+    let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{request}");
+    hex(hmac::sign(key, text.as_bytes()).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> String {

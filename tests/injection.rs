@@ -13,7 +13,7 @@ use crate::source;
 // region: mysql
 /// The parts of SQL statements that are interpolated.
 const SQL_PARTS: &[(&str, &str)] = &[
-    ("INNODB_LOCK_WAIT_TIMEOUT_S", "a constant"),
+    ("LOCK_WAIT_TIMEOUT_S", "a constant"),
     ("WAIT_TIMEOUT_S", "a constant"),
     ("columns", "constants of the caller of `mysql::sql::insert`"),
     ("rows", "placeholders of `mysql::sql::insert`"),

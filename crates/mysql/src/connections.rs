@@ -1,4 +1,4 @@
-//! The connections of a process, and the time that opening one may take.
+//! The connections of a process, and their connect timeout.
 //!
 //! A function serves one request at a time, so the connections that are not in
 //! use are kept in a stack. A kept connection may have died meanwhile, unnoticed
@@ -30,11 +30,12 @@ const MAX_KEPT: usize = 2;
 /// server's default is 8 hours; a new connection costs a few milliseconds.
 const WAIT_TIMEOUT_S: usize = 60;
 
-/// The seconds that a statement waits for a lock. The server's default is 50.
-const INNODB_LOCK_WAIT_TIMEOUT_S: usize = 2;
+/// The seconds that a statement waits for a lock of a row, or of a table whose schema is
+/// being changed. The server's defaults are 50 seconds, and a day or a year.
+const LOCK_WAIT_TIMEOUT_S: usize = 2;
 
 /// The same as a duration.
-pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(INNODB_LOCK_WAIT_TIMEOUT_S as u64);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(LOCK_WAIT_TIMEOUT_S as u64);
 
 /// A connection that was idle for longer is not used again.
 const MAX_IDLE: Duration = Duration::from_secs(WAIT_TIMEOUT_S as u64 / 2);
@@ -62,7 +63,8 @@ impl Connections {
         // between rows are locked.
         let setup = format!(
             "SET wait_timeout = {WAIT_TIMEOUT_S}, \
-             innodb_lock_wait_timeout = {INNODB_LOCK_WAIT_TIMEOUT_S}; \
+             innodb_lock_wait_timeout = {LOCK_WAIT_TIMEOUT_S}, \
+             lock_wait_timeout = {LOCK_WAIT_TIMEOUT_S}; \
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
         );
         let config = config.with(|opts| {
@@ -129,7 +131,7 @@ impl Connections {
 
     async fn connect(&self, ctx: &RequestContext) -> Result<Connection, AttemptError> {
         let deadline = ctx.deadline.at_most(self.config.policy.connect);
-        let opts = self.config.opts()?;
+        let opts = self.config.opts();
         let connected = timeout_at(deadline.instant(), Conn::new(opts)).await;
         let conn = connected.map_err(|elapsed| {
             if deadline.instant() < ctx.deadline.instant() {

@@ -88,7 +88,7 @@ impl Database {
     {
         let operation = &operation;
         let attempt = |session| async move { Ok(operation(session).await?) };
-        self.attempt(ctx, attempt).await
+        self.attempt(ctx, &AtomicBool::new(false), attempt).await
     }
 
     /// Runs an operation in a transaction: commits if it succeeds, else rolls back.
@@ -108,33 +108,24 @@ impl Database {
         E: From<Error>,
         F: Future<Output = Result<T, TransactionError<E>>>,
     {
-        let operation = &operation;
-        let attempt = |session: Session| async move { session.transaction(operation).await };
-        self.attempt(ctx, attempt).await
+        let maybe_committed = AtomicBool::new(false);
+        let (operation, flag) = (&operation, &maybe_committed);
+        let attempt = |session: Session| async move { session.transaction(flag, operation).await };
+        self.attempt(ctx, flag, attempt).await
     }
 
-    /// Makes attempts at an operation, as the policy allows.
-    pub(crate) async fn attempt<T, E, F>(
+    /// Makes attempts at an operation, as the policy allows. `maybe_committed` is whether
+    /// one of them may have been committed although its response was lost.
+    async fn attempt<T, E, F>(
         &self,
         ctx: &RequestContext,
+        maybe_committed: &AtomicBool,
         operation: impl Fn(Session) -> F,
     ) -> Result<T, E>
     where
         E: From<Error>,
         F: Future<Output = Result<T, TransactionError<E>>>,
     {
-        let lost = AtomicBool::new(false);
-        let operation = |session| {
-            let (lost, attempt) = (&lost, operation(session));
-            async move {
-                // It stays set if the attempt is dropped before it ends.
-                let earlier = lost.swap(true, Relaxed);
-                let result = attempt.await;
-                let is_lost = |error: &TransactionError<E>| earlier || error.is_disconnected();
-                lost.store(result.as_ref().is_err_and(is_lost), Relaxed);
-                result
-            }
-        };
         let (connections, operation) = (&self.connections, &operation);
         let attempt = |ctx| async move { connections.run(&ctx, operation).await };
         let result = self.dependency.call(ctx, attempt).await;
@@ -144,7 +135,7 @@ impl Database {
                 TransactionError::Attempt(error) => Ok(error),
             });
             match failed {
-                Ok(error) => Error::of(error, lost.load(Relaxed)).into(),
+                Ok(error) => Error::of(error, maybe_committed.load(Relaxed)).into(),
                 Err(aborted) => aborted,
             }
         })

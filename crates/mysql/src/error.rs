@@ -7,20 +7,15 @@ use chassis::{
 use mysql_async::DriverError;
 use tokio::time::error::Elapsed;
 
-use crate::TokenError;
-
 /// Why one attempt at an operation has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// The request's time ran out before there was a connection.
     #[error("no connection in time")]
     Unconnected(#[source] Elapsed),
-    /// There was no connection in the time that opening one may take.
+    /// No connection was opened within the connect timeout.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Elapsed),
-    /// The token to sign in with cannot be signed.
-    #[error("the function cannot sign in")]
-    SignIn(#[from] TokenError),
     /// The database refused a connection, for example its sign-in.
     #[error("the database refused a connection")]
     Refused(#[source] mysql_async::Error),
@@ -90,7 +85,6 @@ impl Classify for AttemptError {
         match self {
             Self::Unconnected(_) => Failure::Late(None),
             Self::Unreachable(_) => Failure::Transient(None),
-            Self::SignIn(_) => Failure::Unsent,
             Self::Refused(_) => Failure::Broken,
             Self::Database(error) => match cause(error) {
                 Cause::Lost | Cause::Unavailable => Failure::Transient(None),
@@ -117,12 +111,6 @@ impl<E> Classify for TransactionError<E> {
 impl From<String> for AttemptError {
     fn from(rule: String) -> Self {
         Self::Row(rule)
-    }
-}
-
-impl<E> From<mysql_async::Error> for TransactionError<E> {
-    fn from(error: mysql_async::Error) -> Self {
-        Self::Attempt(error.into())
     }
 }
 
@@ -172,15 +160,15 @@ impl<E> TransactionError<E> {
 }
 
 impl Error {
-    /// The error of an operation. `lost` is whether one of its attempts may have been
-    /// executed although its response was lost.
-    pub(crate) fn of(error: CallError<AttemptError>, lost: bool) -> Self {
+    /// The error of an operation. `maybe_committed` is whether one of its attempts may
+    /// have been committed although its response was lost.
+    pub(crate) fn of(error: CallError<AttemptError>, maybe_committed: bool) -> Self {
         let CallError::Failed { name, error } = error else {
             return Self::Unavailable(error);
         };
         match error.failure() {
             Failure::Answered | Failure::Rejected | Failure::Unsent => Self::Unexpected(error),
-            Failure::Conflict if lost => Self::Unknown(error),
+            Failure::Conflict if maybe_committed => Self::Unknown(error),
             Failure::Conflict => Self::Contended(error),
             Failure::Transient(_) | Failure::Late(_) | Failure::Broken => {
                 Self::Unavailable(CallError::Failed { name, error })

@@ -1,6 +1,9 @@
 //! The statements of one attempt, each with a line in the log.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use chassis::{
     Deadline, RequestContext,
@@ -115,8 +118,11 @@ impl Session {
     /// Runs `operation` in a transaction: commits if it succeeds, and rolls back
     /// if it does not. Either has ended before this returns, because a function
     /// that has responded is suspended and would keep its locks.
+    ///
+    /// `maybe_committed` is set while there is no response to `COMMIT`.
     pub(crate) async fn transaction<T, E, F>(
         &self,
+        maybe_committed: &AtomicBool,
         operation: impl Fn(Self) -> F,
     ) -> Result<T, TransactionError<E>>
     where
@@ -125,7 +131,11 @@ impl Session {
         self.control("START TRANSACTION").await?;
         let result = operation(self.clone()).await;
         if result.is_ok() {
-            self.control("COMMIT").await?;
+            let earlier = maybe_committed.swap(true, Relaxed);
+            let committed = self.control("COMMIT").await;
+            let is_unknown = |error: &AttemptError| earlier || error.is_disconnected();
+            maybe_committed.store(committed.as_ref().is_err_and(is_unknown), Relaxed);
+            committed?;
         } else {
             // If this fails, the connection is broken and the server rolls back.
             let _ = self.control("ROLLBACK").await;
@@ -194,7 +204,7 @@ fn summary(sql: &str) -> String {
     let verb = words.next().unwrap_or_default();
     let mut previous = verb;
     let table = words.find(|word| {
-        // What is read may be a statement in brackets: its table counts.
+        // `FROM` may precede a subquery, whose table counts.
         let named = matches!(previous, "FROM" | "INTO" | "UPDATE") && !word.starts_with('(');
         previous = word;
         named

@@ -87,7 +87,7 @@ impl CatalogueError {
     fn of(reply: &Reply) -> Self {
         Self::Status {
             status: reply.status,
-            retry_after: reply.retry_after(),
+            retry_after: reply.retry_after,
         }
     }
 }

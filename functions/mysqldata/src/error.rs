@@ -61,7 +61,7 @@ impl From<Error> for Problem {
                 errors.add_parameter("from", detail);
                 Self::invalid(errors)
             }
-            Error::Unknown => Self::outcome_unknown(),
+            Error::Unknown => Self::outcome_unknown().with_source(error),
             Error::Database(error) => error.into(),
             Error::Catalogue(error) => error.into_problem("The catalogue"),
         }

@@ -37,12 +37,8 @@ use crate::{
     summary::{SummaryKey, SummaryRow},
 };
 
-/// The average number of writes between two runs of [`Orders::sum_pending`]. Only one
-/// transaction can add orders at a time.
-const WRITES_PER_SUM: u32 = 32;
-
-/// The most orders that a run adds: on average two for each write, so the pending ones
-/// remain few.
+/// The most orders that a run of [`Orders::sum_pending`] adds. Only one transaction can
+/// add orders at a time, so there are few runs of many.
 const MAX_SUMMED: u32 = 64;
 
 /// The timeout of a run.
@@ -191,16 +187,17 @@ impl Orders {
         Ok(outcome)
     }
 
-    /// After one of [`WRITES_PER_SUM`] writes, adds pending orders to the sums, as
-    /// [`sums`] describes. The request has been executed; a failure here does not affect
-    /// it.
+    /// Adds pending orders to the sums, as [`sums`] describes: after some writes, chosen
+    /// at random, so that on average two orders are added for each write and the pending
+    /// ones remain few. The request has been executed; a failure here does not affect it.
     async fn sum_pending(&self, ctx: &RequestContext) {
+        let limit = self.sum_limit.load(Ordering::Relaxed);
+        let is_chosen = fastrand::u32(..(limit / 2).max(1)) == 0;
         // With less time left, a run would hold its locks, time out and be rolled back.
-        if fastrand::u32(..WRITES_PER_SUM) != 0 || ctx.deadline.remaining() < SUM_TIMEOUT {
+        if !is_chosen || ctx.deadline.remaining() < SUM_TIMEOUT {
             return;
         }
         let ctx = ctx.with_deadline(ctx.deadline.at_most(SUM_TIMEOUT));
-        let limit = self.sum_limit.load(Ordering::Relaxed);
         let started = Instant::now();
         let sum = async |session: Session| {
             let added = sums::add_pending(&session, limit).await;

@@ -35,25 +35,23 @@ impl AttemptError {
             .and_then(|seconds| seconds.parse().ok())
             .map(Duration::from_secs);
         // Only a 4xx with a code is DynamoDB's own response to the request.
-        let answered = (400..500).contains(&status) && error.code().is_some();
+        let is_own_response = (400..500).contains(&status) && error.code().is_some();
         let unsent = matches!(error, SdkError::ConstructionFailure(_));
         let late = matches!(error, SdkError::TimeoutError(_));
         let error = Box::new(StoreError::from(error));
-        let failure = match error.code() {
+        let failure = match (status, &*error) {
             _ if unsent => Failure::Unsent,
             _ if late => Failure::Late(None),
-            _ if status == 413 => Failure::Rejected,
-            _ if status == 429 => Failure::Transient(retry_after),
-            _ if matches!(status, 401 | 403) => Failure::Broken,
-            Some(code) if answered => match &*error {
-                StoreError::TransactionCanceledException(cancelled) => {
-                    of_cancellation(cancelled.cancellation_reasons())
-                }
-                _ => of_code(code, retry_after),
-            },
+            (413, _) => Failure::Rejected,
+            (429, _) => Failure::Transient(retry_after),
+            (401 | 403, _) => Failure::Broken,
+            (_, StoreError::TransactionCanceledException(cancelled)) if is_own_response => {
+                of_cancellation(cancelled.cancellation_reasons())
+            }
+            (_, error) if is_own_response => of_code(error.code(), retry_after),
             _ => Failure::Transient(retry_after),
         };
-        let not_executed = answered || unsent || status == 429 || is_unconnected(&error);
+        let not_executed = is_own_response || unsent || status == 429 || is_unconnected(&error);
         Self {
             failure,
             lost: lost || !not_executed,
@@ -131,8 +129,8 @@ fn is_unconnected(error: &StoreError) -> bool {
 
 /// Classifies a 4xx by its code.
 /// Source: Amazon DynamoDB Developer Guide, "Error handling with DynamoDB".
-fn of_code(code: &str, retry_after: Option<Duration>) -> Failure {
-    match code {
+fn of_code(code: Option<&str>, retry_after: Option<Duration>) -> Failure {
+    match code.unwrap_or_default() {
         "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"
         | "ThrottlingException" => Failure::Transient(retry_after),

@@ -56,8 +56,7 @@ impl Config {
 }
 
 /// The policy of calls to `DynamoDB`: shorter timeouts than [`Policy::default`].
-#[must_use]
-pub fn default_policy() -> Policy {
+pub(crate) fn default_policy() -> Policy {
     Policy {
         // A lost packet that opens a connection is sent again after a second; a
         // new connection is faster.

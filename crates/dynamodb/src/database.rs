@@ -44,7 +44,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Database {
     client: Client,
-    dependency: Dependency,
+    pub(crate) dependency: Dependency,
     table: Arc<str>,
 }
 
@@ -89,9 +89,8 @@ impl Database {
         Ok(())
     }
 
-    /// Calls the database with an operation that is safe to repeat. `input` gets
-    /// whether an earlier attempt may have been executed although its
-    /// response was lost.
+    /// Calls the database with an operation that is safe to repeat. `input` receives
+    /// `true` if an earlier attempt may have been executed: its response was lost.
     ///
     /// # Errors
     ///
@@ -106,7 +105,7 @@ impl Database {
     {
         let lost = AtomicBool::new(false);
         let called = self.dependency.call(ctx, |ctx| {
-            // It stays set if the attempt is dropped before it ends.
+            // Set while an attempt runs, so that one that is dropped counts as lost.
             let earlier = lost.swap(true, Relaxed);
             let (lost, input) = (&lost, input(earlier));
             async move {

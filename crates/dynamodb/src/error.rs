@@ -76,8 +76,8 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Key(conflict) => conflict.into(),
-            Error::Contended => Self::contended(),
-            Error::Unknown => Self::outcome_unknown(),
+            Error::Contended => Self::contended().with_source(error),
+            Error::Unknown => Self::outcome_unknown().with_source(error),
             Error::Unavailable(error) => error.into_problem("The store"),
             Error::Rejected(_) | Error::Malformed(_) => Self::internal(error),
         }

@@ -35,12 +35,11 @@ mod expression;
 mod idempotency;
 mod item;
 mod page;
-mod pauses;
 mod table;
 mod value;
 mod write;
 
-pub use config::{Config, default_policy};
+pub use config::Config;
 pub use database::Database;
 pub use entity::{Entity, Revision};
 pub use error::Error;

@@ -22,7 +22,6 @@ use crate::{
     attempt::failed_condition,
     database::NAME,
     item::{from_item, has_conflict, key, to_item},
-    pauses::Pauses,
 };
 
 /// The condition that no item has the id.
@@ -86,31 +85,27 @@ impl<T: Entity> Table<T> {
             .consistent_read(true)
             .build()
             .map_err(Error::bug)?;
-        let mut wanted = HashMap::from([(self.name.to_string(), keys)]);
+        let mut request_items = HashMap::from([(self.name.to_string(), keys)]);
         let mut found = BTreeMap::new();
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
-            let get = BatchGetItemInput::builder().set_request_items(Some(wanted));
-            let got = (self.database)
+        for retry in 0.. {
+            let get = BatchGetItemInput::builder().set_request_items(Some(request_items));
+            let response = (self.database)
                 .call::<BatchGetItem>(ctx, |_| get.clone().build())
                 .await?;
-            for item in got
-                .responses
-                .into_iter()
-                .flatten()
-                .flat_map(|table| table.1)
-            {
+            let responses = response.responses.unwrap_or_default();
+            for item in responses.into_values().flatten() {
                 let entity: T = from_item(item)?;
                 found.insert(entity.id().clone(), entity);
             }
-            wanted = got.unprocessed_keys.unwrap_or_default();
-            if wanted.is_empty() {
+            request_items = response.unprocessed_keys.unwrap_or_default();
+            if request_items.is_empty() {
                 return Ok(found);
             }
-            if !pauses.pause().await {
-                return Err(CallError::Elapsed { name: NAME }.into());
+            if !self.database.dependency.pause(ctx, retry).await {
+                break;
             }
         }
+        Err(CallError::Elapsed { name: NAME }.into())
     }
 
     /// Creates an entity whose id was generated for it.

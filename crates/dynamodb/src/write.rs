@@ -20,7 +20,6 @@ use crate::{
     entity::new_etag,
     expression::{Condition, Update, condensed, fits},
     item::{from_item, key, members},
-    pauses::Pauses,
 };
 
 impl<T: Entity> Table<T> {
@@ -59,8 +58,7 @@ impl<T: Entity> Table<T> {
         preconditions: &Preconditions,
         change: impl Fn(&T::Content) -> Result<T::Content, E>,
     ) -> Result<T, E> {
-        let mut pauses = Pauses::until(ctx.deadline);
-        loop {
+        for retry in 0.. {
             let found = self.get(ctx, id).await?.ok_or(Error::NotFound)?;
             let etag = &found.revision().etag;
             if !preconditions.hold(Some(etag)) {
@@ -71,10 +69,11 @@ impl<T: Entity> Table<T> {
             if let Some(written) = self.write(ctx, id, &content, &unchanged).await? {
                 return Ok(written);
             }
-            if !pauses.pause().await {
-                return Err(Error::Contended.into());
+            if !self.database.dependency.pause(ctx, retry).await {
+                break;
             }
         }
+        Err(Error::Contended.into())
     }
 
     /// Deletes the entity with this id, if `preconditions` hold.

@@ -8,7 +8,7 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING},
     request::Parts,
 };
-use mediatype::{MediaType, MediaTypeList, ReadParams, names};
+use mediatype::{MediaType, ReadParams, names};
 
 use super::request::{Incoming, Part, RequestErrors};
 
@@ -21,8 +21,8 @@ impl Accept {
         Self(headers.get_all(ACCEPT).iter().cloned().collect())
     }
 
-    /// The one of `offers` that the client prefers; the first where it names
-    /// none, prefers several alike, or accepts none.
+    /// Selects the offer that the client prefers: the first one if there is no `Accept`,
+    /// if several are preferred equally, or if none is acceptable.
     ///
     /// An offer's quality is that of the most specific range that covers it.
     /// Between equal qualities the offer that was named more specifically wins:
@@ -56,13 +56,8 @@ impl Accept {
         let mut ranges = Vec::new();
         for value in &self.0 {
             let list = value.to_str().ok()?;
-            // Empty elements of a list are grammatical (RFC 9110 §5.6.1.2), and the crate
-            // rejects them.
-            let is_quoted = list.contains('"');
-            let elements = list.split(|c| c == ',' && !is_quoted);
-            let elements = elements.filter(|it| !it.trim().is_empty());
-            for range in elements.flat_map(MediaTypeList::new) {
-                ranges.push(Range::of(range.ok()?)?);
+            for range in elements(list) {
+                ranges.push(Range::of(MediaType::parse(range).ok()?)?);
             }
         }
         Some(ranges)
@@ -73,6 +68,21 @@ impl Accept {
     pub fn prefers_text(&self) -> bool {
         self.best(&["application/json", "text/plain"]) == Some("text/plain")
     }
+}
+
+/// The elements of a list of media types, whose quoted parameters may have commas. Empty
+/// elements are ignored (RFC 9110 §5.6.1.2).
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let elements = list.split(move |character| {
+        let separates = character == ',' && !is_quoted;
+        is_quoted ^= character == '"' && !is_escaped;
+        is_escaped = is_quoted && character == '\\' && !is_escaped;
+        separates
+    });
+    elements
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
 }
 
 impl Part for Accept {
@@ -92,8 +102,8 @@ impl<S: Sync> FromRequestParts<S> for Accept {
     }
 }
 
-/// The one of `codings` that the client prefers; `None` for content without a
-/// coding, which a client gets that names none.
+/// Selects the coding that the client prefers; `None` for content without a coding,
+/// also if there is no `Accept-Encoding`.
 ///
 /// The coding of the highest quality is chosen, the first of several alike, and
 /// none only where that is preferred or all codings are refused. `x-gzip` is
@@ -214,6 +224,10 @@ mod tests {
             assert_eq!(chosen(accept), "application/json", "{accept}");
         }
         assert_eq!(chosen(", text/plain,,"), "text/plain");
+        assert_eq!(
+            chosen(r#"text/plain;v="a\",",,text/html;q=0.5"#),
+            "text/plain"
+        );
         let quoted = "text/plain;v=\"a,b\", */*;q=0.1";
         assert_eq!(chosen(quoted), "text/plain");
     }

@@ -92,25 +92,19 @@ mod described {
     impl Document {
         /// Adds to every operation the problem of a token that is not accepted.
         pub(in crate::http) fn authenticated(mut self) -> Self {
-            let (name, response) = self.unauthorized();
+            let kind = ProblemType::Unauthorized;
+            let schema = self
+                .components
+                .schema::<ProblemDetails>(Direction::Response);
+            let name = name_of(kind);
             let operations = self.paths.values_mut().filter_map(Json::as_object_mut);
             for operation in operations.flat_map(serde_json::Map::values_mut) {
                 operation["responses"]["401"] =
                     json!({ "$ref": format!("#/components/responses/{name}") });
             }
+            let response = problem_response(kind, &schema, headers_of(kind));
             self.responses.insert(name, response);
             self
-        }
-
-        fn unauthorized(&mut self) -> (String, Json) {
-            let kind = ProblemType::Unauthorized;
-            let schema = self
-                .components
-                .schema::<ProblemDetails>(Direction::Response);
-            (
-                name_of(kind),
-                problem_response(kind, &schema, headers_of(kind)),
-            )
         }
     }
 
@@ -121,20 +115,11 @@ mod described {
         path: String,
         components: Components,
         problem_responses: serde_json::Map<String, Json>,
-        any_query: bool,
+        /// Whether unknown query parameters are accepted: they are not a problem.
+        pub(in crate::http) any_query: bool,
     }
 
     impl Operation {
-        /// Accepts unknown query parameters: they are not a problem.
-        pub(crate) fn accept_any_query(&mut self) {
-            self.any_query = true;
-        }
-
-        /// Whether unknown query parameters are accepted.
-        pub(crate) fn accepts_any_query(&self) -> bool {
-            self.any_query
-        }
-
         /// The schema of `T` in a request.
         pub fn request_schema<T: Schema>(&mut self) -> Json {
             self.components.schema::<T>(Direction::Request)
@@ -365,29 +350,27 @@ mod described {
     /// Implements [`DescribeHandler`] for functions of these arguments, with the
     /// type that axum gives such a handler.
     macro_rules! describe_handler {
-        ([$($first:ident),*] $($last:ident)?) => {
-            impl<F, Fut, R, M, $($first,)* $($last)?> DescribeHandler<(M, $($first,)* $($last,)?)> for F
+        ($($argument:ident),+) => {
+            impl<F, Fut, R, M, $($argument,)+> DescribeHandler<(M, $($argument,)+)> for F
             where
-                F: FnOnce($($first,)* $($last)?) -> Fut,
+                F: FnOnce($($argument),+) -> Fut,
                 Fut: Future<Output = R>,
                 R: DescribeOutput,
-                $($first: DescribeInput,)*
-                $($last: DescribeInput,)?
+                $($argument: DescribeInput,)+
             {
                 fn describe(operation: &mut Operation) {
-                    $($first::describe(operation);)*
-                    $($last::describe(operation);)?
+                    $($argument::describe(operation);)+
                     R::describe(operation);
                 }
             }
         };
     }
 
-    describe_handler!([] A);
-    describe_handler!([A] B);
-    describe_handler!([A, B] C);
-    describe_handler!([A, B, C] D);
-    describe_handler!([A, B, C, D] E);
+    describe_handler!(A);
+    describe_handler!(A, B);
+    describe_handler!(A, B, C);
+    describe_handler!(A, B, C, D);
+    describe_handler!(A, B, C, D, E);
 
     impl<F, Fut, R> DescribeHandler<((),)> for F
     where

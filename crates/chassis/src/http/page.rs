@@ -87,12 +87,10 @@ impl<F, P: Serialize> Paged<F, P> {
             next_cursor: next_cursor.map_err(Problem::internal)?,
         })
     }
-}
 
-impl<F, P: Serialize> Paged<F, P> {
-    /// The page that starts with the items `found`: those after the position
-    /// [`Paged::after`], one more than the limit where there are more. `position`
-    /// returns the position of an item.
+    /// The page of `found`, the items after [`Paged::after`]: one item more than the
+    /// limit, if there is one, shows that another page follows. `position` returns the
+    /// position of an item.
     ///
     /// The page is shorter than its limit if Lambda could not return more.
     ///
@@ -107,8 +105,8 @@ impl<F, P: Serialize> Paged<F, P> {
         position: impl FnOnce(&T) -> P,
     ) -> Result<Page<T>, Problem> {
         let limit = usize::try_from(self.limit.get()).unwrap_or(usize::MAX);
-        let fitting = fitting(&found, MAX_PAGE_BYTES).map_err(Problem::internal)?;
-        let count = fitting.min(limit);
+        let count = fitting(&found, MAX_PAGE_BYTES).map_err(Problem::internal)?;
+        let count = count.min(limit);
         let more = found.len() > count;
         found.truncate(count);
         let last = found.last().filter(|_| more).map(position);
@@ -141,9 +139,9 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         let limit = query.take_parsed("limit", &mut errors.invalid);
         let cursor = query.take("cursor", &mut errors.invalid);
         let caller = request.caller.as_ref().map(Caller::subject);
-        let mut filters = query.left();
+        let mut filters = query.remaining();
         let filter = F::from_query(query, &mut errors.invalid);
-        // What is left is no filter, and reported as unknown.
+        // A cursor is bound to the parameters that the filter has read.
         let unknown = query.names();
         filters.retain(|(name, _)| !unknown.contains(name));
         let scope = CursorScope::new(&request.path, filters, caller);
@@ -282,9 +280,13 @@ mod tests {
     fn a_limit_is_1_to_100_in_digits() {
         assert_eq!("1".parse(), Ok(Limit(1)));
         assert_eq!("100".parse(), Ok(Limit(100)));
-        for bad in ["0", "101", "-1", "+1", "1.0", "", "99999999999"] {
+        for bad in ["0", "101", "-1"] {
             let rule = bad.parse::<Limit>().unwrap_err();
-            assert_eq!(rule, "must be an integer between 1 and 100");
+            assert_eq!(rule, "must be between 1 and 100", "{bad}");
+        }
+        for bad in ["+1", "1.0", "", "99999999999999999999"] {
+            let rule = bad.parse::<Limit>().unwrap_err();
+            assert_eq!(rule, "must be an integer between 1 and 100", "{bad}");
         }
         assert_eq!(Limit::default().get(), 20);
     }

@@ -173,10 +173,15 @@ impl Problem {
             .map(|source| crate::error_chain(source))
     }
 
-    /// The response to the request at the path `instance`; `base_path` is in
-    /// front of every path of the API.
-    pub(crate) fn render(self, base_path: &str, instance: &str, request_id: &str) -> Response {
-        let status = self.status();
+    /// Makes it the body of `response`, to the request at the path `instance`;
+    /// `base_path` is in front of every path of the API.
+    pub(crate) fn render(
+        self,
+        response: &mut Response,
+        base_path: &str,
+        instance: &str,
+        request_id: &str,
+    ) {
         // A reference that starts with `//` would name a host (RFC 3986 §4.2).
         let is_host = base_path.is_empty() && instance.starts_with("//");
         let dot = if is_host { "/." } else { "" };
@@ -189,12 +194,10 @@ impl Problem {
             request_id: request_id.to_owned(),
             errors: self.errors,
         };
-        let body = serde_json::to_vec(&details).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        *response.body_mut() = serde_json::to_vec(&details).unwrap_or_default().into();
         let headers = response.headers_mut();
         headers.extend(self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        response
     }
 }
 

@@ -93,7 +93,7 @@ impl Query {
     }
 
     /// The parameters that are left, by name.
-    pub(super) fn left(&self) -> Vec<(String, Option<String>)> {
+    pub(super) fn remaining(&self) -> Vec<(String, Option<String>)> {
         let mut left: Vec<_> = self
             .0
             .iter()

@@ -49,7 +49,7 @@ impl<P: Part, S: Send + Sync> FromRequest<S> for Request<P> {
 impl<P: Part> DescribeInput for Request<P> {
     fn describe(operation: &mut Operation) {
         P::describe(operation);
-        if !operation.accepts_any_query() {
+        if !operation.any_query {
             operation.problem(ProblemType::InvalidRequest);
         }
     }
@@ -197,7 +197,7 @@ impl Part for AnyQuery {
 
     #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
-        operation.accept_any_query();
+        operation.any_query = true;
     }
 }
 

@@ -191,15 +191,14 @@ impl Service {
         path: &str,
         ctx: &RequestContext,
     ) -> (Response, Option<ProblemType>) {
-        let mut response = answer_options(response, method);
+        let mut response = replace_method_not_allowed(response, method);
         let mut kind = None;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             if let Some(cause) = problem.cause() {
                 tracing::error!(status = problem.status().as_u16(), cause, "problem");
             }
             kind = Some(problem.kind());
-            let rendered = problem.render(&ctx.base_path, path, &ctx.request_id);
-            response = keep_headers(response, rendered);
+            problem.render(&mut response, &ctx.base_path, path, &ctx.request_id);
         }
         let headers = response.headers_mut();
         add_base_path(headers, &ctx.base_path);
@@ -220,14 +219,6 @@ impl Service {
         }
         (set_length(response, method, kind.is_some()), kind)
     }
-}
-
-/// The rendered problem, with the headers that the response had already.
-fn keep_headers(mut response: Response, mut rendered: Response) -> Response {
-    let headers = std::mem::take(response.headers_mut());
-    let rendered_headers = std::mem::replace(rendered.headers_mut(), headers);
-    rendered.headers_mut().extend(rendered_headers);
-    rendered
 }
 
 /// Adds the base path, which is not part of the routes, to the paths in headers.
@@ -263,9 +254,9 @@ fn set_length(mut response: Response, method: &Method, is_problem: bool) -> Resp
     response
 }
 
-/// Turns axum's 405 into the response to `OPTIONS`, which no route declares, or
-/// into a problem. `Accept-Patch` is there where `PATCH` is (RFC 5789 §3.1).
-fn answer_options(mut response: Response, method: &Method) -> Response {
+/// Replaces axum's 405 by the response to `OPTIONS`, which no route declares, or by a
+/// problem. `Accept-Patch` is sent if the path supports `PATCH` (RFC 5789 §3.1).
+fn replace_method_not_allowed(mut response: Response, method: &Method) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }

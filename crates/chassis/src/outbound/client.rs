@@ -41,16 +41,9 @@ pub struct Reply {
     pub status: StatusCode,
     /// Its body.
     pub body: Bytes,
-    retry_after: Option<Duration>,
-}
-
-impl Reply {
     /// The time after which to retry, if the service sent one (`Retry-After` in
     /// seconds).
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
+    pub retry_after: Option<Duration>,
 }
 
 /// Why there is no response.

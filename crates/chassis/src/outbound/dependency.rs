@@ -34,11 +34,11 @@ const MIN_RETRY_TIME: Duration = Duration::from_millis(50);
 /// request down.
 pub(super) const PROBE_WAIT: Duration = Duration::from_millis(15);
 
-/// How often a probe shows that the process runs.
+/// The interval at which a probe checks whether the process was suspended.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What is this late shows that the process was suspended meanwhile, as Lambda does to a
-/// function that has responded.
+/// A timer that is this late shows that Lambda suspended the process, as it does when a
+/// function has responded.
 pub(crate) const SUSPENDED: Duration = Duration::from_millis(250);
 
 /// Why a call has no result.
@@ -215,9 +215,14 @@ impl Dependency {
                 Retry::Unbudgeted => (false, pause),
                 Retry::Budgeted(not_before) => (true, pause.max(not_before)),
             };
-            let in_time = ctx.deadline.remaining() > pause + MIN_RETRY_TIME;
             let is_last = budgeted && budgeted_retries == self.0.policy.retries;
-            if is_last || !in_time || (budgeted && !self.0.budget.try_take_retry()) {
+            if is_last || (budgeted && !self.0.budget.try_take_retry()) {
+                return result;
+            }
+            if !has_time_after(pause, ctx) {
+                if !budgeted {
+                    ctx.record.time_out();
+                }
                 return result;
             }
             retries += 1;
@@ -230,6 +235,20 @@ impl Dependency {
             );
             sleep(pause).await;
         }
+    }
+
+    /// Pauses between two calls of one operation, `retry` of which have been repeated:
+    /// after another request's write, or where a response is incomplete. Returns `false`
+    /// at once if there would not be enough time for another call.
+    pub async fn pause(&self, ctx: &RequestContext, retry: u32) -> bool {
+        let pause = self.0.policy.pause(retry);
+        let in_time = has_time_after(pause, ctx);
+        if in_time {
+            sleep(pause).await;
+        } else {
+            ctx.record.time_out();
+        }
+        in_time
     }
 
     /// Makes one attempt and records its outcome. `request_deadline` is `None` for a
@@ -251,28 +270,26 @@ impl Dependency {
             _ => (granted, Allowance::Full),
         };
         let attempted = timeout_at(deadline.instant(), attempt(ctx.with_deadline(deadline)));
-        let (attempted, suspended) = match request_deadline {
+        let (ended, was_suspended) = match request_deadline {
             Some(_) => (attempted.await, false),
-            None => observe(attempted).await,
+            None => detect_suspension(attempted).await,
         };
-        let (result, outcome) = match attempted {
-            Ok(Ok(value)) => (Ok(value), Outcome::Succeeded),
+        let (result, failure) = match ended {
+            Ok(Ok(value)) => (Ok(value), None),
             Ok(Err(error)) => {
-                let outcome = Outcome::Failed(error.failure());
-                (Err(CallError::Failed { name, error }), outcome)
+                let failure = error.failure();
+                (Err(CallError::Failed { name, error }), Some(failure))
             }
-            Err(_) => {
-                let outcome = Outcome::Failed(Failure::Late(None));
-                (Err(CallError::Elapsed { name }), outcome)
-            }
+            Err(_) => (Err(CallError::Elapsed { name }), Some(Failure::Late(None))),
         };
-        let suspended = suspended && result.is_err();
-        let outcome = if suspended {
-            Outcome::Abandoned
-        } else {
-            outcome
+        let outcome = match failure {
+            None => Outcome::Succeeded,
+            // It shows nothing about the dependency.
+            Some(_) if was_suspended => Outcome::Abandoned,
+            Some(failure) => Outcome::Failed(failure),
         };
         if request_deadline.is_none() {
+            let suspended = outcome == Outcome::Abandoned;
             self.0.suspended.store(suspended, Ordering::Relaxed);
         }
         let evidence = permit.end(outcome, allowance);
@@ -333,8 +350,13 @@ impl Dependency {
     }
 }
 
-/// Runs a probe to its end; returns also whether the process was suspended meanwhile.
-async fn observe<F: Future>(probe: F) -> (F::Output, bool) {
+/// Whether a retry after this pause would have enough time.
+fn has_time_after(pause: Duration, ctx: &RequestContext) -> bool {
+    ctx.deadline.remaining() > pause + MIN_RETRY_TIME
+}
+
+/// Runs a probe and returns also whether the process was suspended meanwhile.
+async fn detect_suspension<F: Future>(probe: F) -> (F::Output, bool) {
     let mut probe = pin!(probe);
     let mut suspended = false;
     loop {

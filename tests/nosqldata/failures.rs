@@ -191,6 +191,24 @@ async fn write_that_meets_a_transaction_is_repeated() {
 }
 
 #[tokio::test]
+async fn write_whose_caller_left_no_time_for_conflicts_is_no_server_error() {
+    let system = System::with(setup()).await;
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+    let answer = json!({"__type": kind, "message": "conflict"});
+    let met = || Step::Answer(answer.clone());
+    system.dynamodb.script((0..1_000).map(|_| met()));
+    let cup = product("Cup");
+    let deadline = [("x-request-deadline", "500")];
+    let put = system.client.json(Method::PUT, CUP, &deadline, &cup);
+    let (refused, lines) = log::capture("info", put).await;
+    let detail = "Other requests are writing the same data. Nothing has changed.";
+    let refused = refused.expect_unavailable(&[detail]);
+    log::expect_cause(&lines, refused.header("x-request-id"), "other requests");
+    let completed = lines.iter().find(|line| line["message"] == "request");
+    assert_eq!(completed.unwrap()["status_class"], "hurried");
+}
+
+#[tokio::test]
 async fn write_of_another_client_is_kept() {
     let setup = Setup {
         instances: 2,

@@ -256,7 +256,7 @@ async fn strange_path_returns_404() {
 #[tokio::test]
 async fn path_is_decoded_once_by_the_gateway_or_the_function() {
     async fn echo(
-        Request((Id(id),)): Request<(Id<Text<1, 20>>,)>,
+        Request(Id(id)): Request<Id<Text<1, 20>>>,
     ) -> Result<Representation<Text<1, 20>>, Problem> {
         Ok(Representation(id))
     }

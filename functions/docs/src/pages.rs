@@ -34,38 +34,34 @@ const ARCHITECTURE_POLICY: &str = policy!("style-src 'self'", "img-src 'self'");
 
 /// `GET /architecture`: the diagrams.
 pub(crate) async fn architecture(
-    Request((download,)): Request<(Download,)>,
+    Request(download): Request<Download>,
 ) -> Result<Served<Html>, Problem> {
     let page = download.serve(&asset::ARCHITECTURE, Caching::Revalidate)?;
     Ok(page.with_policy(ARCHITECTURE_POLICY))
 }
 
 /// `GET /docs`: Swagger UI.
-pub(crate) async fn docs(
-    Request((download,)): Request<(Download,)>,
-) -> Result<Served<Html>, Problem> {
+pub(crate) async fn docs(Request(download): Request<Download>) -> Result<Served<Html>, Problem> {
     let page = download.serve(&asset::DOCS, Caching::Revalidate)?;
     Ok(page.with_policy(DOCS_POLICY))
 }
 
 /// `GET /redoc`: `ReDoc`.
-pub(crate) async fn redoc(
-    Request((download,)): Request<(Download,)>,
-) -> Result<Served<Html>, Problem> {
+pub(crate) async fn redoc(Request(download): Request<Download>) -> Result<Served<Html>, Problem> {
     let page = download.serve(&asset::REDOC, Caching::Revalidate)?;
     Ok(page.with_policy(REDOC_POLICY))
 }
 
 /// `GET /openapi.json`: the document.
 pub(crate) async fn openapi_json(
-    Request((download,)): Request<(Download,)>,
+    Request(download): Request<Download>,
 ) -> Result<Served<Json>, Problem> {
     download.serve(&asset::OPENAPI_JSON, Caching::Revalidate)
 }
 
 /// `GET /openapi.yaml`: the same document.
 pub(crate) async fn openapi_yaml(
-    Request((download,)): Request<(Download,)>,
+    Request(download): Request<Download>,
 ) -> Result<Served<Yaml>, Problem> {
     download.serve(&asset::OPENAPI_YAML, Caching::Revalidate)
 }
@@ -78,8 +74,6 @@ pub(crate) async fn asset(
 }
 
 /// `GET /favicon.ico`: the icon, for browsers that show plain JSON.
-pub(crate) async fn favicon(
-    Request((download,)): Request<(Download,)>,
-) -> Result<Served<Icon>, Problem> {
+pub(crate) async fn favicon(Request(download): Request<Download>) -> Result<Served<Icon>, Problem> {
     download.serve(&asset::FAVICON, Caching::Revalidate)
 }

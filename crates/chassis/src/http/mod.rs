@@ -17,7 +17,7 @@
 //! }
 //!
 //! async fn greet(
-//!     Request((Id(name),)): Request<(Id<Text<1, 20>>,)>,
+//!     Request(Id(name)): Request<Id<Text<1, 20>>>,
 //! ) -> Result<Representation<Greeting>, Problem> {
 //!     Ok(Representation(Greeting { name }))
 //! }

@@ -24,7 +24,7 @@ use crate::{RequestContext, auth::Caller};
 /// The most bytes of a request's body: 256 KiB.
 pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The parts of a request: a tuple of types that implement [`Part`].
+/// The parts of a request: one [`Part`], or a tuple of several.
 ///
 /// All parts are read before an error is returned, so that the problem reports
 /// every error of all of them. The first of these is reported: 413, 415, 400,
@@ -219,10 +219,8 @@ macro_rules! tuple_part {
     };
 }
 
-tuple_part!(A);
 tuple_part!(A, B);
 tuple_part!(A, B, C);
-tuple_part!(A, B, C, D);
 
 /// No part: a request without parameters.
 impl Part for () {

@@ -58,7 +58,7 @@ async fn list(
 }
 
 async fn create(
-    Request((Idempotent { body, key },)): Request<(Idempotent<Note>,)>,
+    Request(Idempotent { body, key }): Request<Idempotent<Note>>,
 ) -> Result<Replayable<Created<Note>>, Problem> {
     let response = Created(body).store().map_err(Problem::internal)?;
     let outcome = match key {

@@ -62,7 +62,7 @@ pub(crate) async fn place(
     State(app): State<App>,
     ctx: RequestContext,
     caller: Caller,
-    Request((Idempotent { body, key },)): Request<(Idempotent<NewOrder>,)>,
+    Request(Idempotent { body, key }): Request<Idempotent<NewOrder>>,
 ) -> Result<Replayable<Created<Order>>, Problem> {
     if let Some(key) = &key
         && let Some(first) = app.orders.stored_response(&ctx, key).await?
@@ -72,7 +72,9 @@ pub(crate) async fn place(
     let (order, prices) = match pricing::price(&app, &ctx, &body).await {
         Ok(priced) => priced,
         Err(error) => {
-            // The first request with the key may have been executed meanwhile.
+            // The first request with the key may have been executed meanwhile. One that
+            // has not written its key yet is not seen: then this returns the error, and a
+            // later retry is replayed.
             if let Some(key) = &key
                 && let Some(first) = app.orders.wait_for_response(&ctx, key).await?
             {
@@ -83,9 +85,17 @@ pub(crate) async fn place(
     };
     let created = Created(order);
     let response = created.store().map_err(Problem::internal)?;
-    let (Created(order), owner, request) = (&created, caller.subject(), key.as_ref());
-    let placed = (app.orders).place(&ctx, order, owner, &prices, request, &response);
-    let outcome = placed.await?;
+    let outcome = app
+        .orders
+        .place(
+            &ctx,
+            &created.0,
+            caller.subject(),
+            &prices,
+            key.as_ref(),
+            &response,
+        )
+        .await?;
     if outcome == Outcome::Executed {
         ctx.count("orders_placed");
     }

@@ -20,7 +20,7 @@ of more than 20,000 rows is a 422: it needs a later `from`.";
 pub(crate) async fn summarize(
     State(app): State<App>,
     ctx: RequestContext,
-    Request((Params(SummaryQuery { period, by }),)): Request<(Params<SummaryQuery>,)>,
+    Request(Params(SummaryQuery { period, by })): Request<Params<SummaryQuery>>,
 ) -> Result<Representation<OrderSummary>, Problem> {
     let rows = app.orders.summarize(&ctx, period, by).await?;
     Ok(Representation(OrderSummary { by, rows }))

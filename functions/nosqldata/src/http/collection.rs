@@ -58,13 +58,12 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(catalogue): State<Catalogue>,
     ctx: RequestContext,
-    Request((Idempotent { body, key },)): Request<(Idempotent<ProductContent>,)>,
+    Request(Idempotent { body, key }): Request<Idempotent<ProductContent>>,
 ) -> Result<Replayable<Created<Product>>, Problem> {
     let created = Created(Product::create(body));
     let response = created.store().map_err(Problem::internal)?;
-    let Created(product) = &created;
     let outcome = catalogue
-        .create(&ctx, product, key.as_ref(), &response)
+        .create(&ctx, &created.0, key.as_ref(), &response)
         .await?;
     Ok(Replayable::new(response, outcome))
 }

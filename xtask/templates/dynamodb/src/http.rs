@@ -44,7 +44,7 @@ pub(crate) async fn list(
     State(store): State<@Type@Store>,
     ctx: RequestContext,
     // Without a filter. The cursor is the id of the last item of a page.
-    Request((request,)): Request<(Paged<(), @Type@Id>,)>,
+    Request(request): Request<Paged<(), @Type@Id>>,
 ) -> Result<Representation<Page<@Type@>>, Problem> {
     let page = store.page(&ctx, request.limit, request.after.as_ref());
     let page = page.await?;
@@ -56,14 +56,15 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(store): State<@Type@Store>,
     ctx: RequestContext,
-    Request((Idempotent { body, key },)): Request<(Idempotent<@Type@Content>,)>,
+    Request(Idempotent { body, key }): Request<Idempotent<@Type@Content>>,
 ) -> Result<Replayable<Created<@Type@>>, Problem> {
     let created = Created(@Type@::create(body).map_err(Problem::internal)?);
     // Stored with the @type@ in one transaction, and returned unchanged if the
     // request is repeated.
     let response = created.store().map_err(Problem::internal)?;
-    let Created(@type@) = &created;
-    let outcome = store.create(&ctx, @type@, key.as_ref(), &response).await?;
+    let outcome = store
+        .create(&ctx, &created.0, key.as_ref(), &response)
+        .await?;
     Ok(Replayable::new(response, outcome))
 }
 

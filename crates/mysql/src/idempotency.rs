@@ -16,6 +16,8 @@
 //!     KEY idempotency_keys_by_expiry (expires_at)
 //! );
 //! ```
+//!
+//! `route` holds the operation, such as `POST /things`; `answer` holds the response.
 
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ use crate::{
 /// one, so that they do not accumulate, and few, so that no request waits.
 const PURGED: u32 = 10;
 
-/// The time that deleting them may take.
+/// The timeout of deleting expired keys.
 const PURGE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The time that is left for the response when a request stops waiting for another
@@ -49,12 +51,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct KeyTable {
     database: Database,
-    keys: Keys,
-}
-
-/// Where the keys of an operation are.
-#[derive(Clone, Copy)]
-struct Keys {
     table: &'static str,
     operation: &'static str,
 }
@@ -73,7 +69,8 @@ impl KeyTable {
     pub fn in_table(database: &Database, table: &'static str, operation: &'static str) -> Self {
         Self {
             database: database.clone(),
-            keys: Keys { table, operation },
+            table,
+            operation,
         }
     }
 
@@ -87,11 +84,10 @@ impl KeyTable {
         ctx: &RequestContext,
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
-        let keys = self.keys;
         let found = self
             .database
             .run(ctx, async |session| {
-                find(&session, keys, request, Timestamp::now()).await
+                self.find(&session, request, Timestamp::now()).await
             })
             .await?;
         match found {
@@ -102,9 +98,9 @@ impl KeyTable {
         }
     }
 
-    /// Looks up the stored response to a request after another request with its key has
-    /// ended, if one is running: for a request that is refused, because the other may
-    /// have been executed.
+    /// Looks up the stored response to a request, after waiting for another request that
+    /// is writing its key: for a request that is refused, because the other may have been
+    /// executed. A request that has not written its key yet is not waited for.
     ///
     /// # Errors
     ///
@@ -115,8 +111,7 @@ impl KeyTable {
         ctx: &RequestContext,
         request: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
-        let keys = self.keys;
-        let unlocked = async |session: Session| wait_until_unlocked(&session, keys, request).await;
+        let unlocked = async |session: Session| self.wait_until_unlocked(&session, request).await;
         while !self.database.run(ctx, unlocked).await? {
             if ctx.deadline.remaining() < RESERVE {
                 return Err(KeyConflict::Running.into());
@@ -147,16 +142,15 @@ impl KeyTable {
         E: From<Error>,
         F: Future<Output = Result<(), TransactionError<E>>>,
     {
-        let keys = self.keys;
         let write = &write;
         let transaction = |session: Session| async move {
             // The key is written first, so that a request that waits for it holds no other
             // lock.
             if let Some(request) = request {
-                match write_key(&session, keys, request, response).await? {
-                    Key::Written => {}
-                    Key::Known(outcome) => return Ok(Some(outcome)),
-                    Key::Locked => return Ok(None),
+                match self.write_key(&session, request, response).await? {
+                    KeyWrite::Written => {}
+                    KeyWrite::Known(outcome) => return Ok(Some(outcome)),
+                    KeyWrite::Locked => return Ok(None),
                 }
             }
             write(session).await?;
@@ -183,7 +177,7 @@ impl KeyTable {
         if ctx.deadline.remaining() < PURGE_TIMEOUT {
             return;
         }
-        let table = self.keys.table;
+        let table = self.table;
         let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
         // A day more than they are kept, because the clocks of functions differ.
         let until = Timestamp::now().utc() - KEY_LIFETIME;
@@ -194,130 +188,135 @@ impl KeyTable {
             tracing::debug!(error = error.to_string(), "expired keys were not deleted");
         }
     }
+
+    /// Writes the key with the response. A key that has expired is taken over.
+    async fn write_key<E: From<Error>>(
+        &self,
+        session: &Session,
+        request: &IdempotentRequest,
+        response: &StoredResponse,
+    ) -> Result<KeyWrite, TransactionError<E>> {
+        let abort = |conflict: KeyConflict| TransactionError::Abort(Error::Key(conflict).into());
+        let now = Timestamp::now();
+        let response_json = serde_json::to_vec(response).map_err(|error| error.to_string());
+        let (sql, values) = insert(
+            self.table,
+            [
+                "caller",
+                "route",
+                "idempotency_key",
+                "fingerprint",
+                "answer",
+                "created_at",
+                "expires_at",
+            ],
+            [[
+                request.caller.as_bytes().into(),
+                self.operation.into(),
+                request.key.as_str().into(),
+                request.fingerprint.0.as_slice().into(),
+                response_json.map_err(AttemptError::from)?.into(),
+                to_datetime(now).into(),
+                to_datetime((now.utc() + KEY_LIFETIME).into()).into(),
+            ]],
+        );
+        // An upsert takes an exclusive lock at once. Of two plain INSERTs that wait
+        // for a third, which rolls back, one ends in a deadlock. `expires_at` comes
+        // last, because each assignment sees the ones before it.
+        let sql = format!(
+            "{sql} ON DUPLICATE KEY UPDATE \
+             fingerprint = IF(expires_at <= VALUES(created_at), VALUES(fingerprint), fingerprint), \
+             answer = IF(expires_at <= VALUES(created_at), VALUES(answer), answer), \
+             created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
+             expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
+        );
+        // With more time left, the statement itself waits.
+        let is_short = session.deadline().remaining() < LOCK_WAIT + RESERVE;
+        if is_short && !self.wait_until_unlocked(session, request).await? {
+            return Ok(KeyWrite::Locked);
+        }
+        match session.execute(&sql, values).await {
+            Ok(0) => {}
+            Ok(_) => return Ok(KeyWrite::Written),
+            Err(error) if error.is_lock_timeout() => return Ok(KeyWrite::Locked),
+            Err(error) => return Err(error.into()),
+        }
+        let found = self.find(session, request, now).await?;
+        let (fingerprint, stored) = found.ok_or_else(|| {
+            AttemptError::from("an idempotency key is neither new nor stored".to_owned())
+        })?;
+        let outcome = request.outcome(fingerprint, stored, response);
+        outcome.map(KeyWrite::Known).map_err(abort)
+    }
+
+    /// Waits until no other request is writing the key; `false` if one still is when the
+    /// time of the attempt is up.
+    ///
+    /// A request that has not written its key yet holds no lock and is not seen. So a
+    /// duplicate that is refused, for example because its prices could not be determined,
+    /// may be refused although the first request is executed later. A retry of the
+    /// duplicate is then replayed.
+    async fn wait_until_unlocked(
+        &self,
+        session: &Session,
+        request: &IdempotentRequest,
+    ) -> Result<bool, AttemptError> {
+        let table = self.table;
+        let sql = format!(
+            "SELECT 1 FROM {table} \
+             WHERE caller = ? AND route = ? AND idempotency_key = ? FOR UPDATE NOWAIT"
+        );
+        loop {
+            let key = (
+                request.caller.as_bytes(),
+                self.operation,
+                request.key.as_str(),
+            );
+            match session.row::<(i64,)>(&sql, key).await {
+                Ok(_) => return Ok(true),
+                Err(error) if !error.is_lock_timeout() => return Err(error),
+                Err(_) if session.deadline().remaining() < RESERVE => return Ok(false),
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// The stored response to a request with the key, and that request's
+    /// fingerprint, unless it has expired.
+    async fn find(
+        &self,
+        session: &Session,
+        request: &IdempotentRequest,
+        now: Timestamp,
+    ) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
+        let table = self.table;
+        let sql = format!(
+            "SELECT fingerprint, answer FROM {table} \
+             WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?"
+        );
+        let key = (
+            request.caller.as_bytes(),
+            self.operation,
+            request.key.as_str(),
+            to_datetime(now),
+        );
+        let row = session.row::<(Vec<u8>, Vec<u8>)>(&sql, key).await?;
+        let Some((fingerprint, response_json)) = row else {
+            return Ok(None);
+        };
+        let fingerprint = fingerprint.try_into().map(Fingerprint);
+        let fingerprint = fingerprint.map_err(|_| "a fingerprint must have 32 bytes".to_owned())?;
+        let response = serde_json::from_slice(&response_json).map_err(|error| error.to_string())?;
+        Ok(Some((fingerprint, response)))
+    }
 }
 
-/// What is known of a key after an attempt to write it.
-enum Key {
+/// The result of writing a key.
+enum KeyWrite {
     /// It is written.
     Written,
     /// It was written before, by another request or by an earlier attempt of this one.
     Known(Outcome),
     /// Another request is writing it, for as long as a statement waits for a lock.
     Locked,
-}
-
-/// Writes the key with the response. A key that has expired is taken over.
-async fn write_key<E: From<Error>>(
-    session: &Session,
-    keys: Keys,
-    request: &IdempotentRequest,
-    response: &StoredResponse,
-) -> Result<Key, TransactionError<E>> {
-    let abort = |conflict: KeyConflict| TransactionError::Abort(Error::Key(conflict).into());
-    let now = Timestamp::now();
-    let answer = serde_json::to_vec(response).map_err(|error| error.to_string());
-    let (sql, values) = insert(
-        keys.table,
-        [
-            "caller",
-            "route",
-            "idempotency_key",
-            "fingerprint",
-            "answer",
-            "created_at",
-            "expires_at",
-        ],
-        [[
-            request.caller.as_bytes().into(),
-            keys.operation.into(),
-            request.key.as_str().into(),
-            request.fingerprint.0.as_slice().into(),
-            answer.map_err(AttemptError::from)?.into(),
-            to_datetime(now).into(),
-            to_datetime((now.utc() + KEY_LIFETIME).into()).into(),
-        ]],
-    );
-    // An upsert takes an exclusive lock at once. Of two plain INSERTs that wait
-    // for a third, which rolls back, one ends in a deadlock. `expires_at` comes
-    // last, because each assignment sees the ones before it.
-    let sql = format!(
-        "{sql} ON DUPLICATE KEY UPDATE \
-         fingerprint = IF(expires_at <= VALUES(created_at), VALUES(fingerprint), fingerprint), \
-         answer = IF(expires_at <= VALUES(created_at), VALUES(answer), answer), \
-         created_at = IF(expires_at <= VALUES(created_at), VALUES(created_at), created_at), \
-         expires_at = IF(expires_at <= VALUES(created_at), VALUES(expires_at), expires_at)"
-    );
-    // With more time left, the statement itself waits.
-    let is_short = session.deadline().remaining() < LOCK_WAIT + RESERVE;
-    if is_short && !wait_until_unlocked(session, keys, request).await? {
-        return Ok(Key::Locked);
-    }
-    match session.execute(&sql, values).await {
-        Ok(0) => {}
-        Ok(_) => return Ok(Key::Written),
-        Err(error) if error.is_lock_timeout() => return Ok(Key::Locked),
-        Err(error) => return Err(error.into()),
-    }
-    let found = find(session, keys, request, now).await?;
-    let (fingerprint, stored) = found.ok_or_else(|| {
-        AttemptError::from("an idempotency key is neither new nor stored".to_owned())
-    })?;
-    let outcome = request.outcome(fingerprint, stored, response);
-    outcome.map(Key::Known).map_err(abort)
-}
-
-/// Waits until no other request is writing the key; `false` if one still is when the
-/// time of the attempt is up.
-async fn wait_until_unlocked(
-    session: &Session,
-    keys: Keys,
-    request: &IdempotentRequest,
-) -> Result<bool, AttemptError> {
-    let table = keys.table;
-    let sql = format!(
-        "SELECT 1 FROM {table} \
-         WHERE caller = ? AND route = ? AND idempotency_key = ? FOR UPDATE NOWAIT"
-    );
-    loop {
-        let key = (
-            request.caller.as_bytes(),
-            keys.operation,
-            request.key.as_str(),
-        );
-        match session.row::<(i64,)>(&sql, key).await {
-            Ok(_) => return Ok(true),
-            Err(error) if !error.is_lock_timeout() => return Err(error),
-            Err(_) if session.deadline().remaining() < RESERVE => return Ok(false),
-            Err(_) => sleep(PAUSE).await,
-        }
-    }
-}
-
-/// The stored response to a request with the key, and that request's
-/// fingerprint, unless it has expired.
-async fn find(
-    session: &Session,
-    keys: Keys,
-    request: &IdempotentRequest,
-    now: Timestamp,
-) -> Result<Option<(Fingerprint, StoredResponse)>, AttemptError> {
-    let table = keys.table;
-    let sql = format!(
-        "SELECT fingerprint, answer FROM {table} \
-         WHERE caller = ? AND route = ? AND idempotency_key = ? AND expires_at > ?"
-    );
-    let key = (
-        request.caller.as_bytes(),
-        keys.operation,
-        request.key.as_str(),
-        to_datetime(now),
-    );
-    let row = session.row::<(Vec<u8>, Vec<u8>)>(&sql, key).await?;
-    let Some((fingerprint, answer)) = row else {
-        return Ok(None);
-    };
-    let fingerprint = fingerprint.try_into().map(Fingerprint);
-    let fingerprint = fingerprint.map_err(|_| "a fingerprint must have 32 bytes".to_owned())?;
-    let response = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
-    Ok(Some((fingerprint, response)))
 }

@@ -1,6 +1,6 @@
 //! Placing an order: a client's request at the catalogue's prices.
 
-use dto::{Price, Timestamp};
+use dto::{Currency, Price, Timestamp};
 use json::{FieldErrors, Pointer};
 
 use crate::{
@@ -37,19 +37,22 @@ impl Prices {
 pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
     let NewOrder { customer, lines } = new;
     let (mut placed, mut errors) = (Vec::<OrderLine>::new(), FieldErrors::new());
+    let mut currency: Option<&Currency> = None;
     for (index, line) in lines.as_slice().iter().enumerate() {
         let Some(product) = prices.products.get(&line.product_id) else {
-            add(&mut errors, index, "is not a product of the catalogue");
+            add_line_error(&mut errors, index, "is not a product of the catalogue");
             continue;
         };
-        let Price { amount, currency } = &product.price;
-        if let Some(first) = placed.first().map(|line| &line.unit_price.currency)
-            && first != currency
-        {
+        let Price {
+            amount,
+            currency: priced_in,
+        } = &product.price;
+        let first = *currency.get_or_insert(priced_in);
+        if first != priced_in {
             let detail = format!(
-                "is priced in {currency}, but an earlier line in {first}: an order has one currency"
+                "is priced in {priced_in}, but an earlier line in {first}: an order has one currency"
             );
-            add(&mut errors, index, &detail);
+            add_line_error(&mut errors, index, &detail);
         }
         placed.push(OrderLine {
             product_id: line.product_id.clone(),
@@ -57,12 +60,11 @@ pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Erro
             quantity: line.quantity.widen(),
             unit_price: Money {
                 amount: amount.get().into(),
-                currency: currency.clone(),
+                currency: priced_in.clone(),
             },
         });
     }
-    let first = placed.first().filter(|_| errors.is_empty());
-    let Some(currency) = first.map(|line| line.unit_price.currency.clone()) else {
+    let (Some(currency), true) = (currency, errors.is_empty()) else {
         return Err(Error::Lines(errors));
     };
     let price = |line: &OrderLine| i128::from(line.quantity.get()) * line.unit_price.amount;
@@ -73,7 +75,7 @@ pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Erro
         status: OrderStatus::Placed,
         total: Money {
             amount: placed.iter().map(price).sum(),
-            currency,
+            currency: currency.clone(),
         },
         lines: placed,
         pricing: prices.pricing(),
@@ -83,7 +85,7 @@ pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Erro
     })
 }
 
-fn add(errors: &mut FieldErrors, line: usize, detail: &str) {
+fn add_line_error(errors: &mut FieldErrors, line: usize, detail: &str) {
     let root = Pointer::root();
     let lines = root.member("lines");
     let line = lines.item(line);

@@ -1,21 +1,18 @@
-//! A change of an order, over all attempts to make it.
+//! Detects whether an earlier attempt of a status change was committed.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use crate::{error::Error, order::Order};
 
-/// Stands for no version: no attempt has reached its commit.
-const NO_VERSION: i64 = i64::MAX;
-
-/// A change of an order. An attempt recognizes by it what an earlier one has
-/// committed, if the response to the `COMMIT` was lost.
+/// A status change of an order, over all attempts to make it. An attempt recognizes by
+/// it what an earlier one has committed, if the response to the `COMMIT` was lost.
 pub(super) struct Change {
     /// Its id, which is written with the order.
     pub id: Uuid,
-    /// The version whose commit the last attempt started, or [`NO_VERSION`].
-    version: AtomicI64,
+    /// The version whose commit the last attempt started, if it got that far.
+    attempted: Mutex<Option<i64>>,
 }
 
 impl Change {
@@ -23,12 +20,13 @@ impl Change {
     pub(super) fn new() -> Self {
         Self {
             id: Uuid::now_v7(),
-            version: AtomicI64::new(NO_VERSION),
+            attempted: Mutex::default(),
         }
     }
 
-    /// Whether an earlier attempt was committed. `order` is locked, so no attempt
-    /// is still being committed.
+    /// Checks whether an earlier attempt was committed, and forgets its version: what
+    /// follows is a new attempt. `order` is locked, so no attempt is still being
+    /// committed.
     ///
     /// Fails with [`Error::Unknown`] if the order is beyond the version of the
     /// earlier attempt. At that version or below, the attempt was not committed:
@@ -41,16 +39,19 @@ impl Change {
         if last_change == Some(self.id) {
             return Ok(true);
         }
-        let version = self.version.swap(NO_VERSION, Relaxed);
-        if order.version.get() > version {
-            return Err(Error::Unknown);
+        match self.lock().take() {
+            Some(attempted) if order.version.get() > attempted => Err(Error::Unknown),
+            _ => Ok(false),
         }
-        Ok(false)
     }
 
     /// Records that a commit of `order` follows.
     pub(super) fn commits(&self, order: &Order) {
-        self.version.store(order.version.get(), Relaxed);
+        *self.lock() = Some(order.version.get());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<i64>> {
+        (self.attempted.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,6 @@
 //! The configuration from the environment.
 
-use chassis::{
-    auth,
-    runtime::{Environment, environment::parse_url},
-};
+use chassis::{auth, runtime::Environment};
 use http::Uri;
 
 /// The function's configuration.
@@ -20,12 +17,7 @@ pub struct Config {
 impl Config {
     /// Reads it; `None` if a variable is missing or malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
-        let api = environment.optional(
-            "API_URL",
-            "the base URL of the API, such as https://api.example.com, or empty for the API that a \
-             request came through",
-            parse_url,
-        );
+        let api = environment.api_url();
         let functions = environment.required(
             "FUNCTIONS",
             "the names of the functions to check, separated by commas, such as hello,docs",

@@ -1,10 +1,6 @@
 //! The function's configuration.
 
-use chassis::{
-    auth,
-    outbound::Policy,
-    runtime::{Environment, environment::parse_url},
-};
+use chassis::{auth, outbound::Policy, runtime::Environment};
 use http::Uri;
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
@@ -24,12 +20,7 @@ impl Config {
     /// Reads the environment. Returns `None` if and only if it has recorded an error.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let mysql = mysql::Config::read(environment);
-        let api = environment.optional(
-            "API_URL",
-            "the base URL of the API, such as https://api.example.com, or empty for the API that \
-             a request came through",
-            parse_url,
-        );
+        let api = environment.api_url();
         let auth = auth::Config::read(environment);
         Some(Self {
             mysql: mysql?,

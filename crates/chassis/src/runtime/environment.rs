@@ -107,7 +107,18 @@ impl Environment {
         self.platform("AWS_REGION")
     }
 
-    /// Records an error that only several variables together show, as a sentence.
+    /// Reads the base URL of the API: `Some(None)` if it is not set. A function then
+    /// uses the API that each request came through.
+    pub fn api_url(&mut self) -> Option<Option<http::Uri>> {
+        self.optional(
+            "API_URL",
+            "the base URL of the API, such as https://api.example.com, or empty for the API that \
+             a request came through",
+            parse_url,
+        )
+    }
+
+    /// Records an error in a combination of variables. `error` is a sentence.
     pub fn reject(&mut self, error: impl Into<String>) {
         self.errors.push(error.into());
     }
@@ -125,8 +136,8 @@ impl Environment {
         &self.errors
     }
 
-    /// Takes the errors, for a function that starts in spite of them because
-    /// somebody waits for its answer.
+    /// Takes the errors, for a function that must start in order to report them:
+    /// `CloudFormation` waits for the response of a custom resource.
     pub fn take_errors(&mut self) -> Vec<String> {
         std::mem::take(&mut self.errors)
     }

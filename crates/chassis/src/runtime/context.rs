@@ -100,7 +100,7 @@ impl RequestContext {
     /// The context of a request that a service serves.
     pub(crate) fn of_extensions(extensions: &Extensions) -> Self {
         let ctx = extensions.get::<Self>().cloned();
-        ctx.unwrap_or_else(|| Self::at_start(Deadline::from_lambda(0)))
+        ctx.unwrap_or_else(|| Self::at_start(Deadline::default_for_request()))
     }
 
     /// A context without a request, for what a service does when it starts.

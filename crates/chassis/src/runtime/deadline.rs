@@ -26,8 +26,8 @@ impl Deadline {
 
     /// Lambda's deadline in milliseconds since the epoch, less the reserve.
     ///
-    /// A deadline that passed hours ago is a placeholder: the request then gets
-    /// the time of a deployed function.
+    /// A deadline that passed an hour ago or earlier is a placeholder: the request
+    /// then gets [`Self::default_for_request`].
     #[must_use]
     pub(crate) fn from_lambda(epoch_ms: u64) -> Self {
         const HOUR: Duration = Duration::from_hours(1);
@@ -35,8 +35,14 @@ impl Deadline {
         match at.duration_since(SystemTime::now()) {
             Ok(left) => Self::within(left.saturating_sub(RESERVE)),
             Err(past) if past.duration() < HOUR => Self::within(Duration::ZERO),
-            Err(_) => Self::within(DEFAULT),
+            Err(_) => Self::default_for_request(),
         }
+    }
+
+    /// The deadline of a request for which the platform names no plausible one.
+    #[must_use]
+    pub(crate) fn default_for_request() -> Self {
+        Self::within(DEFAULT)
     }
 
     /// The earlier of this deadline and `time` from now.

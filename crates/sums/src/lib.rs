@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 /// The pending orders, for a `FROM`; more conditions may follow.
 ///
-/// The index finds each of them by a range. It is forced: they are few, but after many
-/// were added to the sums the optimizer expects many, until the server has purged what
-/// it read before.
+/// The index finds each of them by a range. It is forced because, after a large batch,
+/// the optimizer overestimates the number of pending orders until the server has purged
+/// the old index entries.
 pub const PENDING_ORDERS: &str = "orders FORCE INDEX (orders_by_sums) \
                                   WHERE (summed IS NULL \
                                          OR (summed = 'placed' AND status <> 'placed') \
@@ -30,7 +30,7 @@ const SPANS: &str = "(SELECT 'day' AS span, '%Y-%m-%d' AS first_day \
 /// Adds pending orders to the sums, at most `limit`, and returns how many. It must be
 /// called in a transaction, whose isolation level is READ COMMITTED.
 ///
-/// It waits for nobody: it returns `None` while another transaction adds orders, and
+/// It waits for no lock: it returns `None` while another transaction adds orders, and
 /// skips orders that are being changed.
 ///
 /// # Errors
@@ -94,4 +94,18 @@ pub async fn add_pending(session: &Session, limit: u32) -> Result<Option<usize>,
     let sql = format!("UPDATE orders SET summed = status WHERE id IN ({these})");
     session.execute(&sql, values).await?;
     Ok(Some(ids.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_pending_if_its_status_is_not_the_summed_one() {
+        assert!(PENDING_ORDERS.contains("summed IS NULL"));
+        for status in ["placed", "paid", "shipped", "cancelled"] {
+            let differs = format!("(summed = '{status}' AND status <> '{status}')");
+            assert!(PENDING_ORDERS.contains(&differs), "{status}");
+        }
+    }
 }

@@ -198,3 +198,33 @@ fn compress(content: &[u8]) -> Result<Vec<u8>> {
     brotli::BrotliCompress(&mut &content[..], &mut compressed, &parameters)?;
     Ok(compressed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: Package = Package {
+        name: "pages",
+        version: "1.0.0",
+        integrity: "",
+        files: &[],
+        licences: &[],
+        changes: &[("https://example.com/logo.svg", "data:,")],
+    };
+
+    #[test]
+    fn references_to_source_maps_and_to_other_hosts_are_removed() {
+        let content = "logo('https://example.com/logo.svg')\n//# sourceMappingURL=pages.js.map\n";
+        assert_eq!(PACKAGE.change(content).unwrap(), "logo('data:,')\n");
+    }
+
+    #[test]
+    fn replacement_that_does_not_match_once_is_an_error() {
+        for content in [
+            "logo()",
+            "https://example.com/logo.svg https://example.com/logo.svg",
+        ] {
+            assert!(PACKAGE.change(content).is_err(), "{content}");
+        }
+    }
+}

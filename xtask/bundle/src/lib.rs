@@ -90,3 +90,15 @@ async fn service(
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_in_alphabetical_order_and_have_paths() {
+        let functions = functions().unwrap();
+        assert!(functions.is_sorted_by_key(|it| it.binary));
+        assert!(functions.iter().all(|it| !it.paths().is_empty()));
+    }
+}

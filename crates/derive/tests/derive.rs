@@ -53,28 +53,3 @@ fn merge_patch_is_checked_at_every_depth() {
     Parcel::check_patch(&patch, &Pointer::root(), &mut errors);
     assert_eq!(pointers(errors), ["/id", "/size/area", "/size/x"]);
 }
-
-/// What a client may leave out, as the reader accepts it.
-#[cfg(feature = "openapi")]
-#[test]
-fn optional_field_is_not_required_of_a_request() {
-    use json::schema::{Components, Direction};
-
-    /// A request that is no response.
-    #[derive(FromJson, json::Schema)]
-    struct NewParcel {
-        /// Its weight in kg.
-        weight: Int<1, 30>,
-        /// Its width in cm.
-        width: Option<Int<1, 200>>,
-    }
-
-    let read = json::read::<NewParcel>(value(r#"{"weight":1}"#), &mut FieldErrors::new());
-    let NewParcel { weight, width } = read.unwrap();
-    assert_eq!((weight.get(), width.is_none()), (1, true));
-
-    let mut components = Components::default();
-    components.schema::<NewParcel>(Direction::Request);
-    let required = &components.schemas["NewParcel"]["required"];
-    assert_eq!(*required, serde_json::json!(["weight"]));
-}

@@ -13,7 +13,7 @@ use crate::{money::Money, order::OrderStatus, period::Period};
 /// return: a row is at most 280 bytes there, with a product's longest id.
 pub(crate) const MAX_ROWS: usize = 20_000;
 
-/// What a summary has a row for.
+/// The property by which a summary groups orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, StringEnum)]
 pub(crate) enum SummaryKey {
     /// Each day in UTC.

@@ -74,7 +74,9 @@ impl Config {
             return Some(None);
         };
         let (Some(issuer), Some(audiences)) = (issuer, audiences) else {
-            environment.reject("AUTH_ISSUER and AUTH_AUDIENCE must be set where keys are");
+            environment.reject(
+                "AUTH_ISSUER and AUTH_AUDIENCE must be set if AUTH_JWKS or AUTH_JWKS_URL is set",
+            );
             return None;
         };
         Some(Some(Self {

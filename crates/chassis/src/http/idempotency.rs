@@ -67,9 +67,10 @@ impl<T: FromJson + HasSchema> Part for Idempotent<T> {
         Json::<T>::describe(operation);
         operation.header_parameter(
             "Idempotency-Key",
-            "A key for this request: 1 to 255 visible ASCII characters, best a UUID, in double \
-             quotes or without quotes and commas. The response of a request that succeeds is \
-             stored under it for 24 hours and replayed when the same request is sent again.",
+            "A key for this request: 1 to 255 printable ASCII characters, best a UUID, in double \
+             quotes, or without quotes, commas and spaces. The response of a request that \
+             succeeds is stored under it for 24 hours and replayed when the same request is \
+             sent again.",
             r#"^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#,
         );
         operation.problem(ProblemType::Conflict);
@@ -212,8 +213,8 @@ fn parse_header(headers: &HeaderMap, errors: &mut FieldErrors) -> Option<Option<
     if key.is_none() {
         errors.add_header(
             "Idempotency-Key",
-            "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without \
-             quotes and commas",
+            "must be one key of 1 to 255 printable ASCII characters: in double quotes, or without \
+             quotes, commas and spaces",
         );
     }
     key.map(Some)

@@ -88,7 +88,7 @@ impl GatewayRequest {
         *request.method_mut() = self.request_context.http.method;
         match PathAndQuery::try_from(target) {
             Ok(target) => *request.uri_mut() = Uri::from(target),
-            Err(_) => error = error.or(Some("has a path or a query that no URI has")),
+            Err(_) => error = error.or(Some("has a path or query that is not valid in a URI")),
         }
         let headers = self.headers.iter();
         let header_bytes: usize = headers
@@ -104,7 +104,7 @@ impl GatewayRequest {
             if let Some(body) = decode(body, is_base64) {
                 *request.body_mut() = body;
             } else {
-                error = error.or(Some("has a body that is not the base64 it is said to be"));
+                error = error.or(Some("has isBase64Encoded, but its body is not base64"));
             }
         }
         Translated {
@@ -115,7 +115,7 @@ impl GatewayRequest {
     }
 }
 
-/// The body of an event; `None` if it is said to be base64, and is not.
+/// Decodes the body; `None` if `is_base64` is set and the body is not base64.
 fn decode(body: String, is_base64: bool) -> Option<Bytes> {
     if is_base64 {
         STANDARD.decode(body).ok().map(Bytes::from)

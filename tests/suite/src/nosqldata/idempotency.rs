@@ -6,7 +6,7 @@ use testbed::Response;
 
 use crate::{Api, Case};
 
-const MALFORMED: &str = "must be one key of 1 to 255 visible ASCII characters: in double quotes, or without quotes and commas";
+const MALFORMED: &str = "must be one key of 1 to 255 printable ASCII characters: in double quotes, or without quotes, commas and spaces";
 
 pub fn cases() -> Vec<Case> {
     vec![

@@ -1,4 +1,4 @@
-//! The tests that need the inside of the system: stores, wires, files of the project.
+//! The white-box tests: they use the stores, the wires and the files of the project.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -143,7 +143,7 @@ fn timestamp(value: AttributeValue) -> Option<Timestamp> {
     Timestamp::parse_time_or_date(&text(value)?)
 }
 
-/// Whether a member of the content is called as an attribute that the service
+/// Whether a member of the content has the name of an attribute that the service
 /// sets, and would be lost.
 pub(crate) const fn has_conflict(members: &[&str]) -> bool {
     match members.split_first() {

@@ -92,7 +92,7 @@ fn count(limit: Limit) -> i32 {
 
 fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<&Item>) -> Result<Page<T, T::Id>, Error> {
     let items = items.into_iter().flatten().map(from_item);
-    // Without its id the list would seem to end here.
+    // A key without an id is an error: ignoring it would end the list early.
     let last = last.map(|key| Reader::new(key.clone()).take(ID, |id| text(id)?.parse().ok()));
     Ok(Page {
         items: items.collect::<Result<_, _>>()?,

@@ -15,7 +15,7 @@ use crate::{
 /// The age up to which an order is placed at snapshot prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// The order that a client requests, with the prices that it has.
+/// Prices a new order. Returns the order and the prices used.
 ///
 /// # Errors
 ///
@@ -50,7 +50,8 @@ async fn prices(app: &App, ctx: &RequestContext, ids: &[&ProductId]) -> Result<P
                 seen_at: Some(seen_at),
             });
         }
-        // Nobody can choose snapshot prices by leaving too little time.
+        // A caller must not obtain snapshot prices by sending a short
+        // `X-Request-Deadline`.
         Err(hurried @ CallError::Hurried { .. }) if ctx.is_shortened() => {
             return Err(Error::Catalogue(hurried));
         }

@@ -159,8 +159,8 @@ impl Orders {
         Ok(self.keys.wait_for_response(ctx, request).await?)
     }
 
-    /// Writes a new order of `owner` and the catalogue's prices that it has: once, if
-    /// the request has an idempotency key.
+    /// Writes a new order of `owner` and the snapshots of its prices. With an
+    /// idempotency key, this is executed once.
     pub(crate) async fn place(
         &self,
         ctx: &RequestContext,

@@ -159,7 +159,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     }
 
     /// Verifies the token of every request to a declared path and method. Without
-    /// this, no caller is known, and only public routes can be called.
+    /// this, no caller is known, and only routes whose access is public or optional
+    /// can be called.
     #[cfg(feature = "auth")]
     #[must_use]
     pub fn authenticate(self, authenticator: crate::auth::Authenticator) -> Self {

@@ -73,7 +73,7 @@ impl ApiError {
 
 impl Api {
     /// The API at `endpoint`, or at AWS's own, which has this `host`; called by a role.
-    /// Opening a connection may take `connect`.
+    /// `connect` is the timeout for opening a connection.
     ///
     /// AWS's own endpoint is verified by the embedded roots, and another by the roots
     /// of the machine.

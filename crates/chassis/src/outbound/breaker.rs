@@ -1,4 +1,4 @@
-//! The circuit breaker: what fails is left alone until it has recovered.
+//! The circuit breaker: stops calls to a dependency that fails until it has recovered.
 
 use std::{
     collections::VecDeque,

@@ -8,13 +8,13 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The time over which retries are held against requests.
-const LENGTH: Duration = Duration::from_secs(10);
+/// The window in which requests and retries are counted.
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// A limit of the retries per request, over any 10 s.
 ///
 /// One retry in 10 s is always allowed: a function that is called now and then
-/// would else never have a second try, and one call in 10 s amplifies nothing.
+/// could otherwise never retry, and one retry in 10 s adds hardly any load.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     percent: usize,
@@ -75,7 +75,7 @@ impl Window {
     fn drop_expired(&mut self) {
         let now = Instant::now();
         for times in [&mut self.requests, &mut self.retries] {
-            while times.front().is_some_and(|&then| now - then >= LENGTH) {
+            while times.front().is_some_and(|&then| now - then >= WINDOW) {
                 times.pop_front();
             }
         }

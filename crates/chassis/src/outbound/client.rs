@@ -79,8 +79,8 @@ impl Classify for GetError {
 
 impl Client {
     /// A client of the services behind `api`, or, where that is `None`, behind the
-    /// API that the request came through. Opening a connection may take
-    /// `connect`. The log and the metrics call the services `dependency`.
+    /// API that the request came through. `connect` is the timeout for opening a
+    /// connection. The log and the metrics call the services `dependency`.
     #[must_use]
     pub fn new(dependency: &'static str, api: Option<Uri>, connect: Duration) -> Self {
         let tls = ClientConfig::builder()

@@ -17,7 +17,7 @@ use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 /// When a connection is tried with the other address family too (RFC 8305, §5). In
 /// a VPC without a route for IPv4, the first address may lead nowhere; the default
 /// is 300 ms.
-const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(20);
+const HAPPY_EYEBALLS_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// The connections of a client. Clones share them.
 pub(super) type Connections = Client<Connector, Full<Bytes>>;
@@ -25,13 +25,13 @@ pub(super) type Connections = Client<Connector, Full<Bytes>>;
 /// What opens a connection.
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
-/// No connections yet. Opening one, with its TLS, may take `connect`; `tls` states
-/// which peers are trusted.
+/// Creates an empty pool. `connect` is the timeout for opening a connection, its TLS
+/// handshake included; `tls` defines the trusted authorities.
 pub(super) fn connections(connect: Duration, tls: ClientConfig) -> Connections {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY_AFTER));
+    tcp.set_happy_eyeballs_timeout(Some(HAPPY_EYEBALLS_TIMEOUT));
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()

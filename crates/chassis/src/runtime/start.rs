@@ -48,18 +48,18 @@ pub async fn start<C, S: Clone + Send + Sync + 'static>(
     .await
 }
 
-/// Starts a function whose events are of another kind. `build` returns the
-/// handler of an event.
-pub async fn start_handler<C, H, E, A, X, F>(
-    configure: impl FnOnce(&mut Environment) -> Option<C>,
-    build: impl AsyncFnOnce(C) -> H,
+/// Starts a function that handles events other than HTTP requests. `build` returns
+/// the handler of an event.
+pub async fn start_handler<Config, Handler, Event, Output, Error, Fut>(
+    configure: impl FnOnce(&mut Environment) -> Option<Config>,
+    build: impl AsyncFnOnce(Config) -> Handler,
 ) -> ExitCode
 where
-    H: FnMut(LambdaEvent<E>) -> F,
-    E: for<'de> Deserialize<'de>,
-    A: Serialize,
-    X: Into<Diagnostic> + Debug,
-    F: Future<Output = Result<A, X>>,
+    Handler: FnMut(LambdaEvent<Event>) -> Fut,
+    Event: for<'de> Deserialize<'de>,
+    Output: Serialize,
+    Error: Into<Diagnostic> + Debug,
+    Fut: Future<Output = Result<Output, Error>>,
 {
     telemetry::start();
     let mut environment = Environment::process();

@@ -55,8 +55,8 @@ impl CallLog {
         self.trace
     }
 
-    /// Ends the call. A failure counts as an error as if the attempt had had all its
-    /// time, also if the caller left less.
+    /// Ends the call. A failure is counted as if the attempt had had the policy's full
+    /// timeout, even if the caller's deadline was earlier.
     pub fn end<T, E: Error + Classify + 'static>(mut self, result: &Result<T, E>) {
         self.error = result.as_ref().err().map(|error| error_chain(error));
         let outcome = match result {

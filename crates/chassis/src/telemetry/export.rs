@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use super::{Completed, Span, Trace, metrics::Namespace};
 use crate::runtime::Environment;
 
-/// The time that sending spans to a collector may take.
+/// The timeout of sending spans to a collector.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most requests to a collector at once. What does not fit is dropped, so that
@@ -156,8 +156,8 @@ impl Exporter {
 }
 
 impl Collector {
-    /// Starts to send, and does not wait. Where the process is suspended meanwhile,
-    /// it continues with the next invocation.
+    /// Starts to send, and does not wait. Where the process is suspended for longer than
+    /// the timeout, the spans are usually lost.
     fn send(&self, body: String) {
         let Ok(permit) = Arc::clone(&self.pending).try_acquire_owned() else {
             return;

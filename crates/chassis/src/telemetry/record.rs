@@ -66,7 +66,7 @@ impl Record {
         self.lock().route = Some(Arc::clone(route));
     }
 
-    /// Notes that the time ran out while nothing was known to be wrong.
+    /// Records a timeout that shows nothing about a dependency.
     pub(crate) fn time_out(&self) {
         self.lock().timed_out = true;
     }

@@ -14,9 +14,9 @@ const END: PrimitiveDateTime = PrimitiveDateTime::MAX;
 /// A divided period. No two intervals overlap; an interval may be empty.
 #[derive(Debug)]
 pub(super) struct Cover {
-    /// Parts of days, at both ends.
+    /// The partial days at both ends.
     pub parts: [Interval; 2],
-    /// All of the period but these parts.
+    /// The whole days between them.
     pub whole: Interval,
     /// Days that are in none of `months`.
     pub days: [Interval; 2],

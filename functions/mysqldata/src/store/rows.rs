@@ -21,7 +21,7 @@ const SELECT: &str = "SELECT o.id, currency, position, product_id, name, l.quant
                       customer, status, total, pricing, version, created_at, updated_at, \
                       change_id, owner";
 
-/// An order with what clients do not see of it.
+/// An order with its columns that responses omit.
 pub(super) struct Found {
     /// The order.
     pub order: Order,
@@ -113,7 +113,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Updates what can change of an order, with the id of the change.
+/// Updates the mutable columns of an order and its `change_id`.
 pub(super) async fn update(
     session: &Session,
     order: &Order,

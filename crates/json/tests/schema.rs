@@ -1,6 +1,5 @@
 //! The schemas that are derived for objects.
 #![cfg(feature = "openapi")]
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use json::{
     FieldErrors, FromJson, Int, Value,

@@ -1,7 +1,7 @@
 //! The orders in the database.
 
 mod change;
-mod cover;
+mod divided_period;
 mod rows;
 mod snapshots;
 mod summary;
@@ -245,7 +245,7 @@ impl Orders {
             if !may_change(caller, &owner) {
                 return Err(abort(Error::Forbidden));
             }
-            if change.is_committed(&order, last_change).map_err(abort)? {
+            if change.check_committed(&order, last_change).map_err(abort)? {
                 return Ok(order);
             }
             if !preconditions.hold(Some(&order.etag())) {
@@ -255,7 +255,7 @@ impl Orders {
                 .transition(to, Timestamp::now())
                 .map_err(|error| abort(error.into()))?;
             rows::update(&session, &order, change.id).await?;
-            change.commits(&order);
+            change.record_attempt(&order);
             Ok(order)
         };
         let order = self.database.transaction(ctx, transition).await?;

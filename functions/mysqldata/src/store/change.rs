@@ -31,7 +31,7 @@ impl Change {
     /// Fails with [`Error::Unknown`] if the order is beyond the version of the
     /// earlier attempt. At that version or below, the attempt was not committed:
     /// another change made the version, or none did.
-    pub(super) fn is_committed(
+    pub(super) fn check_committed(
         &self,
         order: &Order,
         last_change: Option<Uuid>,
@@ -45,8 +45,8 @@ impl Change {
         }
     }
 
-    /// Records that a commit of `order` follows.
-    pub(super) fn commits(&self, order: &Order) {
+    /// Records that an attempt to commit `order` follows.
+    pub(super) fn record_attempt(&self, order: &Order) {
         *self.lock() = Some(order.version.get());
     }
 
@@ -71,15 +71,15 @@ mod tests {
     /// was committed is unknown.
     fn attempted() -> Change {
         let change = Change::new();
-        assert!(!change.is_committed(&at(7), None).unwrap());
-        change.commits(&at(8));
+        assert!(!change.check_committed(&at(7), None).unwrap());
+        change.record_attempt(&at(8));
         change
     }
 
     #[test]
     fn a_committed_change_is_recognized_by_its_id() {
         let change = attempted();
-        assert!(change.is_committed(&at(8), Some(change.id)).unwrap());
+        assert!(change.check_committed(&at(8), Some(change.id)).unwrap());
     }
 
     #[test]
@@ -88,23 +88,23 @@ mod tests {
         // Another request has made the version that the attempt would have made.
         for version in [7, 8] {
             let change = attempted();
-            assert!(!change.is_committed(&at(version), other).unwrap());
+            assert!(!change.check_committed(&at(version), other).unwrap());
             // An attempt that failed before its commit leaves no doubt.
-            assert!(!change.is_committed(&at(9), other).unwrap());
+            assert!(!change.check_committed(&at(9), other).unwrap());
         }
     }
 
     #[test]
     fn a_change_that_may_have_been_followed_by_another_is_unknown() {
         let other = Some(Uuid::now_v7());
-        let committed = attempted().is_committed(&at(9), other);
+        let committed = attempted().check_committed(&at(9), other);
         assert!(matches!(committed, Err(Error::Unknown)));
     }
 
     #[test]
     fn the_first_attempt_is_never_unknown() {
         let other = Some(Uuid::now_v7());
-        let committed = Change::new().is_committed(&at(i64::MAX), other);
+        let committed = Change::new().check_committed(&at(i64::MAX), other);
         assert!(!committed.unwrap());
     }
 }

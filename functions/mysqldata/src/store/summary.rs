@@ -6,7 +6,7 @@ use mysql::{AttemptError, Session, Value};
 
 use sums::PENDING_ORDERS;
 
-use super::cover::Cover;
+use super::divided_period::DividedPeriod;
 use crate::{
     money::Money,
     period::Period,
@@ -42,9 +42,9 @@ pub(super) async fn read(
     period: Period,
     by: SummaryKey,
 ) -> Result<Option<Vec<SummaryRow>>, AttemptError> {
-    let cover = match by {
-        SummaryKey::Day => Cover::of_days(period),
-        SummaryKey::Product | SummaryKey::Status => Cover::of(period),
+    let divided = match by {
+        SummaryKey::Day => DividedPeriod::by_days(period),
+        SummaryKey::Product | SummaryKey::Status => DividedPeriod::by_largest_spans(period),
     };
     let add = |sums: &mut BTreeMap<(String, String), Sum>, row: (_, _, i64, i128, i128)| {
         let (key, currency, orders, quantity, revenue) = row;
@@ -57,7 +57,7 @@ pub(super) async fn read(
         sum.quantity += quantity;
         sum.revenue += revenue;
     };
-    let (statement, values) = (statement(by), values(by, &cover));
+    let (statement, values) = (statement(by), values(by, &divided));
     let mut sums = (session.fold(&statement, values, BTreeMap::new(), add)).await?;
     let is_full = sums.len() > MAX_KEYS;
     sums.retain(|_, sum| sum.orders != 0);
@@ -172,14 +172,14 @@ fn product_statement() -> String {
 }
 
 /// The values of [`statement`].
-fn values(by: SummaryKey, cover: &Cover) -> Vec<Value> {
-    let Cover {
+fn values(by: SummaryKey, divided: &DividedPeriod) -> Vec<Value> {
+    let DividedPeriod {
         parts: [first, last],
         whole,
         days: [days, more_days],
         months: [months, more_months],
         years,
-    } = cover;
+    } = divided;
     let spans = [days, more_days, months, more_months, years];
     let pending = match by {
         SummaryKey::Product => 1,
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_summary_has_a_value_for_each_placeholder() {
         for by in SummaryKey::ALL {
-            let values = values(by, &Cover::of(Period::default()));
+            let values = values(by, &DividedPeriod::by_largest_spans(Period::default()));
             assert_eq!(statement(by).matches('?').count(), values.len(), "{by}");
         }
     }

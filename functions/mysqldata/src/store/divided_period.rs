@@ -13,7 +13,7 @@ const END: PrimitiveDateTime = PrimitiveDateTime::MAX;
 
 /// A divided period. No two intervals overlap; an interval may be empty.
 #[derive(Debug)]
-pub(super) struct Cover {
+pub(super) struct DividedPeriod {
     /// The partial days at both ends.
     pub parts: [Interval; 2],
     /// The whole days between them.
@@ -41,9 +41,9 @@ enum Span {
     Year,
 }
 
-impl Cover {
+impl DividedPeriod {
     /// Divides a period into days only.
-    pub(super) fn of_days(period: Period) -> Self {
+    pub(super) fn by_days(period: Period) -> Self {
         let (parts, whole) = Interval::of(period).divide(Span::Day);
         let none = whole.end();
         Self {
@@ -56,7 +56,7 @@ impl Cover {
     }
 
     /// Divides a period into the largest spans.
-    pub(super) fn of(period: Period) -> Self {
+    pub(super) fn by_largest_spans(period: Period) -> Self {
         let (parts, whole) = Interval::of(period).divide(Span::Day);
         let (days, rest) = whole.divide(Span::Month);
         let (months, years) = rest.divide(Span::Year);
@@ -188,14 +188,17 @@ mod tests {
     #[test]
     fn spans_and_parts_make_up_the_period_without_overlap() {
         for period in periods() {
-            for cover in [Cover::of(period), Cover::of_days(period)] {
-                let Cover {
+            for divided in [
+                DividedPeriod::by_largest_spans(period),
+                DividedPeriod::by_days(period),
+            ] {
+                let DividedPeriod {
                     parts: [first, last],
                     whole,
                     days,
                     months,
                     years,
-                } = cover;
+                } = divided;
                 let intervals = [first, last, days[0], days[1], months[0], months[1], years];
                 let mut intervals: Vec<_> = intervals
                     .into_iter()
@@ -228,13 +231,13 @@ mod tests {
     #[test]
     fn a_span_starts_and_ends_with_a_day_a_month_or_a_year() {
         for period in periods() {
-            let Cover {
+            let DividedPeriod {
                 parts,
                 whole: _,
                 days,
                 months,
                 years,
-            } = Cover::of(period);
+            } = DividedPeriod::by_largest_spans(period);
             for (span, intervals) in [
                 (Span::Day, &days[..]),
                 (Span::Month, &months),

@@ -72,6 +72,15 @@ impl Statistics {
             "breaker closes" => {
                 self.breakers.remove(&breaker());
             }
+            // The first request of a process: no breaker of the one before it is left,
+            // but the request may have opened one of its own.
+            "request" if line.is("cold_start") => {
+                let duration = line.number("duration_ms").unwrap_or_default();
+                let start = time - Duration::seconds_f64(duration / 1_000.0);
+                let function = line.function();
+                let is_left = |of: &str, opened: OffsetDateTime| of != function || opened >= start;
+                self.breakers.retain(|(of, _), opened| is_left(of, *opened));
+            }
             _ => {}
         }
         self.lines.push_back((time, line));
@@ -305,5 +314,21 @@ mysqldata: the breaker of catalogue opened 3 s ago
         assert!(open.contains("the breaker of catalogue"), "{open}");
         let closed = frame(&[OPENS, CLOSES], later);
         assert!(closed.contains("every breaker is closed"), "{closed}");
+    }
+
+    #[test]
+    fn breaker_ends_with_its_process() {
+        let cold = |second: u8, duration_ms: u16| {
+            format!(
+                r#"{{"timestamp":"2026-11-26T04:00:0{second}Z","level":"INFO","function":"mysqldata","message":"request","cold_start":true,"duration_ms":{duration_ms}}}"#
+            )
+        };
+        let at = "2026-11-26T04:00:05Z";
+        let restarted = frame(&[OPENS, &cold(3, 10)], at);
+        assert!(restarted.contains("every breaker is closed"), "{restarted}");
+        let opened_by_it = frame(&[OPENS, &cold(3, 1_500)], at);
+        assert!(opened_by_it.contains("the breaker of"), "{opened_by_it}");
+        let of_another = frame(&[OPENS, &cold(3, 10).replace("mysqldata", "hello")], at);
+        assert!(of_another.contains("the breaker of"), "{of_another}");
     }
 }

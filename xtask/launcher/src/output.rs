@@ -37,7 +37,7 @@ fn pass_on(output: ChildStdout) -> io::Result<()> {
                 }
                 (!line.is_span()).then(|| readable(&line, paint))
             }
-            (Some(_), None) if is_object(text) => None,
+            (Some(_), None) if has_metrics(text) => None,
             _ => Some(text.to_owned()),
         };
         if let Some(shown) = shown {
@@ -50,7 +50,8 @@ fn pass_on(output: ChildStdout) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a line is a JSON object: one that is no line of the log has metrics alone.
-fn is_object(text: &str) -> bool {
-    text.starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok()
+/// Whether a line has metrics, in the embedded metric format.
+fn has_metrics(text: &str) -> bool {
+    let value = serde_json::from_str::<serde_json::Value>(text);
+    value.is_ok_and(|value| value.get("_aws").is_some())
 }

@@ -182,7 +182,8 @@ fn log_of_a_function_is_kept_and_printed_as_a_person_reads_it() {
     let call = r#"{"level":"DEBUG","function":"greet","message":"call","duration_ms":1.0}"#;
     let metrics = r#"{"_aws":{},"Requests":1}"#;
     let other = "not a line of the log";
-    let lines = [request, call, metrics, other].join("\n");
+    let object = r#"{"answer":42}"#;
+    let lines = [request, call, metrics, other, object].join("\n");
     let package = package(&format!("fn main() {{ println!({:?}, {lines:?}) }}", "{}"));
     let api = TcpListener::bind("127.0.0.1:0").unwrap();
     let launcher = launch(package.path(), &api);
@@ -191,7 +192,8 @@ fn log_of_a_function_is_kept_and_printed_as_a_person_reads_it() {
     assert_eq!(
         output,
         "04:00:00.06  200  GET    /greet                      1.5 ms  greet      r1\n\
-         not a line of the log\n"
+         not a line of the log\n\
+         {\"answer\":42}\n"
     );
     let log = Log::at(package.path())
         .read()

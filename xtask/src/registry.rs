@@ -400,8 +400,15 @@ impl Files {
 
     /// The paths of the files that git has, or would add.
     pub fn tracked(&self) -> Result<Vec<String>> {
-        let listed = self.git(&["ls-files", "--cached", "--others", "--exclude-standard"])?;
-        let there = listed.lines().filter(|path| self.path(path).is_file());
+        let listed = self.git(&[
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])?;
+        let paths = listed.split_terminator('\0');
+        let there = paths.filter(|path| self.path(path).is_file());
         Ok(there.map(str::to_owned).collect())
     }
 
@@ -580,4 +587,21 @@ fn drop_widgets(template: &str, function: &str) -> Option<String> {
         after = if line.trim() == "]" { "]" } else { "" };
     }
     Some(lines.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+
+    use super::*;
+
+    #[test]
+    fn path_that_is_not_ascii_is_tracked() {
+        let folder = env::temp_dir().join(format!("registry-{}", std::process::id()));
+        let files = Files::of(&folder);
+        files.write("docs/över.md", "").unwrap();
+        files.git(&["init", "--quiet"]).unwrap();
+        assert_eq!(files.tracked().unwrap(), ["docs/över.md"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

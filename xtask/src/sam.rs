@@ -82,6 +82,14 @@ impl Architecture {
         }
     }
 
+    /// The option of `cargo lambda build` that builds for it.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Arm64 => "--arm64",
+            Self::X86_64 => "--x86-64",
+        }
+    }
+
     /// Its `e_machine` in an ELF file.
     fn machine(self) -> u16 {
         match self {
@@ -235,7 +243,7 @@ impl Sam {
         self.set_variables(&mut build);
         build
             .args(["lambda", "build", "--release"])
-            .args((architecture == Architecture::Arm64).then_some("--arm64"))
+            .arg(architecture.option())
             .args(functions.iter().flat_map(|it| ["--bin", &it.binary]));
         process::succeed(build, "the build of the functions")?;
 

@@ -406,7 +406,7 @@ eight hours (`cargo xtask token` makes others):
         // region: nosqldata
         println!("  curl '{api}/nosqldata?category=coffee&limit=3'");
         // endregion
-        // region: mysqldata
+        // region: mysqldata nosqldata
         let order = r#"{"customer":"Ada","lines":[{"productId":"moka-pot","quantity":2}]}"#;
         println!("  curl {api}/mysqldata -H \"Authorization: Bearer $TOKEN\" --json '{order}'");
         // endregion

@@ -273,7 +273,9 @@ pub fn java() -> Result<PathBuf> {
 
 /// The archive of PlantUML. The program that runs it checks its digest.
 pub fn plantuml(project: &Project) -> Result<PathBuf> {
-    let folder = project.own_folder().join("tools/plantuml");
+    let name = PLANTUML.replace('@', "-");
+    // A folder a version: another version is another installation.
+    let folder = project.own_folder().join("tools").join(&name);
     let archive = folder.join("package/vendor/plantuml.jar");
     if archive.exists() {
         return Ok(archive);
@@ -292,8 +294,9 @@ pub fn plantuml(project: &Project) -> Result<PathBuf> {
         pack
     })?;
     let mut unpack = process::command("tar");
-    let file = format!("{}.tgz", PLANTUML.replace('@', "-"));
-    unpack.args(["-xzf", &file]).current_dir(&folder);
+    unpack
+        .args(["-xzf", &format!("{name}.tgz")])
+        .current_dir(&folder);
     process::succeed(unpack, "tar")?;
     ensure!(
         archive.exists(),

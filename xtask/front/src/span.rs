@@ -54,7 +54,7 @@ impl Span {
             id,
             request_id: Uuid::now_v7().to_string(),
             method: method.clone(),
-            path: path.get(..MAX_PATH).unwrap_or(path).to_owned(),
+            path: shortened(path).to_owned(),
             start: OffsetDateTime::now_utc(),
             started: Instant::now(),
         }
@@ -116,6 +116,12 @@ impl Span {
     }
 }
 
+/// A path as it is logged.
+fn shortened(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(MAX_PATH))
+        .unwrap_or(path)
+}
+
 /// The trace and the span of a `traceparent` header; `None` if it is malformed.
 fn parse(header: &str) -> Option<(u128, u64)> {
     let mut parts = header.split('-');
@@ -127,4 +133,17 @@ fn parse(header: &str) -> Option<(u128, u64)> {
     let (version, trace_id, span_id, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
     let is_whole = version != 0xff && (version != 0 || parts.next().is_none());
     (is_whole && trace_id != 0 && span_id != 0).then_some((trace_id, u64::try_from(span_id).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_path_is_shortened_between_characters() {
+        assert_eq!(shortened("/ä"), "/ä");
+        let long = format!("/{}", "ä".repeat(MAX_PATH));
+        let expected = format!("/{}", "ä".repeat(MAX_PATH / 2 - 1));
+        assert_eq!(shortened(&long), expected);
+    }
 }

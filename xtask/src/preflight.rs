@@ -281,8 +281,11 @@ fn blockers(plan: &Plan, account: &Account) -> Vec<String> {
             account.region
         ));
     }
-    let is_new = account.stack.is_none();
-    match account.stack.as_deref() {
+    // The first change set of such a stack was declined, so that it has nothing yet.
+    let status = account.stack.as_deref();
+    let status = status.filter(|it| *it != "REVIEW_IN_PROGRESS");
+    let is_new = status.is_none();
+    match status {
         Some("ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED") => {
             blocker(format!(
                 "the first deployment of {0} failed: `sam delete --stack-name {0}`",
@@ -548,6 +551,12 @@ Resources:
             (&issuer, account(), Some("AuthIssuer needs")),
             (&protected, account(), Some("turn it on afterwards")),
             (&protected, status("UPDATE_COMPLETE"), None),
+            (&[], status("REVIEW_IN_PROGRESS"), None),
+            (
+                &protected,
+                status("REVIEW_IN_PROGRESS"),
+                Some("turn it on afterwards"),
+            ),
             (&storage, account(), Some("DatabaseMaxStorageGb=1000")),
             (
                 &[],

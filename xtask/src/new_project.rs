@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         if path.contains("LICENSE") {
             continue;
         }
-        // What is not text has no name in it.
+        // What is not text has no name in it: `mentions` finds one.
         if let Ok(before) = files.read(&path) {
             let own = regions::without(&before, &[REGION]).context(path.clone())?;
             let after = renamed(&own, name);
@@ -113,13 +113,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The files in which the name of this project is left, but for licences.
+/// The files in which the name of this project is left, but for licences, and for what
+/// is compressed, in which it is a coincidence.
 pub fn mentions(files: &Files) -> Result<Vec<String>> {
-    let mut mentions = files.tracked()?;
-    mentions.retain(|path| {
-        let text = files.read(path).unwrap_or_default();
-        !path.contains("LICENSE") && renamed(&text, "") != text
-    });
+    let mut mentions = Vec::new();
+    for path in files.tracked()? {
+        let bytes = fs::read(files.path(&path)).with_context(|| path.clone())?;
+        let text = String::from_utf8_lossy(&bytes);
+        let is_exempt = path.contains("LICENSE") || path.rsplit('.').next() == Some("br");
+        if !is_exempt && renamed(&text, "") != text {
+            mentions.push(path);
+        }
+    }
     Ok(mentions)
 }
 
@@ -164,6 +169,8 @@ fn replace_words(text: &str, from: &str, to: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -172,6 +179,14 @@ mod tests {
         let expected =
             "Acme: ~/.acme/data, ACME_URL, mysql://acme@acme, Hello ACME!, AeKeax, bskea9";
         assert_eq!(renamed(text, "acme"), expected);
+    }
+
+    #[test]
+    fn only_text_has_the_name() {
+        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let mut mentions = mentions(&files).unwrap();
+        mentions.retain(|path| files.read(path).is_err());
+        assert!(mentions.is_empty(), "{mentions:?}");
     }
 
     #[test]

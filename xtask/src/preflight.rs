@@ -612,14 +612,7 @@ Resources:
     #[test]
     fn name_of_a_stack_is_part_of_other_names() {
         assert!(is_stack_name("kea-dev2"));
-        for name in [
-            "",
-            "Kea",
-            "2kea",
-            "kea_dev",
-            "my-aws-stack",
-            &"k".repeat(51),
-        ] {
+        for name in ["", "Kea", "2nd", "kea_dev", "my-aws-stack", &"k".repeat(51)] {
             assert!(!is_stack_name(name), "{name}");
         }
     }

@@ -118,9 +118,10 @@ impl Measure {
         });
         ensure!(!functions.is_empty(), "no function has such a name or task");
         build(project)?;
-        peers.build(project)?;
+        peers.build(project, &functions)?;
         let system = System::start(project, output)?;
-        let plan = system.plan(project, &versions(self, project)?, &functions)?;
+        let versions = versions(project, peers.use_python(&functions))?;
+        let plan = system.plan(project, &versions, &functions)?;
         let mut bench = System::bench(project, output, &plan)?;
         bench.arg("--runs").arg(self.runs.to_string());
         if self.write {
@@ -343,10 +344,54 @@ impl Peers {
         }
     }
 
-    fn build(&self, project: &Project) -> Result<()> {
+    /// Whether one of the functions is in Python.
+    fn use_python(&self, functions: &[Function]) -> bool {
+        let python = self.python.as_deref();
+        python.is_some_and(|python| uses(functions, python))
+    }
+
+    /// Builds those of these functions that are peers, with others of their workspace.
+    fn build(&self, project: &Project, functions: &[Function]) -> Result<()> {
         step("Building the functions to compare with");
         let peers = project.root.join("xtask/bench/peers");
-        let musl = format!("{}-unknown-linux-musl", env::consts::ARCH);
+        if uses(functions, &self.limit) {
+            self.build_limit(project, &peers)?;
+        }
+        if uses(functions, &self.bare()) {
+            let musl = format!("{}-unknown-linux-musl", env::consts::ARCH);
+            let mut bare = process::command(tools::cargo_lambda(project)?);
+            tools::set_linker(project, &mut bare)?;
+            bare.args(["lambda", "build", "--release", "--locked"])
+                .args(["--target", &musl])
+                .env("CARGO_TARGET_DIR", &self.target)
+                .current_dir(peers.join("bare"));
+            process::succeed(bare, "the build of the bare functions")?;
+        }
+        if uses(functions, &self.defaults()) {
+            let mut defaults = process::cargo(&peers.join("defaults"));
+            defaults
+                .args(["build", "--release", "--locked"])
+                .env("CARGO_TARGET_DIR", &self.target);
+            process::succeed(defaults, "the build of the functions with all defaults")?;
+        }
+        if self.use_python(functions) {
+            let packages: Vec<_> = PYTHON_PACKAGES.lines().collect();
+            tools::python_tool(project, PYTHON, &packages)?;
+        }
+        Ok(())
+    }
+
+    /// The folder of the bare functions.
+    fn bare(&self) -> PathBuf {
+        self.target.join("lambda")
+    }
+
+    /// The folder of the functions with all defaults.
+    fn defaults(&self) -> PathBuf {
+        self.target.join("release")
+    }
+
+    fn build_limit(&self, project: &Project, peers: &Path) -> Result<()> {
         let mut compile = match tools::zig(project)? {
             Some(python) => {
                 let mut zig = process::command(python);
@@ -360,37 +405,14 @@ impl Peers {
             .arg(format!("{}-linux-musl", env::consts::ARCH))
             .args(["-static", "-O2", "-s", "-D_GNU_SOURCE", "-o"])
             .args([&self.limit, &peers.join("limit.c")]);
-        process::succeed(compile, "zig cc")?;
-        let mut bare = process::command(tools::cargo_lambda(project)?);
-        tools::set_linker(project, &mut bare)?;
-        bare.args([
-            "lambda",
-            "build",
-            "--release",
-            "--locked",
-            "--target",
-            &musl,
-        ])
-        .env("CARGO_TARGET_DIR", &self.target)
-        .current_dir(peers.join("bare"));
-        process::succeed(bare, "the build of the bare functions")?;
-        if self.python.is_some() {
-            let mut defaults = process::cargo(&peers.join("defaults"));
-            defaults
-                .args(["build", "--release", "--locked"])
-                .env("CARGO_TARGET_DIR", &self.target);
-            process::succeed(defaults, "the build of the functions with all defaults")?;
-            let packages: Vec<_> = PYTHON_PACKAGES.lines().collect();
-            tools::python_tool(project, PYTHON, &packages)?;
-        }
-        Ok(())
+        process::succeed(compile, "zig cc")
     }
 
     /// All functions: these, and those of this project.
     fn functions(&self, arguments: &Measure, project: &Project) -> Result<Vec<Function>> {
         use Environment::{AmazonRoots, LogLevel, MachineRoots, Same, XRay};
         let bootstrap = |folder: &Path, name: &str| folder.join(name).join("bootstrap");
-        let bare = |name: &str| bootstrap(&self.target.join("lambda"), name);
+        let bare = |name: &str| bootstrap(&self.bare(), name);
         let hello = &project.bootstrap("hello");
         let mut all = vec![
             program(HELLO, "the limit: C, raw socket", &self.limit, Same)?,
@@ -424,7 +446,7 @@ impl Peers {
                     environment,
                 })
             };
-            let defaults = |name: &str| self.target.join("release").join(name);
+            let defaults = |name: &str| self.defaults().join(name);
             let sdk = defaults("default-dynamodb");
             let sqlx = defaults("default-sqlx");
             all.extend([
@@ -444,6 +466,12 @@ impl Peers {
         }
         Ok(all)
     }
+}
+
+/// Whether the program of one of the functions is this file, or in this folder.
+fn uses(functions: &[Function], path: &Path) -> bool {
+    let mut programs = functions.iter().filter_map(|it| it.command.first());
+    programs.any(|program| Path::new(program).starts_with(path))
 }
 
 /// Certificates of this machine's servers, as PEM files.
@@ -521,7 +549,7 @@ impl Certificates {
 }
 
 /// The versions that the report names.
-fn versions(arguments: &Measure, project: &Project) -> Result<BTreeMap<String, String>> {
+fn versions(project: &Project, use_python: bool) -> Result<BTreeMap<String, String>> {
     let first_line = |program: &str, arguments: &[&str]| {
         let output = Command::new(program)
             .args(arguments)
@@ -537,7 +565,7 @@ fn versions(arguments: &Measure, project: &Project) -> Result<BTreeMap<String, S
     let rustc = first_line("rustc", &["--version"])?;
     let rustc = rustc.split(' ').nth(1).unwrap_or_default();
     versions.insert("rustc".to_owned(), rustc.to_owned());
-    if !arguments.no_peers {
+    if use_python {
         let python = first_line("python3", &["--version"])?;
         versions.insert("Python".to_owned(), python.replace("Python ", ""));
         let packages = PYTHON_PACKAGES

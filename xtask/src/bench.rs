@@ -76,7 +76,7 @@ struct Measure {
     before: Option<PathBuf>,
 
     /// Write the tables to docs/benchmarks.md too
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["only", "no_peers"])]
     write: bool,
 }
 

@@ -194,3 +194,27 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Validate(_) => validate::run(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_of_a_part_is_not_written() {
+        let tasks = [
+            "surfaces --only greeting",
+            // region: mysqldata nosqldata
+            "bench --only hello",
+            "bench --no-peers",
+            "faults --only catalogue",
+            // endregion
+        ];
+        for task in tasks {
+            let parse = |option: &str| {
+                let words = format!("xtask {task} {option}");
+                Arguments::try_parse_from(words.split_whitespace()).is_ok()
+            };
+            assert!(parse("") && !parse("--write"), "{task}");
+        }
+    }
+}

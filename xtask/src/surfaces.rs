@@ -56,7 +56,9 @@ pub struct Arguments {
     require: bool,
 
     /// Write the table to docs/surfaces.md too
-    #[arg(long)]
+    ///
+    /// It has every local surface, so none is left out or skipped.
+    #[arg(long, conflicts_with = "only")]
     write: bool,
 }
 
@@ -70,11 +72,18 @@ enum Surface {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut surfaces = arguments.surfaces();
+    let is_whole = Surface::value_variants()
+        .iter()
+        .all(|it| surfaces.contains(it));
+    ensure!(
+        !arguments.write || is_whole,
+        "--write needs every local surface: remove --surface, and with --url name all four"
+    );
     let project = Project::read()?;
     let folder = project.own_folder().join("surfaces");
     fs::create_dir_all(&folder)?;
 
-    let mut surfaces = arguments.surfaces();
     let mut engine = None;
     if surfaces.contains(&Surface::StartApi) {
         let found = Engine::find(Architecture::here()?, &folder);
@@ -177,7 +186,7 @@ impl Arguments {
             Ok(found) => return Ok(Some(found)),
             Err(reason) => reason,
         };
-        let is_required = self.require || self.surface.contains(&Surface::StartApi);
+        let is_required = self.require || self.write || self.surface.contains(&Surface::StartApi);
         ensure!(
             !is_required,
             "start-api cannot be checked: {reason:#}; {}",

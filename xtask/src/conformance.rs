@@ -33,6 +33,12 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       negative_data_rejection,unsupported_method,use_after_free,\
                       ensure_resource_availability";
 
+/// Compares a document in JSON with one in YAML, as YAML 1.1 has it: to that `no`,
+/// `1:30` and `2026-11-22` are no strings.
+const COMPARE: &str = "import json, sys, yaml; \
+                       a, b = open(sys.argv[1]), open(sys.argv[2]); \
+                       sys.exit(json.load(a) != yaml.safe_load(b))";
+
 /// The timeout until the system is ready, on a loaded machine.
 const READY_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -64,6 +70,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let assets = project.root.join("functions/docs/assets");
     validate.args([assets.join("openapi.json"), assets.join("openapi.yaml")]);
     process::succeed(validate, "the validation")?;
+    let mut compare = process::command(bin.join("python"));
+    compare.args(["-c", COMPARE]);
+    compare.args([assets.join("openapi.json"), assets.join("openapi.yaml")]);
+    process::succeed(
+        compare,
+        "the comparison of the document in JSON and in YAML",
+    )?;
 
     step("Generating a client");
     let mut generate = process::command(bin.join("openapi-python-client"));

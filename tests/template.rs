@@ -330,6 +330,9 @@ fn the_dashboard_searches_find_the_functions() {
     let body = dashboard["DashboardBody"][0].as_str().unwrap();
     let searches: Vec<_> = body.split("SEARCH('").skip(1).collect();
     assert!(!searches.is_empty());
+    // Part of the functions' names.
+    let words = &dashboard["DashboardBody"][1]["Words"];
+    assert_eq!(*words, json!([" ", ["-", "AWS::StackName"]]));
     // Those in the stack's own namespace are for the tests of the metrics.
     let lambda = searches.iter().filter(|it| it.starts_with("{AWS/Lambda"));
     for search in lambda {

@@ -5,7 +5,6 @@ use std::{
     fmt::Write as _,
 };
 
-use anyhow::{Result, bail};
 use template::Template;
 
 use crate::{
@@ -19,8 +18,6 @@ use crate::{
 pub struct Routed {
     /// Its paths.
     pub paths: Vec<String>,
-    /// The variables that a deployment must set.
-    pub reads: Vec<String>,
     /// The paths of other functions that it calls.
     pub calls: Vec<String>,
 }
@@ -37,16 +34,13 @@ struct Function<'f> {
 }
 
 /// Draws the diagram.
-///
-/// # Errors
-///
-/// A function requires something that nothing provides.
+#[must_use]
 pub fn draw(
     template: &Template,
     routed: &BTreeMap<String, Routed>,
     crates: &BTreeMap<String, Crate>,
-) -> Result<String> {
-    let functions = functions(template, routed, crates)?;
+) -> String {
+    let functions = functions(template, routed, crates);
     let mut text = style::begin("component", "What each function provides and requires");
     text.push_str("skinparam nodesep 22\nskinparam ranksep 60\nleft to right direction\n");
 
@@ -89,19 +83,17 @@ pub fn draw(
             "requires: over HTTP through the API; of a store, by this variable",
         ),
     ]));
-    Ok(text)
+    text
 }
 
 fn functions<'f>(
     template: &'f Template,
     routed: &'f BTreeMap<String, Routed>,
     crates: &BTreeMap<String, Crate>,
-) -> Result<BTreeMap<&'f str, Function<'f>>> {
+) -> BTreeMap<&'f str, Function<'f>> {
     let mut functions = BTreeMap::new();
-    let mut errors = Vec::new();
     let called: BTreeSet<_> = routed.values().flat_map(|it| &it.calls).collect();
     for template::Function {
-        id,
         binary: name,
         resource,
         ..
@@ -121,39 +113,10 @@ fn functions<'f>(
             function.health = strs(health).collect();
             function.paths = roots(&strs(paths).collect());
             function.calls = routed.calls.iter().map(String::as_str).collect();
-            let set = resource.environment();
-            for variable in &routed.reads {
-                if !set.contains_key(variable.as_str()) {
-                    errors.push(format!(
-                        "{name} reads {variable}, and {id} in template.yaml does not set it"
-                    ));
-                }
-            }
         }
         functions.insert(name, function);
     }
-    // region: nosqldata
-    let provided: BTreeSet<_> = routed
-        .values()
-        .flat_map(|it| &it.paths)
-        .map(String::as_str)
-        .collect();
-    for (name, function) in &functions {
-        for path in function
-            .calls
-            .iter()
-            .filter(|path| !provided.contains(*path))
-        {
-            errors.push(format!(
-                "{name} requires {path}, which no function provides"
-            ));
-        }
-    }
-    // endregion
-    if !errors.is_empty() {
-        bail!("{}", errors.join("\n"));
-    }
-    Ok(functions)
+    functions
 }
 
 fn strs(paths: Vec<&String>) -> impl Iterator<Item = &str> {
@@ -275,24 +238,23 @@ Resources:
     Metadata: {BuildProperties: {Binary: b}}
 ";
 
-    /// The diagram of a function `b` with this path and of `a`, which calls that
-    /// path and reads this variable.
-    fn drawn(path: &str, call: &str, variable: &str) -> Result<String> {
-        let routed = |paths: &[&str], calls: &[&str], reads: &[&str]| Routed {
+    /// The diagram of a function `b` and of `a`, which calls it.
+    fn drawn() -> String {
+        let routed = |paths: &[&str], calls: &[&str]| Routed {
             paths: paths.iter().map(ToString::to_string).collect(),
-            reads: reads.iter().map(ToString::to_string).collect(),
             calls: calls.iter().map(ToString::to_string).collect(),
         };
         let routed = BTreeMap::from([
-            ("a".to_owned(), routed(&["/a"], &[call], &[variable])),
-            ("b".to_owned(), routed(&[path, "/b/{id}"], &[], &[])),
+            ("a".to_owned(), routed(&["/a"], &["/b"])),
+            ("b".to_owned(), routed(&["/b", "/b/{id}"], &[])),
         ]);
-        draw(&Template::parse(TEMPLATE)?, &routed, &BTreeMap::new())
+        let template = Template::parse(TEMPLATE).unwrap();
+        draw(&template, &routed, &BTreeMap::new())
     }
 
     #[test]
     fn requirement_is_connected_to_its_provider() {
-        let drawn = drawn("/b", "/b", "TABLE").unwrap();
+        let drawn = drawn();
         for line in [
             "() \"/b\" as api_b",
             "function_a --( api_b",
@@ -304,18 +266,5 @@ Resources:
                 "{line} is not in {drawn}"
             );
         }
-    }
-
-    #[test]
-    fn requirement_without_a_provider_is_an_error() {
-        // region: nosqldata
-        let error = drawn("/b", "/c", "TABLE").unwrap_err().to_string();
-        assert_eq!(error, "a requires /c, which no function provides");
-        // endregion
-        let error = drawn("/b", "/b", "OTHER_URL").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "a reads OTHER_URL, and A in template.yaml does not set it"
-        );
     }
 }

@@ -33,10 +33,9 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
     let template = Template::read(&template::path())?;
     let crates = workspace::crates(&template::project())?;
     let routed = functions().await.into_iter().map(|function| {
-        let Started { service, variables } = function;
+        let Started { service, .. } = function;
         let routed = Routed {
             paths: service.paths().to_vec(),
-            reads: variables.into_iter().map(str::to_owned).collect(),
             calls: service.calls().to_vec(),
         };
         (service.name().to_owned(), routed)
@@ -49,7 +48,7 @@ pub async fn sources() -> Result<BTreeMap<String, String>> {
         ),
         (
             "component".to_owned(),
-            component::draw(&template, &routed, &crates)?,
+            component::draw(&template, &routed, &crates),
         ),
         ("package".to_owned(), package::draw(&crates)),
     ]);

@@ -1,7 +1,6 @@
 //! Ports and HTTP requests on this machine.
 
 use std::{
-    collections::BTreeMap,
     io,
     net::{Ipv4Addr, TcpListener},
     time::Duration,
@@ -13,10 +12,11 @@ use anyhow::{Context, Result, bail, ensure};
 /// `cargo lambda watch` has started it.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Fails if something listens on `port`, naming the option that chooses another.
-pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<()> {
+/// Takes a port until the listener is dropped. Fails if something listens there,
+/// naming the option that chooses another.
+pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<TcpListener> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(()),
+        Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
             "port {port} for {purpose} is in use: stop what listens there, \
              or choose another port with {option}"
@@ -25,21 +25,6 @@ pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<()> {
             format!("port {port} for {purpose} cannot be used: choose another with {option}")
         }),
     }
-}
-
-/// Fails if two purposes have the same port. Each is a port, what it is for and the
-/// option that chooses it.
-pub fn require_distinct(ports: &[(u16, &str, &str)]) -> Result<()> {
-    let mut seen: BTreeMap<u16, (&str, &str)> = BTreeMap::new();
-    for &(port, purpose, option) in ports {
-        if let Some((other, other_option)) = seen.insert(port, (purpose, option)) {
-            bail!(
-                "port {port} is given to {other} and to {purpose}: \
-                 choose another with {other_option} or {option}"
-            );
-        }
-    }
-    Ok(())
 }
 
 /// A free port of the address `host`.
@@ -89,24 +74,13 @@ mod tests {
 
     #[test]
     fn error_of_a_used_port_names_the_option() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let listener = require_free(0, "the API", "--port").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let error = require_free(port, "the API", "--port").unwrap_err();
+        let error = require_free(port, "DynamoDB", "--dynamodb-port").unwrap_err();
         let error = error.to_string();
         assert!(error.contains(&port.to_string()), "{error}");
-        assert!(error.contains("--port"), "{error}");
+        assert!(error.contains("with --dynamodb-port"), "{error}");
         drop(listener);
-        require_free(port, "the API", "--port").unwrap();
-    }
-
-    #[test]
-    fn error_of_a_port_with_two_purposes_names_both() {
-        let api = (9000, "the API", "--port");
-        let error = require_distinct(&[api, (9000, "DynamoDB", "--dynamodb-port")]);
-        let error = error.unwrap_err().to_string();
-        for part in ["9000", "--port", "--dynamodb-port"] {
-            assert!(error.contains(part), "{error}");
-        }
-        require_distinct(&[api, (8000, "DynamoDB", "--dynamodb-port")]).unwrap();
+        require_free(port, "DynamoDB", "--dynamodb-port").unwrap();
     }
 }

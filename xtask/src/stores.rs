@@ -87,18 +87,20 @@ impl Options {
             !self.fresh || self.dynamodb_url.is_none() || starts_mysql,
             "--fresh drops the data in .kea/data, but every store is given by its URL"
         );
-        let mut ports = Vec::new();
-        ports.extend(api.map(|port| (port, "the API", "--port")));
+        // Taken together, so that none is given twice.
+        let mut taken = Vec::new();
+        if let Some(port) = api {
+            taken.push(net::require_free(port, "the API", "--port")?);
+        }
         if self.dynamodb_url.is_none() {
-            ports.push((self.dynamodb_port, "DynamoDB", "--dynamodb-port"));
+            let port = self.dynamodb_port;
+            taken.push(net::require_free(port, "DynamoDB", "--dynamodb-port")?);
         }
         if starts_mysql {
-            ports.push((self.mysql_port, "MySQL", "--mysql-port"));
+            let port = self.mysql_port;
+            taken.push(net::require_free(port, "MySQL", "--mysql-port")?);
         }
-        net::require_distinct(&ports)?;
-        for (port, purpose, option) in ports {
-            net::require_free(port, purpose, option)?;
-        }
+        drop(taken);
         Ok(())
     }
 

@@ -550,23 +550,19 @@ impl Certificates {
 
 /// The versions that the report names.
 fn versions(project: &Project, use_python: bool) -> Result<BTreeMap<String, String>> {
-    let first_line = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program)
-            .args(arguments)
-            .current_dir(&project.root)
-            .output()?;
-        let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Ok::<_, anyhow::Error>(line)
+    let output = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        process::output(command.args(arguments).current_dir(&project.root))
     };
     let mut versions = BTreeMap::from([(
         "commit".to_owned(),
-        first_line("git", &["rev-parse", "--short", "HEAD"])?,
+        output("git", &["rev-parse", "--short", "HEAD"])?,
     )]);
-    let rustc = first_line("rustc", &["--version"])?;
+    let rustc = output("rustc", &["--version"])?;
     let rustc = rustc.split(' ').nth(1).unwrap_or_default();
     versions.insert("rustc".to_owned(), rustc.to_owned());
     if use_python {
-        let python = first_line("python3", &["--version"])?;
+        let python = output("python3", &["--version"])?;
         versions.insert("Python".to_owned(), python.replace("Python ", ""));
         let packages = PYTHON_PACKAGES
             .lines()

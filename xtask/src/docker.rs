@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use programs::{Guarded, guard};
 
 use crate::{
@@ -67,7 +67,7 @@ impl Engine {
     pub fn host(&self) -> Result<IpAddr> {
         let subnet = "{{(index .IPAM.Config 0).Subnet}}";
         let subnet = self.run(&["network", "inspect", "bridge", "--format", subnet])?;
-        let network = subnet.trim().split('/').next().unwrap_or_default();
+        let network = subnet.split('/').next().unwrap_or_default();
         let network: Ipv4Addr = network
             .parse()
             .with_context(|| format!("the network of Docker's bridge is {subnet}"))?;
@@ -87,7 +87,7 @@ impl Engine {
         let name = image_name("al2023", architecture);
         let label = format!("{{{{index .Config.Labels \"{STAND_IN}\"}}}}");
         let inspect = || self.run(&["image", "inspect", &name, "--format", &label]);
-        let is_real = |label: Result<String>| label.is_ok_and(|it| it.trim() != "true");
+        let is_real = |label: Result<String>| label.is_ok_and(|it| it != "true");
         if is_real(inspect()) {
             return Ok(name);
         }
@@ -178,13 +178,7 @@ impl Drop for Engine {
 
 /// Runs a command of Docker and returns its output.
 fn run(docker: &Path, arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new(docker);
-    let output = command.args(arguments).stdin(Stdio::null()).output()?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        bail!("docker {}: {}", arguments.join(" "), reason.trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    process::output(Command::new(docker).args(arguments))
 }
 
 /// Starts an engine, because none can be used for this reason, and waits until it is

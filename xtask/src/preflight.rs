@@ -3,14 +3,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, ExitCode},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use template::{Function, Template};
 
-use crate::{process::step, project::Project, sam};
+use crate::{
+    process::{self, step},
+    project::Project,
+    sam,
+};
 
 /// The concurrency that Lambda keeps unreserved in an account
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
@@ -185,15 +189,13 @@ struct Account {
 
 impl Account {
     fn ask(plan: &Plan) -> Result<Self> {
-        aws(&["sts", "get-caller-identity"])
+        aws("sts get-caller-identity")
             .context("there are no valid credentials: `aws configure sso`, or set AWS_PROFILE")?;
         let region = sam::region().context("there is no region: set AWS_REGION")?;
-        let stack = aws(&[
-            "cloudformation",
-            "describe-stacks",
-            "--stack-name",
-            &plan.stack,
-        ]);
+        let stack = aws(&format!(
+            "cloudformation describe-stacks --stack-name {}",
+            plan.stack
+        ));
         let stack = match stack {
             Err(error) if error.to_string().contains("does not exist") => None,
             stack => {
@@ -202,35 +204,23 @@ impl Account {
                 status.and_then(Value::as_str).map(str::to_owned)
             }
         };
-        let lambda = aws(&["lambda", "get-account-settings"])
-            .context("the limits of Lambda cannot be read")?;
+        let lambda =
+            aws("lambda get-account-settings").context("the limits of Lambda cannot be read")?;
         let limit = |name: &str| {
             let limit = lambda.pointer(&format!("/AccountLimit/{name}"));
             limit.and_then(Value::as_u64).unwrap_or_default()
         };
         let class = plan.parameter("DatabaseClass");
-        let offered = aws(&[
-            "rds",
-            "describe-orderable-db-instance-options",
-            "--engine",
-            "mysql",
-            "--db-instance-class",
-            class,
-            "--max-items",
-            "1",
-        ]);
+        let offered = aws(&format!(
+            "rds describe-orderable-db-instance-options --engine mysql \
+             --db-instance-class {class} --max-items 1"
+        ));
         let offered = offered.ok().and_then(|it| {
             let options = it.get("OrderableDBInstanceOptions")?.as_array()?;
             Some(!options.is_empty())
         });
         // Older accounts have no plan.
-        let account = aws(&[
-            "freetier",
-            "get-account-plan-state",
-            "--region",
-            "us-east-1",
-        ])
-        .ok();
+        let account = aws("freetier get-account-plan-state --region us-east-1").ok();
         let account = account.and_then(|it| Some(it.get("accountPlanType")?.as_str()? == "FREE"));
         Ok(Self {
             region,
@@ -388,27 +378,19 @@ fn deployed(project: &Project, stack: &str) -> Result<ExitCode> {
     let template = Template::read(&project.root.join("template.yaml"))?;
     for function in template.functions() {
         let id = function.id;
-        let resource = aws(&[
-            "cloudformation",
-            "describe-stack-resource",
-            "--stack-name",
-            stack,
-            "--logical-resource-id",
-            id,
-        ])?;
+        let resource = aws(&format!(
+            "cloudformation describe-stack-resource --stack-name {stack} \
+             --logical-resource-id {id}"
+        ))?;
         let name = resource.pointer("/StackResourceDetail/PhysicalResourceId");
         let name = name
             .and_then(Value::as_str)
             .context("the function has no name")?;
-        let configuration = |qualifier| {
-            aws(&[
-                "lambda",
-                "get-function-configuration",
-                "--function-name",
-                name,
-                "--qualifier",
-                qualifier,
-            ])
+        let configuration = |qualifier: &str| {
+            aws(&format!(
+                "lambda get-function-configuration --function-name {name} \
+                 --qualifier {qualifier}"
+            ))
         };
         let stale = differences(&configuration("$LATEST")?, &configuration("live")?);
         ensure!(
@@ -438,29 +420,16 @@ pub fn differences(latest: &Value, version: &Value) -> Vec<String> {
     settings.map(|(name, _)| name.clone()).collect()
 }
 
-/// The output of `aws`, as JSON.
-fn aws(arguments: &[&str]) -> Result<Value> {
-    let mut arguments = arguments.to_vec();
-    arguments.extend(["--output", "json"]);
-    Ok(serde_json::from_str(&text(&arguments)?)?)
-}
-
-/// The output of `aws`.
-fn text(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("aws")
-        .args(arguments)
-        .env("AWS_PAGER", "")
-        .stderr(Stdio::piped())
-        .output()
-        .context("the AWS CLI is needed: https://aws.amazon.com/cli/")?;
-    let error = String::from_utf8_lossy(&output.stderr);
+/// The output of `aws` with these arguments, without blanks in one, as JSON.
+fn aws(arguments: &str) -> Result<Value> {
     ensure!(
-        output.status.success(),
-        "aws {}: {}",
-        arguments.join(" "),
-        error.trim()
+        programs::find("aws", &[]).is_some(),
+        "the AWS CLI is needed: https://aws.amazon.com/cli/"
     );
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    let mut aws = Command::new("aws");
+    aws.args(arguments.split_whitespace());
+    aws.args(["--output", "json"]).env("AWS_PAGER", "");
+    Ok(serde_json::from_str(&process::output(&mut aws)?)?)
 }
 
 #[cfg(test)]

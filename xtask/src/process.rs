@@ -6,7 +6,7 @@ use std::{
     fmt::{self, Display},
     io::{self, IsTerminal},
     path::Path,
-    process::{Command, ExitCode, ExitStatus},
+    process::{Command, ExitCode, ExitStatus, Stdio},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use programs::{Guarded, guard};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -143,6 +143,22 @@ pub fn succeed(command: Command, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// The output of a command that ends by itself, so that it needs no guard, and that
+/// must succeed. The error has what it wrote to its standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or_default().display();
+    let mut name = program.to_string();
+    for argument in command.get_args() {
+        name = format!("{name} {}", argument.display());
+    }
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("{name} cannot be started"))?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name}: {}", error.trim());
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
 /// Repeats `probe` until it succeeds, while `program` runs. `name` is that of the
 /// program in an error.
 pub fn wait_until_ready<T>(
@@ -165,5 +181,20 @@ pub fn wait_until_ready<T>(
             return Err(error.context(format!("{name} is not ready after {seconds} s")));
         }
         pause()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_trimmed_and_an_error_has_that_of_the_program() {
+        let sh = |script| output(Command::new("sh").args(["-c", script]));
+        assert_eq!(sh("cat; echo ' a'").unwrap(), " a");
+        let error = sh("echo why >&2; exit 1").unwrap_err().to_string();
+        assert_eq!(error, "sh -c echo why >&2; exit 1: why");
+        let error = output(&mut Command::new("/nowhere/program")).unwrap_err();
+        assert_eq!(error.to_string(), "program cannot be started");
     }
 }

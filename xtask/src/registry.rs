@@ -9,8 +9,10 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use template::Template;
+
+use crate::process;
 
 /// The list of functions in Rust.
 const BUNDLE: &str = "xtask/bundle/src/lib.rs";
@@ -421,18 +423,10 @@ impl Files {
     // endregion
     /// What a git command writes to its standard output.
     fn git(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(&self.root)
-            .output()
-            .context("git is needed")?;
-        ensure!(
-            output.status.success(),
-            "git cannot read this folder: {}\nIf it is no repository, make it one: \
+        process::output(Command::new("git").args(arguments).current_dir(&self.root)).context(
+            "git cannot read this folder; if it is no repository, make it one: \
              git init && git add --all && git commit --message Start",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        Ok(String::from_utf8(output.stdout)?)
+        )
     }
 
     /// Changes a file, in which there must be the place to change.

@@ -26,8 +26,7 @@ pub fn region() -> Option<String> {
     let mut set = set.filter_map(|name| env::var(name).ok().filter(|it| !it.is_empty()));
     set.next().or_else(|| {
         let mut aws = Command::new("aws");
-        let output = aws.args(["configure", "get", "region"]).output().ok()?;
-        let region = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        let region = process::output(aws.args(["configure", "get", "region"])).ok()?;
         (!region.is_empty()).then_some(region)
     })
 }

@@ -1,21 +1,20 @@
 //! `cargo xtask demonstrate`.
 
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    path::PathBuf,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use programs::Guarded;
 
 use crate::{
     net,
-    process::{self, pause, step},
+    process::{self, step},
     project::Project,
 };
 
@@ -115,15 +114,19 @@ impl Part {
 /// A scratch clone of the project. It is deleted when this is dropped.
 struct Scratch {
     folder: PathBuf,
+    /// The folder that cargo builds to, which is kept: what is not of the clone is
+    /// compiled once.
+    target: PathBuf,
     quick: bool,
 }
 
 impl Scratch {
-    /// It shares what the dependencies are built to, and the tools that are installed.
+    /// It shares the tools that are installed.
     fn of(project: &Project, quick: bool) -> Result<Self> {
         let own = project.own_folder();
         let clone = Self {
             folder: own.join("demonstration"),
+            target: own.join("demonstration-target"),
             quick,
         };
         clone.delete()?;
@@ -139,14 +142,6 @@ impl Scratch {
             fs::create_dir(&own)?;
             symlink(tools, own.join("tools"))?;
         }
-        step("Linking what the dependencies are built to");
-        for folder in [".fingerprint", "build", "deps"] {
-            let from = project.target().join("debug").join(folder);
-            if from.exists() {
-                let to = clone.folder.join("target/debug").join(folder);
-                link(&from, &to, &project.artifacts)?;
-            }
-        }
         Ok(clone)
     }
 
@@ -160,7 +155,7 @@ impl Scratch {
 
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut cargo = process::cargo(&self.folder);
-        cargo.args(arguments).env_remove("CARGO_TARGET_DIR");
+        cargo.args(arguments).env("CARGO_TARGET_DIR", &self.target);
         cargo
     }
 
@@ -168,23 +163,6 @@ impl Scratch {
         step(format_args!("cargo xtask {}", arguments.join(" ")));
         let arguments = [&["xtask", "--yes"], arguments].concat();
         process::succeed(self.cargo(&arguments), "cargo xtask")
-    }
-
-    fn git(&self, arguments: &[&str]) -> Result<String> {
-        self.read(Command::new("git").args(arguments))
-    }
-
-    /// The output of a command that succeeds. It ends by itself, so it has no guard.
-    fn read(&self, command: &mut Command) -> Result<String> {
-        let output = command
-            .current_dir(&self.folder)
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(
-            output.status.success(),
-            "{command:?} failed: see the error above"
-        );
-        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Adds endpoints, uses and removes them.
@@ -200,7 +178,9 @@ impl Scratch {
         for (name, _) in ENDPOINTS {
             self.xtask(&["remove", name])?;
         }
-        let left = self.git(&["status", "--porcelain"])?;
+        let mut status = Command::new("git");
+        status.args(["status", "--porcelain"]);
+        let left = process::output(status.current_dir(&self.folder))?;
         ensure!(left.is_empty(), "`remove` left changes:\n{left}");
         Ok(())
     }
@@ -242,32 +222,21 @@ impl Scratch {
         let up = self.cargo(&[&["xtask", "--yes", "up", "--fresh"], &ports[..]].concat());
         let mut up = Guarded::spawn(up)?;
         let api = format!("http://127.0.0.1:{api}");
-        let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            if let Some(status) = up.try_wait()? {
-                bail!("`up` ended ({status})");
-            }
-            // It checks the health of every function.
-            if let Ok((200, _)) = net::fetch(&format!("{api}/health"), net::REQUEST_TIMEOUT) {
-                break;
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "`up` is not healthy after {} s; its output is above",
-                START_TIMEOUT.as_secs()
-            );
-            pause()?;
-        }
+        // It checks the health of every function.
+        let health = format!("{api}/health");
+        process::wait_until_ready(&mut up, "`up`", START_TIMEOUT, || net::get(&health))?;
         if let Some(name) = created {
             let scope = format!("{name}:write");
             let mut token = Command::new(process::cargo_program());
             process::remove_package_variables(&mut token);
-            token.env_remove("CARGO_TARGET_DIR");
-            let token =
-                self.read(token.args(["xtask", "token", "--sub", "ada", "--scope", &scope]))?;
+            token
+                .args(["xtask", "token", "--sub", "ada", "--scope", &scope])
+                .env("CARGO_TARGET_DIR", &self.target)
+                .current_dir(&self.folder);
+            let token = process::output(&mut token)?;
             let response = net::agent(net::REQUEST_TIMEOUT)
                 .post(format!("{api}/{name}"))
-                .header("authorization", format!("Bearer {}", token.trim()))
+                .header("authorization", format!("Bearer {token}"))
                 .header("content-type", "application/json")
                 .send(r#"{"name":"First"}"#)?;
             let status = response.status();
@@ -277,30 +246,6 @@ impl Scratch {
         }
         Ok(())
     }
-}
-
-/// Links the files of a folder into another, except what the packages of this workspace
-/// are built to: cargo cannot distinguish it from that of the clone's packages.
-fn link(from: &Path, to: &Path, without: &BTreeSet<String>) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // `libjson-0123456789abcdef.rlib` is of `json`.
-        let artifact = name.rsplit_once('-').map_or(name.as_str(), |(it, _)| it);
-        let library = artifact.strip_prefix("lib").unwrap_or(artifact);
-        if [artifact, library].iter().any(|it| without.contains(*it)) {
-            continue;
-        }
-        let to = to.join(&name);
-        if entry.file_type()?.is_dir() {
-            link(&entry.path(), &to, &BTreeSet::new())?;
-        } else {
-            fs::hard_link(entry.path(), &to)
-                .with_context(|| format!("{} cannot be linked", to.display()))?;
-        }
-    }
-    Ok(())
 }
 
 impl Drop for Scratch {

@@ -27,8 +27,6 @@ pub struct Project {
     pub routes: BTreeMap<String, Vec<String>>,
     /// The names of what each package of the workspace depends on.
     packages: BTreeMap<String, Vec<String>>,
-    /// The names of its packages and of what they are built to.
-    pub artifacts: BTreeSet<String>,
 }
 
 impl Project {
@@ -72,13 +70,7 @@ impl Project {
             target: folder("target_directory")?,
             routes,
             packages: packages(metadata),
-            artifacts: artifacts(metadata),
         })
-    }
-
-    /// The folder that cargo builds to.
-    pub fn target(&self) -> &Path {
-        &self.target
     }
 
     /// The folder of installed tools and of data that is kept.
@@ -217,17 +209,6 @@ fn packages(metadata: &Value) -> BTreeMap<String, Vec<String>> {
         Some((name(package)?, needed.collect()))
     });
     packages.collect()
-}
-
-/// The names of the packages of the workspace and of what they are built to, as cargo
-/// names files.
-fn artifacts(metadata: &Value) -> BTreeSet<String> {
-    let packages = list(metadata, "packages");
-    let targets = packages.iter().flat_map(|it| list(it, "targets"));
-    let names = packages.iter().chain(targets).filter_map(name);
-    names
-        .flat_map(|name| [name.replace('-', "_"), name])
-        .collect()
 }
 
 fn name(value: &Value) -> Option<String> {

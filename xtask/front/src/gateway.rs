@@ -2,37 +2,31 @@
 //! `cargo lambda watch` does not.
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::Request,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderValue,
         header::{CONTENT_TYPE, COOKIE},
     },
-    response::{IntoResponse, Response},
 };
 
 /// The most bytes of a body that an HTTP API accepts.
 /// Source: Amazon API Gateway Developer Guide, "Quotas for configuring and running an HTTP
 /// API".
-const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The request as an HTTP API passes it on, or the response if it refuses the request.
-pub async fn accept(request: Request) -> Result<Request, Response> {
+/// The request as an HTTP API passes it on; `None` if its body is too large.
+pub async fn accept(request: Request) -> Option<Request> {
     let (mut parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        let text = "Request Entity Too Large";
-        return Err(message(StatusCode::PAYLOAD_TOO_LARGE, text));
-    };
+    // The client may wait for the response before it sends the body.
+    let declared = usize::try_from(body.size_hint().lower()).ok()?;
+    if declared > MAX_BODY_BYTES {
+        return None;
+    }
+    let body = to_bytes(body, MAX_BODY_BYTES).await.ok()?;
     parts.headers = joined(&parts.headers);
     encode(&mut parts.headers, &body);
-    Ok(Request::from_parts(parts, Body::from(body)))
-}
-
-/// A response of the gateway itself.
-pub fn message(status: StatusCode, text: &str) -> Response {
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let body = serde_json::json!({ "message": text }).to_string();
-    (status, headers, body).into_response()
+    Some(Request::from_parts(parts, Body::from(body)))
 }
 
 /// The headers with the values of each name joined by commas: `cargo lambda watch` passes

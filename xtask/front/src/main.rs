@@ -17,7 +17,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderMap, HeaderValue, StatusCode, Uri,
+        HeaderValue, StatusCode, Uri,
         header::{CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
         uri::{Authority, Scheme},
     },
@@ -33,7 +33,7 @@ use hyper_util::{
 use logs::Log;
 use tokio::{net::TcpListener, time::timeout};
 
-use crate::span::Span;
+use crate::{gateway::MAX_BODY_BYTES, span::Span};
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: u64 = 5;
@@ -124,13 +124,13 @@ impl Front {
         let route = target.as_ref().map(|(route, _)| route.as_str());
         let result = if route.is_some() {
             match gateway::accept(request).await {
-                Ok(request) => self.send(&name, request).await,
-                Err(refused) => Ok(refused),
+                Some(request) => self.send(&name, request).await,
+                None => Ok(too_large(path.clone(), span.request_id.clone())),
             }
         } else if INVOKE_PATHS.iter().any(|it| path.starts_with(it)) {
             self.send(&name, request).await
         } else {
-            Ok(gateway::message(StatusCode::NOT_FOUND, "Not Found"))
+            Ok(no_route())
         };
         let request_id = span.request_id.clone();
         span.end(&self.log, route, &result);
@@ -158,9 +158,38 @@ impl Front {
     }
 }
 
-/// The problem of an unavailable service, as the chassis renders it.
+/// The response of an HTTP API to a path without a route.
+fn no_route() -> Response {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (StatusCode::NOT_FOUND, headers, r#"{"message":"Not Found"}"#).into_response()
+}
+
+/// The problem of a request that a function cannot get.
+fn too_large(instance: String, request_id: String) -> Response {
+    let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
+    let problem = problem(ProblemType::ContentTooLarge, detail, instance, request_id);
+    (StatusCode::PAYLOAD_TOO_LARGE, problem).into_response()
+}
+
+/// The problem of an unavailable service.
 fn unavailable(detail: String, instance: String, request_id: String) -> Response {
-    let kind = ProblemType::ServiceUnavailable;
+    let problem = problem(
+        ProblemType::ServiceUnavailable,
+        detail,
+        instance,
+        request_id,
+    );
+    let retry_after = [(RETRY_AFTER, RETRY_AFTER_S.to_string())];
+    (StatusCode::SERVICE_UNAVAILABLE, retry_after, problem).into_response()
+}
+
+/// A problem, as the chassis renders it.
+fn problem(
+    kind: ProblemType,
+    detail: String,
+    instance: String,
+    request_id: String,
+) -> impl IntoResponse {
     let problem = ProblemDetails {
         r#type: format!("/problems/{}", kind.slug()),
         title: kind.title().to_owned(),
@@ -170,10 +199,9 @@ fn unavailable(detail: String, instance: String, request_id: String) -> Response
         request_id,
         errors: Vec::new(),
     };
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    (StatusCode::SERVICE_UNAVAILABLE, headers, body).into_response()
+    let headers = [
+        (CONTENT_TYPE, MEDIA_TYPE),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, serde_json::to_vec(&problem).unwrap_or_default())
 }

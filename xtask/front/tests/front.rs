@@ -140,6 +140,16 @@ fn header_that_is_not_utf8_is_passed_on_as_text() {
 }
 
 #[test]
+fn body_that_api_gateway_refuses_is_a_413() {
+    let front = Front::start("127.0.0.1:9", "60");
+    let head = "POST /echo/a HTTP/1.1\r\nhost: kea.example\r\ncontent-length: 10485761\r\n\r\n";
+    let (head, body) = front.send(head);
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+    let problem: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(problem["detail"], "The body is larger than 10485760 bytes.");
+}
+
+#[test]
 fn only_a_body_that_is_not_utf8_is_declared_as_binary() {
     let front = Front::start(&upstream(), "60");
     let json = "content-type: application/json\r\n";

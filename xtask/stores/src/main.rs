@@ -212,10 +212,12 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             server: Some(server),
         }
     };
+    // region: mysqldata
     if arguments.as_deployed {
         mysql::create_users(&store.url, &stores::grants()).await?;
         return Ok(store);
     }
+    // endregion
     mysql::migrate(&store.url, &stores::migrations()).await?;
     // region: mysqldata
     if arguments.sample {

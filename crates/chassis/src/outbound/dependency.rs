@@ -215,14 +215,14 @@ impl Dependency {
                 Retry::Unbudgeted => (false, pause),
                 Retry::Budgeted(not_before) => (true, pause.max(not_before)),
             };
-            let is_last = budgeted && budgeted_retries == self.0.policy.retries;
-            if is_last || (budgeted && !self.0.budget.try_take_retry()) {
-                return result;
-            }
             if !has_time_after(pause, ctx) {
                 if !budgeted {
                     ctx.record.time_out();
                 }
+                return result;
+            }
+            let is_last = budgeted_retries == self.0.policy.retries;
+            if budgeted && (is_last || !self.0.budget.try_take_retry()) {
                 return result;
             }
             retries += 1;
@@ -237,9 +237,9 @@ impl Dependency {
         }
     }
 
-    /// Pauses between two calls of one operation, `retry` of which have been repeated:
-    /// after another request's write, or where a response is incomplete. Returns `false`
-    /// at once if there would not be enough time for another call.
+    /// Pauses before an operation of several calls makes retry number `retry`, counted
+    /// from 0: after another request's write, or after an incomplete response. Returns
+    /// `false` at once if there would not be enough time for the retry.
     pub async fn pause(&self, ctx: &RequestContext, retry: u32) -> bool {
         let pause = self.0.policy.pause(retry);
         let in_time = has_time_after(pause, ctx);

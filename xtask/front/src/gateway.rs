@@ -2,31 +2,49 @@
 //! `cargo lambda watch` does not.
 
 use axum::{
-    body::{Body, Bytes, HttpBody, to_bytes},
+    body::Body,
     extract::Request,
     http::{
         HeaderMap, HeaderValue,
         header::{CONTENT_TYPE, COOKIE},
     },
 };
+use http_body_util::BodyExt;
 
 /// The most bytes of a body that an HTTP API accepts.
 /// Source: Amazon API Gateway Developer Guide, "Quotas for configuring and running an HTTP
 /// API".
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The request as an HTTP API passes it on; `None` if its body is too large.
-pub async fn accept(request: Request) -> Option<Request> {
-    let (mut parts, body) = request.into_parts();
-    // The client may wait for the response before it sends the body.
-    let declared = usize::try_from(body.size_hint().lower()).ok()?;
-    if declared > MAX_BODY_BYTES {
-        return None;
+/// Why a request is not passed on.
+pub enum Refusal {
+    /// 413: its body is larger than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// 400: its body cannot be read.
+    Unreadable(axum::Error),
+}
+
+/// The request as an HTTP API passes it on. A body that is too large is read to its end
+/// too: a client that is still sending does not get a response.
+pub async fn accept(request: Request) -> Result<Request, Refusal> {
+    let (mut parts, mut body) = request.into_parts();
+    let (mut received, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(Refusal::Unreadable)?.into_data() {
+            length += data.len();
+            if length <= MAX_BODY_BYTES {
+                received.extend_from_slice(&data);
+            }
+        }
     }
-    let body = to_bytes(body, MAX_BODY_BYTES).await.ok()?;
+    if length > MAX_BODY_BYTES {
+        return Err(Refusal::TooLarge);
+    }
     parts.headers = joined(&parts.headers);
-    encode(&mut parts.headers, &body);
-    Some(Request::from_parts(parts, Body::from(body)))
+    if std::str::from_utf8(&received).is_err() {
+        declare_binary(&mut parts.headers);
+    }
+    Ok(Request::from_parts(parts, Body::from(received)))
 }
 
 /// The headers with the values of each name joined by commas: `cargo lambda watch` passes
@@ -47,13 +65,9 @@ fn joined(headers: &HeaderMap) -> HeaderMap {
     joined
 }
 
-/// Makes `cargo lambda watch` encode a body that is not text as Base64. It decides by the
-/// media type, fails where a body is not of the type that is declared, and regards a type
-/// in another case, which means the same, as binary.
-fn encode(headers: &mut HeaderMap, body: &Bytes) {
-    if std::str::from_utf8(body).is_ok() {
-        return;
-    }
+/// Changes the case of the media type, which means the same, so that `cargo lambda watch`
+/// regards the body as binary. It fails at a body that is declared as text and is not.
+fn declare_binary(headers: &mut HeaderMap) {
     let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let media_type = media_type.unwrap_or("application/octet-stream").to_owned();
     let (first, rest) = media_type.split_at(usize::from(media_type.is_char_boundary(1)));

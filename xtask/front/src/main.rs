@@ -3,7 +3,7 @@
 //! It has the time limit of API Gateway: a request to a function that is being
 //! compiled, or that was stopped while it had the request, is a problem instead of
 //! a wait without an end. It has API Gateway's response to a path without a route, and
-//! passes headers and bodies on as API Gateway does. The Invoke API passes through. It begins the trace of a request, or continues the
+//! passes headers and bodies on as API Gateway does; the Invoke API passes through. It begins the trace of a request, or continues the
 //! caller's, and writes its own part to the log.
 
 mod gateway;
@@ -31,9 +31,15 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use logs::Log;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 
-use crate::{gateway::MAX_BODY_BYTES, span::Span};
+use crate::{
+    gateway::{MAX_BODY_BYTES, Refusal},
+    span::Span,
+};
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: u64 = 5;
@@ -116,6 +122,7 @@ impl Front {
     async fn pass_on(self, target: Option<(String, String)>, mut request: Request) -> Response {
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
+        let deadline = Instant::now() + self.limit;
         let span = Span::start(&method, &path, request.headers_mut());
         let name = match &target {
             Some((_, function)) => format!("function {function}"),
@@ -123,12 +130,13 @@ impl Front {
         };
         let route = target.as_ref().map(|(route, _)| route.as_str());
         let result = if route.is_some() {
-            match gateway::accept(request).await {
-                Some(request) => self.send(&name, request).await,
-                None => Ok(too_large(path.clone(), span.request_id.clone())),
+            match timeout_at(deadline, gateway::accept(request)).await {
+                Ok(Ok(request)) => self.send(&name, request, deadline).await,
+                Ok(Err(refusal)) => Ok(refused(refusal, path.clone(), span.request_id.clone())),
+                Err(_elapsed) => Err("The body of the request did not arrive in time.".to_owned()),
             }
         } else if INVOKE_PATHS.iter().any(|it| path.starts_with(it)) {
-            self.send(&name, request).await
+            self.send(&name, request, deadline).await
         } else {
             Ok(no_route())
         };
@@ -139,14 +147,19 @@ impl Front {
 
     /// The response of the server behind, or why there is none. `name` is what the
     /// request is for.
-    async fn send(&self, name: &str, mut request: Request) -> Result<Response, String> {
+    async fn send(
+        &self,
+        name: &str,
+        mut request: Request,
+        deadline: Instant,
+    ) -> Result<Response, String> {
         let mut uri = request.uri().clone().into_parts();
         uri.scheme = Some(Scheme::HTTP);
         uri.authority = Some(self.upstream.clone());
         let uri = Uri::from_parts(uri);
         let uri = uri.map_err(|error| format!("The request has no valid target: {error}."))?;
         *request.uri_mut() = uri;
-        match timeout(self.limit, self.client.request(request)).await {
+        match timeout_at(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response.map(Body::new)),
             Ok(Err(error)) => Err(format!("The {name} closed the connection: {error}.")),
             Err(_elapsed) => Err(format!(
@@ -164,11 +177,21 @@ fn no_route() -> Response {
     (StatusCode::NOT_FOUND, headers, r#"{"message":"Not Found"}"#).into_response()
 }
 
-/// The problem of a request that a function cannot get.
-fn too_large(instance: String, request_id: String) -> Response {
-    let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
-    let problem = problem(ProblemType::ContentTooLarge, detail, instance, request_id);
-    (StatusCode::PAYLOAD_TOO_LARGE, problem).into_response()
+/// The problem of a request that is not passed on.
+fn refused(refusal: Refusal, instance: String, request_id: String) -> Response {
+    let (status, kind, detail) = match refusal {
+        Refusal::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemType::ContentTooLarge,
+            format!("The body is larger than {MAX_BODY_BYTES} bytes."),
+        ),
+        Refusal::Unreadable(error) => (
+            StatusCode::BAD_REQUEST,
+            ProblemType::MalformedRequest,
+            format!("The body cannot be read: {error}."),
+        ),
+    };
+    (status, problem(kind, detail, instance, request_id)).into_response()
 }
 
 /// The problem of an unavailable service.

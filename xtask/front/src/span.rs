@@ -39,8 +39,9 @@ pub struct Span {
 impl Span {
     /// Continues the trace of a request, or begins one, and passes it on.
     pub fn start(method: &Method, path: &str, headers: &mut HeaderMap) -> Self {
-        let parent = headers.get(TRACEPARENT).and_then(|it| it.to_str().ok());
-        let parent = parent.and_then(parse);
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        let parent = parents.next().filter(|_| parents.next().is_none());
+        let parent = parent.and_then(|it| parse(it.to_str().ok()?));
         let (trace_id, parent_id) = parent.unzip();
         let trace_id = trace_id.unwrap_or_else(|| fastrand::u128(1..));
         let id = fastrand::u64(1..);

@@ -24,11 +24,11 @@ pub enum Error {
     Key(#[from] KeyConflict),
     /// 503: other requests wrote the same item each time until the deadline.
     #[error("other requests are writing the same item")]
-    Contended,
+    Contended(#[source] Option<CallError<AttemptError>>),
     /// 503: a response was lost, and the write may have been executed and then
     /// overwritten or deleted by other requests, so it is not repeated.
     #[error("it is unknown whether the write was executed")]
-    Unknown,
+    Unknown(#[source] Option<CallError<AttemptError>>),
     /// 503: `DynamoDB` cannot be reached, is overloaded, has no such table, or
     /// does not respond in time or in its protocol.
     #[error("the store is unavailable")]
@@ -63,8 +63,8 @@ impl From<CallError<AttemptError>> for Error {
         };
         match attempt.failure() {
             Failure::Answered | Failure::Rejected | Failure::Unsent => Self::bug(error),
-            Failure::Conflict if attempt.lost => Self::Unknown,
-            Failure::Conflict => Self::Contended,
+            Failure::Conflict if attempt.lost => Self::Unknown(Some(error)),
+            Failure::Conflict => Self::Contended(Some(error)),
             Failure::Transient(_) | Failure::Late(_) | Failure::Broken => Self::Unavailable(error),
         }
     }
@@ -76,8 +76,8 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::PreconditionFailed => Self::precondition_failed(),
             Error::Key(conflict) => conflict.into(),
-            Error::Contended => Self::contended().with_source(error),
-            Error::Unknown => Self::outcome_unknown().with_source(error),
+            Error::Contended(_) => Self::contended().with_source(error),
+            Error::Unknown(_) => Self::outcome_unknown().with_source(error),
             Error::Unavailable(error) => error.into_problem("The store"),
             Error::Rejected(_) | Error::Malformed(_) => Self::internal(error),
         }

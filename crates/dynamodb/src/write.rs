@@ -73,7 +73,7 @@ impl<T: Entity> Table<T> {
                 break;
             }
         }
-        Err(Error::Contended.into())
+        Err(Error::Contended(None).into())
     }
 
     /// Deletes the entity with this id, if `preconditions` hold.
@@ -162,7 +162,7 @@ impl<T: Entity> Table<T> {
         match found {
             // With this etag the write was executed, and its response was lost.
             Some(found) if found.revision().etag == etag => Ok(Some(found)),
-            _ if attempt.lost => Err(Error::Unknown),
+            _ if attempt.lost => Err(Error::Unknown(None)),
             _ => Ok(None),
         }
     }

@@ -17,6 +17,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    out_of_time: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -28,6 +29,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            out_of_time: false,
             source: None,
         }
     }
@@ -104,11 +106,14 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// 503: the last attempt met other requests that write the same data.
+    /// 503: each attempt until the deadline met other requests that write the same data.
     #[must_use]
     pub fn contended() -> Self {
         let detail = "Other requests are writing the same data. Nothing has changed.";
-        Self::unavailable(detail, Duration::ZERO)
+        Self {
+            out_of_time: true,
+            ..Self::unavailable(detail, Duration::ZERO)
+        }
     }
 
     /// 503: a store's response was lost, and the write may have been executed and then
@@ -147,6 +152,11 @@ impl Problem {
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
+    }
+
+    /// Whether the time of the request ran out, and nothing else is known to be wrong.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        self.out_of_time
     }
 
     /// Its type.

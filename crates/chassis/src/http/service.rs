@@ -197,6 +197,9 @@ impl Service {
             if let Some(cause) = problem.cause() {
                 tracing::error!(status = problem.status().as_u16(), cause, "problem");
             }
+            if problem.is_out_of_time() {
+                ctx.record.time_out();
+            }
             kind = Some(problem.kind());
             problem.render(&mut response, &ctx.base_path, path, &ctx.request_id);
         }

@@ -216,9 +216,6 @@ impl Dependency {
                 Retry::Budgeted(not_before) => (true, pause.max(not_before)),
             };
             if !has_time_after(pause, ctx) {
-                if !budgeted {
-                    ctx.record.time_out();
-                }
                 return result;
             }
             let is_last = budgeted_retries == self.0.policy.retries;
@@ -245,8 +242,6 @@ impl Dependency {
         let in_time = has_time_after(pause, ctx);
         if in_time {
             sleep(pause).await;
-        } else {
-            ctx.record.time_out();
         }
         in_time
     }

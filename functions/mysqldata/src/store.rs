@@ -41,6 +41,9 @@ use crate::{
 /// add orders at a time, so there are few runs of many.
 const MAX_SUMMED: u32 = 64;
 
+/// The fewest writes for each run, on average.
+const MIN_WRITES_PER_SUM: u32 = 8;
+
 /// The timeout of a run.
 const SUM_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -189,10 +192,12 @@ impl Orders {
 
     /// Adds pending orders to the sums, as [`sums`] describes: after some writes, chosen
     /// at random, so that on average two orders are added for each write and the pending
-    /// ones remain few. The request has been executed; a failure here does not affect it.
+    /// ones remain few. While the database is too slow for runs of 16, they are fewer: no
+    /// more than one write of eight makes a run. The request has been executed; a failure
+    /// here does not affect it.
     async fn sum_pending(&self, ctx: &RequestContext) {
         let limit = self.sum_limit.load(Ordering::Relaxed);
-        let is_chosen = fastrand::u32(..(limit / 2).max(1)) == 0;
+        let is_chosen = fastrand::u32(..(limit / 2).max(MIN_WRITES_PER_SUM)) == 0;
         // With less time left, a run would hold its locks, time out and be rolled back.
         if !is_chosen || ctx.deadline.remaining() < SUM_TIMEOUT {
             return;

@@ -89,10 +89,13 @@ impl FieldErrors {
         }
     }
 
-    /// Adds those of `patch` whose location has no error yet.
+    /// Adds those of `patch` at locations that have no error yet. Errors that are not
+    /// listed may be the same in both, so they are not added up.
     pub fn append_patch(&mut self, patch: Self) {
+        self.more = self.more.max(patch.more);
+        let known: Vec<_> = self.errors.iter().map(|error| error.at.clone()).collect();
         for error in patch.errors {
-            if self.errors.iter().all(|known| known.at != error.at) {
+            if !known.contains(&error.at) {
                 self.push(error.at, error.detail);
             }
         }

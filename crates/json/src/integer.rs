@@ -36,7 +36,7 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
         Int(self.0)
     }
 
-    /// The integer `value`, or what is wrong with it; `None` is not an integer.
+    /// The integer `value`, or what is wrong with it; `None` is not an integer of 64 bits.
     fn checked(value: Option<i64>) -> Result<Self, String> {
         match value {
             Some(value) => Self::try_from(value),

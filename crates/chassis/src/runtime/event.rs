@@ -103,8 +103,8 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// The kind of an event that has a value which cannot be read: it nests too deep, or a
-/// text in it is not Unicode.
+/// The kind of an event that has a value which cannot be read: it nests too deep, a text
+/// in it is not Unicode, or a number is out of range.
 fn classify_unreadable(event: &str, error: &serde_json::Error) -> Kind {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -113,6 +113,7 @@ fn classify_unreadable(event: &str, error: &serde_json::Error) -> Kind {
         route_key: Option<String>,
         raw_path: Option<String>,
         request_context: GatewayContext,
+        route_arn: Option<IgnoredAny>,
     }
     match serde_json::from_str(event) {
         Ok(Outline {
@@ -120,6 +121,7 @@ fn classify_unreadable(event: &str, error: &serde_json::Error) -> Kind {
             route_key,
             raw_path,
             request_context,
+            route_arn: None,
         }) if version == "2.0" => Kind::Malformed(Box::new(GatewayRequest {
             route_key,
             raw_path,

@@ -156,8 +156,8 @@ pub fn files() -> Result<Vec<(String, String)>> {
             file("openapi.json"),
             serde_json::to_string_pretty(&document)? + "\n",
         ),
-        // Quoted where YAML 1.1 would read another value: `cargo xtask conformance` has
-        // a reader of that.
+        // Quoted where YAML 1.1 would read another value: `cargo xtask conformance` reads
+        // it with PyYAML.
         (file("openapi.yaml"), serde_saphyr::to_string(&document)?),
         (
             file("problems.json"),

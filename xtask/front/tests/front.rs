@@ -143,7 +143,7 @@ fn header_that_is_not_utf8_is_passed_on_as_text() {
 fn body_that_api_gateway_refuses_is_a_413() {
     let front = Front::start("127.0.0.1:9", "60");
     let head = "POST /echo/a HTTP/1.1\r\nhost: kea.example\r\ncontent-length: 10485761\r\n\r\n";
-    let (head, body) = front.send([head.as_bytes(), &[b'x'; 10_485_761]].concat());
+    let (head, body) = front.send([head.as_bytes(), &vec![b'x'; 10_485_761]].concat());
     assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
     let problem: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(problem["detail"], "The body is larger than 10485760 bytes.");

@@ -186,7 +186,10 @@ mod tests {
         let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         let mut mentions = mentions(&files).unwrap();
         mentions.retain(|path| files.read(path).is_err());
-        assert!(mentions.is_empty(), "{mentions:?}");
+        assert!(
+            mentions.is_empty(),
+            "these are not text, so the name in them cannot be replaced; delete them: {mentions:?}"
+        );
     }
 
     #[test]

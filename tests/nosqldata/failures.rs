@@ -45,6 +45,12 @@ fn conflict() -> Step {
     Step::Answer(json!({"__type": kind, "Message": "cancelled", "CancellationReasons": reasons}))
 }
 
+/// A write of one item meets a transaction.
+fn met_a_transaction() -> Step {
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+    Step::Answer(json!({"__type": kind, "message": "conflict"}))
+}
+
 #[tokio::test]
 async fn throttled_request_is_retried_a_few_times() {
     for (method, path, status) in [
@@ -164,8 +170,7 @@ async fn write_that_meets_a_transaction_is_repeated() {
         ..Setup::default()
     };
     let system = System::with(setup).await;
-    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
-    let met = || Step::Answer(json!({"__type": kind, "message": "conflict"}));
+    let met = met_a_transaction;
     let cup = product("Cup");
     for (method, body, steps, status) in [
         (Method::PUT, &cup, vec![met(), met()], 201),
@@ -193,10 +198,7 @@ async fn write_that_meets_a_transaction_is_repeated() {
 #[tokio::test]
 async fn write_whose_caller_left_no_time_for_conflicts_is_no_server_error() {
     let system = System::with(setup()).await;
-    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
-    let answer = json!({"__type": kind, "message": "conflict"});
-    let met = || Step::Answer(answer.clone());
-    system.dynamodb.script((0..1_000).map(|_| met()));
+    (system.dynamodb).script((0..1_000).map(|_| met_a_transaction()));
     let cup = product("Cup");
     let deadline = [("x-request-deadline", "500")];
     let put = system.client.json(Method::PUT, CUP, &deadline, &cup);

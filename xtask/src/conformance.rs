@@ -33,8 +33,8 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       negative_data_rejection,unsupported_method,use_after_free,\
                       ensure_resource_availability";
 
-/// Compares a document in JSON with one in YAML, as YAML 1.1 has it: to that `no`,
-/// `1:30` and `2026-11-22` are no strings.
+/// Compares a document in JSON with one in YAML by a reader of YAML 1.1, to which `no`,
+/// `1:30` and `2026-11-22` without quotes are not strings.
 const COMPARE: &str = "import json, sys, yaml; \
                        a, b = open(sys.argv[1]), open(sys.argv[2]); \
                        sys.exit(json.load(a) != yaml.safe_load(b))";

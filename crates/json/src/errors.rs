@@ -93,9 +93,10 @@ impl FieldErrors {
     /// listed may be the same in both, so they are not added up.
     pub fn append_patch(&mut self, patch: Self) {
         self.more = self.more.max(patch.more);
-        let known: Vec<_> = self.errors.iter().map(|error| error.at.clone()).collect();
+        let known = self.errors.len();
         for error in patch.errors {
-            if !known.contains(&error.at) {
+            let mut known = self.errors.iter().take(known);
+            if known.all(|known| known.at != error.at) {
                 self.push(error.at, error.detail);
             }
         }

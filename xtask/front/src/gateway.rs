@@ -69,9 +69,11 @@ fn joined(headers: &HeaderMap) -> HeaderMap {
 /// regards the body as binary. It fails at a body that is declared as text and is not.
 fn declare_binary(headers: &mut HeaderMap) {
     let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let media_type = media_type.unwrap_or("application/octet-stream").to_owned();
-    let (first, rest) = media_type.split_at(usize::from(media_type.is_char_boundary(1)));
-    if let Ok(value) = HeaderValue::from_str(&(first.to_ascii_uppercase() + rest)) {
+    let mut media_type = media_type.unwrap_or("application/octet-stream").to_owned();
+    if let Some(first) = media_type.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if let Ok(value) = HeaderValue::from_str(&media_type) {
         headers.insert(CONTENT_TYPE, value);
     }
 }

@@ -31,8 +31,7 @@ const MAX_KEPT: usize = 2;
 const WAIT_TIMEOUT_S: usize = 60;
 
 /// The seconds that a statement waits for a lock of a row, or of a table whose schema is
-/// being changed. The defaults are 50 seconds, and a day (MariaDB) or a
-/// year (MySQL).
+/// being changed. The server's defaults are 50 seconds, and at least a day.
 const LOCK_WAIT_TIMEOUT_S: usize = 2;
 
 /// The same as a duration.

@@ -341,6 +341,20 @@ async fn conflicts_are_retried_until_they_end_and_spend_no_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pauses_end_before_the_deadline() {
+    let (dependency, ctx) = (healthy(Policy::default()), context(Duration::from_secs(5)));
+    let mut retries = 0;
+    while dependency.pause(&ctx, retries).await {
+        retries += 1;
+    }
+    // The longest pause is 400 ms, and a retry needs 50 ms.
+    let remaining = ctx.deadline.remaining();
+    assert!(remaining > Duration::ZERO);
+    assert!(remaining <= Duration::from_millis(450), "{remaining:?}");
+    assert!(retries > 10, "{retries}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_of_a_suspended_process_shows_nothing() {
     let policy = Policy {
         min_attempts: 1,

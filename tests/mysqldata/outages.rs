@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use http::Method;
 use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
-use testbed::{Response, Setup, System, eventually, order, wire::Fault};
+use testbed::{Response, Setup, System, eventually, log::capture, order, wire::Fault};
 use tokio::time::sleep;
 
 /// Why an order without known prices is refused.
@@ -116,6 +116,24 @@ async fn health_reports_an_unavailable_store() {
         ("/checks/mysqldata/0/status", json!("warn")),
         ("/checks/hello/0/status", json!("pass")),
     ]);
+}
+
+#[tokio::test]
+async fn failed_probe_leaves_its_reason_in_the_log() {
+    let system = System::start().await;
+    let slow = Fault::Latency(Duration::from_secs(9));
+    for (fault, cause) in [(Fault::Refused, "failed:"), (slow, "in time")] {
+        system.catalogue.set(fault).await;
+        system.mysql.set(fault).await;
+        let (_, lines) = capture("warn", system.client.get("/health/mysqldata")).await;
+        for name in ["catalogue", "mysql"] {
+            let probe = |line: &&Value| line["dependency"] == name;
+            let line = lines.iter().find(probe).unwrap();
+            assert_eq!(line["message"], "a probe failed");
+            let logged = line["cause"].as_str().unwrap();
+            assert!(logged.contains(cause), "{logged}");
+        }
+    }
 }
 
 /// A caller chooses the deadline of an order, and must not choose its prices by that.

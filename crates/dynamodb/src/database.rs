@@ -14,13 +14,12 @@ use aws_sdk_dynamodb::{
     operation::get_item::{GetItem, GetItemInput, builders::GetItemInputBuilder},
 };
 use chassis::{
-    Deadline, RequestContext, error_chain,
+    Deadline, RequestContext,
     http::health::Check,
     outbound::{CallError, Dependency},
     telemetry::CallLog,
 };
 use dto::health::HealthStatus;
-use tokio::time::timeout_at;
 
 use crate::{
     Config, Error,
@@ -56,14 +55,20 @@ impl Database {
     /// opens the connection.
     pub async fn open(config: Config, table: &str) -> Self {
         let client = Client::new(&config);
-        let probed = health_request(table);
         let dependency = Dependency::new(NAME, config.policy, {
-            let (client, probed) = (client.clone(), probed.clone());
-            move |ctx| probe(client.clone(), probed.clone(), ctx)
+            let (client, probed) = (client.clone(), health_request(table));
+            move |ctx| {
+                let (client, input) = (client.clone(), probed.clone().build());
+                async move {
+                    attempt::<GetItem>(&client, &ctx, input, false)
+                        .await
+                        .map(drop)
+                }
+            }
         });
         let ctx = RequestContext::at_start(Deadline::within(START_TIMEOUT));
         // The log has the reason if this fails.
-        let _ = probe(client.clone(), probed, ctx).await;
+        dependency.is_healthy(&ctx).await;
         Self {
             client,
             dependency,
@@ -109,13 +114,7 @@ impl Database {
             let earlier = lost.swap(true, Relaxed);
             let (lost, input) = (&lost, input(earlier));
             async move {
-                let log = CallLog::start(&ctx, NAME, O::NAME);
-                let response = match input {
-                    Ok(input) => self.client.send::<O>(input).await,
-                    Err(error) => Err(SdkError::construction_failure(error)),
-                };
-                let response = response.map_err(|error| AttemptError::of(error, earlier));
-                log.end(&response);
+                let response = attempt::<O>(&self.client, &ctx, input, earlier).await;
                 lost.store(response.as_ref().is_err_and(|error| error.lost), Relaxed);
                 response
             }
@@ -129,29 +128,23 @@ fn health_request(table: &str) -> GetItemInputBuilder {
     get.key(ID, string("-")).projection_expression(ID)
 }
 
-/// Checks the table's health. The log has the reason where it is unhealthy.
-async fn probe(
-    client: Client,
-    request: GetItemInputBuilder,
-    ctx: RequestContext,
-) -> Result<(), AttemptError> {
-    let log = CallLog::start(&ctx, NAME, GetItem::NAME);
-    let input = request.build().map_err(SdkError::construction_failure);
-    let result = match input {
-        Ok(input) => {
-            let sent = client.send::<GetItem>(input);
-            match timeout_at(ctx.deadline.instant(), sent).await {
-                Ok(response) => response.map(drop),
-                Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
-            }
-        }
-        Err(error) => Err(error),
+/// Makes one attempt at a call. `earlier` is whether an earlier one may have been
+/// executed.
+async fn attempt<O: Operation>(
+    client: &Client,
+    ctx: &RequestContext,
+    input: Result<O::Input, BuildError>,
+    earlier: bool,
+) -> Result<O::Output, AttemptError>
+where
+    StoreError: From<SdkError<O::Error>>,
+{
+    let log = CallLog::start(ctx, NAME, O::NAME);
+    let response = match input {
+        Ok(input) => client.send::<O>(input).await,
+        Err(error) => Err(SdkError::construction_failure(error)),
     };
-    let result = result.map_err(|error| AttemptError::of(error, false));
-    log.end(&result);
-    if let Err(error) = &result {
-        let cause = error_chain(error);
-        tracing::warn!(dependency = NAME, cause, "the store is unhealthy");
-    }
-    result
+    let response = response.map_err(|error| AttemptError::of(error, earlier));
+    log.end(&response);
+    response
 }

@@ -45,11 +45,7 @@ impl Database {
             let connections = probed.clone();
             async move {
                 let ping = async |session: Session| Ok(session.ping().await?);
-                let pinged = connections.run::<_, Infallible, _>(&ctx, ping).await;
-                if let Err(error) = &pinged {
-                    tracing::warn!(cause = error_chain(error), "the database is unhealthy");
-                }
-                pinged
+                connections.run::<_, Infallible, _>(&ctx, ping).await
             }
         };
         Self {

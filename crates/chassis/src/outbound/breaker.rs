@@ -12,7 +12,8 @@ use super::{Allowance, Evidence, Outcome, Policy};
 
 /// A circuit breaker. Closed, it lets every call through and counts failures;
 /// when their rate is too high it opens and lets nothing through; after a time
-/// it lets one probe through, and closes or opens again by the probe's outcome.
+/// it lets one probe through, and closes or opens again by the probe's outcome. If no
+/// request comes for long, it closes: the failures are forgotten.
 /// [`Outcome::evidence`] decides what counts as a failure.
 #[derive(Debug, Clone)]
 pub(super) struct Breaker {
@@ -70,8 +71,15 @@ impl Breaker {
         match &*self.lock() {
             Inner::Closed(_) => State::Closed,
             Inner::Open(until) if Instant::now() < *until => State::Open,
+            Inner::Open(until) if self.forgets(*until) => State::Closed,
             Inner::Open(_) | Inner::Probing => State::HalfOpen,
         }
+    }
+
+    /// Whether a breaker that was open until then has had no request for so long that the
+    /// failures are out of the window: they say nothing about the dependency now.
+    fn forgets(&self, until: Instant) -> bool {
+        until.elapsed() >= self.policy.window
     }
 
     /// The permission to make an attempt.
@@ -88,8 +96,13 @@ impl Breaker {
                 if !left.is_zero() {
                     return Err(left);
                 }
-                *inner = Inner::Probing;
-                true
+                let closes = self.forgets(*until);
+                *inner = if closes {
+                    Inner::Closed(VecDeque::new())
+                } else {
+                    Inner::Probing
+                };
+                !closes
             }
             // Its outcome is known after one attempt at the latest.
             Inner::Probing => return Err(self.policy.attempt),

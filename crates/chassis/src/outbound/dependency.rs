@@ -1,6 +1,7 @@
 //! A dependency: something that a service calls and that may fail.
 
 use std::{
+    error::Error,
     fmt,
     pin::pin,
     sync::{
@@ -20,7 +21,7 @@ use super::{
     budget::RetryBudget,
     outcome::Retry,
 };
-use crate::{Deadline, RequestContext, http::Problem};
+use crate::{Deadline, RequestContext, error_chain, http::Problem};
 
 /// A call with less time left is not made: no response would arrive.
 const MIN_TIME_LEFT: Duration = Duration::from_millis(5);
@@ -92,7 +93,15 @@ struct Inner {
     budget: RetryBudget,
     /// Whether the last probe failed in a process that was suspended.
     suspended: AtomicBool,
-    probe: Box<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>,
+    probe: Box<dyn Fn(RequestContext) -> BoxFuture<'static, Result<(), ProbeError>> + Send + Sync>,
+}
+
+/// Why a probe failed, for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+struct ProbeError {
+    cause: String,
+    failure: Failure,
 }
 
 /// An attempt that has ended.
@@ -115,7 +124,7 @@ impl Dependency {
     /// The dependency called `name`. `probe` checks its health by the cheapest
     /// request.
     #[must_use]
-    pub fn new<F, E: Classify>(
+    pub fn new<F, E: Classify + Error + 'static>(
         name: &'static str,
         policy: Policy,
         probe: impl Fn(RequestContext) -> F + Send + Sync + 'static,
@@ -131,7 +140,7 @@ impl Dependency {
             suspended: AtomicBool::new(false),
             probe: Box::new(move |ctx| {
                 let probed = probe(ctx);
-                Box::pin(async { probed.await.map_err(|error| error.failure()) })
+                Box::pin(async { probed.await.map_err(|error| ProbeError::of(&error)) })
             }),
         }))
     }
@@ -300,12 +309,26 @@ impl Dependency {
 
     /// Whether the dependency is healthy, by its probe: for health checks. While
     /// the breaker is open, nothing is sent.
-    pub(crate) async fn is_healthy(&self, ctx: &RequestContext) -> bool {
+    pub async fn is_healthy(&self, ctx: &RequestContext) -> bool {
         let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
             return false;
         };
+        self.probe(permit, ctx, Some(ctx.deadline)).await
+    }
+
+    /// Sends a probe and returns whether it succeeded; the log has the reason if not.
+    async fn probe(
+        &self,
+        permit: Permit,
+        ctx: &RequestContext,
+        request_deadline: Option<Deadline>,
+    ) -> bool {
         let probe = |ctx| (self.0.probe)(ctx);
-        let probed = self.attempt(permit, ctx, Some(ctx.deadline), probe).await;
+        let probed = self.attempt(permit, ctx, request_deadline, probe).await;
+        if let Err(error) = &probed.result {
+            let (dependency, cause) = (self.0.name, error_chain(error));
+            tracing::warn!(dependency, cause, "a probe failed");
+        }
         probed.result.is_ok()
     }
 
@@ -331,8 +354,7 @@ impl Dependency {
         };
         let (dependency, probed) = (self.clone(), ctx.clone());
         let probing = async move {
-            let probe = |ctx| (dependency.0.probe)(ctx);
-            dependency.attempt(permit, &probed, None, probe).await;
+            dependency.probe(permit, &probed, None).await;
         };
         // In time or not: the breaker's state now is what counts.
         let _ = timeout(wait, tokio::spawn(probing.in_current_span())).await;
@@ -361,6 +383,21 @@ async fn detect_suspension<F: Future>(probe: F) -> (F::Output, bool) {
         if let Ok(output) = ended {
             return (output, suspended);
         }
+    }
+}
+
+impl ProbeError {
+    fn of(error: &(impl Classify + Error + 'static)) -> Self {
+        Self {
+            cause: error_chain(error),
+            failure: error.failure(),
+        }
+    }
+}
+
+impl Classify for ProbeError {
+    fn failure(&self) -> Failure {
+        self.failure
     }
 }
 
@@ -399,7 +436,7 @@ impl<E> CallError<E> {
     }
 }
 
-impl<E: std::error::Error + Send + Sync + 'static> CallError<E> {
+impl<E: Error + Send + Sync + 'static> CallError<E> {
     /// 503 with `Retry-After`: the request cannot be served without this
     /// dependency. `what` is its name for clients.
     pub fn into_problem(self, what: &str) -> Problem {

@@ -37,12 +37,6 @@ pub trait Classify {
     fn failure(&self) -> Failure;
 }
 
-impl Classify for Failure {
-    fn failure(&self) -> Failure {
-        *self
-    }
-}
-
 /// Every way in which an attempt can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {

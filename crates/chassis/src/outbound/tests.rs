@@ -43,7 +43,7 @@ const CONFLICTS: usize = 10;
 
 /// A dependency that a probe finds healthy.
 fn healthy(policy: Policy) -> Dependency {
-    Dependency::new("it", policy, |_| async { Ok::<_, Failure>(()) })
+    Dependency::new("it", policy, |_| async { Ok::<_, Failed>(()) })
 }
 
 /// Opens the breaker of a dependency whose policy has `min_attempts` of 1.
@@ -291,7 +291,7 @@ fn outcomes_a_caller_controls_do_not_affect_the_breaker() {
 async fn health_checks_with_a_short_deadline_do_not_open_the_breaker() {
     let slow = |_| async {
         sleep(Duration::from_millis(50)).await;
-        Ok::<_, Failure>(())
+        Ok::<_, Failed>(())
     };
     let dependency = Dependency::new("it", Policy::default(), slow);
     for _ in 0..30 {
@@ -402,11 +402,28 @@ async fn a_suspended_function_recovers() {
     });
     open(&dependency).await;
     for made in [0, 0, 1] {
-        advance(Duration::from_mins(1)).await;
+        advance(policy.open * 2).await;
         let ended = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
         assert_eq!(ended, made);
     }
     assert_eq!(dependency.state(), State::Closed);
+}
+
+/// An instance that is idle while the dependency recovers.
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_forgets_failures_that_are_out_of_the_window() {
+    let policy = Policy {
+        min_attempts: 1,
+        ..Policy::default()
+    };
+    let dependency = Dependency::new("it", policy.clone(), |_| pending::<Result<(), Failed>>());
+    open(&dependency).await;
+    advance(policy.open).await;
+    assert_eq!(dependency.state(), State::HalfOpen);
+    advance(policy.window).await;
+    assert_eq!(dependency.state(), State::Closed);
+    let made = end(&dependency, Outcome::Succeeded, Allowance::Full).await;
+    assert_eq!(made, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,7 +434,7 @@ async fn a_probe_has_the_time_of_the_policy() {
     };
     let takes_a_second = |_| async {
         sleep(Duration::from_secs(1)).await;
-        Ok::<_, Failure>(())
+        Ok::<_, Failed>(())
     };
     let dependency = Dependency::new("it", policy.clone(), takes_a_second);
     open(&dependency).await;
@@ -441,7 +458,7 @@ async fn a_request_waits_briefly_for_the_probe() {
         };
         let dependency = Dependency::new("it", policy.clone(), move |_| async move {
             sleep(Duration::from_millis(takes_ms)).await;
-            Ok::<_, Failure>(())
+            Ok::<_, Failed>(())
         });
         let request = || context(Duration::from_secs(9));
         dependency
@@ -639,7 +656,7 @@ proptest! {
                     async move {
                         match responds {
                             Some(true) => Ok(()),
-                            Some(false) => Err(Failure::Broken),
+                            Some(false) => Err(Failed(Failure::Broken)),
                             None => pending().await,
                         }
                     }
@@ -702,8 +719,8 @@ proptest! {
                 let given = deadline.remaining().mul_f64(0.9);
                 sleep(latency.min(given)).await;
                 match failure {
-                    _ if given < latency => Err(Failure::Late(Some(Duration::from_secs(1)))),
-                    Some(failure) => Err(failure),
+                    _ if given < latency => Err(Failed(Failure::Late(Some(Duration::from_secs(1))))),
+                    Some(failure) => Err(Failed(failure)),
                     None => Ok(()),
                 }
             };

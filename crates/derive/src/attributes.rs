@@ -1,5 +1,6 @@
 //! The parts of a type that the derives read: its fields, doc comments and attributes.
 
+use quote::format_ident;
 use syn::{
     Attribute, Data, DataStruct, DeriveInput, Error, Expr, ExprLit, Field, Fields, Ident, Lit,
     LitStr, Meta, Result, Token, punctuated::Punctuated,
@@ -23,6 +24,11 @@ pub(crate) fn fields(input: &DeriveInput) -> Result<&Punctuated<Field, Token![,]
 pub(crate) fn ident(field: &Field) -> Result<&Ident> {
     let ident = field.ident.as_ref();
     ident.ok_or_else(|| Error::new_spanned(field, "needs a named field"))
+}
+
+/// The variable for a field, which no other variable of the derived code is called.
+pub(crate) fn local(field: &Field) -> Result<Ident> {
+    Ok(format_ident!("field_{}", ident(field)?))
 }
 
 /// A field's or variant's name in camelCase.

@@ -4,14 +4,18 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, Result};
 
-use crate::attributes::{camel_case, doc, fields, ident, read_only, schema_names, serde_has};
+use crate::attributes::{
+    camel_case, doc, fields, ident, local, read_only, schema_names, serde_has,
+};
 
 pub(crate) fn from_json(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let read_only = read_only(&input.attrs)?;
-    let (mut idents, mut members, mut types) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut idents, mut locals) = (Vec::new(), Vec::new());
+    let (mut members, mut types) = (Vec::new(), Vec::new());
     for field in fields(input)? {
         idents.push(ident(field)?);
+        locals.push(local(field)?);
         members.push(camel_case(ident(field)?));
         types.push(&field.ty);
     }
@@ -25,9 +29,9 @@ pub(crate) fn from_json(input: &DeriveInput) -> Result<TokenStream> {
                 errors: &mut ::json::FieldErrors,
             ) -> Option<Self> {
                 let mut members = ::json::Members::of(value, at, errors)?;
-                #(let #idents = members.take::<#types>(#members, errors);)*
+                #(let #locals = members.take::<#types>(#members, errors);)*
                 members.finish(&[#(#read_only),*], errors);
-                Some(Self { #(#idents: #idents?),* })
+                Some(Self { #(#idents: #locals?),* })
             }
 
             fn check_patch(
@@ -56,9 +60,8 @@ pub(crate) fn to_json(input: &DeriveInput) -> Result<TokenStream> {
     Ok(quote! {
         impl ::json::ToJson for #name {
             fn to_json(&self) -> Option<::json::Value> {
-                let Self { #(#idents),* } = self;
                 let mut object = ::json::Object::new();
-                #(if let Some(value) = ::json::ToJson::to_json(#idents) {
+                #(if let Some(value) = ::json::ToJson::to_json(&self.#idents) {
                     object.insert(#members, value);
                 })*
                 Some(::json::Value::Object(object))

@@ -4,14 +4,15 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{DeriveInput, Result};
 
-use crate::attributes::{camel_case, doc, fields, ident};
+use crate::attributes::{camel_case, doc, fields, ident, local};
 
 pub(crate) fn from_query(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
-    let (mut idents, mut names, mut types, mut docs) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut idents, mut locals) = (Vec::new(), Vec::new());
+    let (mut names, mut types, mut docs) = (Vec::new(), Vec::new(), Vec::new());
     for field in fields(input)? {
         idents.push(ident(field)?);
+        locals.push(local(field)?);
         names.push(camel_case(ident(field)?));
         types.push(&field.ty);
         docs.push(doc(&field.attrs));
@@ -29,8 +30,8 @@ pub(crate) fn from_query(input: &DeriveInput) -> Result<TokenStream> {
                 query: &mut ::chassis::http::Query,
                 errors: &mut ::json::FieldErrors,
             ) -> Option<Self> {
-                #(let #idents = <#types as ::chassis::http::FromParameter>::from_parameter(#names, query, errors);)*
-                Some(Self { #(#idents: #idents?),* })
+                #(let #locals = <#types as ::chassis::http::FromParameter>::from_parameter(#names, query, errors);)*
+                Some(Self { #(#idents: #locals?),* })
             }
 
             #describe

@@ -10,6 +10,15 @@ struct Parcel {
     size: Option<Size>,
 }
 
+/// Its fields have the names of variables in what is derived.
+#[derive(Debug, PartialEq, FromJson, ToJson)]
+struct Variables {
+    value: Int<1, 2>,
+    members: Int<1, 2>,
+    errors: Int<1, 2>,
+    object: Int<1, 2>,
+}
+
 #[derive(Debug, PartialEq, FromJson, ToJson)]
 #[json(read_only("area"))]
 struct Size {
@@ -36,6 +45,13 @@ fn object_is_read_and_written_with_and_without_its_optional_member() {
         assert_eq!(parcel.size.is_some(), text.contains("size"));
         assert_eq!(parcel.to_json(), Some(value(text)));
     }
+}
+
+#[test]
+fn field_may_have_the_name_of_a_variable() {
+    let text = r#"{"errors":2,"members":1,"object":2,"value":1}"#;
+    let read: Variables = json::read(value(text), &mut FieldErrors::new()).unwrap();
+    assert_eq!(read.to_json(), Some(value(text)));
 }
 
 #[test]

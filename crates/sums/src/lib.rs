@@ -6,6 +6,8 @@
 //! from its status, or is `NULL`. A summary reads the sums and the pending orders in
 //! one statement, so it is exact at any time.
 
+use std::time::Duration;
+
 use mysql::{AttemptError, Session, Value, placeholders};
 use uuid::Uuid;
 
@@ -96,9 +98,42 @@ pub async fn add_pending(session: &Session, limit: u32) -> Result<Option<usize>,
     Ok(Some(ids.len()))
 }
 
+/// The limit of the run after one with this limit that took `duration`, or `None` if it
+/// failed: an order can have a hundred lines, so that a run of many takes too long.
+#[must_use]
+pub fn next_limit(limit: u32, max: u32, duration: Option<Duration>, timeout: Duration) -> u32 {
+    match duration {
+        Some(duration) if duration < timeout / 4 => (limit * 2).min(max),
+        Some(_) => limit,
+        None => (limit / 2).max(1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limit_is_doubled_after_a_fast_run_and_halved_after_a_failure() {
+        let next = |limit, ms: Option<u64>| {
+            next_limit(
+                limit,
+                64,
+                ms.map(Duration::from_millis),
+                Duration::from_millis(400),
+            )
+        };
+        for (limit, ms, expected) in [
+            (64, Some(20), 64),
+            (8, Some(99), 16),
+            (33, Some(99), 64),
+            (8, Some(100), 8),
+            (8, None, 4),
+            (1, None, 1),
+        ] {
+            assert_eq!(next(limit, ms), expected, "{limit} {ms:?}");
+        }
+    }
 
     #[test]
     fn order_is_pending_if_its_status_is_not_the_summed_one() {

@@ -13,6 +13,10 @@ const BATCH: u32 = 200;
 /// The pause while a function adds orders itself.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The pause after a batch that failed. A breaker that it opened lets a probe through
+/// after a few.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
+
 /// Adds the pending orders to the sums until there are none or `deadline` has come,
 /// and returns how many.
 ///
@@ -20,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// failure here fails no deployment: the orders that are left are added by later
 /// deployments, and by the function that places orders.
 pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize {
+    let timeout = database.policy.attempt;
     let database = Database::open(database).await;
     let mut summed = 0;
     let mut limit = BATCH;
@@ -30,18 +35,29 @@ pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize
             let added = sums::add_pending(&session, limit).await;
             added.map_err(TransactionError::<mysql::Error>::from)
         };
-        match database.transaction(&ctx, batch).await {
+        let started = Instant::now();
+        let duration = match database.transaction(&ctx, batch).await {
             Ok(Some(0)) => return summed,
-            Ok(Some(added)) => summed += added,
-            Ok(None) => sleep(PAUSE).await,
+            Ok(Some(added)) => {
+                summed += added;
+                Some(started.elapsed())
+            }
+            Ok(None) => {
+                sleep(PAUSE).await;
+                continue;
+            }
             // Orders with many lines may take too long together.
-            Err(_) if limit > 1 => limit /= 2,
+            Err(_) if limit > 1 && Instant::now() + PAUSE_AFTER_FAILURE < deadline => {
+                sleep(PAUSE_AFTER_FAILURE).await;
+                None
+            }
             Err(error) => {
                 let cause = error_chain(&error);
                 tracing::warn!(cause, summed, "not all orders were added to the sums");
                 return summed;
             }
-        }
+        };
+        limit = sums::next_limit(limit, BATCH, duration, timeout);
     }
 }
 // endregion

@@ -13,7 +13,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, ResponseError};
 
@@ -23,6 +23,9 @@ const PHYSICAL_ID: &str = "orders-schema";
 
 /// The timeout of one attempt to send the response.
 const SEND_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The pause between two attempts to send the response.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The attempts to send the response until it is accepted.
 const ATTEMPTS: u32 = 3;
@@ -157,6 +160,7 @@ async fn put(url: Uri, body: Bytes) -> Result<(), ResponseError> {
             Err(error) if attempt < ATTEMPTS => {
                 tracing::warn!(%error, attempt, "the response was not accepted");
                 attempt += 1;
+                sleep(PAUSE).await;
             }
             result => return result,
         }

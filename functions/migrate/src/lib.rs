@@ -49,7 +49,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The function.
 #[derive(Clone)]
 pub struct Migrate {
-    /// Or what is wrong with it. `CloudFormation` waits for an answer all the same.
+    /// The configuration, or its errors: they are reported too, because
+    /// `CloudFormation` waits for a response.
     config: Result<Config, String>,
 }
 
@@ -71,8 +72,8 @@ impl Migrate {
         Self { config: Ok(config) }
     }
 
-    /// The function with the configuration of `environment`. If that is wrong, every
-    /// event is answered with its errors.
+    /// The function with the configuration of `environment`. If that is invalid, every
+    /// invocation fails with its errors.
     #[must_use]
     pub fn configure(environment: &mut Environment) -> Self {
         let config = Config::read(environment);

@@ -25,7 +25,7 @@ fn users() -> BTreeSet<&'static str> {
 pub(crate) async fn create_all(database: &mysql::Config) -> Result<(), Error> {
     let mut connection = Conn::new(database.opts()).await?;
     for user in users() {
-        // A second run then does not need the plugin.
+        // An existing user is skipped, so that a repeated run works without the plugin.
         let exists: Option<u8> = connection
             .exec_first(
                 "SELECT 1 FROM mysql.user WHERE user = ? AND host = '%'",

@@ -17,11 +17,12 @@ use http_body_util::BodyExt;
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// Why a request is not passed on.
+#[derive(Clone, Copy)]
 pub enum Refusal {
     /// 413: its body is larger than [`MAX_BODY_BYTES`].
     TooLarge,
     /// 400: its body cannot be read.
-    Unreadable(axum::Error),
+    Unreadable,
 }
 
 /// The request as an HTTP API passes it on. A body that is too large is read to its end
@@ -30,7 +31,7 @@ pub async fn accept(request: Request) -> Result<Request, Refusal> {
     let (mut parts, mut body) = request.into_parts();
     let (mut received, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(Refusal::Unreadable)?.into_data() {
+        if let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() {
             length += data.len();
             if length <= MAX_BODY_BYTES {
                 received.extend_from_slice(&data);

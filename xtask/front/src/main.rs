@@ -185,10 +185,10 @@ fn refused(refusal: Refusal, instance: String, request_id: String) -> Response {
             ProblemType::ContentTooLarge,
             format!("The body is larger than {MAX_BODY_BYTES} bytes."),
         ),
-        Refusal::Unreadable(error) => (
+        Refusal::Unreadable => (
             StatusCode::BAD_REQUEST,
             ProblemType::MalformedRequest,
-            format!("The body cannot be read: {error}."),
+            "The body cannot be read to its end.".to_owned(),
         ),
     };
     (status, problem(kind, detail, instance, request_id)).into_response()

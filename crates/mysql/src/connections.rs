@@ -34,7 +34,7 @@ const WAIT_TIMEOUT_S: usize = 60;
 /// being changed. The server's defaults are 50 seconds, and at least a day.
 const LOCK_WAIT_TIMEOUT_S: usize = 2;
 
-/// The same as a duration.
+/// [`LOCK_WAIT_TIMEOUT_S`] as a duration.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(LOCK_WAIT_TIMEOUT_S as u64);
 
 /// A connection that was idle for longer is not used again.
@@ -135,9 +135,9 @@ impl Connections {
         let connected = timeout_at(deadline.instant(), Conn::new(opts)).await;
         let conn = connected.map_err(|elapsed| {
             if deadline.instant() < ctx.deadline.instant() {
-                AttemptError::Unreachable(elapsed)
+                AttemptError::ConnectTimeout(elapsed)
             } else {
-                AttemptError::Unconnected(elapsed)
+                AttemptError::NoTimeToConnect(elapsed)
             }
         })?;
         Ok(Connection::new(conn.map_err(AttemptError::connecting)?))

@@ -7,15 +7,15 @@ use chassis::{
 use mysql_async::DriverError;
 use tokio::time::error::Elapsed;
 
-/// Why one attempt at an operation has no result.
+/// The failure of one attempt at an operation.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// The request's time ran out before there was a connection.
     #[error("no connection in time")]
-    Unconnected(#[source] Elapsed),
+    NoTimeToConnect(#[source] Elapsed),
     /// No connection was opened within the connect timeout.
     #[error("the database cannot be reached")]
-    Unreachable(#[source] Elapsed),
+    ConnectTimeout(#[source] Elapsed),
     /// The database refused a connection, for example its sign-in.
     #[error("the database refused a connection")]
     Refused(#[source] mysql_async::Error),
@@ -27,9 +27,9 @@ pub enum AttemptError {
     Row(String),
 }
 
-/// Why one attempt at an operation has no result.
+/// The failure of one attempt at a transaction.
 ///
-/// Its transaction, if it has one, is rolled back, unless the connection broke during
+/// The transaction is rolled back, unless the connection broke during
 /// `COMMIT`: then the outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError<E> {
@@ -53,10 +53,10 @@ pub enum Error {
     /// 503: the last attempt met other requests that write the same data.
     #[error("other requests are writing the same data")]
     Contended(#[source] AttemptError),
-    /// 503: the response to an attempt was lost, and the last attempt met other requests
-    /// that write the same data.
+    /// 503: the response to an attempt was lost, and it is unknown whether it was
+    /// committed, because other requests write the same data.
     #[error("it is unknown whether the operation was executed")]
-    Unknown(#[source] AttemptError),
+    Unknown(#[source] Option<AttemptError>),
     /// 503: the database is unavailable.
     #[error("the database is unavailable")]
     Unavailable(#[source] CallError<AttemptError>),
@@ -83,8 +83,8 @@ enum Cause {
 impl Classify for AttemptError {
     fn failure(&self) -> Failure {
         match self {
-            Self::Unconnected(_) => Failure::Late(None),
-            Self::Unreachable(_) => Failure::Transient(None),
+            Self::NoTimeToConnect(_) => Failure::Late(None),
+            Self::ConnectTimeout(_) => Failure::Transient(None),
             Self::Refused(_) => Failure::Broken,
             Self::Database(error) => match cause(error) {
                 Cause::Lost | Cause::Unavailable => Failure::Transient(None),
@@ -168,7 +168,7 @@ impl Error {
         };
         match error.failure() {
             Failure::Answered | Failure::Rejected | Failure::Unsent => Self::Unexpected(error),
-            Failure::Conflict if maybe_committed => Self::Unknown(error),
+            Failure::Conflict if maybe_committed => Self::Unknown(Some(error)),
             Failure::Conflict => Self::Contended(error),
             Failure::Transient(_) | Failure::Late(_) | Failure::Broken => {
                 Self::Unavailable(CallError::Failed { name, error })
@@ -183,7 +183,7 @@ impl From<Error> for Problem {
             Error::Key(conflict) => conflict.into(),
             Error::Unexpected(_) => Self::internal(error),
             Error::Contended(source) => Self::contended().with_source(source),
-            Error::Unknown(source) => Self::outcome_unknown().with_source(source),
+            Error::Unknown(_) => Self::outcome_unknown().with_source(error),
             Error::Unavailable(error) => error.into_problem("The database"),
         }
     }

@@ -22,7 +22,7 @@
 use std::time::Duration;
 
 use chassis::{
-    RequestContext,
+    RequestContext, error_chain,
     http::{Fingerprint, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse},
 };
 use dto::Timestamp;
@@ -185,7 +185,8 @@ impl KeyTable {
         let ctx = ctx.with_deadline(ctx.deadline.at_most(PURGE_TIMEOUT));
         let purge = async |session: Session| session.execute(&sql, values).await;
         if let Err(error) = self.database.run(&ctx, purge).await {
-            tracing::debug!(error = error.to_string(), "expired keys were not deleted");
+            let cause = error_chain(&error);
+            tracing::warn!(cause, "expired keys were not deleted");
         }
     }
 

@@ -28,22 +28,18 @@ pub enum Error {
     PreconditionFailed,
     /// 422: products do not exist or have different currencies.
     #[error("the lines cannot be ordered")]
-    Lines(FieldErrors),
+    InvalidLines(FieldErrors),
     /// 422: a summary would have more rows than a response can hold.
     #[error("the summary is too long")]
     TooManyRows,
-    /// 503: a response was lost, and the change may have been committed and then
-    /// followed by another, so it is not repeated.
-    #[error("it is unknown whether the change was committed")]
-    Unknown,
-    /// 503: the database is unavailable. 409 or 422: the idempotency key cannot be
+    /// 503: the database is unavailable, or it is unknown whether a write was committed. 409 or 422: the idempotency key cannot be
     /// used. 500: the database responded unexpectedly.
     #[error(transparent)]
     Database(#[from] mysql::Error),
     /// 503: the catalogue is unavailable, and the snapshot prices are missing or
     /// too old.
     #[error("there are no prices")]
-    Catalogue(#[source] CallError<CatalogueError>),
+    PricesUnavailable(#[source] CallError<CatalogueError>),
 }
 
 impl From<Error> for Problem {
@@ -53,7 +49,7 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found(),
             Error::Transition(error) => error.into(),
             Error::PreconditionFailed => Self::precondition_failed(),
-            Error::Lines(errors) => Self::invalid(errors),
+            Error::InvalidLines(errors) => Self::invalid(errors),
             Error::TooManyRows => {
                 let detail =
                     format!("the summary has more than {MAX_ROWS} rows: choose a shorter period");
@@ -61,9 +57,8 @@ impl From<Error> for Problem {
                 errors.add_parameter("from", detail);
                 Self::invalid(errors)
             }
-            Error::Unknown => Self::outcome_unknown().with_source(error),
             Error::Database(error) => error.into(),
-            Error::Catalogue(error) => error.into_problem("The catalogue"),
+            Error::PricesUnavailable(error) => error.into_problem("The catalogue"),
         }
     }
 }

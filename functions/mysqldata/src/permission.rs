@@ -24,7 +24,7 @@ pub(crate) enum Readable<'c> {
 
 impl<'c> Readable<'c> {
     /// The orders that a caller may read; `None` is a caller without a token.
-    pub(crate) fn by(caller: Option<&'c Caller>) -> Self {
+    pub(crate) fn for_caller(caller: Option<&'c Caller>) -> Self {
         match caller {
             Some(caller) if caller.has_scope(READ_ALL) || caller.has_scope(MANAGE) => Self::All,
             Some(caller) => Self::OwnedBy(caller.subject()),
@@ -33,7 +33,7 @@ impl<'c> Readable<'c> {
     }
 
     /// Whether the order that `owner` placed is one of them.
-    pub(crate) fn has(self, owner: &str) -> bool {
+    pub(crate) fn includes(self, owner: &str) -> bool {
         match self {
             Self::All => true,
             Self::OwnedBy(subject) => subject == owner,
@@ -64,10 +64,15 @@ mod tests {
             (&[MANAGE], true, true),
         ] {
             let caller = caller(scopes);
-            let readable = Readable::by(Some(&caller));
-            assert_eq!((readable.has("ada"), readable.has("bob")), (own, others));
+            let readable = Readable::for_caller(Some(&caller));
+            assert_eq!(
+                (readable.includes("ada"), readable.includes("bob")),
+                (own, others)
+            );
         }
-        assert!(!Readable::by(None).has("") && !Readable::by(None).has("ada"));
+        assert!(
+            !Readable::for_caller(None).includes("") && !Readable::for_caller(None).includes("ada")
+        );
     }
 
     #[test]

@@ -32,9 +32,9 @@ impl Prices {
 ///
 /// # Errors
 ///
-/// [`Error::Lines`] with every line whose product does not exist or is priced in
+/// [`Error::InvalidLines`] with every line whose product does not exist or is priced in
 /// another currency than the first.
-pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
+pub(crate) fn create_order(new: &NewOrder, prices: &Prices) -> Result<Order, Error> {
     let NewOrder { customer, lines } = new;
     let (mut placed, mut errors) = (Vec::<OrderLine>::new(), FieldErrors::new());
     let mut currency: Option<&Currency> = None;
@@ -65,7 +65,7 @@ pub(crate) fn price_order(new: &NewOrder, prices: &Prices) -> Result<Order, Erro
         });
     }
     let (Some(currency), true) = (currency, errors.is_empty()) else {
-        return Err(Error::Lines(errors));
+        return Err(Error::InvalidLines(errors));
     };
     let price = |line: &OrderLine| i128::from(line.quantity.get()) * line.unit_price.amount;
     let created_at = Timestamp::now();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn an_order_keeps_the_names_and_prices_of_its_products() {
         let prices = prices(&[("cup", 1999, "DKK"), ("pot", 5, "DKK")]);
-        let order = price_order(&new(&[("pot", 3), ("cup", 2)]), &prices).unwrap();
+        let order = create_order(&new(&[("pot", 3), ("cup", 2)]), &prices).unwrap();
         assert_eq!(order.total.amount, 3 * 5 + 2 * 1999);
         assert_eq!(order.total.currency.as_str(), "DKK");
         assert_eq!(order.lines[0].name.as_str(), "POT");
@@ -145,7 +145,7 @@ mod tests {
     fn every_line_that_cannot_be_ordered_is_reported() {
         let prices = prices(&[("b", 1, "DKK"), ("c", 1, "EUR"), ("e", 1, "SEK")]);
         let wanted = new(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
-        let Err(Error::Lines(errors)) = price_order(&wanted, &prices) else {
+        let Err(Error::InvalidLines(errors)) = create_order(&wanted, &prices) else {
             panic!("the order was accepted")
         };
         let at: Vec<_> = errors
@@ -165,7 +165,7 @@ mod tests {
             .iter()
             .map(|id| (id.as_str(), MAX_PRICE, "DKK"))
             .collect();
-        let order = price_order(&new(&wanted), &prices(&priced)).unwrap();
+        let order = create_order(&new(&wanted), &prices(&priced)).unwrap();
         assert_eq!(order.total.amount, 99_900 * i128::from(MAX_PRICE));
         assert!(order.total.amount < 1 << 53);
     }

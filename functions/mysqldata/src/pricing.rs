@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
+use chassis::{
+    Deadline, RequestContext, error_chain,
+    http::{IdempotentRequest, StoredResponse},
+    outbound::CallError,
+};
 use dto::{ProductId, Timestamp};
 
 use crate::{
@@ -15,22 +19,53 @@ use crate::{
 /// The age up to which an order is placed at snapshot prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// Prices a new order. Returns the order and the prices used.
+/// The result of pricing a new order.
+pub(crate) enum Priced {
+    /// The order, and the prices used.
+    New(Order, Prices),
+    /// The stored response to an earlier request with the same idempotency key.
+    Replayed(StoredResponse),
+}
+
+/// Prices a new order, unless a request with its idempotency key was executed.
 ///
 /// # Errors
 ///
-/// [`Error::Lines`] if products do not exist or have different currencies,
-/// [`Error::Catalogue`] if there are no prices, and [`Error::Database`] if the
-/// snapshots cannot be read.
+/// [`Error::InvalidLines`] if products do not exist or have different currencies,
+/// [`Error::PricesUnavailable`] if there are no prices, and [`Error::Database`] if the
+/// snapshots or the key cannot be read.
 pub(crate) async fn price(
     app: &App,
     ctx: &RequestContext,
     new: &NewOrder,
-) -> Result<(Order, Prices), Error> {
+    key: Option<&IdempotentRequest>,
+) -> Result<Priced, Error> {
+    let Some(key) = key else {
+        return price_new(app, ctx, new).await;
+    };
+    if let Some(first) = app.orders.stored_response(ctx, key).await? {
+        return Ok(Priced::Replayed(first));
+    }
+    let error = match price_new(app, ctx, new).await {
+        Ok(priced) => return Ok(priced),
+        Err(error) => error,
+    };
+    // The first request with the key may have been executed meanwhile. One that has not
+    // written its key yet is not seen: then this returns the error, and a later retry is
+    // replayed.
+    let first = app.orders.wait_for_response(ctx, key).await;
+    let first = first.inspect_err(|_| {
+        let cause = error_chain(&error);
+        tracing::warn!(cause, "a duplicate could not be priced");
+    });
+    first?.map(Priced::Replayed).ok_or(error)
+}
+
+async fn price_new(app: &App, ctx: &RequestContext, new: &NewOrder) -> Result<Priced, Error> {
     let ids = new.lines.products();
-    let prices = prices(app, ctx, &ids).await?;
-    match placement::price_order(new, &prices) {
-        Ok(order) => Ok((order, prices)),
+    let prices = fetch_prices(app, ctx, &ids).await?;
+    match placement::create_order(new, &prices) {
+        Ok(order) => Ok(Priced::New(order, prices)),
         Err(error) => {
             remember(app, ctx, &ids, &prices).await;
             Err(error)
@@ -40,7 +75,11 @@ pub(crate) async fn price(
 
 /// Gets the prices from the catalogue. While that is unavailable, they are snapshot
 /// prices, if every product has one.
-async fn prices(app: &App, ctx: &RequestContext, ids: &[&ProductId]) -> Result<Prices, Error> {
+async fn fetch_prices(
+    app: &App,
+    ctx: &RequestContext,
+    ids: &[&ProductId],
+) -> Result<Prices, Error> {
     let seen_at = Timestamp::now();
     let limited = ctx.with_deadline(catalogue_deadline(ctx.deadline));
     let unavailable = match app.catalogue.products(&limited, ids).await {
@@ -53,14 +92,14 @@ async fn prices(app: &App, ctx: &RequestContext, ids: &[&ProductId]) -> Result<P
         // A caller must not obtain snapshot prices by sending a short
         // `X-Request-Deadline`.
         Err(hurried @ CallError::Hurried { .. }) if ctx.is_shortened() => {
-            return Err(Error::Catalogue(hurried));
+            return Err(Error::PricesUnavailable(hurried));
         }
         Err(unavailable) => unavailable,
     };
     let since = (seen_at.utc() - MAX_AGE).into();
     let products = app.orders.snapshots(ctx, ids, since).await?;
     if !ids.iter().all(|&id| products.contains_key(id)) {
-        return Err(Error::Catalogue(unavailable));
+        return Err(Error::PricesUnavailable(unavailable));
     }
     let cause = error_chain(&unavailable);
     tracing::warn!(cause, "snapshot prices are used");

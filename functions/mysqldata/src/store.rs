@@ -17,6 +17,7 @@ use std::{
 use chassis::{
     RequestContext,
     auth::Caller,
+    error_chain,
     http::{
         FromQuery, IdempotentRequest, Limit, Outcome, Preconditions, Resource, StoredResponse,
         health::Check,
@@ -37,8 +38,8 @@ use crate::{
     summary::{SummaryKey, SummaryRow},
 };
 
-/// The most orders that a run of [`Orders::sum_pending`] adds. Only one transaction can
-/// add orders at a time, so there are few runs of many.
+/// The most orders that a run of [`Orders::sum_pending`] adds. Runs exclude each other,
+/// so they are rare and large.
 const MAX_SUMMED: u32 = 64;
 
 /// The fewest writes for each run, on average.
@@ -57,16 +58,6 @@ pub(crate) struct Orders {
     keys: KeyTable,
     /// How many orders the next run of [`Orders::sum_pending`] adds at most.
     sum_limit: Arc<AtomicU32>,
-}
-
-/// The limit of the next run: doubled after a fast one, halved after one that failed,
-/// because an order can have a hundred lines.
-fn next_limit(limit: u32, duration: Option<Duration>) -> u32 {
-    match duration {
-        Some(duration) if duration < SUM_TIMEOUT / 4 => (limit * 2).min(MAX_SUMMED),
-        Some(_) => limit,
-        None => (limit / 2).max(1),
-    }
 }
 
 /// Which orders a list has.
@@ -122,7 +113,7 @@ impl Orders {
         let found = self
             .database
             .run(ctx, async |session| rows::find(&session, id).await);
-        let found = found.await?.filter(|found| readable.has(&found.owner));
+        let found = found.await?.filter(|found| readable.includes(&found.owner));
         found.map(|found| found.order).ok_or(Error::NotFound)
     }
 
@@ -190,11 +181,11 @@ impl Orders {
         Ok(outcome)
     }
 
-    /// Adds pending orders to the sums, as [`sums`] describes: after some writes, chosen
-    /// at random, so that on average two orders are added for each write and the pending
-    /// ones remain few. While the database is too slow for runs of 16, they are fewer: no
-    /// more than one write of eight makes a run. The request has been executed; a failure
-    /// here does not affect it.
+    /// Adds pending orders to the sums, as [`sums`] describes, after some writes, chosen
+    /// at random: two orders for each write on average, so that few are pending. While the
+    /// database is too slow for runs of 16 orders, fewer are added: at most one write of
+    /// eight starts a run. The request has been executed; a failure here does not affect
+    /// it.
     async fn sum_pending(&self, ctx: &RequestContext) {
         let limit = self.sum_limit.load(Ordering::Relaxed);
         let is_chosen = fastrand::u32(..(limit / 2).max(MIN_WRITES_PER_SUM)) == 0;
@@ -213,12 +204,13 @@ impl Orders {
             // Another function adds orders.
             Ok(None) => return,
             Err(error) => {
-                tracing::debug!(error = error.to_string(), "pending orders were not summed");
+                let cause = error_chain(&error);
+                tracing::warn!(cause, limit, "pending orders were not added to the sums");
                 None
             }
         };
-        self.sum_limit
-            .store(next_limit(limit, duration), Ordering::Relaxed);
+        let next = sums::next_limit(limit, MAX_SUMMED, duration, SUM_TIMEOUT);
+        self.sum_limit.store(next, Ordering::Relaxed);
     }
 
     /// Changes the status of an order on behalf of a caller. No other change can
@@ -227,7 +219,7 @@ impl Orders {
     /// Fails with [`Error::NotFound`] if the caller may not read the order, and with
     /// [`Error::Forbidden`] if the caller may read it and not change it.
     ///
-    /// Fails with [`Error::Unknown`] if an earlier attempt may have been committed
+    /// Fails with [`mysql::Error::Unknown`] if an earlier attempt may have been committed
     /// and followed by another change.
     pub(crate) async fn transition(
         &self,
@@ -241,7 +233,8 @@ impl Orders {
         let transition = async |session: Session| {
             let abort = TransactionError::Abort;
             let found = rows::find_for_update(&session, id).await?;
-            let found = found.filter(|found| Readable::by(Some(caller)).has(&found.owner));
+            let found =
+                found.filter(|found| Readable::for_caller(Some(caller)).includes(&found.owner));
             let Found {
                 mut order,
                 last_change,

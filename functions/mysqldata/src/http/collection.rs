@@ -13,7 +13,7 @@ use crate::{
     App,
     order::{NewOrder, Order},
     permission::Readable,
-    pricing,
+    pricing::{self, Priced},
     store::{OrderFilter, Position},
 };
 
@@ -47,7 +47,7 @@ pub(crate) async fn list(
         .orders
         .list(
             &ctx,
-            Readable::by(caller.as_ref()),
+            Readable::for_caller(caller.as_ref()),
             &request.filter,
             request.after,
             request.limit,
@@ -64,24 +64,9 @@ pub(crate) async fn place(
     caller: Caller,
     Request(Idempotent { body, key }): Request<Idempotent<NewOrder>>,
 ) -> Result<Replayable<Created<Order>>, Problem> {
-    if let Some(key) = &key
-        && let Some(first) = app.orders.stored_response(&ctx, key).await?
-    {
-        return Ok(Replayable::replayed(first));
-    }
-    let (order, prices) = match pricing::price(&app, &ctx, &body).await {
-        Ok(priced) => priced,
-        Err(error) => {
-            // The first request with the key may have been executed meanwhile. One that
-            // has not written its key yet is not seen: then this returns the error, and a
-            // later retry is replayed.
-            if let Some(key) = &key
-                && let Some(first) = app.orders.wait_for_response(&ctx, key).await?
-            {
-                return Ok(Replayable::replayed(first));
-            }
-            return Err(error.into());
-        }
+    let (order, prices) = match pricing::price(&app, &ctx, &body, key.as_ref()).await? {
+        Priced::New(order, prices) => (order, prices),
+        Priced::Replayed(first) => return Ok(Replayable::replayed(first)),
     };
     let created = Created(order);
     let response = created.store().map_err(Problem::internal)?;

@@ -30,7 +30,7 @@ pub(crate) async fn fetch(
     caller: Caller,
     Request((Id(id), preconditions)): Request<(Id<OrderId>, Preconditions)>,
 ) -> Result<Fetched<Order>, Problem> {
-    let readable = Readable::by(Some(&caller));
+    let readable = Readable::for_caller(Some(&caller));
     let order = app.orders.get(&ctx, id, readable).await?;
     preconditions.fetch(order)
 }

@@ -14,7 +14,7 @@ use crate::{
 /// The documentation of [`summarize`].
 pub(crate) const SUMMARIZE: &str = "\
 One row per key and currency, ordered by key. Cancelled orders count only in `by=status`. A summary \
-of more than 20,000 rows is a 422: it needs a later `from`.";
+of more than 20,000 rows is a 422: choose a shorter period.";
 
 /// `GET`: the summary.
 pub(crate) async fn summarize(

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::{error::Error, order::Order};
 
-/// A status change of an order, over all attempts to make it. An attempt recognizes by
-/// it what an earlier one has committed, if the response to the `COMMIT` was lost.
+/// A status change of an order, across all its attempts. If the response to `COMMIT` is
+/// lost, the next attempt detects by this whether the change was committed.
 pub(super) struct Change {
     /// Its id, which is written with the order.
     pub id: Uuid,
@@ -28,7 +28,7 @@ impl Change {
     /// follows is a new attempt. `order` is locked, so no attempt is still being
     /// committed.
     ///
-    /// Fails with [`Error::Unknown`] if the order is beyond the version of the
+    /// Fails with [`mysql::Error::Unknown`] if the order is beyond the version of the
     /// earlier attempt. At that version or below, the attempt was not committed:
     /// another change made the version, or none did.
     pub(super) fn check_committed(
@@ -40,7 +40,9 @@ impl Change {
             return Ok(true);
         }
         match self.lock().take() {
-            Some(attempted) if order.version.get() > attempted => Err(Error::Unknown),
+            Some(attempted) if order.version.get() > attempted => {
+                Err(mysql::Error::Unknown(None).into())
+            }
             _ => Ok(false),
         }
     }
@@ -98,7 +100,10 @@ mod tests {
     fn a_change_that_may_have_been_followed_by_another_is_unknown() {
         let other = Some(Uuid::now_v7());
         let committed = attempted().check_committed(&at(9), other);
-        assert!(matches!(committed, Err(Error::Unknown)));
+        assert!(matches!(
+            committed,
+            Err(Error::Database(mysql::Error::Unknown(None)))
+        ));
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::{
     order::{Order, OrderId, OrderLine},
 };
 
-/// What is read of an order `o` and its line `l`: a row for each line, so that orders
-/// and lines take one round trip. [`to_orders`] reads the columns in this order.
+/// The columns of an order `o` joined with its line `l`: a row for each line, so that one
+/// statement reads orders and lines. [`to_orders`] reads the columns in this order.
 const SELECT: &str = "SELECT o.id, currency, position, product_id, name, l.quantity, unit_price, \
                       customer, status, total, pricing, version, created_at, updated_at, \
                       change_id, owner";
@@ -170,7 +170,7 @@ pub(super) async fn list(
     session: &Session,
     conditions: &str,
     mut values: Vec<Value>,
-    count: u32,
+    count: u8,
 ) -> Result<Vec<Order>, AttemptError> {
     let sql = format!(
         "{SELECT} FROM (SELECT * FROM orders WHERE {conditions} \

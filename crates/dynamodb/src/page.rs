@@ -47,7 +47,7 @@ impl<T: Entity> Table<T> {
         let scan = scan
             .consistent_read(true)
             .set_exclusive_start_key(after.map(key::<T>))
-            .limit(count(limit));
+            .limit(limit.get().into());
         let scanned = (self.database).call::<Scan>(ctx, |_| scan.clone().build());
         let scanned = scanned.await?;
         page(scanned.items, scanned.last_evaluated_key.as_ref())
@@ -79,15 +79,11 @@ impl<T: Entity> Table<T> {
             .expression_attribute_names("#attribute", index.attribute)
             .expression_attribute_values(":value", string(value))
             .set_exclusive_start_key(start)
-            .limit(count(limit));
+            .limit(limit.get().into());
         let queried = (self.database).call::<Query>(ctx, |_| query.clone().build());
         let queried = queried.await?;
         page(queried.items, queried.last_evaluated_key.as_ref())
     }
-}
-
-fn count(limit: Limit) -> i32 {
-    i32::try_from(limit.get()).unwrap_or(i32::MAX)
 }
 
 fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<&Item>) -> Result<Page<T, T::Id>, Error> {

@@ -46,7 +46,7 @@ impl<T: Entity> Table<T> {
         const {
             assert!(
                 !has_conflict(T::Content::MEMBERS),
-                "a member of the content is called as an attribute that the service sets"
+                "a member of the content has the name of an attribute that the service sets"
             );
         }
         Self {

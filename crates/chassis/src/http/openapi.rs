@@ -327,7 +327,6 @@ mod described {
     impl DescribeInput for RequestContext {}
     impl DescribeInput for Caller {}
     impl DescribeInput for Option<Caller> {}
-    impl DescribeInput for http::HeaderMap {}
 
     /// What a handler returns.
     pub trait DescribeOutput {
@@ -370,7 +369,6 @@ mod described {
     describe_handler!(A, B);
     describe_handler!(A, B, C);
     describe_handler!(A, B, C, D);
-    describe_handler!(A, B, C, D, E);
 
     impl<F, Fut, R> DescribeHandler<((),)> for F
     where

@@ -21,7 +21,7 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The most items of a page: 1 to 100, 20 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(u32);
+pub struct Limit(u8);
 
 impl Limit {
     /// The highest limit.
@@ -29,7 +29,7 @@ impl Limit {
 
     /// The number of items.
     #[must_use]
-    pub fn get(self) -> u32 {
+    pub fn get(self) -> u8 {
         self.0
     }
 }
@@ -45,7 +45,7 @@ impl FromStr for Limit {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let limit: Int<1, { Self::MAX }> = text.parse()?;
-        u32::try_from(limit.get())
+        u8::try_from(limit.get())
             .map(Self)
             .map_err(|error| error.to_string())
     }
@@ -104,9 +104,8 @@ impl<F, P: Serialize> Paged<F, P> {
         mut found: Vec<T>,
         position: impl FnOnce(&T) -> P,
     ) -> Result<Page<T>, Problem> {
-        let limit = usize::try_from(self.limit.get()).unwrap_or(usize::MAX);
         let count = fitting(&found, MAX_PAGE_BYTES).map_err(Problem::internal)?;
-        let count = count.min(limit);
+        let count = count.min(self.limit.get().into());
         let more = found.len() > count;
         found.truncate(count);
         let last = found.last().filter(|_| more).map(position);
@@ -238,7 +237,7 @@ impl FromQuery for () {
 mod tests {
     use super::*;
 
-    fn page_of(limit: u32, found: Vec<String>) -> Page<String> {
+    fn page_of(limit: u8, found: Vec<String>) -> Page<String> {
         let paged = Paged::<(), String> {
             filter: (),
             limit: Limit(limit),

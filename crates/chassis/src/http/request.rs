@@ -136,7 +136,14 @@ pub struct RequestErrors {
     /// 422: errors in the values of a merge patch. They are reported only beside others
     /// of [`Self::invalid`]: without those, the merged result decides.
     pub(super) patch: FieldErrors,
+    /// 404: no resource can have the id in the path.
+    not_found: bool,
 }
+
+/// A part of a request returned `None` and added no error, which is a bug.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the request was not read, without an error")]
+struct MissingError;
 
 impl RequestErrors {
     fn finish<P>(mut self, parts: Option<P>) -> Result<P, Problem> {
@@ -147,9 +154,10 @@ impl RequestErrors {
         } else if !self.invalid.is_empty() {
             self.invalid.append_patch(self.patch);
             Err(Problem::invalid(self.invalid))
+        } else if self.not_found {
+            Err(Problem::not_found())
         } else {
-            // The one part that fails without an error of its own is `Id`.
-            parts.ok_or_else(Problem::not_found)
+            parts.ok_or_else(|| Problem::internal(MissingError))
         }
     }
 }
@@ -159,8 +167,10 @@ impl RequestErrors {
 pub struct Id<T>(pub T);
 
 impl<T: FromStr + HasSchema> Part for Id<T> {
-    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
-        request.id.as_deref()?.parse().ok().map(Self)
+    fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
+        let id = request.id.as_deref().and_then(|id| id.parse().ok());
+        errors.not_found |= id.is_none();
+        id.map(Self)
     }
 
     #[cfg(feature = "openapi")]

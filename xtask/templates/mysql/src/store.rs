@@ -97,7 +97,7 @@ impl @Type@Store {
         &self,
         ctx: &RequestContext,
         conditions: Conditions,
-        count: u32,
+        count: u8,
     ) -> Result<Vec<@Type@>, Error> {
         let (conditions, mut values) = conditions.into_parts();
         let columns = COLUMNS.join(", ");

@@ -5,10 +5,7 @@ use std::{
     fs,
 };
 
-use chassis::{
-    runtime::{Environment, Handler},
-    telemetry::Telemetry,
-};
+use chassis::{Environment, runtime::Handler, telemetry::Telemetry};
 use http::Method;
 use serde_json::{Value, json};
 use testbed::{FUNCTIONS, System, routes, template};

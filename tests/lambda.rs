@@ -7,9 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use chassis::{
-    RequestContext,
+    Problem, RequestContext,
     auth::Access,
-    http::{Id, NoContent, Problem, Representation, Request, Router, doc, get},
+    http::{Id, NoContent, Representation, Request, Router, doc, get},
     runtime::Handler,
 };
 use http::Method;

@@ -1,4 +1,4 @@
-//! No two modules of a crate depend on each other in a cycle.
+//! No two modules of a crate depend on each other in a cycle, and no two folders.
 //!
 //! A module depends on the modules whose items it names. `mod` and what a module
 //! re-exports are no dependencies, and neither is what tests name.
@@ -105,26 +105,36 @@ impl Crate {
         }
     }
 
-    /// The modules that each depends on.
-    fn dependencies(&self) -> BTreeMap<Names, BTreeSet<Names>> {
-        let dependencies = self.modules.iter().map(|(path, module)| {
+    /// The modules that each depends on. What is deeper than `depth` counts as part of
+    /// its ancestor there.
+    fn dependencies(&self, depth: usize) -> BTreeMap<Names, BTreeSet<Names>> {
+        let ancestor = |path: &Names| path[..path.len().min(depth)].to_vec();
+        let mut dependencies = BTreeMap::<_, BTreeSet<_>>::new();
+        for (path, module) in &self.modules {
             let named = module.named.iter();
             let modules = named.filter_map(|name| self.resolve(path, name));
-            let others = modules.filter(|other| other != path);
-            (path.clone(), others.collect())
-        });
-        dependencies.collect()
+            let others = modules.map(|other| ancestor(&other));
+            let others = others.filter(|other| *other != ancestor(path));
+            dependencies
+                .entry(ancestor(path))
+                .or_default()
+                .extend(others);
+        }
+        dependencies
     }
 
-    /// Modules of which each depends on the next, and the last on the first.
+    /// Modules of which each depends on the next, and the last on the first: those of
+    /// the root with all that they contain, or any.
     fn cycle(&self) -> Option<Vec<String>> {
-        let dependencies = self.dependencies();
-        let mut acyclic = BTreeSet::new();
-        let mut cycles = dependencies
-            .keys()
-            .filter_map(|path| cycle(path, &dependencies, &mut Vec::new(), &mut acyclic));
-        let cycle = cycles.next()?;
-        Some(cycle.iter().map(|path| path.join("::")).collect())
+        [1, usize::MAX].into_iter().find_map(|depth| {
+            let dependencies = self.dependencies(depth);
+            let mut acyclic = BTreeSet::new();
+            let mut cycles = dependencies
+                .keys()
+                .filter_map(|path| cycle(path, &dependencies, &mut Vec::new(), &mut acyclic));
+            let cycle = cycles.next()?;
+            Some(cycle.iter().map(|path| path.join("::")).collect())
+        })
     }
 }
 
@@ -277,4 +287,8 @@ fn a_cycle_is_found() {
     write("c.rs", "use crate::a::A; pub struct C(A);");
     let found = cycle().map(|it| it.join(" "));
     assert_eq!(found.as_deref(), Some("a b c"));
+
+    write("c.rs", "mod d { use crate::a; } pub struct C;");
+    let found = cycle().map(|it| it.join(" "));
+    assert_eq!(found.as_deref(), Some("a b c"), "of folders");
 }

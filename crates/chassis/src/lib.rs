@@ -2,11 +2,13 @@
 //!
 //! | module | what it has |
 //! |---|---|
+//! | [`runtime`] | the Lambda process: its start and its events |
+//! | [`http`] | requests and responses: typed parts, preconditions, idempotency keys, cursors, health, routes |
 //! | [`auth`] | bearer tokens, and who may call a route |
-//! | [`http`] | requests and responses: typed parts, problems, preconditions, idempotency keys, cursors, health, routes |
-//! | [`outbound`] | calls to other services and to stores: deadlines, retries, circuit breakers |
-//! | [`runtime`] | the Lambda process: start, environment, events, deadlines |
+//! | [`outbound`] | calls to other services and to stores: retries, circuit breakers |
 //! | [`telemetry`] | the log, metrics and traces |
+//!
+//! Each of these uses only those below it. What all of them share is in the root.
 //!
 //! A function's `main.rs` calls [`runtime::start`] with how to read its
 //! configuration and how to build its [`http::Router`].
@@ -16,12 +18,19 @@
 extern crate self as chassis;
 
 pub mod auth;
+mod context;
+mod deadline;
+pub mod environment;
 pub mod http;
 pub mod outbound;
+mod problem;
 pub mod runtime;
 pub mod telemetry;
 
-pub use runtime::{Deadline, RequestContext};
+pub use context::RequestContext;
+pub use deadline::Deadline;
+pub use environment::Environment;
+pub use problem::Problem;
 
 /// An error with its causes, for the log, without a cause that an earlier one contains.
 #[must_use]

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use chassis::{
+    Environment,
+    environment::{Role, parse_url},
     outbound::Policy,
-    runtime::{
-        Environment,
-        environment::{Role, parse_url},
-    },
 };
 use http::Uri;
 

@@ -16,8 +16,7 @@ use aws_sdk_dynamodb::{
 use chassis::{
     Deadline, RequestContext,
     http::health::Check,
-    outbound::{CallError, Dependency},
-    telemetry::CallLog,
+    outbound::{CallError, CallLog, Dependency},
 };
 use dto::health::HealthStatus;
 

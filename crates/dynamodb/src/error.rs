@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::error::BoxError;
 use chassis::{
-    http::{KeyConflict, Problem},
+    Problem,
+    http::KeyConflict,
     outbound::{CallError, Classify, Failure},
 };
 

@@ -2,10 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use chassis::{
-    outbound::Policy,
-    runtime::{Environment, environment::Role},
-};
+use chassis::{Environment, environment::Role, outbound::Policy};
 use dto::Timestamp;
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::{RequestContext, telemetry::CallLog};
+use chassis::{RequestContext, outbound::CallLog};
 use mysql_async::Conn;
 use tokio::time::{Instant, timeout_at};
 

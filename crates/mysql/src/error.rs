@@ -1,7 +1,8 @@
 //! The errors of one attempt and of an operation.
 
 use chassis::{
-    http::{KeyConflict, Problem},
+    Problem,
+    http::KeyConflict,
     outbound::{CallError, Classify, Failure},
 };
 use mysql_async::DriverError;

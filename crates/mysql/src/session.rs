@@ -7,8 +7,7 @@ use std::sync::{
 
 use chassis::{
     Deadline, RequestContext,
-    outbound::{Classify, Failure},
-    telemetry::CallLog,
+    outbound::{CallLog, Classify, Failure},
 };
 use mysql_async::{
     DriverError, FromRowError, Params, Row,

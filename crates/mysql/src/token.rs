@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::{outbound::aws::presign, runtime::environment::Role};
+use chassis::{environment::Role, outbound::aws::presign};
 use dto::Timestamp;
 
 /// The lifetime of a token: the longest that RDS accepts.

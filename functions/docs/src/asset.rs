@@ -7,8 +7,9 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use chassis::http::{
-    AnyQuery, Incoming, Part, Preconditions, Problem, RequestErrors, content_coding, vary,
+use chassis::{
+    Problem,
+    http::{AnyQuery, Incoming, Part, Preconditions, RequestErrors, content_coding, vary},
 };
 use flate2::read::GzDecoder;
 use http::{

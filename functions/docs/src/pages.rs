@@ -1,6 +1,9 @@
 //! The pages, the OpenAPI document and the assets.
 
-use chassis::http::{Id, Problem, Request};
+use chassis::{
+    Problem,
+    http::{Id, Request},
+};
 
 use crate::asset::{self, AssetName, Caching, Download, File, Html, Icon, Json, Served, Yaml};
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt::Write, str::FromStr};
 
 use axum::response::{IntoResponse, Response};
 use chassis::{
-    RequestContext,
-    http::{Accept, AnyQuery, Id, Problem, Representation, Request, html, vary},
+    Problem, RequestContext,
+    http::{Accept, AnyQuery, Id, Representation, Request, html, vary},
 };
 use dto::problem::{ProblemDetails, ProblemType};
 use http::{HeaderValue, header::CACHE_CONTROL};

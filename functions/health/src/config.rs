@@ -1,6 +1,6 @@
 //! The configuration from the environment.
 
-use chassis::{auth, runtime::Environment};
+use chassis::{Environment, auth};
 use http::Uri;
 
 /// The function's configuration.

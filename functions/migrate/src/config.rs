@@ -1,6 +1,6 @@
 //! The function's configuration.
 
-use chassis::runtime::{
+use chassis::{
     Environment,
     environment::{Role, parse_url},
 };

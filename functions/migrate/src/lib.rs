@@ -22,7 +22,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use chassis::runtime::Environment;
+use chassis::Environment;
 use lambda_runtime::{Context, LambdaEvent};
 use mysql_async::Conn;
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chassis::{
+    environment::Role,
     outbound::aws::{Api, ApiError, Protocol},
-    runtime::environment::Role,
 };
 use http::{StatusCode, Uri};
 use serde::Deserialize;

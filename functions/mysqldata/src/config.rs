@@ -1,6 +1,6 @@
 //! The function's configuration.
 
-use chassis::{auth, outbound::Policy, runtime::Environment};
+use chassis::{Environment, auth, outbound::Policy};
 use http::Uri;
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.

@@ -1,6 +1,6 @@
 //! The service's errors and the problems that they become.
 
-use chassis::{http::Problem, outbound::CallError};
+use chassis::{Problem, outbound::CallError};
 use dto::problem::ProblemType;
 use json::FieldErrors;
 

@@ -1,6 +1,6 @@
 //! The function's configuration.
 
-use chassis::{auth, runtime::Environment};
+use chassis::{Environment, auth};
 
 /// The function's configuration.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Why an operation of the catalogue failed, and its response.
 
-use chassis::http::Problem;
+use chassis::Problem;
 use json::FieldErrors;
 
 /// The error of an operation of the catalogue.

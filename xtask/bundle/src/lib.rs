@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow};
-use chassis::{auth::Authenticator, http::Service, outbound::Policy, runtime::Environment};
+use chassis::{Environment, auth::Authenticator, http::Service, outbound::Policy};
 use template::{Function, Local, Template};
 
 /// The project's template.

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 
 use super::Caller;
-use crate::http::Problem;
+use crate::Problem;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::{
     signature,
     token::{self, TokenError},
 };
-use crate::{RequestContext, http::Problem};
+use crate::{Problem, RequestContext};
 
 /// Verifies the tokens of a service's requests. Clones share the issuer's keys.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use crate::http::Problem;
+use crate::Problem;
 
 /// Who sent a request, according to its verified token.
 ///

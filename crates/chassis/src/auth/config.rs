@@ -1,7 +1,7 @@
 //! The configuration of authentication.
 
 use super::KeySource;
-use crate::runtime::{Environment, environment::parse_url};
+use crate::{Environment, environment::parse_url};
 
 /// Whose tokens are accepted.
 #[derive(Debug, Clone)]

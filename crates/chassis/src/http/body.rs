@@ -11,10 +11,10 @@ use mediatype::{MediaType, ReadParams, names};
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
 use super::{
-    Problem,
     openapi::HasSchema,
     request::{Incoming, Part, RequestErrors},
 };
+use crate::Problem;
 
 /// The media types of patches that a path supports (RFC 5789 §3.1).
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");

@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 #[cfg(feature = "openapi")]
 use super::{Json, openapi::Operation};
 use super::{
-    Problem, body,
+    body,
     openapi::HasSchema,
     request::{Incoming, Part, RequestErrors},
 };
-use crate::auth::Caller;
+use crate::{Problem, auth::Caller};
 
 /// The header in which a client sends its key.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

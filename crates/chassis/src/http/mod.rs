@@ -37,7 +37,6 @@ mod idempotency;
 pub mod openapi;
 mod page;
 mod preconditions;
-mod problem;
 mod query;
 mod request;
 mod response;
@@ -55,7 +54,6 @@ pub use idempotency::{
 };
 pub use page::{Limit, Page, Paged};
 pub use preconditions::{Preconditions, Tag, Tags};
-pub use problem::Problem;
 pub use query::{FromParameter, FromQuery, Query};
 pub use request::{AnyQuery, Id, Incoming, Params, Part, Request, RequestErrors};
 pub use response::{

@@ -37,9 +37,9 @@ mod described {
     pub const BEARER: &str = "bearer";
 
     use crate::{
-        RequestContext,
+        Problem, RequestContext,
         auth::{Access, Caller},
-        http::{Doc, Problem},
+        http::Doc,
     };
 
     /// The OpenAPI document of one service: its operations and their schemas.

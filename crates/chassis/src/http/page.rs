@@ -8,12 +8,11 @@ use serde::{Serialize, de::DeserializeOwned};
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
 use super::{
-    Problem,
     cursor::{CursorScope, is_well_formed},
     query::{FromQuery, Query},
     request::{Incoming, Part, RequestErrors},
 };
-use crate::auth::Caller;
+use crate::{Problem, auth::Caller};
 
 /// The most bytes of a page's items within Lambda's response, which may have
 /// 6 MB.

@@ -9,9 +9,10 @@ use json::FieldErrors;
 #[cfg(feature = "openapi")]
 use super::openapi::Operation;
 use super::{
-    Fetched, Problem, Resource,
+    Fetched, Resource,
     request::{Incoming, Part, RequestErrors},
 };
+use crate::Problem;
 
 /// The preconditions of a request on the current state of the resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

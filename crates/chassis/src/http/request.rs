@@ -15,11 +15,10 @@ use json::FieldErrors;
 #[cfg(feature = "openapi")]
 use super::openapi::{DescribeInput, Operation};
 use super::{
-    Problem,
     openapi::HasSchema,
     query::{FromQuery, Query},
 };
-use crate::{RequestContext, auth::Caller};
+use crate::{Problem, RequestContext, auth::Caller};
 
 /// The most bytes of a request's body: 256 KiB.
 pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;

@@ -10,12 +10,10 @@ use http::{
 };
 use serde::Serialize;
 
+use super::idempotency::{IDEMPOTENCY_REPLAYED, Outcome, StoredResponse};
 #[cfg(feature = "openapi")]
 use super::openapi::{DescribeOutput, Operation};
-use super::{
-    Problem,
-    idempotency::{IDEMPOTENCY_REPLAYED, Outcome, StoredResponse},
-};
+use crate::Problem;
 
 /// A resource that has an address and an entity tag. It is serialized as its
 /// representation.

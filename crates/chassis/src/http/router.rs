@@ -15,9 +15,9 @@ use tower::util::MapRequestLayer;
 
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
-use super::{Doc, Problem, Service, doc, health, health::Check, openapi::DescribeHandler};
+use super::{Doc, Service, doc, health, health::Check, openapi::DescribeHandler};
 use crate::{
-    RequestContext,
+    Problem, RequestContext,
     auth::{Access, Caller},
 };
 

@@ -22,13 +22,12 @@ use tracing::{Instrument, Level};
 #[cfg(feature = "openapi")]
 use super::openapi::Document;
 use super::{
-    Problem,
     body::{ACCEPT_PATCH, MERGE_PATCH},
     idempotency::IDEMPOTENCY_REPLAYED,
 };
 use crate::{
-    RequestContext,
-    runtime::Invocation,
+    Problem, RequestContext,
+    context::Invocation,
     telemetry::{Completed, METRICS},
 };
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::request::MAX_BODY_BYTES;
 use super::*;
-use crate::auth::Access;
+use crate::{Problem, auth::Access};
 
 /// The name of a note, which is also its id.
 type Name = Text<1, 8>;

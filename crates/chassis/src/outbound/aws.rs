@@ -28,7 +28,7 @@ use super::{
     AMAZON_ROOTS,
     connections::{Connections, connections},
 };
-use crate::runtime::environment::Role;
+use crate::environment::Role;
 
 /// The most bytes of a response: `BatchGetItem` returns 16 MB of items.
 const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -13,13 +13,12 @@ use hyper_rustls::ConfigBuilderExt;
 use rustls::ClientConfig;
 
 use super::{
-    Classify, Failure,
+    CallLog, Classify, Failure,
     connections::{Connections, connections},
 };
 use crate::{
     RequestContext,
-    runtime::{REQUEST_DEADLINE, TRACEPARENT},
-    telemetry::CallLog,
+    context::{REQUEST_DEADLINE, TRACEPARENT},
 };
 
 /// The most bytes of a response: what Lambda lets a function return.

@@ -21,7 +21,7 @@ use super::{
     budget::RetryBudget,
     outcome::Retry,
 };
-use crate::{Deadline, RequestContext, error_chain, http::Problem};
+use crate::{Deadline, Problem, RequestContext, error_chain};
 
 /// A call with less time left is not made: no response would arrive.
 const MIN_TIME_LEFT: Duration = Duration::from_millis(5);

@@ -9,6 +9,7 @@
 pub mod aws;
 mod breaker;
 mod budget;
+mod call_log;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
@@ -19,6 +20,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use call_log::CallLog;
 #[cfg(feature = "client")]
 pub use client::{Client, GetError, Reply};
 #[cfg(feature = "auth")]

@@ -16,15 +16,10 @@ use json::{FieldErrors, Pointer};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 
 use super::{
-    Environment,
-    context::Invocation,
     event::{Event, Kind},
     response::GatewayResponse,
 };
-use crate::{
-    http::{Problem, Service},
-    telemetry::Telemetry,
-};
+use crate::{Environment, Problem, context::Invocation, http::Service, telemetry::Telemetry};
 
 /// The failure of an invocation with an event that is not an HTTP API event.
 #[derive(Debug, Clone, PartialEq, Eq)]

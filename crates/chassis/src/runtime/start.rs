@@ -5,8 +5,9 @@ use std::{fmt::Debug, process::ExitCode};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use super::{Environment, Handler};
+use super::Handler;
 use crate::{
+    Environment,
     http::Router,
     telemetry::{self, Telemetry},
 };

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{Completed, Span, Trace, metrics::Namespace};
-use crate::runtime::Environment;
+use crate::Environment;
 
 /// The timeout of sending spans to a collector.
 const TIMEOUT: Duration = Duration::from_secs(1);

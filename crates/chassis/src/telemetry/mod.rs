@@ -1,7 +1,6 @@
 //! The log, the metrics and the traces. `docs/logging.md` lists every field,
 //! metric and span.
 
-mod call_log;
 mod completion;
 mod export;
 mod log;
@@ -10,7 +9,6 @@ mod record;
 mod span;
 mod trace;
 
-pub use call_log::CallLog;
 pub use export::{Exporter, Telemetry};
 pub use log::json_lines;
 pub(crate) use log::{

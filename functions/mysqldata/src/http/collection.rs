@@ -2,11 +2,9 @@
 
 use axum::extract::State;
 use chassis::{
-    RequestContext,
+    Problem, RequestContext,
     auth::Caller,
-    http::{
-        Accept, Created, Idempotent, Listing, Outcome, Page, Paged, Problem, Replayable, Request,
-    },
+    http::{Accept, Created, Idempotent, Listing, Outcome, Page, Paged, Replayable, Request},
 };
 
 use crate::{

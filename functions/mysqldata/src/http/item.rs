@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use chassis::{
-    RequestContext,
+    Problem, RequestContext,
     auth::Caller,
-    http::{Fetched, Id, Patch, Preconditions, Problem, Request, Tagged},
+    http::{Fetched, Id, Patch, Preconditions, Request, Tagged},
 };
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use chassis::{
-    RequestContext,
-    http::{Params, Problem, Representation, Request},
+    Problem, RequestContext,
+    http::{Params, Representation, Request},
 };
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use chassis::{
-    RequestContext,
-    http::{Accept, Created, Idempotent, Listing, Page, Problem, Replayable, Request},
+    Problem, RequestContext,
+    http::{Accept, Created, Idempotent, Listing, Page, Replayable, Request},
 };
 use dto::{ProductId, catalogue::ProductBatch};
 use serde::Serialize;

@@ -2,10 +2,8 @@
 
 use axum::extract::State;
 use chassis::{
-    RequestContext,
-    http::{
-        Fetched, Id, Json, MergePatch, NoContent, Preconditions, Problem, Request, Tagged, Written,
-    },
+    Problem, RequestContext,
+    http::{Fetched, Id, Json, MergePatch, NoContent, Preconditions, Request, Tagged, Written},
 };
 use dto::ProductId;
 

@@ -1,6 +1,6 @@
 //! The configuration of the function.
 
-use chassis::{auth, runtime::Environment};
+use chassis::{auth, Environment};
 
 /// Where the @name@ are stored.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! The configuration of the function.
 
-use chassis::{auth, runtime::Environment};
+use chassis::{auth, Environment};
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]

@@ -2,10 +2,10 @@
 //! OpenAPI document is derived from it.
 
 use axum::extract::State;
-use chassis::{
+use chassis::{Problem, 
     RequestContext,
     http::{
-        Created, Fetched, Id, Idempotent, Page, Paged, Preconditions, Problem, Replayable,
+        Created, Fetched, Id, Idempotent, Page, Paged, Preconditions,  Replayable,
         Representation, Request, Resource,
     },
 };

@@ -1,6 +1,6 @@
 //! Why an operation on the @name@ failed, and its response.
 
-use chassis::http::Problem;
+use chassis::Problem;
 
 /// The error of an operation on the @name@.
 #[derive(Debug, thiserror::Error)]

@@ -47,7 +47,7 @@ mod tests {
         body::Body,
         http::{Request, header::CONTENT_TYPE},
     };
-    use chassis::runtime::Environment;
+    use chassis::Environment;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use ring::{
 };
 
 use super::protocol::Protocol;
-use crate::runtime::environment::Role;
+use crate::environment::Role;
 
 /// Signs the requests of one role to one endpoint.
 pub(super) struct Signer {

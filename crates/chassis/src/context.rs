@@ -7,7 +7,7 @@ use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts,
 };
 
-use super::Deadline;
+use crate::Deadline;
 use crate::telemetry::{self, Record, Telemetry, Trace};
 
 /// The remaining time of the caller, in milliseconds. It is relative, as gRPC's

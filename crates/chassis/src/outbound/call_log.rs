@@ -4,10 +4,10 @@ use std::{error::Error, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::{Record, Span, Trace, micros, milliseconds};
+use super::{Allowance, Classify, Evidence, Outcome};
 use crate::{
     RequestContext, error_chain,
-    outbound::{Allowance, Classify, Evidence, Outcome},
+    telemetry::{Record, Span, Trace, micros, milliseconds},
 };
 
 /// A call that is running. When it is dropped, it leaves a line at `DEBUG`: which

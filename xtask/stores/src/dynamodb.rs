@@ -1,18 +1,23 @@
 //! The `DynamoDB` side: a server in this process, a client to any, and tables.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
     operation::create_table::CreateTableError,
-    types::{AttributeValue, BillingMode, PutRequest, TableStatus, WriteRequest},
+    types::{AttributeValue, PutRequest, TableStatus, WriteRequest},
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use serde_json::{Value, json};
+use template::Template;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-
-use crate::table::{self, Table};
 
 /// The region of local stores.
 pub const REGION: &str = "eu-north-1";
@@ -152,9 +157,9 @@ pub async fn put_all(
 /// The template cannot be read, or the server is unavailable or rejects a table.
 pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for table in table::read(template)? {
-        let name = format!("{prefix}{}", table.name);
-        create_table(client, &table, &name)
+    for (id, resource) in Template::read(template)?.of_type("AWS::DynamoDB::Table") {
+        let name = format!("{prefix}{}", template::table_name(id));
+        create_table(client, &resource.properties, &name)
             .await
             .with_context(|| format!("the DynamoDB table {name}"))?;
         names.push(name);
@@ -162,14 +167,31 @@ pub async fn create_tables(client: &Client, template: &Path, prefix: &str) -> Re
     Ok(names)
 }
 
-async fn create_table(client: &Client, table: &Table, name: &str) -> Result<()> {
+/// The properties of a table that a template and `CreateTable` write alike.
+const SCHEMA: [&str; 4] = [
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+];
+
+async fn create_table(client: &Client, properties: &Value, name: &str) -> Result<()> {
+    let schema = SCHEMA.into_iter();
+    let schema = schema.filter_map(|it| Some((it, properties.get(it)?.clone())));
+    let mut body: BTreeMap<_, _> = schema.collect();
+    body.insert("TableName", name.into());
+    body.insert("BillingMode", "PAY_PER_REQUEST".into());
+    let body = json!(body).to_string();
+    // The SDK's types of a schema cannot be read from JSON.
     let created = client
         .create_table()
         .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(table.attributes.clone()))
-        .set_key_schema(Some(table.key.clone()))
-        .set_global_secondary_indexes((!table.indexes.is_empty()).then(|| table.indexes.clone()))
+        .customize()
+        .mutate_request(move |request| {
+            let length = body.len().to_string();
+            request.headers_mut().insert("content-length", length);
+            *request.body_mut() = body.as_str().into();
+        })
         .send()
         .await;
     match created {

@@ -10,7 +10,6 @@ pub mod dynamodb;
 pub mod mariadb;
 pub mod mysql;
 pub mod sample;
-pub mod table;
 
 /// The folder of the migrations of the `MySQL` database.
 #[must_use]

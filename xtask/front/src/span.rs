@@ -75,10 +75,10 @@ impl Span {
         };
         let is_of_function = request_id.is_some();
         let level = match error {
-            Some(_) => Level::Warn,
+            Some(_) => Level::WARN,
             // The Invoke API has no such header, and the function's line is enough.
-            None if is_of_function || self.path.starts_with("/2015-03-31/") => Level::Debug,
-            None => Level::Info,
+            None if is_of_function || self.path.starts_with("/2015-03-31/") => Level::DEBUG,
+            None => Level::INFO,
         };
         let format = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
         let mut line = json!({
@@ -107,7 +107,7 @@ impl Span {
         if let Err(error) = log.append(&format!("{line}\n")) {
             eprintln!("the log cannot be written: {error}");
         }
-        if level > Level::Debug
+        if level < Level::DEBUG
             && let Some(line) = Line::parse(&line)
         {
             let line = format!("{}\n", readable(&line, Paint::of_stdout()));

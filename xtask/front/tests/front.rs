@@ -279,7 +279,7 @@ fn response_that_no_function_sent_is_a_warning_with_its_reason() {
     let [line] = &front.log()[..] else {
         panic!("there is not one line")
     };
-    assert_eq!(line.level(), Level::Warn);
+    assert_eq!(line.level(), Level::WARN);
     assert!(line.is_request());
     assert_eq!(line.text("route"), Some("/silent/{id}"));
     assert_eq!(line.text("request_id"), problem["requestId"].as_str());

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::{Level, Line};
 
 /// What a line must have to be shown: options of `cargo xtask logs`.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Filter {
     /// Only requests whose id or trace id begins with this
     #[arg(long, value_name = "ID")]
@@ -33,7 +33,7 @@ impl Filter {
     #[must_use]
     pub fn admits(&self, line: &Line) -> bool {
         let begins = |name, id: &str| line.text(name).is_some_and(|it| it.starts_with(id));
-        line.level() >= self.level
+        line.level() <= self.level
             && (self.request.as_ref())
                 .is_none_or(|id| begins("request_id", id) || begins("trace_id", id))
             && (self.status).is_none_or(|it| line.status().is_some_and(|status| it.admits(status)))
@@ -94,44 +94,29 @@ pub fn duration_ms(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
     use super::*;
     use crate::line::tests::{CALL, FAILED, PLACED};
 
     #[test]
     fn lines_are_selected_by_each_criterion() {
         let lines = [PLACED, CALL, FAILED].map(|line| Line::parse(line).unwrap());
-        let admitted = |filter: Filter| lines.each_ref().map(|line| filter.admits(line));
-        assert_eq!(admitted(Filter::default()), [true, false, true]);
-        let filter = Filter {
-            level: Level::Debug,
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [true, true, true]);
-        let filter = Filter {
-            request: Some("6a9d".to_owned()),
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [true, false, false]);
-        let filter = Filter {
-            status: Some("5xx".parse().unwrap()),
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [false, false, true]);
-        let filter = Filter {
-            status: Some("201".parse().unwrap()),
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [true, false, false]);
-        let filter = Filter {
-            function: Some("nosqldata".to_owned()),
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [false, false, true]);
-        let filter = Filter {
-            slower_than_ms: Some(duration_ms("20ms").unwrap()),
-            ..Filter::default()
-        };
-        assert_eq!(admitted(filter), [true, false, false]);
+        for (options, expected) in [
+            (vec![], [true, false, true]),
+            (vec!["--level", "debug"], [true, true, true]),
+            (vec!["--request", "6a9d"], [true, false, false]),
+            (vec!["--status", "5xx"], [false, false, true]),
+            (vec!["--status", "201"], [true, false, false]),
+            (vec!["--function", "nosqldata"], [false, false, true]),
+            (vec!["--slower-than", "20ms"], [true, false, false]),
+        ] {
+            let command = Filter::augment_args(Command::new("logs").no_binary_name(true));
+            let matches = command.get_matches_from(&options);
+            let filter = Filter::from_arg_matches(&matches).unwrap();
+            let admitted = lines.each_ref().map(|line| filter.admits(line));
+            assert_eq!(admitted, expected, "{options:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,8 @@ mod waterfall;
 
 pub use file::{Log, Reader};
 pub use filter::{Filter, StatusFilter, duration_ms};
-pub use line::{GATEWAY, Level, Line};
+pub use line::{GATEWAY, Line};
 pub use readable::{Paint, readable};
 pub use statistics::Statistics;
+pub use tracing::Level;
 pub use waterfall::{Span, Trace};

@@ -1,56 +1,14 @@
 //! One line of the log.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::Level;
 
 /// The name of the server in front of the functions, as their `function`, and the
 /// message of its lines.
 pub const GATEWAY: &str = "gateway";
-
-/// The level of a line, from the least to the most important.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Everything.
-    Trace,
-    /// Details, among them each call.
-    Debug,
-    /// Each request.
-    #[default]
-    Info,
-    /// What needs attention if it lasts.
-    Warn,
-    /// What failed.
-    Error,
-}
-
-impl FromStr for Level {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "trace" => Ok(Self::Trace),
-            "debug" => Ok(Self::Debug),
-            "info" => Ok(Self::Info),
-            "warn" => Ok(Self::Warn),
-            "error" => Ok(Self::Error),
-            _ => Err("it must be trace, debug, info, warn or error".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-        })
-    }
-}
 
 /// A line of the log: a flat JSON object with a level and a message.
 #[derive(Debug, Clone)]
@@ -70,7 +28,7 @@ impl Line {
         Some(Self { level, members })
     }
 
-    /// Its level.
+    /// Its level: `ERROR` is the least, `TRACE` the greatest.
     #[must_use]
     pub fn level(&self) -> Level {
         self.level
@@ -136,7 +94,7 @@ impl Line {
     pub fn is_request(&self) -> bool {
         match self.message() {
             "request" => true,
-            GATEWAY => self.level >= Level::Info,
+            GATEWAY => self.level <= Level::INFO,
             _ => false,
         }
     }
@@ -144,7 +102,7 @@ impl Line {
     /// Whether it is only of interest as a part of a trace.
     #[must_use]
     pub fn is_span(&self) -> bool {
-        self.level < Level::Info && ["call", "call started", GATEWAY].contains(&self.message())
+        self.level > Level::INFO && ["call", "call started", GATEWAY].contains(&self.message())
     }
 }
 

@@ -76,8 +76,8 @@ impl Paint {
     /// Text of a line of this level.
     fn by_level(self, level: Level, text: impl Display) -> String {
         match level {
-            Level::Error => self.red(text),
-            Level::Warn => self.yellow(text),
+            Level::ERROR => self.red(text),
+            Level::WARN => self.yellow(text),
             _ => self.dim(text),
         }
     }

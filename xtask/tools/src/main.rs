@@ -4,8 +4,6 @@
 mod diagrams;
 // region: mysqldata nosqldata
 mod faults;
-// endregion
-// region: mysqldata nosqldata
 mod growth;
 // endregion
 mod folder;
@@ -27,8 +25,6 @@ enum Command {
     Diagrams(diagrams::Arguments),
     // region: mysqldata nosqldata
     Faults(faults::Arguments),
-    // endregion
-    // region: mysqldata nosqldata
     Growth(growth::Arguments),
     // endregion
     Hostile(hostile::Arguments),
@@ -78,8 +74,6 @@ fn run(command: &Command) -> Result<bool> {
         Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
         // region: mysqldata nosqldata
         Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
-        // endregion
-        // region: mysqldata nosqldata
         Command::Growth(arguments) => runtime.block_on(growth::run(arguments)),
         // endregion
         Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),

@@ -8,6 +8,7 @@ mod growth;
 // endregion
 mod folder;
 mod hostile;
+mod page;
 mod port;
 mod program;
 mod surfaces;

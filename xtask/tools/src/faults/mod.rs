@@ -15,6 +15,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 
+use crate::page;
 pub use case::Case;
 pub use system::System;
 
@@ -70,12 +71,16 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         }
     }
 
-    let tables = table::render(&rows, &findings, arguments.seconds);
+    let (run, tables) = (
+        table::run(arguments.seconds),
+        table::render(&rows, &findings),
+    );
     if arguments.write {
-        let tables = format!("<!-- region: mysqldata nosqldata -->\n{tables}<!-- endregion -->\n");
-        std::fs::write(template::project().join("docs/faults.md"), tables)?;
+        let mark = "made by `cargo xtask faults --write`";
+        page::replace("faults.md", &format!("{mark}: the run"), &run)?;
+        page::replace("faults.md", &format!("{mark}: the tables"), &tables)?;
     } else {
-        println!("{tables}");
+        println!("{run}\n{tables}");
     }
     let holds =
         rows.iter().all(|row| row.violations().is_empty()) && findings.iter().all(|it| it.holds);

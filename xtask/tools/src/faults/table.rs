@@ -3,42 +3,29 @@
 
 use std::{fmt::Write, process::Command};
 
-use super::{load::Row, scenarios::Finding};
+use super::{load::Row, scenarios::Finding, system::CLIENTS};
 
-/// The report of a run.
-pub fn render(rows: &[Row], findings: &[Finding], seconds: u64) -> String {
+/// When, where and how the suite ran.
+pub fn run(seconds: u64) -> String {
+    format!(
+        "Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
+         The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
+         proxy on every connection. {CLIENTS} clients place, read and pay orders and create, replace and read products for {seconds} s while\n\
+         one part is broken; then it is repaired, and the stores are compared with the acknowledged writes.\n",
+        date(),
+        machine(),
+    )
+}
+
+/// The tables of the cases and of the scenarios.
+pub fn render(rows: &[Row], findings: &[Finding]) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_all(&mut text, rows, findings, seconds);
+    let _ = write_all(&mut text, rows, findings);
     text
 }
 
-fn write_all(
-    text: &mut String,
-    rows: &[Row],
-    findings: &[Finding],
-    seconds: u64,
-) -> std::fmt::Result {
-    writeln!(
-        text,
-        "# The effect of each fault\n\n\
-         Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
-         The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
-         proxy on every connection. {} clients place, read and pay orders and create, replace and read products for {seconds} s while\n\
-         one part is broken; then it is repaired, and the stores are compared with the acknowledged writes.\n\n\
-         *Outbound* are the requests on the broken connection in that time (a refused connection does not reach the proxy).\n\
-         *Recovery* is the time from the repair to the last response that failed. *Lost* are acknowledged writes that are not\n\
-         stored, *twice* are writes that were executed twice, and *wrong* are responses that were neither correct nor a problem, or\n\
-         that took longer than 9.9 s: each must be 0, and no order may be refused while the catalogue or its store is\n\
-         unavailable.\n\n\
-         *Every history is linearizable*: clients read, replace, patch and delete shared products and move shared orders, with\n\
-         and without conditions, while connections are cut and processes are killed. For each object a checker searches for an\n\
-         order of its operations that explains every response. A write of unknown outcome may take effect once, at any time,\n\
-         or never.\n",
-        date(),
-        machine(),
-        super::system::CLIENTS,
-    )?;
+fn write_all(text: &mut String, rows: &[Row], findings: &[Finding]) -> std::fmt::Result {
     writeln!(
         text,
         "| part | fault | requests | responses by status | slowest | outbound | recovery | snapshots | orders refused | lost | twice | wrong |\n\

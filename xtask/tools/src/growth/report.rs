@@ -12,6 +12,7 @@ use super::{
     arguments::Arguments,
     results::{Figure, Results},
 };
+use crate::page;
 
 /// The plot, beside the page.
 const PLOT: &str = "growth.svg";
@@ -23,21 +24,23 @@ const MARGIN: f64 = 60.0;
 /// The range of the plot: 0.1 ms to 1 s.
 const DECADES: (f64, f64) = (2.0, 6.0);
 
-/// Writes the results to the output folder, and the page and the plot if asked to.
+/// Writes the results to the output folder, and into the page if asked to.
 pub fn write(arguments: &Arguments, output: &Path, results: &Results) -> Result<()> {
     let json = serde_json::to_string_pretty(results)?;
     std::fs::write(output.join("growth.json"), json)?;
-    let page = page(arguments, results)?;
+    let (sizes, instances) = (of_sizes(arguments, results)?, of_instances(results)?);
     let plot = plot(&arguments.sizes, results)?;
     if arguments.write {
         let docs = template::project().join("docs");
         // `cargo xtask remove` removes it with one of these services.
         let plot = format!("<!-- region: mysqldata nosqldata -->\n{plot}<!-- endregion -->\n");
         std::fs::write(docs.join(PLOT), plot)?;
-        std::fs::write(docs.join("growth.md"), page)?;
+        let mark = "made by `cargo xtask bench growth --write`";
+        page::replace("growth.md", &format!("{mark}: sizes"), &sizes)?;
+        page::replace("growth.md", &format!("{mark}: instances"), &instances)?;
     } else {
         std::fs::write(output.join(PLOT), plot)?;
-        println!("{page}");
+        println!("{sizes}\n{instances}");
     }
     Ok(())
 }
@@ -62,33 +65,24 @@ fn ratio(a: u128, b: u128) -> f64 {
     a as f64 / b.max(1) as f64
 }
 
-fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> {
-    let mut page = String::new();
-    let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
-    writeln!(
-        page,
-        "<!-- region: mysqldata nosqldata -->\n# Growth\n\n\
-         Written by `cargo xtask bench growth --sizes {}`. The programs of the functions, each under a Lambda Runtime API of its own, on\n\
-         MariaDB and on a local DynamoDB in memory. The orders are spread over 100 days and over 100 products, two lines each, so that a\n\
-         summary has as many rows at any size. All sizes run at the same time and are measured in turns. Where there are fewer\n\
-         pages than 1000, page 1000 is the last full one.\n\n\
-         *Time* is the median from the event to the response of {} calls; *CPU* is the mean of what the function and the\n\
-         database use. The last columns are the ratio of the largest size to the smallest.\n\n\
-         ![Time against orders]({PLOT})\n",
-        sizes.join(","),
-        arguments.calls,
-    )?;
-    write!(page, "| request |")?;
+/// The table of the requests at each size.
+fn of_sizes(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    write!(text, "| request |")?;
     for (orders, products) in arguments.sizes.iter().zip(&results.products) {
-        write!(page, " {orders} orders, {products} products: time | CPU |")?;
+        write!(text, " {orders} orders, {products} products: time | CPU |")?;
     }
-    writeln!(page, " time × | CPU × |")?;
-    writeln!(page, "|---|{}--:|--:|", "--:|--:|".repeat(sizes.len()))?;
+    writeln!(text, " time × | CPU × |")?;
+    writeln!(
+        text,
+        "|---|{}--:|--:|",
+        "--:|--:|".repeat(arguments.sizes.len())
+    )?;
     for (request, figures) in by_request(results) {
-        write!(page, "| {request} |")?;
+        write!(text, "| {request} |")?;
         for figure in &figures {
             write!(
-                page,
+                text,
                 " {:.2} ms | {:.2} ms |",
                 ratio(figure.median_us, 1000),
                 ratio(figure.processor_us, 1000)
@@ -98,7 +92,7 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
             continue;
         };
         writeln!(
-            page,
+            text,
             " {:.2} | {:.2} |",
             ratio(last.median_us, first.median_us),
             ratio(last.processor_us, first.processor_us)
@@ -110,13 +104,20 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
         .map(|ms| format!("{ms} ms"))
         .collect();
     writeln!(
-        page,
-        "\nAdding all orders to the sums, as a migration does: {}.\n\n\
-         ## Concurrent orders\n\n\
-         One line each, of 100 products, with as few orders as the smallest size has.\n\n\
-         | instances | time | CPU | CPU × | waits for locks | longest |\n\
-         |--:|--:|--:|--:|--:|--:|",
+        text,
+        "\nAdding all orders to the sums, as a migration does: {}.",
         backfill.join(", ")
+    )?;
+    Ok(text)
+}
+
+/// The table of concurrent orders.
+fn of_instances(results: &Results) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "| instances | time | CPU | CPU × | waits for locks | longest |\n\
+         |--:|--:|--:|--:|--:|--:|"
     )?;
     for figures in &results.concurrency {
         let one = results
@@ -124,7 +125,7 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
             .first()
             .map_or(0, |one| one.processor_us);
         writeln!(
-            page,
+            text,
             "| {} | {:.2} ms | {:.2} ms | {:.2} | {} | {} ms |",
             figures.instances,
             ratio(figures.median_us, 1000),
@@ -134,8 +135,7 @@ fn page(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> 
             figures.longest_lock_wait_ms,
         )?;
     }
-    writeln!(page, "<!-- endregion -->")?;
-    Ok(page)
+    Ok(text)
 }
 
 /// The plot: both axes are logarithmic, so that what grows in proportion is diagonal.

@@ -17,6 +17,7 @@ use suite::{Api, Case, Kind};
 use testbed::System;
 use tokio::runtime::Runtime;
 
+use crate::page;
 use emulator::Emulator;
 use table::Column;
 
@@ -89,10 +90,11 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
     if columns.iter().all(|column| column.verdicts.is_empty()) {
         bail!("there is no surface or no such case to run");
     }
-    println!("{}", table::markdown(&columns));
+    let table = table::markdown(&columns);
+    println!("{table}");
     if arguments.write {
-        let file = template::project().join("docs/surfaces.md");
-        table::write(&file, &columns)?;
+        let mark = "made by `cargo xtask surfaces --write`";
+        page::replace("surfaces.md", mark, &table)?;
     }
     Ok(columns.iter().all(|column| column.held))
 }

@@ -1,13 +1,8 @@
 //! The table: surfaces across, cases down.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, Result};
 use suite::{Kind, Verdict};
-
-/// The marks in a file between which the table goes.
-const BEGIN: &str = "<!-- made by `cargo xtask surfaces --write` -->";
-const END: &str = "<!-- end -->";
 
 /// The results of one surface.
 pub struct Column {
@@ -90,28 +85,12 @@ fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// Replaces the table in a file.
-///
-/// # Errors
-/// The file has no marks, or cannot be written.
-pub fn write(file: &Path, columns: &[Column]) -> Result<()> {
-    let before = fs::read_to_string(file)?;
-    let (head, rest) = before.split_once(BEGIN).context("no mark for the table")?;
-    let (_, tail) = rest.split_once(END).context("no mark of its end")?;
-    let table = markdown(columns);
-    fs::write(file, format!("{head}{BEGIN}\n{table}{END}{tail}"))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn table_is_replaced_between_its_marks() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("surfaces.md");
-        fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n")).unwrap();
+    fn table_has_the_verdicts_and_the_reasons() {
         let column = |kind, held, verdicts: &[(&'static str, Verdict)]| Column {
             kind,
             held,
@@ -129,11 +108,7 @@ mod tests {
                 ],
             ),
         ];
-        for _ in 0..2 {
-            write(&file, &columns).unwrap();
-        }
-        let expected = "before\n\
-            <!-- made by `cargo xtask surfaces --write` -->\n\
+        let expected = "\
             | case | replay | watch |\n\
             | --- | --- | --- |\n\
             | first case | pass | differs |\n\
@@ -141,12 +116,7 @@ mod tests {
             | total | 1 pass | 1 differs, 1 FAIL |\n\
             | time | 7 s | 7 s |\n\
             \n\
-            - **watch** is slow (first case).\n\
-            <!-- end -->\n\
-            after\n";
-        assert_eq!(fs::read_to_string(&file).unwrap(), expected);
-
-        fs::write(&file, "no marks").unwrap();
-        assert!(write(&file, &columns).is_err());
+            - **watch** is slow (first case).\n";
+        assert_eq!(markdown(&columns), expected);
     }
 }

@@ -24,13 +24,13 @@ pub fn routed(request: &Request<Bytes>, route: &str) -> Value {
     let mut query = Map::<String, Value>::new();
     for pair in request.uri().query().unwrap_or_default().split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decoded(&value.replace('+', " "));
-        let all = match query.get(name).and_then(Value::as_str) {
+        let [name, value] = [name, value].map(|it| decoded(&it.replace('+', " ")));
+        let all = match query.get(&name).and_then(Value::as_str) {
             Some(before) => format!("{before},{value}"),
             None => value,
         };
         if !name.is_empty() {
-            query.insert(decoded(&name.replace('+', " ")), all.into());
+            query.insert(name, all.into());
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn event_has_what_an_http_api_sends() {
-        let request = Request::get("/things/a%2Db%20c?x=1&x=%C3%A9+f&y")
+        let request = Request::get("/things/a%2Db%20c?x=1&x=%C3%A9+f&%78=2&y")
             .header("cookie", "a=1; b=2")
             .header("cookie", "c=3")
             .header("accept", "text/plain")
@@ -183,9 +183,9 @@ mod tests {
         for (pointer, value) in [
             ("/routeKey", json!("ANY /things/{id}")),
             ("/rawPath", json!("/things/a-b c")),
-            ("/rawQueryString", json!("x=1&x=%C3%A9+f&y")),
+            ("/rawQueryString", json!("x=1&x=%C3%A9+f&%78=2&y")),
             ("/pathParameters", json!({"id": "a-b c"})),
-            ("/queryStringParameters", json!({"x": "1,é f", "y": ""})),
+            ("/queryStringParameters", json!({"x": "1,é f,2", "y": ""})),
             ("/cookies", json!(["a=1", "b=2", "c=3"])),
             ("/headers/accept", json!("text/plain,text/html")),
             ("/requestContext/http/path", json!("/things/a-b c")),

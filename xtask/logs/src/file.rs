@@ -89,9 +89,14 @@ impl Log {
         let Some(current) = existing(&self.current())? else {
             return Ok(None);
         };
+        let previous = match existing(&self.previous())? {
+            // A rotation in between put the same file there.
+            Some(previous) if identity(&previous)? == identity(&current)? => None,
+            previous => previous,
+        };
         Ok(Some(Reader {
             log: self,
-            previous: existing(&self.previous())?,
+            previous,
             file: current,
             partial: Vec::new(),
         }))
@@ -190,6 +195,18 @@ mod tests {
         assert_eq!(reader.lines().unwrap(), ["five"]);
         let mut later = log.read().unwrap().unwrap();
         assert_eq!(later.lines().unwrap(), ["one", "two", "four", "five"]);
+    }
+
+    #[test]
+    fn file_that_is_rotated_while_it_is_opened_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::at(folder.path());
+        log.begin().unwrap();
+        log.append("one\n").unwrap();
+        // Both names are of one file, as the reader finds it then.
+        fs::hard_link(log.current(), log.previous()).unwrap();
+        let mut reader = log.read().unwrap().unwrap();
+        assert_eq!(reader.lines().unwrap(), ["one"]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct Arguments {
     calls: u32,
 
     /// Write the tables to docs/growth.md
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["sizes", "calls"])]
     write: bool,
 }
 

@@ -201,6 +201,8 @@ mod tests {
             // region: mysqldata nosqldata
             "bench --only hello",
             "bench --no-peers",
+            "bench growth --sizes 100",
+            "bench growth --calls 10",
             "faults --only catalogue",
             // endregion
         ];

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::fs::symlink,
     path::PathBuf,
     process::{Command, ExitCode},
@@ -207,10 +208,12 @@ impl Scratch {
 
     /// Starts the system and reads its health. Creates one of these, if it is one.
     fn up(&self, created: Option<&str>) -> Result<()> {
-        let [api, dynamodb, mysql] = [(); 3].map(|()| net::free_port("127.0.0.1"));
-        let (api, dynamodb, mysql) = (api?, dynamodb?, mysql?);
-        step(format_args!("cargo xtask up --port {api}"));
-        let [port, dynamodb, mysql] = [api, dynamodb, mysql].map(|port| port.to_string());
+        // All are taken before the first is released, so that they differ.
+        let listeners = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)));
+        let free = listeners.map(|it| anyhow::Ok(it?.local_addr()?.port().to_string()));
+        let [port, dynamodb, mysql] = free;
+        let (port, dynamodb, mysql) = (port?, dynamodb?, mysql?);
+        step(format_args!("cargo xtask up --port {port}"));
         let ports = [
             "--port",
             &port,
@@ -221,7 +224,7 @@ impl Scratch {
         ];
         let up = self.cargo(&[&["xtask", "--yes", "up", "--fresh"], &ports[..]].concat());
         let mut up = Guarded::spawn(up)?;
-        let api = format!("http://127.0.0.1:{api}");
+        let api = format!("http://127.0.0.1:{port}");
         // It checks the health of every function.
         let health = format!("{api}/health");
         process::wait_until_ready(&mut up, "`up`", START_TIMEOUT, || net::get(&health))?;

@@ -117,48 +117,22 @@ fn release_profile_unwinds_and_is_small() {
     assert_eq!(*release, expected);
 }
 
-/// The crates in the tables of a section of `docs/dependencies.md`.
-fn documented_crates(section: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(project().join("docs/dependencies.md")).unwrap();
-    let (_, rest) = text.split_once(&format!("\n## {section}\n")).unwrap();
-    let rows = rest.split("\n## ").next().unwrap().lines();
-    let cells = rows.filter_map(|row| {
-        let mut cells = row.strip_prefix("| ")?.split('|');
-        let (name, reason) = (cells.next()?.trim(), cells.next()?.trim());
-        assert!(!reason.is_empty(), "{name} has no reason");
-        (name != "crate").then(|| name.to_owned())
-    });
-    cells.collect()
-}
-
 #[test]
-fn every_third_party_crate_has_a_documented_reason() {
-    let metadata = metadata();
-    let (mut of_functions, mut of_tools) = (BTreeSet::new(), BTreeSet::new());
-    for package in &metadata.packages {
-        let folder = folder(&metadata, &package.manifest_path);
-        let is_deployed = ["crates", "functions"].contains(&folder.as_str());
-        for dependency in &package.dependencies {
-            if dependency.path.is_some() {
-                continue;
-            }
-            let is_tool = !is_deployed || dependency.kind == DependencyKind::Development;
-            let crates = if is_tool {
-                &mut of_tools
-            } else {
-                &mut of_functions
-            };
-            crates.insert(dependency.name.clone());
-        }
-    }
-    let only_tools = &of_tools - &of_functions;
-    for (section, crates) in [("Functions", of_functions), ("Tools and tests", only_tools)] {
-        assert_eq!(
-            documented_crates(section),
-            crates,
-            "left: docs/dependencies.md, {section}; right: the manifests"
-        );
-    }
+fn every_third_party_crate_has_a_reason() {
+    let manifest = fs::read_to_string(project().join("Cargo.toml")).unwrap();
+    let (_, rest) = manifest.split_once("\n[workspace.dependencies]\n").unwrap();
+    let lines = rest.split("\n[").next().unwrap().lines();
+    let with_reason = lines.filter(|line| line.contains(" # "));
+    let with_reason = with_reason.map(|line| line.split_once(" = ").unwrap().0.to_owned());
+    let packages = metadata().packages.into_iter();
+    let dependencies = packages.flat_map(|it| it.dependencies);
+    let third_party = dependencies.filter(|it| it.path.is_none());
+    let third_party = third_party.map(|it| it.name);
+    assert_eq!(
+        with_reason.collect::<BTreeSet<_>>(),
+        third_party.collect(),
+        "left: the lines of [workspace.dependencies] with a reason; right: the manifests"
+    );
 }
 
 /// A table has one owner. So has a table of a database: the privileges of its

@@ -26,12 +26,6 @@ const SUITE: &str = "tests/suite/src/lib.rs";
 /// The privileges of the users of the database.
 pub const GRANTS: &str = "functions/migrate/grants.sql";
 
-/// The page with the reason of each third-party crate.
-const DEPENDENCIES: &str = "docs/dependencies.md";
-
-/// The heading of its second table.
-const TOOLS: &str = "\n## Tools and tests\n";
-
 /// The guides, whose tables describe an endpoint that is an example.
 const GUIDES: [&str; 3] = [
     "docs/adding-an-endpoint.md",
@@ -41,9 +35,6 @@ const GUIDES: [&str; 3] = [
 
 /// What may precede a path in the documents.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
-/// What precedes the rows of that table.
-const ROWS: &str = "Never part of a deployed function.\n\n| crate | reason |\n|---|---|\n";
 
 /// The files of a project.
 pub struct Files {
@@ -266,9 +257,8 @@ impl Files {
             };
             let is_document = Path::new(&path).extension().is_some_and(|it| it == "md");
             let is_record = path.starts_with("docs/decisions/");
-            // Third-party crates are removed with the last package that needs them.
-            let is_exempt = GUIDES.contains(&path.as_str()) || path == DEPENDENCIES;
-            if is_document && !is_record && !is_exempt {
+            let is_guide = GUIDES.contains(&path.as_str());
+            if is_document && !is_record && !is_guide {
                 self.change(&path, |text| {
                     let lines = drop_if(text, |line| {
                         is_dropped(line) || line.starts_with('|') && is_dead(line)
@@ -285,7 +275,7 @@ impl Files {
     }
 
     /// Removes the dependencies on packages that are not there, and third-party
-    /// crates that no package needs any more, with their documented reasons.
+    /// crates that no package needs any more.
     pub fn remove_unused_dependencies(&self) -> Result<()> {
         let tracked = self.tracked()?;
         let manifests = tracked.iter().filter(|path| path.ends_with("/Cargo.toml"));
@@ -304,7 +294,7 @@ impl Files {
         };
         let missing = declared.iter().filter(|(_, it)| is_missing(it));
         let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
-        let (mut of_functions, mut of_all) = (BTreeSet::new(), BTreeSet::new());
+        let mut used = BTreeSet::new();
         for path in manifests {
             self.change(path, |text| {
                 drop_if(text, |line| {
@@ -316,21 +306,13 @@ impl Files {
                 })
             })?;
             let manifest: toml::Table = self.read(path)?.parse()?;
-            let is_deployed = ["crates/", "functions/"]
-                .iter()
-                .any(|it| path.starts_with(it));
             for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
                 let targets = manifest.get("target").and_then(toml::Value::as_table);
                 let targets = targets.into_iter().flat_map(toml::Table::values);
                 let targets = targets.filter_map(toml::Value::as_table);
                 let tables = targets.chain([&manifest]).filter_map(|it| it.get(kind));
                 let names = tables.filter_map(toml::Value::as_table);
-                for name in names.flat_map(toml::Table::keys) {
-                    if is_deployed && kind != "dev-dependencies" {
-                        of_functions.insert(name.clone());
-                    }
-                    of_all.insert(name.clone());
-                }
+                used.extend(names.flat_map(toml::Table::keys).cloned());
             }
         }
         self.change("Cargo.toml", |text| {
@@ -342,35 +324,11 @@ impl Files {
                 text.replace(&format!("\"{folder}\", "), "")
             })
         })?;
-        let unused: Vec<_> = declared.keys().filter(|it| !of_all.contains(*it)).collect();
+        let unused: Vec<_> = declared.keys().filter(|it| !used.contains(*it)).collect();
         self.change("Cargo.toml", |text| {
             drop_if(text, |line| {
                 let name = line.split(" = ").next().unwrap_or_default();
                 unused.iter().any(|it| *it == name) || missing.contains(&name)
-            })
-        })?;
-        self.change(DEPENDENCIES, |text| {
-            let (functions, tools) = text.split_once(TOOLS).unwrap_or((text, ""));
-            let name = |row: &str| {
-                row.strip_prefix("| ")?
-                    .split(" |")
-                    .next()
-                    .map(str::to_owned)
-            };
-            let is_known = |row: &str| name(row).is_some_and(|name| declared.contains_key(&name));
-            let moved = functions.split_inclusive('\n').filter(|row| {
-                is_known(row)
-                    && name(row)
-                        .is_some_and(|it| !of_functions.contains(&it) && of_all.contains(&it))
-            });
-            let kept = drop_if(functions, |row| {
-                is_known(row) && name(row).is_some_and(|it| !of_functions.contains(&it))
-            });
-            let tools = drop_if(tools, |row| {
-                is_known(row) && name(row).is_some_and(|it| !of_all.contains(&it))
-            });
-            moved.fold(format!("{kept}{TOOLS}{tools}"), |text, row| {
-                insert_line(&text, ROWS, row).unwrap_or(text)
             })
         })
     }

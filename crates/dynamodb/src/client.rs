@@ -108,6 +108,11 @@ impl Client {
         ))
     }
 
+    /// Opens a connection ahead of the first request.
+    pub(crate) async fn connect(&self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.0.connect().await
+    }
+
     /// Sends a request, and reads its response.
     pub(crate) async fn send<O: Operation>(
         &self,

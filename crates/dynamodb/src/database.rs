@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
     operation::get_item::{GetItem, GetItemInput, builders::GetItemInputBuilder},
 };
 use chassis::{
-    Deadline, RequestContext,
+    RequestContext, error_chain,
     http::health::Check,
     outbound::{CallError, CallLog, Dependency},
 };
@@ -30,9 +30,6 @@ use crate::{
 
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "dynamodb";
-
-/// The time that a start waits for the first connection.
-const START_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -65,9 +62,10 @@ impl Database {
                 }
             }
         });
-        let ctx = RequestContext::at_start(Deadline::within(START_TIMEOUT));
-        // The log has the reason if this fails.
-        dependency.is_healthy(&ctx).await;
+        if let Err(error) = client.connect().await {
+            let cause = error_chain(&*error);
+            tracing::warn!(cause, "started without a connection to the database");
+        }
         Self {
             client,
             dependency,

@@ -21,12 +21,13 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use tower::BoxError;
 
 use self::signer::Signer;
 pub use self::{protocol::Protocol, signer::presign};
 use super::{
     AMAZON_ROOTS,
-    connections::{Connections, connections},
+    connections::{Connections, Connector, connections, connector},
 };
 use crate::environment::Role;
 
@@ -43,6 +44,7 @@ struct Inner {
     endpoint: Uri,
     signer: Signer,
     connections: Connections,
+    connector: Connector,
 }
 
 /// Why there is no response.
@@ -96,12 +98,24 @@ impl Api {
         let endpoint: Uri = endpoint.unwrap_or_else(own);
         let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
         let path = endpoint.path().to_owned();
+        let connector = connector(connect, tls);
         Self(Arc::new(Inner {
             protocol,
             endpoint,
             signer: Signer::new(role, protocol, host, path),
-            connections: connections(connect, tls),
+            connections: connections(connector.clone()),
+            connector,
         }))
+    }
+
+    /// Opens a connection ahead of the first call.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened within the timeout.
+    pub async fn connect(&self) -> Result<(), BoxError> {
+        let connector = self.0.connector.clone();
+        connector.open_ahead(self.0.endpoint.clone()).await
     }
 
     /// Calls an operation with a JSON body; a response of any status is one.
@@ -115,6 +129,7 @@ impl Api {
             endpoint,
             signer,
             connections,
+            ..
         } = &*self.0;
         let target = format!("{}.{operation}", protocol.target);
         let signature = signer.sign(&target, &body, Timestamp::now());

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 
 use super::{
     CallLog, Classify, Failure,
-    connections::{Connections, connections},
+    connections::{Connections, connections, connector},
 };
 use crate::{
     RequestContext,
@@ -87,7 +87,7 @@ impl Client {
             .with_no_client_auth();
         Self {
             dependency,
-            connections: connections(connect, tls),
+            connections: connections(connector(connect, tls)),
             api,
             forwards_token: false,
         }

@@ -309,7 +309,7 @@ impl Dependency {
 
     /// Whether the dependency is healthy, by its probe: for health checks. While
     /// the breaker is open, nothing is sent.
-    pub async fn is_healthy(&self, ctx: &RequestContext) -> bool {
+    pub(crate) async fn is_healthy(&self, ctx: &RequestContext) -> bool {
         let Ok(permit) = self.permit(ctx, ctx.deadline.remaining()).await else {
             return false;
         };

@@ -47,6 +47,17 @@ async fn expect_stored(api: &Api, path: &str, written: &Response) {
 
 async fn created_product_has_what_was_sent(api: Api) {
     let sent = mug(&api);
+    let document = api.get("/openapi.json").await.expect(200).json();
+    let members = &document["components"]["schemas"]["ProductContent"]["properties"];
+    let names = |object: &Value| {
+        object
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&sent), names(members), "a member that is not tested");
     let created = api.post("/nosqldata", &sent).await.expect(201);
     let product = created.json();
     let id: Uuid = created.id().parse().unwrap();

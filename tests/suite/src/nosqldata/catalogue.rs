@@ -176,6 +176,10 @@ async fn attributes_are_returned_exactly(api: Api) {
             r#"{"s":["","\u0000\n\u001f","é😀","\"\\/"],"ключ":1,"a.b":1,"$ref":"x"}"#,
             r#"{"$ref":"x","a.b":1,"s":["","\u0000\n\u001f","é😀","\"\\/"],"ключ":1}"#,
         ),
+        (
+            r#"{"~":1,"":2,"$serde_json::private::RawValue":"3"}"#,
+            r#"{"":2,"$serde_json::private::RawValue":"3","~":1}"#,
+        ),
     ] {
         let body = format!(
             r#"{{"name":"n","category":"c","price":{{"amount":0,"currency":"EUR"}},"attributes":{sent}}}"#

@@ -73,13 +73,15 @@ pub(crate) fn from_item<T: Entity>(item: Item) -> Result<T, MalformedItem> {
     let mut errors = FieldErrors::new();
     let content = json::read(Value::Object(members), &mut errors);
     let content = content.ok_or_else(|| item.invalid(errors))?;
+    let created_at = item.take(CREATED_AT, timestamp)?;
     let revision = Revision {
         version: item.take(VERSION, |value| match value {
             AttributeValue::N(number) => Number::parse(&number)?.as_i64().and_then(Int::new),
             _ => None,
         })?,
-        created_at: item.take(CREATED_AT, timestamp)?,
-        updated_at: item.take(UPDATED_AT, timestamp)?,
+        created_at,
+        // Of two writes at once, the one that created the item may have the later time.
+        updated_at: item.take(UPDATED_AT, timestamp)?.max(created_at),
         etag: item.take(ETAG, text)?,
     };
     let id = item.take(ID, |id| text(id)?.parse().ok())?;
@@ -256,6 +258,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_entity_is_never_updated_before_it_is_created() {
+        let thing = thing(None, None);
+        let mut item = to_item(&thing).unwrap();
+        item.insert(UPDATED_AT.to_owned(), string("2026-11-22T00:00:00.000Z"));
+        assert_eq!(from_item(item), Ok(thing));
+    }
+
+    #[test]
     fn a_malformed_item_is_named_with_the_reason() {
         for (attribute, value, reason) in [
             (
@@ -303,7 +313,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_member_called_as_an_attribute_of_the_service_is_a_conflict() {
+    fn a_member_with_the_name_of_an_attribute_of_the_service_is_a_conflict() {
         assert!(!has_conflict(Content::MEMBERS));
         assert!(!has_conflict(&["ids", "i", ""]));
         assert!(has_conflict(&["name", "etag"]));

@@ -1,11 +1,14 @@
 //! Requests and responses.
 //!
 //! A handler's signature is its documentation: it takes the parts of a request
-//! that it reads ([`Request`]) and returns a typed response or a [`Problem`].
+//! that it reads ([`Request`]) and returns a typed response or a [`Problem`](crate::Problem).
 //!
 //! ```
-//! use chassis::auth::Access;
-//! use chassis::http::{Id, Problem, Representation, Request, Router, doc, get};
+//! use chassis::{
+//!     Problem,
+//!     auth::Access,
+//!     http::{Id, Representation, Request, Router, doc, get},
+//! };
 //! use json::{Schema, Text};
 //! use serde::Serialize;
 //!

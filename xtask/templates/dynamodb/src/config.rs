@@ -1,6 +1,6 @@
 //! The configuration of the function.
 
-use chassis::{auth, Environment};
+use chassis::{Environment, auth};
 
 /// Where the @name@ are stored.
 #[derive(Clone)]

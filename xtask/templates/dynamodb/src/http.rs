@@ -2,11 +2,11 @@
 //! OpenAPI document is derived from it.
 
 use axum::extract::State;
-use chassis::{Problem, 
-    RequestContext,
+use chassis::{
+    Problem, RequestContext,
     http::{
-        Created, Fetched, Id, Idempotent, Page, Paged, Preconditions,  Replayable,
-        Representation, Request, Resource,
+        Created, Fetched, Id, Idempotent, Page, Paged, Preconditions, Replayable, Representation,
+        Request, Resource,
     },
 };
 

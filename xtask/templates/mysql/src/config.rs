@@ -1,6 +1,6 @@
 //! The configuration of the function.
 
-use chassis::{auth, Environment};
+use chassis::{Environment, auth};
 
 /// The function's configuration. It holds secrets, so it has no `Debug`.
 #[derive(Clone)]

@@ -37,7 +37,7 @@ const METADATA: &str = "_aws";
 
 /// Starts the log. The level is `AWS_LAMBDA_LOG_LEVEL` (set by a function's
 /// `LoggingConfig`), `RUST_LOG`, or `info`; `LOG_LEVELS` sets that of single
-/// targets, such as `chassis::telemetry=debug,mysql=trace`.
+/// targets, such as `chassis::outbound=debug,mysql=trace`.
 pub(crate) fn start() {
     let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
@@ -350,10 +350,10 @@ mod tests {
 
     #[test]
     fn a_target_has_its_own_level() {
-        let levels = levels(LevelFilter::WARN, "chassis::telemetry=debug,mysql=trace");
+        let levels = levels(LevelFilter::WARN, "chassis::outbound=debug,mysql=trace");
         let enabled = |target, level| levels.would_enable(target, &level);
         assert!(enabled(
-            "chassis::telemetry::call_log",
+            "chassis::outbound::call_log",
             tracing::Level::DEBUG
         ));
         assert!(enabled("mysql::session", tracing::Level::TRACE));

@@ -47,7 +47,7 @@ const OWN: [&str; 3] = ["front", "launcher", "stores"];
 const FUNCTION: &str = "LAUNCHER_ENV_";
 
 /// The level of the lines of calls.
-const LOG_LEVELS: &str = "chassis::outbound=debug";
+const LOG_LEVELS: &str = "chassis::outbound::call_log=debug";
 
 /// What serves the functions on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

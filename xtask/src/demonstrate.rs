@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::symlink,
     path::PathBuf,
     process::{Command, ExitCode},
@@ -208,11 +207,8 @@ impl Scratch {
 
     /// Starts the system and reads its health. Creates one of these, if it is one.
     fn up(&self, created: Option<&str>) -> Result<()> {
-        // All are taken before the first is released, so that they differ.
-        let listeners = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)));
-        let free = listeners.map(|it| anyhow::Ok(it?.local_addr()?.port().to_string()));
-        let [port, dynamodb, mysql] = free;
-        let (port, dynamodb, mysql) = (port?, dynamodb?, mysql?);
+        let ports = net::free_ports("127.0.0.1")?;
+        let [port, dynamodb, mysql] = ports.map(|port| port.to_string());
         step(format_args!("cargo xtask up --port {port}"));
         let ports = [
             "--port",

@@ -29,7 +29,20 @@ pub fn require_free(port: u16, purpose: &str, option: &str) -> Result<TcpListene
 
 /// A free port of the address `host`.
 pub fn free_port(host: &str) -> Result<u16> {
-    Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
+    let [port] = free_ports(host)?;
+    Ok(port)
+}
+
+/// Free ports of the address `host`, each another one.
+pub fn free_ports<const N: usize>(host: &str) -> Result<[u16; N]> {
+    // All are taken before the first is released.
+    let listeners = (0..N).map(|_| TcpListener::bind((host, 0)));
+    let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
 }
 
 /// A client of servers on this machine.

@@ -8,8 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
-use chassis::error_chain;
-use chassis::{Environment, environment::Role};
+use chassis::{Environment, environment::Role, error_chain};
 use lambda_runtime::{Context, LambdaEvent};
 use migrate::{Config, Migrate, Secret};
 use mysql_async::{Conn, Opts, prelude::Queryable};

@@ -7,8 +7,10 @@ use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header::AUTHORIZATION, request::Parts,
 };
 
-use crate::Deadline;
-use crate::telemetry::{self, Record, Telemetry, Trace};
+use crate::{
+    Deadline,
+    telemetry::{self, Record, Telemetry, Trace},
+};
 
 /// The remaining time of the caller, in milliseconds. It is relative, as gRPC's
 /// `grpc-timeout` is, so that no clocks need to agree.

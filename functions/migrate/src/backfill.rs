@@ -13,8 +13,7 @@ const BATCH: u32 = 200;
 /// The pause while a function adds orders itself.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The pause after a batch that failed. A breaker that it opened lets a probe through
-/// after a few.
+/// The pause after a batch that failed, as long as a breaker that it opened stays open.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// Adds the pending orders to the sums until there are none or `deadline` has come,

@@ -32,8 +32,9 @@ pub enum Error {
     /// 422: a summary would have more rows than a response can hold.
     #[error("the summary is too long")]
     TooManyRows,
-    /// 503: the database is unavailable, or it is unknown whether a write was committed. 409 or 422: the idempotency key cannot be
-    /// used. 500: the database responded unexpectedly.
+    /// 503: the database is unavailable, or it is unknown whether a write was committed.
+    /// 409 or 422: the idempotency key cannot be used. 500: the database responded
+    /// unexpectedly.
     #[error(transparent)]
     Database(#[from] mysql::Error),
     /// 503: the catalogue is unavailable, and the snapshot prices are missing or

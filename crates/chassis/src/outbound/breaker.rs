@@ -68,18 +68,11 @@ impl Breaker {
     /// The current state.
     #[must_use]
     pub(super) fn state(&self) -> State {
-        match &*self.lock() {
+        match &*self.current() {
             Inner::Closed(_) => State::Closed,
             Inner::Open(until) if Instant::now() < *until => State::Open,
-            Inner::Open(until) if self.forgets(*until) => State::Closed,
             Inner::Open(_) | Inner::Probing => State::HalfOpen,
         }
-    }
-
-    /// Whether a breaker that was open until then has had no request for so long that the
-    /// failures are out of the window: they say nothing about the dependency now.
-    fn forgets(&self, until: Instant) -> bool {
-        until.elapsed() >= self.policy.window
     }
 
     /// The permission to make an attempt.
@@ -88,7 +81,7 @@ impl Breaker {
     ///
     /// The time until a permit may be available, if there is none.
     pub(super) fn acquire(&self) -> Result<Permit, Duration> {
-        let mut inner = self.lock();
+        let mut inner = self.current();
         let probe = match &*inner {
             Inner::Closed(_) => false,
             Inner::Open(until) => {
@@ -96,13 +89,8 @@ impl Breaker {
                 if !left.is_zero() {
                     return Err(left);
                 }
-                let closes = self.forgets(*until);
-                *inner = if closes {
-                    Inner::Closed(VecDeque::new())
-                } else {
-                    Inner::Probing
-                };
-                !closes
+                *inner = Inner::Probing;
+                true
             }
             // Its outcome is known after one attempt at the latest.
             Inner::Probing => return Err(self.policy.attempt),
@@ -156,6 +144,18 @@ impl Breaker {
             // An attempt from before the breaker opened is no new evidence.
             (Inner::Closed(_) | Inner::Probing | Inner::Open(_), _) => {}
         }
+    }
+
+    /// The state now. A breaker that had no request until its failures are out of the
+    /// window closes: they say nothing about the dependency any more.
+    fn current(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        if let Inner::Open(until) = *inner
+            && until.elapsed() >= self.policy.window
+        {
+            *inner = Inner::Closed(VecDeque::new());
+        }
+        inner
     }
 
     /// The state is consistent between any two lines, so a panic elsewhere does

@@ -140,7 +140,12 @@ impl Dependency {
             suspended: AtomicBool::new(false),
             probe: Box::new(move |ctx| {
                 let probed = probe(ctx);
-                Box::pin(async { probed.await.map_err(|error| ProbeError::of(&error)) })
+                Box::pin(async {
+                    probed.await.map_err(|error| ProbeError {
+                        cause: error_chain(&error),
+                        failure: error.failure(),
+                    })
+                })
             }),
         }))
     }
@@ -382,15 +387,6 @@ async fn detect_suspension<F: Future>(probe: F) -> (F::Output, bool) {
         suspended |= ticked.elapsed() > SUSPENDED;
         if let Ok(output) = ended {
             return (output, suspended);
-        }
-    }
-}
-
-impl ProbeError {
-    fn of(error: &(impl Classify + Error + 'static)) -> Self {
-        Self {
-            cause: error_chain(error),
-            failure: error.failure(),
         }
     }
 }

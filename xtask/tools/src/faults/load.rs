@@ -1,6 +1,6 @@
 // region: mysqldata nosqldata
-//! The load: clients that place, read and pay orders and create, replace and read
-//! products, and check each response.
+//! The load: clients that place and read orders and create and read products, and check
+//! each response. Others change shared products and orders, and record histories.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,10 @@ use super::{
     ledger::{Ledger, Outcome, Tally},
     system::{CLIENTS, PRODUCTS},
 };
-use testbed::{Client, Response};
+use testbed::{
+    Client, Response,
+    linearizability::{Recording, Report},
+};
 
 /// The timeout of a request: longer than that of any function.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -43,6 +46,9 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// The attempts to confirm a write once the system has recovered.
 const FINAL_ATTEMPTS: usize = 20;
+
+/// The clients that record histories: half of them share a product, the others an order.
+const RECORDING_CLIENTS: usize = 4;
 
 /// The limit of the pages of one client's products.
 const PAGES: usize = 1_000;
@@ -65,12 +71,15 @@ pub struct Row {
     pub lost: usize,
     /// Writes that were executed twice.
     pub twice: usize,
+    /// The histories of the shared products and orders.
+    pub histories: Report,
 }
 
 impl Row {
     /// Descriptions of the invariants that were violated.
     pub fn violations(&self) -> Vec<String> {
         let mut violations = self.tally.violations.clone();
+        violations.extend(self.histories.violations.iter().cloned());
         let mut count = |count: usize, what: &str| {
             if count > 0 {
                 violations.push(format!("{count} {what}"));
@@ -85,6 +94,12 @@ impl Row {
             violations.push("the system did not recover".to_owned());
         }
         violations
+    }
+
+    /// The number of responses that were neither correct nor a problem, and of histories
+    /// that are not linearizable.
+    pub fn wrong(&self) -> usize {
+        self.tally.wrong + self.histories.violations.len()
     }
 
     /// The result as a line of the log.
@@ -104,7 +119,7 @@ impl Row {
             ),
             self.lost,
             self.twice,
-            tally.wrong,
+            self.wrong(),
             self.note,
         );
         for violation in self.violations() {
@@ -125,7 +140,7 @@ pub async fn run(system: &mut System, case: Case, duration: Duration) -> Result<
     let ledger = Arc::new(Ledger::default());
     let stop = Arc::new(AtomicBool::new(false));
     let run = format!("run-{}", Uuid::now_v7().simple());
-    let clients: Vec<_> = (0..CLIENTS)
+    let clients: Vec<_> = (RECORDING_CLIENTS..CLIENTS)
         .map(|number| {
             let client = LoadClient::new(
                 system.client.clone(),
@@ -140,6 +155,7 @@ pub async fn run(system: &mut System, case: Case, duration: Duration) -> Result<
     sleep(Duration::from_secs(1)).await;
     ledger.take();
     case.calls(system);
+    let recording = Recording::start(system.client.clone(), RECORDING_CLIENTS);
 
     let note = case.inject(system, duration).await?;
     let calls = case.calls(system);
@@ -161,6 +177,7 @@ pub async fn run(system: &mut System, case: Case, duration: Duration) -> Result<
     for client in clients {
         finished.push(client.await?);
     }
+    let histories = recording.finish().await?;
     join_all(finished.iter_mut().map(LoadClient::confirm_writes)).await;
     let (lost, twice) = audit(system, &run, &finished).await?;
     Ok(Row {
@@ -172,6 +189,7 @@ pub async fn run(system: &mut System, case: Case, duration: Duration) -> Result<
         recovery,
         lost,
         twice,
+        histories,
     })
 }
 
@@ -182,18 +200,11 @@ struct LoadClient {
     case: Case,
     name: String,
     count: usize,
-    orders: Vec<Order>,
+    /// The orders that were acknowledged.
+    orders: Vec<Value>,
     products: Vec<Product>,
     /// Writes of unknown outcome, repeated after the recovery.
     unconfirmed: Vec<Creation>,
-    own: OwnProduct,
-}
-
-/// An order that was acknowledged.
-struct Order {
-    acknowledged: Value,
-    /// Whether there was a payment of unknown outcome.
-    may_be_paid: bool,
 }
 
 /// A product that was acknowledged.
@@ -210,17 +221,6 @@ struct Creation {
     body: Value,
 }
 
-/// The product that only this client replaces.
-#[derive(Default)]
-struct OwnProduct {
-    /// The number of the last write.
-    count: u64,
-    /// The number of the last acknowledged write, and its version.
-    acknowledged: (u64, i64),
-    /// The numbers of later writes, whose outcome is unknown.
-    unknown: Vec<u64>,
-}
-
 impl LoadClient {
     fn new(client: Client, ledger: Arc<Ledger>, case: Case, name: &str) -> Self {
         Self {
@@ -232,7 +232,6 @@ impl LoadClient {
             orders: Vec::new(),
             products: Vec::new(),
             unconfirmed: Vec::new(),
-            own: OwnProduct::default(),
         }
     }
 
@@ -240,13 +239,10 @@ impl LoadClient {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) {
             match fastrand::u8(..10) {
-                0..3 => self.order().await,
-                3 => self.read_order().await,
-                4 => self.pay().await,
+                0..4 => self.order().await,
+                4 => self.read_order().await,
                 5 => self.read_orders().await,
-                6 => self.create_product().await,
-                7 => self.replace_own().await,
-                8 => self.read_own().await,
+                6..8 => self.create_product().await,
                 _ => self.read_products().await,
             }
             sleep(Duration::from_millis(20)).await;
@@ -344,8 +340,8 @@ impl LoadClient {
                 &created,
             );
             self.products.push(Product {
-                id: created["id"].as_str().unwrap_or_default().to_owned(),
-                name: created["name"].as_str().unwrap_or_default().to_owned(),
+                id: text(&created, "id").to_owned(),
+                name: text(&created, "name").to_owned(),
             });
             return;
         }
@@ -362,10 +358,7 @@ impl LoadClient {
             && created["total"]["amount"] == total;
         self.expect(holds, "not the order that was sent", &created);
         (self.ledger).add_order(created["pricing"] == "snapshot");
-        self.orders.push(Order {
-            acknowledged: created,
-            may_be_paid: false,
-        });
+        self.orders.push(created);
     }
 
     /// A name that no other order or product has.
@@ -402,128 +395,34 @@ impl LoadClient {
         self.create(creation).await;
     }
 
-    fn random_order(&self) -> Option<usize> {
-        (!self.orders.is_empty()).then(|| fastrand::usize(..self.orders.len()))
+    fn random_order(&self) -> Option<&Value> {
+        (!self.orders.is_empty()).then(|| &self.orders[fastrand::usize(..self.orders.len())])
     }
 
-    async fn read_order(&mut self) {
-        let Some(at) = self.random_order() else {
+    async fn read_order(&self) {
+        let Some(order) = self.random_order() else {
             return;
         };
-        let path = path(&self.orders[at]);
+        let path = format!("/mysqldata/{}", text(order, "id"));
         if let Some(found) = self.get(&path).await {
-            self.compare(at, &found);
+            let same = found == *order;
+            self.expect(same, "not the order that was acknowledged", &found);
         }
     }
 
-    /// Checks that an order is as acknowledged, or as a payment of unknown outcome
-    /// leaves it.
-    fn compare(&mut self, at: usize, found: &Value) {
-        let order = &mut self.orders[at];
-        let same = *found == order.acknowledged;
-        let paid = order.may_be_paid && found["status"] == "paid" && found["version"] == 2;
-        if paid {
-            order.acknowledged = found.clone();
-            order.may_be_paid = false;
-        }
-        self.expect(same || paid, "not the order that was acknowledged", found);
-    }
-
-    async fn pay(&mut self) {
-        let Some(at) = self.random_order() else {
+    async fn read_orders(&self) {
+        let Some(order) = self.random_order() else {
             return;
         };
-        let order = &self.orders[at];
-        if order.may_be_paid || order.acknowledged["status"] != "placed" {
-            return self.read_order().await;
-        }
-        let path = path(order);
-        let body = json!({"status": "paid"});
-        let paid = self.send(Method::PATCH, &path, &[], Some(&body), &[]).await;
-        match paid {
-            Outcome::Success(response) => {
-                let paid = self.json(&path, &response);
-                self.expect(
-                    paid["status"] == "paid" && paid["version"] == 2,
-                    "not paid",
-                    &paid,
-                );
-                self.orders[at].acknowledged = paid;
-            }
-            Outcome::Problem(_) | Outcome::NoResponse => self.orders[at].may_be_paid = true,
-        }
-    }
-
-    async fn read_orders(&mut self) {
-        let Some(at) = self.random_order() else {
-            return;
-        };
-        let customer = self.orders[at].acknowledged["customer"].clone();
-        let target = format!(
-            "/mysqldata?customer={}",
-            customer.as_str().unwrap_or_default()
-        );
+        let target = format!("/mysqldata?customer={}", text(order, "customer"));
         if let Some(found) = self.get(&target).await {
-            let items = found["items"].as_array().cloned().unwrap_or_default();
-            self.expect(items.len() == 1, "not exactly one order", &found);
-            if let Some(found) = items.first() {
-                self.compare(at, found);
-            }
+            let items = found["items"].as_array();
+            let same = items.is_some_and(|items| *items == [order.clone()]);
+            self.expect(same, "not the one order of this customer", &found);
         }
     }
 
-    fn own_path(&self) -> String {
-        format!("/nosqldata/{}", self.name)
-    }
-
-    async fn replace_own(&mut self) {
-        self.own.count += 1;
-        let count = self.own.count;
-        let body = json!({
-            "name": self.name,
-            "category": "own",
-            "price": {"amount": 1, "currency": "DKK"},
-            "attributes": {"count": count},
-        });
-        let path = self.own_path();
-        let put = self.send(Method::PUT, &path, &[], Some(&body), &[]).await;
-        match put {
-            Outcome::Success(response) => {
-                let stored = self.json(&path, &response);
-                let same = stored["attributes"]["count"] == count;
-                self.expect(same, "not the product that was sent", &stored);
-                self.check_version(&stored, count);
-            }
-            Outcome::Problem(_) | Outcome::NoResponse => self.own.unknown.push(count),
-        }
-    }
-
-    /// Checks that the version counts every acknowledged write once, and each write
-    /// of unknown outcome at most once.
-    fn check_version(&mut self, product: &Value, count: u64) {
-        let version = product["version"].as_i64().unwrap_or_default();
-        let (_, previous) = self.own.acknowledged;
-        let unknown = i64::try_from(self.own.unknown.len()).unwrap_or(i64::MAX);
-        let possible = previous + 1..=previous + 1 + unknown;
-        let holds = possible.contains(&version);
-        self.expect(holds, "a write was lost or executed twice", product);
-        self.own.acknowledged = (count, version);
-        self.own.unknown.clear();
-    }
-
-    async fn read_own(&mut self) {
-        let (count, version) = self.own.acknowledged;
-        if count == 0 {
-            return;
-        }
-        let Some(found) = self.get(&self.own_path()).await else {
-            return;
-        };
-        let violation = format!("not write {count} with version {version}");
-        self.expect(self.own.may_be(&found), &violation, &found);
-    }
-
-    async fn read_products(&mut self) {
+    async fn read_products(&self) {
         let target = format!("/nosqldata?ids={}", PRODUCTS.join(","));
         if let Some(found) = self.get(&target).await {
             let count = found["items"].as_array().map(Vec::len);
@@ -544,25 +443,8 @@ impl LoadClient {
     }
 }
 
-fn path(order: &Order) -> String {
-    format!(
-        "/mysqldata/{}",
-        order.acknowledged["id"].as_str().unwrap_or_default()
-    )
-}
-
-impl OwnProduct {
-    /// Whether `found` is the acknowledged product, or the result of a write of
-    /// unknown outcome.
-    fn may_be(&self, found: &Value) -> bool {
-        let (count, version) = self.acknowledged;
-        let found_count = found["attributes"]["count"].as_u64().unwrap_or_default();
-        let found_version = found["version"].as_i64().unwrap_or_default();
-        let unknown = i64::try_from(self.unknown.len()).unwrap_or(i64::MAX);
-        (found_count == count && found_version == version)
-            || (self.unknown.contains(&found_count)
-                && (version + 1..=version + unknown).contains(&found_version))
-    }
+fn text<'v>(object: &'v Value, member: &str) -> &'v str {
+    object[member].as_str().unwrap_or_default()
 }
 
 /// Compares the stores with the acknowledged writes. Returns the number of writes
@@ -581,15 +463,13 @@ async fn audit(system: &System, run: &str, clients: &[LoadClient]) -> Result<(us
         .map(|(customer, count, id, status, version)| (customer, (count, id, status, version)))
         .collect();
     for order in clients.iter().flat_map(|client| &client.orders) {
-        let acknowledged = |member: &str| order.acknowledged[member].as_str().unwrap_or_default();
-        let found = rows.remove(acknowledged("customer"));
+        let found = rows.remove(text(order, "customer"));
         let Some((count, id, status, version)) = found else {
             lost += 1;
             continue;
         };
-        let same = status == acknowledged("status") && order.acknowledged["version"] == version;
-        let paid = order.may_be_paid && status == "paid" && version == 2;
-        if id != acknowledged("id").replace('-', "") || !(same || paid) {
+        let same_id = id == text(order, "id").replace('-', "");
+        if !same_id || status != text(order, "status") || order["version"] != version {
             lost += 1;
         }
         twice += usize::from(count > 1);
@@ -607,11 +487,6 @@ async fn audit(system: &System, run: &str, clients: &[LoadClient]) -> Result<(us
             }
         }
         twice += found.len();
-        if client.own.acknowledged.0 > 0 {
-            let own = system.client.get(&client.own_path()).await;
-            let holds = own.status == 200 && client.own.may_be(&own.json());
-            lost += usize::from(!holds);
-        }
     }
     Ok((lost, twice))
 }
@@ -624,8 +499,8 @@ async fn products(system: &System, category: &str) -> Result<HashMap<String, Vec
         let target = format!("/nosqldata?category={category}&limit=100{cursor}");
         let page = system.client.get(&target).await.expect(200).json();
         for item in page["items"].as_array().context("a page has items")? {
-            let text = |member: &str| item[member].as_str().unwrap_or_default().to_owned();
-            found.entry(text("name")).or_default().push(text("id"));
+            let name = text(item, "name").to_owned();
+            found.entry(name).or_default().push(text(item, "id").to_owned());
         }
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),

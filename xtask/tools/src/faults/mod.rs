@@ -4,7 +4,6 @@
 //! `cargo xtask faults` builds what it needs and runs `tools faults`.
 
 mod case;
-mod histories;
 mod ledger;
 mod load;
 mod scenarios;

@@ -19,7 +19,6 @@ use uuid::Uuid;
 use super::{
     Case, System,
     case::Dependency,
-    histories,
     ledger::{Ledger, Outcome, defect_of_problem},
     load,
     system::{CLIENTS, PRODUCTS, Victim},
@@ -42,7 +41,6 @@ enum Kind {
     OneKey,
     Kills,
     Open(Dependency),
-    Histories,
 }
 
 /// The result of a scenario.
@@ -81,10 +79,6 @@ pub const ALL: &[Scenario] = &[
         name: "the breaker of MySQL is open",
         kind: Kind::Open(Dependency::MySql),
     },
-    Scenario {
-        name: "every history is linearizable",
-        kind: Kind::Histories,
-    },
 ];
 
 /// The number of kills.
@@ -122,7 +116,6 @@ impl Scenario {
             Kind::OneKey => one_key(system).await?,
             Kind::Kills => kills(system).await?,
             Kind::Open(dependency) => open(system, dependency).await?,
-            Kind::Histories => histories::record(system).await?,
         };
         Ok(Finding {
             name: self.name,

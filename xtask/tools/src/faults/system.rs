@@ -36,7 +36,7 @@ use testbed::{
 };
 
 /// The number of clients; each sends one request at a time.
-pub const CLIENTS: usize = 6;
+pub const CLIENTS: usize = 8;
 
 /// The products that are ordered, of the sample catalogue.
 pub const PRODUCTS: [&str; 4] = ["espresso-cups", "french-press", "hand-grinder", "moka-pot"];

@@ -10,8 +10,9 @@ pub fn run(seconds: u64) -> String {
     format!(
         "Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
          The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
-         proxy on every connection. {CLIENTS} clients place, read and pay orders and create, replace and read products for {seconds} s while\n\
-         one part is broken; then it is repaired, and the stores are compared with the acknowledged writes.\n",
+         proxy on every connection. {CLIENTS} clients place and read orders, create and read products, and change shared products\n\
+         and orders, for {seconds} s while one part is broken; then it is repaired, and the stores are compared with the\n\
+         acknowledged writes.\n",
         date(),
         machine(),
     )
@@ -53,9 +54,18 @@ fn write_all(text: &mut String, rows: &[Row], findings: &[Finding]) -> std::fmt:
             row.tally.refused_orders,
             row.lost,
             row.twice,
-            row.tally.wrong,
+            row.wrong(),
         )?;
     }
+    let sum = |count: fn(&Row) -> usize| rows.iter().map(count).sum::<usize>();
+    writeln!(
+        text,
+        "\nHistories: {} operations on {} products and orders, {} writes of unknown outcome, {} violations.",
+        sum(|row| row.histories.operations),
+        sum(|row| row.histories.objects),
+        sum(|row| row.histories.unknown),
+        sum(|row| row.histories.violations.len()),
+    )?;
     if !findings.is_empty() {
         writeln!(text, "\n| scenario | measured | holds |\n|---|---|---|")?;
     }

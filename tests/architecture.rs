@@ -3,59 +3,104 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    process::Command,
 };
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use diagrams::{render, store};
 use syn::Item;
-use template::project;
+use template::{Template, project};
 
 use crate::{alarms, source};
 
 /// The lines of a `main.rs`, at most.
 const MOST_LINES_OF_MAIN: usize = 25;
 
-fn metadata() -> Metadata {
+/// The packages of the workspace.
+pub fn metadata() -> Metadata {
     let manifest = project().join("Cargo.toml");
     let mut command = MetadataCommand::new();
     command.manifest_path(manifest).no_deps().exec().unwrap()
 }
 
-/// The top-level folder of a package, such as `functions` or `crates`.
-fn folder(metadata: &Metadata, manifest: &cargo_metadata::camino::Utf8Path) -> String {
-    let path = manifest.strip_prefix(&metadata.workspace_root).unwrap();
-    path.components().next().unwrap().to_string()
-}
-
-#[test]
-fn deployed_crates_depend_on_neither_tools_nor_tests() {
-    let metadata = metadata();
-    let folders: BTreeMap<_, _> = metadata
-        .packages
-        .iter()
-        .map(|it| (it.name.to_string(), folder(&metadata, &it.manifest_path)))
-        .collect();
-    let deployed = |folder: &str| ["crates", "functions"].contains(&folder);
-    let mut count = 0;
-    for package in metadata
-        .packages
-        .iter()
-        .filter(|it| deployed(&folders[it.name.as_str()]))
-    {
-        count += 1;
-        // Normal, build and development dependencies.
-        for dependency in &package.dependencies {
-            if let Some(folder) = folders.get(&dependency.name) {
-                assert!(
-                    deployed(folder),
-                    "{} may not depend on {}, which is in {folder}",
-                    package.name,
-                    dependency.name
-                );
+/// The packages of the workspace that one which is deployed may depend on.
+fn allowed(package: &str, template: &Template) -> &'static [&'static str] {
+    match package {
+        "derive" => &[],
+        "json" => &["derive"],
+        "dto" => &["json"],
+        "chassis" => &["derive", "dto", "json"],
+        "dynamodb" | "mysql" => &["chassis", "dto", "json"],
+        // region: mysqldata
+        "sums" => &["mysql"],
+        // endregion
+        function => {
+            let function = template.function(function);
+            let function = function.unwrap_or_else(|_| panic!("{package} is not in this list"));
+            let variables = function.resource.environment();
+            if variables.contains_key("MYSQL_URL") {
+                &["chassis", "dto", "json", "mysql", "sums"]
+            } else if variables.contains_key("AWS_ENDPOINT_URL_DYNAMODB") {
+                &["chassis", "dto", "dynamodb", "json"]
+            } else {
+                &["chassis", "dto", "json"]
             }
         }
     }
-    assert!(count >= 5, "{count} packages are deployed");
+}
+
+#[test]
+fn deployed_packages_depend_on_each_other_one_way_and_on_no_others() {
+    let (metadata, template) = (metadata(), alarms::template());
+    let folders = ["crates", "functions"].map(|it| metadata.workspace_root.join(it));
+    let (deployed, others): (Vec<_>, Vec<_>) = metadata.packages.iter().partition(|it| {
+        let mut folders = folders.iter();
+        folders.any(|folder| it.manifest_path.starts_with(folder))
+    });
+    let others: BTreeSet<_> = others.iter().map(|it| it.name.as_str()).collect();
+    let names: BTreeSet<_> = deployed.iter().map(|it| it.name.as_str()).collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for package in deployed {
+        let allowed = allowed(package.name.as_str(), &template);
+        // Normal, build and development dependencies.
+        for dependency in &package.dependencies {
+            let (from, to) = (&package.name, dependency.name.as_str());
+            assert!(!others.contains(to), "{from} may not depend on {to}");
+            let is_for_tests = dependency.kind == DependencyKind::Development;
+            assert!(
+                !names.contains(to) || is_for_tests || allowed.contains(&to),
+                "{from} may not depend on {to}: functions → dynamodb | mysql → chassis → dto → json"
+            );
+        }
+    }
+}
+
+/// The packages that a function links, with their versions, a line each.
+fn linked(function: &str) -> String {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--package", function])
+        .args(["--edges", "normal", "--prefix", "none"])
+        .current_dir(project());
+    let output = tree.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn function_without_variables_links_no_client() {
+    // It has no outbound calls.
+    let functions = testbed::functions().await;
+    let small = functions.iter().filter(|it| it.variables.is_empty());
+    for function in small.map(|it| it.service.name()) {
+        let linked = linked(function);
+        for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
+            assert!(
+                !linked.lines().any(|line| line.starts_with(heavy)),
+                "{function} depends on {heavy}"
+            );
+        }
+    }
 }
 
 /// All that it may depend on. None of these does I/O.

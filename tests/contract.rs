@@ -8,54 +8,17 @@ use std::{
 use chassis::{Environment, runtime::Handler, telemetry::Telemetry};
 use http::Method;
 use serde_json::{Value, json};
-use testbed::{FUNCTIONS, System, routes, template};
+use template::Function;
+use testbed::{FUNCTIONS, System, replay, routes};
+
+use crate::alarms::template;
 
 /// The function of each path.
 type Routes = BTreeMap<String, String>;
 
-/// Asserts that `declared`, the routes in `place`, are those of the routers.
-#[track_caller]
-fn compare(routers: &Routes, declared: &Routes, place: &str) {
-    let mut differences = Vec::new();
-    for (path, function) in routers {
-        match declared.get(path) {
-            None => differences.push(format!(
-                "{path} of {function} is missing in {place}: add it there"
-            )),
-            Some(other) if other != function => differences.push(format!(
-                "{path} is routed to {other} in {place}, but {function} declares it"
-            )),
-            Some(_) => {}
-        }
-    }
-    for (path, function) in declared {
-        if !routers.contains_key(path) {
-            differences.push(format!(
-                "{path} is routed to {function} in {place}, but no router declares it: remove it \
-                 there, or add it in functions/{function}/src/lib.rs"
-            ));
-        }
-    }
-    assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
-}
-
-/// The functions of the template, by their binary.
-fn deployed(template: &Value) -> BTreeMap<String, &Value> {
-    let resources = template["Resources"].as_object().unwrap().values();
-    let functions = resources.filter(|r| r["Type"] == "AWS::Serverless::Function");
-    let named = functions.map(|function| {
-        let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
-        (
-            binary.expect("a function has a Binary").to_owned(),
-            function,
-        )
-    });
-    named.collect()
-}
-
 /// The events of a function of the template: none if it serves no HTTP.
-fn events(function: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    let events = function["Properties"]["Events"].as_object();
+fn events<'t>(function: &Function<'t>) -> impl Iterator<Item = (&'t String, &'t Value)> {
+    let events = function.resource.properties["Events"].as_object();
     events.into_iter().flatten()
 }
 
@@ -72,10 +35,10 @@ async fn watch_routes_are_the_routes_of_the_routers() {
             .expect("the value of a watch route is a function: any method");
         (path.clone(), function.to_owned())
     });
-    compare(
-        &routes().await,
-        &watched.collect(),
-        "the watch routes of Cargo.toml",
+    assert_eq!(
+        watched.collect::<Routes>(),
+        routes().await,
+        "left: the watch routes of Cargo.toml, right: the routers"
     );
 }
 
@@ -83,26 +46,30 @@ async fn watch_routes_are_the_routes_of_the_routers() {
 async fn template_events_are_the_paths_of_the_routers() {
     let template = template();
     let mut routed = Routes::new();
-    for (function, resource) in deployed(&template) {
-        for (name, event) in events(resource) {
-            assert_eq!(event["Type"], "HttpApi", "the event {name} of {function}");
+    for function in template.functions() {
+        let binary = function.binary;
+        for (name, event) in events(&function) {
+            assert_eq!(event["Type"], "HttpApi", "the event {name} of {binary}");
             let properties = event["Properties"].as_object().unwrap();
             // The linters ignore unknown properties.
             let names: BTreeSet<_> = properties.keys().map(String::as_str).collect();
             let known = BTreeSet::from(["ApiId", "Method", "Path", "RouteSettings"]);
             assert!(
                 names.is_subset(&known),
-                "the properties of the event {name} of {function}: {names:?}"
+                "the properties of the event {name} of {binary}: {names:?}"
             );
-            // Other methods are there for their limits: see the test below.
-            if properties["Method"] == "ANY" {
-                let path = properties["Path"].as_str().unwrap().to_owned();
-                let duplicate = routed.insert(path.clone(), function.clone());
-                assert_eq!(duplicate, None, "{path} is in template.yaml twice");
-            }
+        }
+        // Other methods than any are there for their limits: see the test below.
+        for path in function.paths() {
+            let duplicate = routed.insert(path.clone(), binary.to_owned());
+            assert_eq!(duplicate, None, "{path} is in template.yaml twice");
         }
     }
-    compare(&routes().await, &routed, "template.yaml");
+    assert_eq!(
+        routed,
+        routes().await,
+        "left: template.yaml, right: the routers"
+    );
 }
 
 #[tokio::test]
@@ -145,12 +112,12 @@ fn every_write_has_a_route_with_a_limit_of_its_own() {
         "ThrottlingRateLimit": "WriteThrottlingRate",
     });
     let mut limited = BTreeSet::new();
-    for (function, resource) in deployed(&template) {
-        for (name, event) in events(resource) {
+    for function in template.functions() {
+        for (name, event) in events(&function) {
             let properties = &event["Properties"];
             let method = properties["Method"].as_str().unwrap();
             if method != "ANY" {
-                assert_eq!(properties["RouteSettings"], limit, "{name} of {function}");
+                assert_eq!(properties["RouteSettings"], limit, "{name}");
                 let path = properties["Path"].as_str().unwrap();
                 limited.insert((path.to_owned(), method.to_owned()));
             }
@@ -172,10 +139,10 @@ fn every_write_has_a_route_with_a_limit_of_its_own() {
         "left: the events of template.yaml with a method, right: the writes of openapi.json"
     );
     // One request multiplies: it calls every function.
-    let health = &deployed(&template)["health"]["Properties"]["Events"];
-    let limits = health.as_object().unwrap().values();
-    let limits = limits.filter(|event| !event["Properties"]["RouteSettings"].is_null());
-    let paths: Vec<_> = limits.map(|event| &event["Properties"]["Path"]).collect();
+    let health = template.function("health").unwrap();
+    let limits = events(&health).map(|(_, event)| &event["Properties"]);
+    let limits = limits.filter(|properties| !properties["RouteSettings"].is_null());
+    let paths: Vec<_> = limits.map(|properties| &properties["Path"]).collect();
     assert_eq!(paths, ["/health"]);
 }
 
@@ -187,21 +154,18 @@ fn functions_folder_equals_the_template() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let template = template();
-    let deployed = deployed(&template);
+    let deployed = template.functions().map(|it| it.binary.to_owned());
     assert_eq!(
         folders,
-        deployed.keys().cloned().collect(),
+        deployed.collect(),
         "left: the folders of functions/, right: the functions of template.yaml"
     );
 }
 
 #[test]
 fn health_queries_every_function_but_itself() {
-    let template = template();
-    let functions = deployed(&template);
-    let queried =
-        functions["health"]["Properties"]["Environment"]["Variables"]["FUNCTIONS"].as_str();
-    let queried: BTreeSet<_> = queried.unwrap().split(',').collect();
+    let variables = template().function("health").unwrap().variables();
+    let queried: BTreeSet<_> = variables["FUNCTIONS"].split(',').collect();
     let others = FUNCTIONS
         .iter()
         .copied()
@@ -211,13 +175,6 @@ fn health_queries_every_function_but_itself() {
         queried, others,
         "left: FUNCTIONS of HealthFunction in template.yaml"
     );
-}
-
-/// The names of the variables in an environment of the template.
-fn variables(properties: &Value) -> BTreeSet<&str> {
-    let variables = properties["Environment"]["Variables"].as_object();
-    let variables = variables.into_iter().flatten();
-    variables.map(|(name, _)| name.as_str()).collect()
 }
 
 #[tokio::test]
@@ -232,31 +189,23 @@ async fn template_sets_what_the_functions_read() {
     migrate::Config::read(&mut environment).expect("a configuration");
     read.insert("migrate", environment.variables().to_vec());
     // endregion
+    // What every function reads.
+    let mut common = Environment::of([("", "")]);
+    Handler::custom_base_path(&mut common);
+    Telemetry::read(&mut common);
+    let read = read.into_iter().map(|(function, variables)| {
+        let variables = variables.iter().chain(common.variables()).copied();
+        (function.to_owned(), variables.map(str::to_owned).collect())
+    });
     let template = template();
-    let functions = deployed(&template);
+    let set = template.functions().map(|function| {
+        let variables = function.variables().into_keys();
+        (function.binary.to_owned(), variables.collect())
+    });
     assert_eq!(
-        functions.keys().collect::<Vec<_>>(),
-        read.keys().collect::<Vec<_>>(),
-        "left: the functions of template.yaml, right: those whose variables are known here"
-    );
-    for (function, read) in read {
-        assert_eq!(
-            read.into_iter().collect::<BTreeSet<_>>(),
-            variables(&functions[function]["Properties"]),
-            "left: what {function} reads, right: what template.yaml sets"
-        );
-    }
-    let mut environment = Environment::of([("", "")]);
-    Handler::base_path(&mut environment);
-    Telemetry::read(&mut environment);
-    assert_eq!(
-        environment
-            .variables()
-            .iter()
-            .copied()
-            .collect::<BTreeSet<_>>(),
-        variables(&template["Globals"]["Function"]),
-        "left: what every function reads, right: what template.yaml sets for all"
+        read.collect::<BTreeMap<_, BTreeSet<_>>>(),
+        set.collect(),
+        "left: what each function reads, right: what template.yaml sets"
     );
 }
 
@@ -265,9 +214,7 @@ async fn every_path_has_a_replayed_event() {
     let mut replayed = BTreeSet::new();
     let mut count = 0;
     for &function in FUNCTIONS.iter() {
-        for entry in fs::read_dir(template::project().join("events").join(function)).unwrap() {
-            let event = fs::read_to_string(entry.unwrap().path()).unwrap();
-            let event: Value = serde_json::from_str(&event).unwrap();
+        for event in replay::events(function) {
             replayed.insert((
                 function.to_owned(),
                 event["rawPath"].as_str().unwrap().to_owned(),
@@ -288,98 +235,5 @@ async fn every_path_has_a_replayed_event() {
             replayed.iter().any(covers),
             "no event under events/{function}/ has the path {path}"
         );
-    }
-}
-
-#[tokio::test]
-async fn dependencies_point_one_way_and_small_functions_link_no_client() {
-    let manifest = template::project().join("Cargo.toml");
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .exec()
-        .unwrap();
-    let ours: BTreeSet<_> = metadata
-        .packages
-        .iter()
-        .map(|package| package.name.to_string())
-        .collect();
-    let template = template();
-    let functions = deployed(&template);
-    let crates = metadata.workspace_root.join("crates");
-    for package in &metadata.packages {
-        let name = package.name.as_str();
-        let normal = package
-            .dependencies
-            .iter()
-            .filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
-        let needs: BTreeSet<_> = normal.map(|dependency| dependency.name.as_str()).collect();
-        let allowed: &[&str] = match name {
-            "derive" => &[],
-            "json" => &["derive"],
-            "dto" => &["json"],
-            "chassis" => &["derive", "dto", "json"],
-            "dynamodb" | "mysql" => &["chassis", "dto", "json"],
-            // region: mysqldata
-            "sums" => &["mysql"],
-            // endregion
-            _ => match functions
-                .get(name)
-                .map(|function| variables(&function["Properties"]))
-            {
-                None if package.manifest_path.starts_with(&crates) => {
-                    panic!("{name} is in crates/ and not in this list")
-                }
-                None => continue,
-                Some(variables) if variables.contains("MYSQL_URL") => {
-                    &["chassis", "dto", "json", "mysql", "sums"]
-                }
-                Some(variables) if variables.contains("AWS_ENDPOINT_URL_DYNAMODB") => {
-                    &["chassis", "dto", "dynamodb", "json"]
-                }
-                Some(_) => &["chassis", "dto", "json"],
-            },
-        };
-        for need in needs.iter().filter(|need| ours.contains(**need)) {
-            assert!(
-                allowed.contains(need),
-                "{name} may not depend on {need}: functions → dynamodb | mysql → chassis → dto → json"
-            );
-        }
-    }
-
-    let tree = |function: &str| {
-        let cargo = std::process::Command::new(env!("CARGO"))
-            .args([
-                "tree",
-                "--package",
-                function,
-                "--edges",
-                "normal",
-                "--prefix",
-                "none",
-                "--locked",
-            ])
-            .current_dir(template::project())
-            .output()
-            .unwrap();
-        assert!(
-            cargo.status.success(),
-            "{}",
-            String::from_utf8_lossy(&cargo.stderr)
-        );
-        String::from_utf8(cargo.stdout).unwrap()
-    };
-    // A function that reads no variable has no outbound calls.
-    let functions = testbed::functions().await;
-    let small = functions.iter().filter(|it| it.variables.is_empty());
-    for function in small.map(|it| it.service.name()) {
-        let tree = tree(function);
-        for heavy in ["aws-", "rustls", "ring ", "mysql", "hyper-rustls"] {
-            assert!(
-                !tree.lines().any(|line| line.starts_with(heavy)),
-                "{function} depends on {heavy}"
-            );
-        }
     }
 }

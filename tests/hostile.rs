@@ -3,47 +3,37 @@
 //! The generator is seeded, so every run sends the same requests. A failure prints
 //! the event; put it under `events/` to keep it.
 
-use std::{thread, time::Duration};
+use std::thread;
 
 use bytes::Bytes;
 use http::Request;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use testbed::{
-    FUNCTIONS, Started, System, event, functions,
+    FUNCTIONS, Started, System, event, eventually, functions,
     hostile::{check, events},
     routes,
 };
-use tokio::time::sleep;
+use tokio::runtime::Runtime;
 
 /// The number of requests to each function.
 const REQUESTS: u32 = 4_000;
 
-/// The attempts at a health check, which exceeds its timeout on a busy machine.
-const HEALTH_CHECKS: usize = 60;
-
-/// The pause between them, in which a breaker closes again.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// The response of a function to an event. A failed health check is repeated.
+/// The response of a function to an event. A failed health check is repeated: on a busy
+/// machine it exceeds its timeout.
 async fn respond(system: &System, function: &str, event: &Value) -> Value {
-    let mut response = system.invoke(function, event).await;
-    for _ in 1..HEALTH_CHECKS {
+    eventually(async || {
+        let response = system.invoke(function, event).await;
         let content_type = &response["headers"]["content-type"];
-        if content_type != "application/health+json" || response["statusCode"] != 503 {
-            break;
-        }
-        sleep(PAUSE).await;
-        response = system.invoke(function, event).await;
-    }
-    response
+        let is_health = content_type == "application/health+json";
+        let is_failed_check = is_health && response["statusCode"] == 503;
+        (!is_failed_check).then_some(response)
+    })
+    .await
 }
 
 fn send_requests(function: &'static str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = Runtime::new().unwrap();
     let system = runtime.block_on(System::with_samples());
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = Config {
@@ -82,11 +72,7 @@ async fn complete() -> Vec<&'static str> {
 /// Each function in a thread of its own.
 #[test]
 fn no_function_responds_with_5xx() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let functions = runtime.block_on(complete());
+    let functions = Runtime::new().unwrap().block_on(complete());
     thread::scope(|scope| {
         for function in functions {
             scope.spawn(move || send_requests(function));

@@ -15,7 +15,6 @@ mod lambda;
 mod modules;
 mod mysqldata;
 mod nosqldata;
-mod oscheck;
 mod outside;
 mod source;
 mod telemetry;

@@ -10,12 +10,13 @@ use std::{
     slice,
 };
 
-use cargo_metadata::{MetadataCommand, TargetKind};
+use cargo_metadata::TargetKind;
 use syn::{
     Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
 };
-use template::project;
+
+use crate::architecture;
 
 /// The names on the way to a module or to an item.
 type Names = Vec<String>;
@@ -123,42 +124,31 @@ impl Crate {
         dependencies
     }
 
-    /// Modules of which each depends on the next, and the last on the first: those of
-    /// the root with all that they contain, or any.
+    /// The modules of cycles, and those on the ways between them: those of the root with
+    /// all that they contain, or any.
     fn cycle(&self) -> Option<Vec<String>> {
         [1, usize::MAX].into_iter().find_map(|depth| {
-            let dependencies = self.dependencies(depth);
-            let mut acyclic = BTreeSet::new();
-            let mut cycles = dependencies
-                .keys()
-                .filter_map(|path| cycle(path, &dependencies, &mut Vec::new(), &mut acyclic));
-            let cycle = cycles.next()?;
-            Some(cycle.iter().map(|path| path.join("::")).collect())
+            let cycle = in_cycles(self.dependencies(depth));
+            let paths: Vec<_> = cycle.iter().map(|path| path.join("::")).collect();
+            (!paths.is_empty()).then_some(paths)
         })
     }
 }
 
-/// A cycle that is reached from `path`, which `way` leads to.
-fn cycle(
-    path: &Names,
-    dependencies: &BTreeMap<Names, BTreeSet<Names>>,
-    way: &mut Vec<Names>,
-    acyclic: &mut BTreeSet<Names>,
-) -> Option<Vec<Names>> {
-    if let Some(start) = way.iter().position(|it| it == path) {
-        return Some(way[start..].to_vec());
-    }
-    if !acyclic.contains(path) {
-        way.push(path.clone());
-        for next in &dependencies[path] {
-            if let Some(found) = cycle(next, dependencies, way, acyclic) {
-                return Some(found);
-            }
+/// What remains when modules are dropped as long as there is one that depends on none, or
+/// that none depends on.
+fn in_cycles(mut dependencies: BTreeMap<Names, BTreeSet<Names>>) -> BTreeSet<Names> {
+    loop {
+        let all: BTreeSet<_> = dependencies.keys().cloned().collect();
+        let needed: BTreeSet<_> = dependencies.values().flatten().cloned().collect();
+        dependencies.retain(|path, needs| {
+            needs.retain(|other| all.contains(other));
+            !needs.is_empty() && needed.contains(path)
+        });
+        if dependencies.len() == all.len() {
+            return all;
         }
-        way.pop();
-        acyclic.insert(path.clone());
     }
-    None
 }
 
 /// Reads one module.
@@ -255,9 +245,7 @@ impl<'a> Visit<'a> for Reader<'_> {
 
 #[test]
 fn modules_do_not_depend_on_each_other_in_a_cycle() {
-    let mut command = MetadataCommand::new();
-    command.manifest_path(project().join("Cargo.toml"));
-    let packages = command.no_deps().exec().unwrap().packages;
+    let packages = architecture::metadata().packages;
     let (mut count, mut cycles) = (0, Vec::new());
     let kinds = [TargetKind::Lib, TargetKind::Bin, TargetKind::ProcMacro];
     for target in packages.iter().flat_map(|it| &it.targets) {

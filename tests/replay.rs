@@ -9,10 +9,7 @@ use std::path::Path;
 use testbed::redact;
 
 fn replay(path: &Path) -> datatest_stable::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    tokio::runtime::Runtime::new()?.block_on(async {
         let replayed = testbed::replay::replay(path).await?;
         let known = [std::fs::read_to_string(path)?, testbed::replay::samples()?].concat();
         let function = replayed.function.clone();

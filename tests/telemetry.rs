@@ -22,6 +22,8 @@ use testbed::wire::Fault;
 use testbed::{FUNCTIONS, System, event, log::capture, replay};
 use tokio::{net::UdpSocket, sync::mpsc, time::timeout};
 
+use crate::alarms;
+
 /// What no line may contain.
 const TELLTALES: [&str; 6] = [
     "telltale-customer",
@@ -39,13 +41,20 @@ const DEPENDENCIES: [&str; 5] = ["catalogue", "dynamodb", "functions", "keys", "
 const LEVELS: &str = "info,chassis=trace,dynamodb=trace,mysql=trace,mysqldata=trace,\
                       nosqldata=trace,health=trace";
 
-/// The log of all committed events, of requests with telltale values and of faults,
-/// with the number of invocations that were sent from outside.
-static RUN: LazyLock<(usize, Vec<Value>)> = LazyLock::new(|| {
+/// All committed events, requests with telltale values, and faults.
+struct Run {
+    /// The number of invocations that were sent from outside.
+    sent: usize,
+    /// The log.
+    lines: Vec<Value>,
+}
+
+static RUN: LazyLock<Run> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime.unwrap().block_on(capture(LEVELS, run()))
+    let (sent, lines) = runtime.unwrap().block_on(capture(LEVELS, run()));
+    Run { sent, lines }
 });
 
 async fn run() -> usize {
@@ -79,11 +88,11 @@ async fn run() -> usize {
         .put("/nosqldata/telltale", &product)
         .await
         .expect(201);
-    for status in [201, 201] {
+    for _ in 0..2 {
         let placed = client
             .post_once("/mysqldata", "telltale-key", &order(1))
             .await;
-        placed.expect(status);
+        placed.expect(201);
     }
     client
         .post_once("/mysqldata", "telltale-key", &order(2))
@@ -110,7 +119,7 @@ async fn run() -> usize {
 }
 
 fn lines() -> &'static [Value] {
-    &RUN.1
+    &RUN.lines
 }
 
 fn completed() -> impl Iterator<Item = &'static Value> {
@@ -178,17 +187,11 @@ fn the_documented_fields_are_those_of_the_log() {
 /// Each metric with its unit and its sets of dimensions, as the table has them.
 fn emitted(line: &Value) -> BTreeMap<String, (String, BTreeSet<Vec<String>>)> {
     let mut metrics = BTreeMap::<_, (String, BTreeSet<Vec<String>>)>::new();
-    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let sets = directive["Dimensions"].as_array().unwrap().iter();
-        let sets: BTreeSet<Vec<_>> = sets
-            .map(|set| set.as_array().unwrap().iter().map(text).collect())
-            .collect();
-        for metric in directive["Metrics"].as_array().unwrap() {
-            let name = documented_name(&text(&metric["Name"]));
-            let unit = text(&metric["Unit"]);
-            let known = metrics.entry(name).or_insert((unit, BTreeSet::new()));
-            known.1.extend(sets.clone());
+    for directive in directives(line) {
+        for Metric { name, unit } in directive.metrics {
+            let known = metrics.entry(documented_name(&name));
+            let (_, sets) = known.or_insert((unit, BTreeSet::new()));
+            sets.extend(directive.dimensions.clone());
         }
     }
     metrics
@@ -224,19 +227,29 @@ struct Metadata {
     cloud_watch_metrics: Vec<Directive>,
 }
 
+/// Metrics of a line, each under each set of dimensions.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Directive {
+pub struct Directive {
     namespace: String,
-    dimensions: Vec<Vec<String>>,
-    metrics: Vec<Metric>,
+    pub dimensions: Vec<Vec<String>>,
+    pub metrics: Vec<Metric>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Metric {
-    name: String,
+pub struct Metric {
+    pub name: String,
     unit: String,
+}
+
+/// The directives of a line with metrics, whose values are members of the line.
+#[track_caller]
+pub fn directives(line: &Value) -> Vec<Directive> {
+    let metadata = Metadata::deserialize(&line["_aws"]);
+    let metadata = metadata.unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert_ne!(metadata.timestamp, 0);
+    metadata.cloud_watch_metrics
 }
 
 /// Checks a line with metrics. `CloudWatch` drops a metric silently if its member is
@@ -246,9 +259,7 @@ fn expect_metrics(line: &Value) {
     let expect_name = |name: &str, most| {
         assert!((1..=most).contains(&name.len()), "{name}: {line}");
     };
-    let metadata = Metadata::deserialize(&line["_aws"]).unwrap();
-    assert_ne!(metadata.timestamp, 0);
-    for directive in &metadata.cloud_watch_metrics {
+    for directive in directives(line) {
         expect_name(&directive.namespace, 1_024);
         assert!(!directive.dimensions.is_empty(), "{line}");
         for set in &directive.dimensions {
@@ -307,7 +318,7 @@ fn every_invocation_has_exactly_one_completion_line() {
     assert_eq!(refused.count(), 1);
     // Requests between the functions have a caller's span, those of a client do not.
     let sent = completed().filter(|line| line["parent_id"].is_null());
-    assert_eq!(sent.count() + 1, RUN.0);
+    assert_eq!(sent.count() + 1, RUN.sent);
 }
 
 #[test]
@@ -371,7 +382,10 @@ async fn metrics_do_not_depend_on_the_log_level() {
 async fn traced(exporter: Exporter, traceparent: Option<&str>, xray: Option<&str>) -> Value {
     let telemetry = Telemetry::new(Some(exporter));
     let router: Router = hello::router();
-    let handler = Handler::new(router.into_service(), String::new()).with_telemetry(telemetry);
+    let handler = Handler::new(
+        router.into_service().with_telemetry(telemetry),
+        String::new(),
+    );
     let mut request = http::Request::get("/");
     if let Some(header) = traceparent {
         request = request.header("traceparent", header);
@@ -430,7 +444,7 @@ async fn a_collector_gets_the_spans_of_a_request_and_of_its_calls() {
     let authenticator = chassis::auth::Authenticator::open(None).await;
     let service = health::router(config, authenticator).into_service();
     let telemetry = Telemetry::new(Some(exporter));
-    let handler = Handler::new(service, String::new()).with_telemetry(telemetry);
+    let handler = Handler::new(service.with_telemetry(telemetry), String::new());
     let parent = "00f067aa0ba902b7";
     let request = http::Request::get("/health")
         .header("traceparent", format!("00-{TRACE_ID}-{parent}-01"))
@@ -460,17 +474,17 @@ async fn a_collector_gets_the_spans_of_a_request_and_of_its_calls() {
 
 /// The metrics that the run emitted, each with its dimensions and their values.
 fn series() -> BTreeSet<(String, BTreeMap<String, String>)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let mut series = BTreeSet::new();
     for line in completed() {
-        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
-            for set in directive["Dimensions"].as_array().unwrap() {
-                let names = set.as_array().unwrap().iter().map(text);
-                let dimensions: BTreeMap<_, _> = names
-                    .map(|name| (name.clone(), text(&line[&name])))
-                    .collect();
-                for metric in directive["Metrics"].as_array().unwrap() {
-                    series.insert((text(&metric["Name"]), dimensions.clone()));
+        for directive in directives(line) {
+            for set in directive.dimensions {
+                let values = set.into_iter().map(|name| {
+                    let value = line[&name].as_str().unwrap().to_owned();
+                    (name, value)
+                });
+                let dimensions: BTreeMap<_, _> = values.collect();
+                for metric in &directive.metrics {
+                    series.insert((metric.name.clone(), dimensions.clone()));
                 }
             }
         }
@@ -482,11 +496,10 @@ fn series() -> BTreeSet<(String, BTreeMap<String, String>)> {
 #[test]
 fn every_alarm_on_a_metric_of_the_stack_watches_one_that_is_emitted() {
     let series = series();
-    let template = testbed::template();
+    let template = alarms::template();
     let mut count = 0;
-    for (id, resource) in template["Resources"].as_object().unwrap() {
-        let alarm = &resource["Properties"];
-        if resource["Type"] != "AWS::CloudWatch::Alarm" || alarm["Namespace"] != "AWS::StackName" {
+    for (id, alarm) in alarms::alarms(&template) {
+        if alarm["Namespace"] != "AWS::StackName" {
             continue;
         }
         let name = alarm["MetricName"].as_str().unwrap().to_owned();

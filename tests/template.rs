@@ -88,16 +88,13 @@ fn role_allows_single_actions_on_single_resources() {
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     ];
-    let template = template();
-    for (id, resource) in resources(&template) {
-        if resource["Type"] != "AWS::IAM::Role" {
-            continue;
-        }
+    let template = alarms::template();
+    for (id, role) in template.of_type("AWS::IAM::Role") {
         assert!(
-            resource["Properties"]["ManagedPolicyArns"].is_null(),
+            role.properties["ManagedPolicyArns"].is_null(),
             "{id} has a managed policy"
         );
-        for statement in statements(&resource["Properties"]) {
+        for statement in statements(&role.properties) {
             if statement["Effect"] == "Deny" {
                 continue;
             }

@@ -1,8 +1,9 @@
 //! Tokens of every kind of key and issuer, and where the keys come from.
 
 use std::{
+    slice,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -28,75 +29,60 @@ use tokens::{AUDIENCE, ISSUER, SigningKey, claims, encode, message};
 /// An RSA key of these tests alone: RS256 is what Amazon Cognito signs with.
 const RSA_KEY: &[u8] = include_bytes!("rsa_test_key.der");
 
+/// The signature of a message.
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A key of another algorithm than the signing key's.
-enum OtherKey {
-    /// For RS256.
-    Rsa(Box<RsaKeyPair>),
-    /// For ES256.
-    Ec(Box<EcdsaKeyPair>),
+struct OtherKey {
+    /// The public key as a JSON Web Key.
+    jwk: Value,
+    sign: Sign,
 }
 
 impl OtherKey {
-    /// The RSA key.
+    /// The RSA key, for RS256.
     fn rsa() -> Self {
-        Self::Rsa(Box::new(RsaKeyPair::from_der(RSA_KEY).expect("a key")))
+        let key = RsaKeyPair::from_der(RSA_KEY).expect("a key");
+        let RsaPublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
+        let jwk = json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "rsa",
+            "n": encode(&n), "e": encode(&e),
+        });
+        let sign = move |message: &[u8]| {
+            let mut signature = vec![0; key.public().modulus_len()];
+            let random = SystemRandom::new();
+            let signed = key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature);
+            signed.expect("a signature");
+            signature
+        };
+        let sign = Box::new(sign);
+        Self { jwk, sign }
     }
 
-    /// The key for ES256.
+    /// A new key, for ES256.
     fn ec() -> Self {
-        static PKCS8: OnceLock<Vec<u8>> = OnceLock::new();
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pkcs8 = PKCS8.get_or_init(|| {
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
-            pkcs8.expect("a key").as_ref().to_vec()
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).expect("a key");
+        let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+        let jwk = json!({
+            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "ec",
+            "x": encode(x), "y": encode(y),
         });
-        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &random);
-        Self::Ec(Box::new(key.expect("a key")))
-    }
-
-    /// The public key as a JSON Web Key.
-    fn jwk(&self) -> Value {
-        match self {
-            Self::Rsa(key) => {
-                let RsaPublicKeyComponents::<Vec<u8>> { n, e } = key.public().into();
-                json!({
-                    "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "rsa",
-                    "n": encode(&n), "e": encode(&e),
-                })
-            }
-            Self::Ec(key) => {
-                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
-                json!({
-                    "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "ec",
-                    "x": encode(x), "y": encode(y),
-                })
-            }
-        }
+        let sign = move |message: &[u8]| {
+            let signed = key.sign(&random, message);
+            signed.expect("a signature").as_ref().to_vec()
+        };
+        let sign = Box::new(sign);
+        Self { jwk, sign }
     }
 
     /// The token with these claims.
-    fn sign(&self, claims: &Value) -> String {
-        let jwk = self.jwk();
-        let message = message(&json!({ "alg": jwk["alg"], "kid": jwk["kid"] }), claims);
-        let random = SystemRandom::new();
-        let signature = match self {
-            Self::Rsa(key) => {
-                let mut signature = vec![0; key.public().modulus_len()];
-                let signed = key.sign(
-                    &RSA_PKCS1_SHA256,
-                    &random,
-                    message.as_bytes(),
-                    &mut signature,
-                );
-                signed.expect("a signature");
-                signature
-            }
-            Self::Ec(key) => {
-                let signed = key.sign(&random, message.as_bytes());
-                signed.expect("a signature").as_ref().to_vec()
-            }
-        };
+    fn token(&self, claims: &Value) -> String {
+        let header = json!({ "alg": self.jwk["alg"], "kid": self.jwk["kid"] });
+        let message = message(&header, claims);
+        let signature = (self.sign)(message.as_bytes());
         format!("{message}.{}", encode(&signature))
     }
 }
@@ -151,12 +137,17 @@ async fn statuses(service: &Service, token: &str) -> [u16; 2] {
 #[tokio::test]
 async fn tokens_of_each_algorithm_are_accepted() {
     let (rsa, ec) = (OtherKey::rsa(), OtherKey::ec());
-    let service = service(inline(&[signing_key().jwk(), rsa.jwk(), ec.jwk()])).await;
+    let service = service(inline(&[
+        signing_key().jwk(),
+        rsa.jwk.clone(),
+        ec.jwk.clone(),
+    ]))
+    .await;
     let claims = claims("ada", "");
     for token in [
         signing_key().token("ada", ""),
-        rsa.sign(&claims),
-        ec.sign(&claims),
+        rsa.token(&claims),
+        ec.token(&claims),
     ] {
         assert_eq!(statuses(&service, &token).await, [204, 204]);
         let (cut, _) = token.rsplit_once('.').unwrap();
@@ -167,7 +158,7 @@ async fn tokens_of_each_algorithm_are_accepted() {
 #[tokio::test]
 async fn token_must_have_the_algorithm_of_its_key() {
     let (rsa, ec) = (OtherKey::rsa(), OtherKey::ec());
-    let service = service(inline(&[rsa.jwk(), ec.jwk()])).await;
+    let service = service(inline(&[rsa.jwk.clone(), ec.jwk.clone()])).await;
     for (key, algorithm) in [
         ("rsa", "ES256"),
         ("rsa", "PS256"),
@@ -189,7 +180,7 @@ async fn token_must_have_the_algorithm_of_its_key() {
 #[tokio::test]
 async fn access_token_of_cognito_is_accepted() {
     let rsa = OtherKey::rsa();
-    let mut config = inline(&[rsa.jwk()]);
+    let mut config = inline(slice::from_ref(&rsa.jwk));
     config.scope_prefix = "kea/".to_owned();
     let authenticator = Authenticator::open(Some(config)).await;
     let mut claims = claims("ada", "openid kea/orders:write other/orders:manage");
@@ -198,7 +189,7 @@ async fn access_token_of_cognito_is_accepted() {
     claims["token_use"] = "access".into();
     let caller = async |claims: &Value| {
         let mut headers = http::HeaderMap::new();
-        let token = format!("Bearer {}", rsa.sign(claims));
+        let token = format!("Bearer {}", rsa.token(claims));
         headers.insert("authorization", token.parse().unwrap());
         let ctx =
             chassis::RequestContext::at_start(chassis::Deadline::within(Duration::from_secs(5)));

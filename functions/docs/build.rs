@@ -1,9 +1,9 @@
-//! Compresses what the function serves and names it by its hash, so that the
-//! function itself has nothing to do but hand it out.
+//! Compresses the files that the function serves and names each asset by its hash, so
+//! that the function does neither.
 //!
-//! Third-party files are in `assets/vendor`, already compressed by brotli:
-//! `cargo xtask assets` puts it there. What is ours lies beside it as it was
-//! written, and the diagrams in `docs/diagrams`. A `{{name}}` in a page becomes the path of the asset of that name.
+//! Third-party files are in `assets/vendor`, compressed with Brotli: `cargo xtask assets`
+//! writes them. Our own files are beside `vendor`, uncompressed, and the diagrams are in
+//! `docs/diagrams`. A `{{name}}` in a page becomes the path of the asset of that name.
 
 use std::{
     env,
@@ -47,19 +47,51 @@ const DIAGRAMS: [(&str, &str); 2] = [
     ("svg", "image/svg+xml"),
 ];
 
-/// Served under names of their own, with the constant that each becomes.
-const PAGES: [(&str, &str, &str); 6] = [
-    ("pages/favicon.svg", "image/svg+xml", "FAVICON"),
-    ("openapi.json", "application/json", "OPENAPI_JSON"),
-    ("openapi.yaml", "application/yaml", "OPENAPI_YAML"),
+/// Served under names of their own, with the constant that each becomes and the content
+/// security policy that a page adds to [`POLICY`].
+const PAGES: [(&str, &str, &str, Option<&str>); 6] = [
+    ("pages/favicon.svg", "image/svg+xml", "FAVICON", None),
+    ("openapi.json", "application/json", "OPENAPI_JSON", None),
+    ("openapi.yaml", "application/yaml", "OPENAPI_YAML", None),
     (
         "pages/architecture.html",
         "text/html; charset=utf-8",
         "ARCHITECTURE",
+        // Images of our own, and the script that enlarges them.
+        Some("style-src 'self'; img-src 'self'"),
     ),
-    ("pages/docs.html", "text/html; charset=utf-8", "DOCS"),
-    ("pages/redoc.html", "text/html; charset=utf-8", "REDOC"),
+    (
+        "pages/docs.html",
+        "text/html; charset=utf-8",
+        "DOCS",
+        // Swagger UI draws its icons as `data:` images.
+        Some("style-src 'self'; img-src 'self' data:"),
+    ),
+    (
+        "pages/redoc.html",
+        "text/html; charset=utf-8",
+        "REDOC",
+        // ReDoc creates style elements that are empty or have one rule, and fills them by
+        // script: the hashes are those of these two texts. It searches in a worker.
+        Some(
+            "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
+             'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='; \
+             img-src 'self' data:; worker-src blob:",
+        ),
+    ),
 ];
+
+/// The content security policy of every page: nothing from another host, no inline script,
+/// no `eval`; and no other page may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+/// How long a client may cache an asset: for ever, because its name has a hash of its
+/// content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// How long a client may cache a page: until it is requested again and revalidated.
+const REVALIDATED: &str = "no-cache";
 
 /// The assets that the code itself links to.
 const LINKED: [(&str, &str); 2] = [("favicon.svg", "ICON_PATH"), ("problems.css", "STYLE_PATH")];
@@ -84,7 +116,7 @@ fn main() -> Result<()> {
             .rsplit_once('.')
             .ok_or("a file has an extension")?;
         let name = format!("{stem}-{:.12}.{extension}", hash(&content));
-        let entry = table.entry(file, media_type, &content)?;
+        let entry = table.entry(file, media_type, &content, IMMUTABLE, None)?;
         writeln!(rust, "    ({name:?}, {entry}),")?;
         paths.push((name_of(file).to_owned(), format!("/docs/{name}")));
     }
@@ -96,7 +128,7 @@ fn main() -> Result<()> {
         writeln!(rust, "/// The path of `{name}`.")?;
         writeln!(rust, "pub const {constant}: &str = {path:?};")?;
     }
-    for (file, media_type, constant) in PAGES {
+    for (file, media_type, constant, policy) in PAGES {
         let mut content = table.read(file)?;
         if media_type.starts_with("text/html") {
             let mut page = String::from_utf8(content)?;
@@ -104,11 +136,12 @@ fn main() -> Result<()> {
                 page = page.replace(&format!("{{{{{name}}}}}"), path);
             }
             if page.contains("{{") {
-                return Err(format!("{file} names an asset or a diagram that there is not").into());
+                return Err(format!("{file} refers to an unknown asset or diagram").into());
             }
             content = page.into_bytes();
         }
-        let entry = table.entry(file, media_type, &content)?;
+        let policy = policy.map(|own| format!("{POLICY}; {own}"));
+        let entry = table.entry(file, media_type, &content, REVALIDATED, policy.as_deref())?;
         writeln!(
             rust,
             "/// `{file}`.\npub static {constant}: Asset = {entry};"
@@ -128,7 +161,7 @@ struct Table {
 }
 
 impl Table {
-    /// The file as its readers are to have it.
+    /// Reads a file, uncompressed.
     fn read(&self, file: &str) -> Result<Vec<u8>> {
         if let Some(diagram) = file.strip_prefix("diagrams/") {
             return read(&self.diagrams.join(diagram));
@@ -142,7 +175,7 @@ impl Table {
         Ok(content)
     }
 
-    /// The diagrams, by the alphabet, with the media type of each.
+    /// The diagrams, sorted by name, with the media type of each.
     fn diagrams(&self) -> Result<Vec<(String, &'static str)>> {
         let mut diagrams = Vec::new();
         for entry in fs::read_dir(&self.diagrams)? {
@@ -166,8 +199,15 @@ impl Table {
         folder.join(format!("{file}.br"))
     }
 
-    /// Compresses it both ways and gives the expression that embeds it.
-    fn entry(&self, file: &str, media_type: &str, content: &[u8]) -> Result<String> {
+    /// Compresses a file in both codings and returns the expression that embeds it.
+    fn entry(
+        &self,
+        file: &str,
+        media_type: &str,
+        content: &[u8],
+        cache_control: &str,
+        policy: Option<&str>,
+    ) -> Result<String> {
         let (brotli, gzip) = (self.brotli(file), self.out.join(format!("{file}.gz")));
         if let Some(folder) = gzip.parent() {
             fs::create_dir_all(folder)?;
@@ -182,13 +222,13 @@ impl Table {
             brotli::BrotliCompress(&mut &content[..], &mut compressed, &parameters)?;
             fs::write(&brotli, compressed)?;
         }
-        // Without a time in it, the same every time.
+        // Without a timestamp the output is reproducible.
         let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
         encoder.write_all(content)?;
         fs::write(&gzip, encoder.finish()?)?;
         let (brotli, gzip) = (brotli.display().to_string(), gzip.display().to_string());
         Ok(format!(
-            "Asset {{ media_type: {media_type:?}, hash: {:?}, brotli: include_bytes!({brotli:?}), gzip: include_bytes!({gzip:?}) }}",
+            "Asset {{ media_type: {media_type:?}, cache_control: {cache_control:?}, policy: {policy:?}, hash: {:?}, brotli: include_bytes!({brotli:?}), gzip: include_bytes!({gzip:?}) }}",
             hash(content).get(..32).unwrap_or_default(),
         ))
     }

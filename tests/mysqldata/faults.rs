@@ -303,7 +303,7 @@ async fn open_breaker_sends_no_call_and_is_reported() {
         for _ in 0..16 {
             join_all([dependency.request(&system), dependency.request(&system)]).await;
         }
-        dependency.wire(&system).calls();
+        dependency.wire(&system).take_calls();
         for _ in 0..20 {
             let response = dependency.request(&system).await;
             if dependency == Catalogue {
@@ -317,7 +317,7 @@ async fn open_breaker_sends_no_call_and_is_reported() {
         }
         let health = dependency.health(&system).await;
         assert_eq!(health, (json!(status), json!("open")));
-        assert_eq!(dependency.wire(&system).calls(), 0);
+        assert_eq!(dependency.wire(&system).take_calls(), 0);
     }
 }
 
@@ -366,14 +366,14 @@ async fn retries_do_not_amplify_an_outage() {
     })
     .await;
     system.dynamodb.set(Fault::Status(500)).await;
-    system.dynamodb.calls();
+    system.dynamodb.take_calls();
     let requests = 100;
     for _ in 0..requests {
         expect_unavailable(DynamoDb.request(&system).await);
     }
     // One request in five, and one more that each of the two instances may always
     // repeat.
-    let calls = system.dynamodb.calls();
+    let calls = system.dynamodb.take_calls();
     let most = requests + requests / 5 + 2;
     assert!((requests..=most).contains(&calls), "{calls}");
 }
@@ -419,7 +419,7 @@ async fn nothing_is_done_after_the_callers_deadline() {
     .await;
     let wires = [&system.catalogue, &system.dynamodb, &system.mysql];
     for wire in wires {
-        wire.calls();
+        wire.take_calls();
     }
     let client = &system.client;
     let no_time = [("x-request-deadline", "0")];
@@ -431,7 +431,7 @@ async fn nothing_is_done_after_the_callers_deadline() {
         }
     }
     for wire in wires {
-        assert_eq!(wire.calls(), 0);
+        assert_eq!(wire.take_calls(), 0);
     }
     // A silent store is waited for no longer than the caller waits.
     for (dependency, target) in [(DynamoDb, "/nosqldata/cup"), (MySql, "/mysqldata")] {

@@ -11,79 +11,63 @@ use axum::{Router, body::Bytes, extract, http::StatusCode, routing::any};
 use chassis::{Environment, environment::Role, error_chain};
 use lambda_runtime::{Context, LambdaEvent};
 use migrate::{Config, Migrate, Secret};
-use mysql_async::{Conn, Opts, prelude::Queryable};
+use mysql_async::{Opts, prelude::Queryable};
+use refinery::Migration;
 use serde_json::{Value, json};
 use testbed::{
-    address, eventually, log, store,
+    Database, address, eventually, log,
     wire::{Fault, Protocol, Proxy},
 };
 use tokio::time::Instant;
 
-/// A test's own database.
-struct Orders {
-    url: String,
-    name: String,
-}
-
-impl Orders {
-    async fn new() -> Self {
-        let server = store("KEA_TEST_MYSQL_URL");
-        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-        let url = stores::mysql::create_database(&server, &name)
-            .await
-            .unwrap();
-        Self { url, name }
-    }
-
-    async fn connect(&self) -> Conn {
-        Conn::new(Opts::from_url(&self.url).unwrap()).await.unwrap()
-    }
-
-    /// The definition and the number of rows of each table.
-    async fn content(&self) -> Vec<String> {
-        let mut connection = self.connect().await;
-        let mut content = Vec::new();
-        let tables: Vec<String> = connection.query("SHOW TABLES").await.unwrap();
-        for table in tables {
-            if table == "refinery_schema_history" {
-                continue;
-            }
-            let (_, definition): (String, String) = connection
-                .query_first(format!("SHOW CREATE TABLE {table}"))
-                .await
-                .unwrap()
-                .unwrap();
-            let count: u64 = connection
-                .query_first(format!("SELECT COUNT(*) FROM {table}"))
-                .await
-                .unwrap()
-                .unwrap();
-            content.push(format!("{definition} with {count} rows"));
+/// The definition and the number of rows of each table.
+async fn content(database: &Database) -> Vec<String> {
+    let mut connection = database.connect().await;
+    let mut content = Vec::new();
+    let tables: Vec<String> = connection.query("SHOW TABLES").await.unwrap();
+    for table in tables {
+        if table == "refinery_schema_history" {
+            continue;
         }
-        connection.disconnect().await.unwrap();
-        content
-    }
-
-    /// The names of the applied migrations.
-    async fn history(&self) -> Vec<String> {
-        let mut connection = self.connect().await;
-        let query = "SELECT name FROM refinery_schema_history ORDER BY version";
-        connection.query(query).await.unwrap()
-    }
-
-    async fn drop(self) {
-        stores::mysql::drop_database(&self.url, &self.name)
+        let (_, definition): (String, String) = connection
+            .query_first(format!("SHOW CREATE TABLE {table}"))
             .await
+            .unwrap()
             .unwrap();
+        let count: u64 = connection
+            .query_first(format!("SELECT COUNT(*) FROM {table}"))
+            .await
+            .unwrap()
+            .unwrap();
+        content.push(format!("{definition} with {count} rows"));
     }
+    connection.disconnect().await.unwrap();
+    content
 }
 
-fn function(url: &str) -> Migrate {
+/// The names of the applied migrations.
+async fn history(database: &Database) -> Vec<String> {
+    let mut connection = database.connect().await;
+    let query = "SELECT name FROM refinery_schema_history ORDER BY version";
+    connection.query(query).await.unwrap()
+}
+
+/// The function that migrates the database of this URL.
+pub fn function(url: &str) -> Migrate {
     Migrate::new(Config {
         mysql: url.parse().unwrap(),
         secret: None,
         creates_users: false,
     })
+}
+
+/// The same function behind a proxy of its database.
+async fn proxied(database: &Database) -> (Proxy, Migrate) {
+    let server = address(&database.url);
+    let wire = Proxy::start(server, Protocol::MySql).await;
+    let wire = wire.expect("a free port");
+    let function = function(&database.url.replace(server, &wire.address().to_string()));
+    (wire, function)
 }
 
 /// The databases, at most, on which migrations are interrupted at random.
@@ -93,38 +77,31 @@ const DATABASES: usize = 20;
 const ATTEMPTS: usize = 200;
 
 /// A deadline that no test reaches.
-fn deadline() -> Instant {
+pub fn deadline() -> Instant {
     Instant::now() + Duration::from_mins(5)
 }
 
-/// The names of the migrations, in their order: `V1__orders`.
-fn migrations() -> Vec<String> {
-    let files = std::fs::read_dir(stores::migrations()).unwrap();
-    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = files
-        .filter_map(|file| Some(file.strip_suffix(".sql")?.to_owned()))
-        .collect();
-    names.sort_by_key(|name| {
-        let version = name[1..].split("__").next().unwrap();
-        version.parse::<u32>().unwrap()
-    });
-    names
+/// The migrations in their order.
+fn migrations() -> Vec<Migration> {
+    refinery::load_sql_migrations(stores::migrations()).unwrap()
 }
 
-/// The names of the migrations in the history: `orders`.
+/// What a run reports that applied all of them: `V1__orders`.
 fn applied() -> Vec<String> {
-    let names = migrations().into_iter();
-    let names = names.map(|name| name.split_once("__").unwrap().1.to_owned());
+    migrations().iter().map(ToString::to_string).collect()
+}
+
+/// Their names in the history: `orders`.
+fn names() -> Vec<String> {
+    let migrations = migrations();
+    let names = migrations.iter().map(|it| it.name().to_owned());
     names.collect()
 }
 
 /// The statements of all migrations.
 fn statements() -> Vec<String> {
-    let files = migrations().into_iter();
-    let files = files.map(|name| stores::migrations().join(format!("{name}.sql")));
-    let sql: String = files
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect();
+    let migrations = migrations();
+    let sql: String = migrations.iter().filter_map(Migration::sql).collect();
     let lines = sql.lines().filter(|line| !line.trim().starts_with("--"));
     let sql = lines.collect::<Vec<_>>().join("\n");
     let statements = sql.split_inclusive(';').map(str::trim);
@@ -142,33 +119,32 @@ const ORDER: &str = "INSERT INTO orders (id, customer, status, currency, quantit
 
 #[tokio::test]
 async fn concurrent_and_repeated_deployments_apply_a_migration_once() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let function = function(&orders.url);
     let runs = futures_util::future::join_all((0..6).map(|_| function.run(deadline()))).await;
     let applied = runs.into_iter().flat_map(|run| run.unwrap().applied);
     assert_eq!(applied.count(), migrations().len(), "each was applied once");
-    assert_eq!(orders.history().await, self::applied());
+    assert_eq!(history(&orders).await, names());
 
     orders.connect().await.query_drop(ORDER).await.unwrap();
     assert_eq!(function.run(deadline()).await.unwrap().summed, 1);
-    let before = orders.content().await;
+    let before = content(&orders).await;
     let again = function.run(deadline()).await.unwrap();
     assert!(again.applied.is_empty());
-    assert_eq!(orders.content().await, before);
-    orders.drop().await;
+    assert_eq!(content(&orders).await, before);
 }
 
 #[tokio::test]
 async fn migration_resumes_after_any_statement_of_a_failed_one() {
-    let whole = Orders::new().await;
+    let whole = Database::create().await;
     function(&whole.url).run(deadline()).await.unwrap();
     whole.connect().await.query_drop(ORDER).await.unwrap();
     function(&whole.url).run(deadline()).await.unwrap();
-    let expected = whole.content().await;
+    let expected = content(&whole).await;
     let statements = statements();
     assert!(statements.len() >= 4, "{statements:?}");
     for done in 1..=statements.len() {
-        let orders = Orders::new().await;
+        let orders = Database::create().await;
         let mut connection = orders.connect().await;
         for statement in &statements[..done] {
             connection.query_drop(statement).await.unwrap();
@@ -176,25 +152,19 @@ async fn migration_resumes_after_any_statement_of_a_failed_one() {
         // An order stored before the migration resumes must remain.
         connection.query_drop(ORDER).await.unwrap();
         function(&orders.url).run(deadline()).await.unwrap();
-        assert_eq!(orders.content().await, expected, "after {done} statements");
-        orders.drop().await;
+        assert_eq!(content(&orders).await, expected, "after {done} statements");
     }
-    whole.drop().await;
 }
 
 #[tokio::test]
 async fn migration_completes_on_a_connection_that_is_reset_at_random() {
-    let whole = Orders::new().await;
+    let whole = Database::create().await;
     function(&whole.url).run(deadline()).await.unwrap();
-    let expected = whole.content().await;
-    let server = address(&whole.url);
-    let wire = Proxy::start(server, Protocol::MySql)
-        .await
-        .expect("a free port");
+    let expected = content(&whole).await;
     let mut failures = 0;
     for _ in 0..DATABASES {
-        let orders = Orders::new().await;
-        let proxied = function(&orders.url.replace(server, &wire.address().to_string()));
+        let orders = Database::create().await;
+        let (wire, proxied) = proxied(&orders).await;
         wire.set(Fault::Reset(16)).await;
         let mut completed = false;
         for _ in 0..ATTEMPTS {
@@ -205,41 +175,34 @@ async fn migration_completes_on_a_connection_that_is_reset_at_random() {
             failures += 1;
         }
         assert!(completed, "{ATTEMPTS} migrations failed");
-        assert_eq!(orders.content().await, expected);
-        assert_eq!(orders.history().await, applied());
-        orders.drop().await;
+        assert_eq!(content(&orders).await, expected);
+        assert_eq!(history(&orders).await, names());
         if failures >= 5 {
             break;
         }
     }
     assert!(failures > 0, "no connection was reset");
-    whole.drop().await;
 }
 
 #[tokio::test]
 async fn migration_waits_until_the_database_is_available() {
-    let orders = Orders::new().await;
-    let server = address(&orders.url);
-    let wire = Proxy::start(server, Protocol::MySql)
-        .await
-        .expect("a free port");
-    let proxied = function(&orders.url.replace(server, &wire.address().to_string()));
+    let orders = Database::create().await;
+    let (wire, proxied) = proxied(&orders).await;
     wire.set(Fault::Reset(1)).await;
     let run = tokio::spawn(async move { proxied.run(deadline()).await });
     // The second connection shows that the first one has failed.
     for _ in 0..2 {
-        eventually(async || (wire.calls() > 0).then_some(())).await;
+        eventually(async || (wire.take_calls() > 0).then_some(())).await;
     }
     assert!(!run.is_finished());
     wire.heal().await;
-    assert_eq!(run.await.unwrap().unwrap().applied, migrations());
-    orders.drop().await;
+    assert_eq!(run.await.unwrap().unwrap().applied, applied());
 }
 
 /// A deployment that is rolled back runs older code on a newer schema.
 #[tokio::test]
 async fn newer_schema_is_accepted_and_a_changed_migration_rejected() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let function = function(&orders.url);
     function.run(deadline()).await.unwrap();
     let mut connection = orders.connect().await;
@@ -251,9 +214,9 @@ async fn newer_schema_is_accepted_and_a_changed_migration_rejected() {
         .await
         .unwrap();
     function.run(deadline()).await.unwrap();
-    let mut expected = applied();
+    let mut expected = names();
     expected.push("newer".to_owned());
-    assert_eq!(orders.history().await, expected);
+    assert_eq!(history(&orders).await, expected);
 
     connection
         .query_drop("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 1")
@@ -261,13 +224,12 @@ async fn newer_schema_is_accepted_and_a_changed_migration_rejected() {
         .unwrap();
     let error = error_chain(&function.run(deadline()).await.unwrap_err());
     assert!(error.contains("a migration failed"), "{error}");
-    orders.drop().await;
 }
 
 /// In every other test the orders function runs with these rights.
 #[tokio::test]
 async fn orders_user_gets_exactly_its_rights() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     // MariaDB lacks the authentication plugin of AWS: a user that exists is not
     // created again.
     let grants = fs::read_to_string(stores::grants()).unwrap();
@@ -306,22 +268,17 @@ async fn orders_user_gets_exactly_its_rights() {
             assert_eq!(granted.collect::<BTreeSet<_>>(), *expected);
         }
     }
-    orders.drop().await;
 }
 
 #[tokio::test]
 async fn outcome_is_reported_to_cloudformation() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let function = function(&orders.url);
     let cloudformation = Server::start(["{}"]).await;
     for kind in ["Create", "Update"] {
         let event = custom_resource(kind, &cloudformation, 300);
-        let returned = function.handle(event).await;
-        assert_eq!(returned.unwrap(), Value::Null);
-        let (method, report) = cloudformation.last_request();
-        assert_eq!(method, "PUT");
         assert_eq!(
-            report,
+            cloudformation.report(&function, event).await,
             json!({
                 "Status": "SUCCESS",
                 "PhysicalResourceId": "orders-schema",
@@ -339,11 +296,8 @@ async fn outcome_is_reported_to_cloudformation() {
         .query_drop("UPDATE refinery_schema_history SET checksum = '1'")
         .await
         .unwrap();
-    function
-        .handle(custom_resource("Update", &cloudformation, 300))
-        .await
-        .unwrap();
-    let (_, report) = cloudformation.last_request();
+    let event = custom_resource("Update", &cloudformation, 300);
+    let report = cloudformation.report(&function, event).await;
     assert_eq!(report["Status"], "FAILED");
     assert!(
         report["Reason"]
@@ -355,14 +309,11 @@ async fn outcome_is_reported_to_cloudformation() {
     assert_eq!(report["PhysicalResourceId"], "orders-schema");
 
     // Deleting the stack keeps the schema.
-    let before = orders.content().await;
-    function
-        .handle(custom_resource("Delete", &cloudformation, 300))
-        .await
-        .unwrap();
-    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
-    assert_eq!(orders.content().await, before);
-    orders.drop().await;
+    let before = content(&orders).await;
+    let event = custom_resource("Delete", &cloudformation, 300);
+    let report = cloudformation.report(&function, event).await;
+    assert_eq!(report["Status"], "SUCCESS");
+    assert_eq!(content(&orders).await, before);
 }
 
 /// The database may be what failed: to query it again would fail the rollback too.
@@ -374,8 +325,8 @@ async fn rollback_succeeds_without_the_database() {
     let mut event = custom_resource("Update", &cloudformation, 300);
     event.payload["ResourceProperties"] = version(9);
     event.payload["OldResourceProperties"] = version(10);
-    function.handle(event).await.unwrap();
-    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
+    let report = cloudformation.report(&function, event).await;
+    assert_eq!(report["Status"], "SUCCESS");
 }
 
 /// Without a report the stack would wait for ten minutes.
@@ -385,45 +336,36 @@ async fn malformed_configuration_is_reported_to_cloudformation() {
     let function = Migrate::configure(&mut environment);
     let cloudformation = Server::start(["{}", "{}"]).await;
     let event = custom_resource("Create", &cloudformation, 300);
-    function.handle(event).await.unwrap();
-    let (_, report) = cloudformation.last_request();
+    let report = cloudformation.report(&function, event).await;
     assert_eq!(report["Status"], "FAILED");
     let reason = report["Reason"].as_str().unwrap();
     assert!(reason.contains("MYSQL_URL"), "{reason}");
     let event = custom_resource("Delete", &cloudformation, 300);
-    function.handle(event).await.unwrap();
-    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
+    let report = cloudformation.report(&function, event).await;
+    assert_eq!(report["Status"], "SUCCESS");
 }
 
 #[tokio::test]
 async fn failure_is_reported_before_the_function_times_out() {
-    let orders = Orders::new().await;
-    let server = address(&orders.url);
-    let wire = Proxy::start(server, Protocol::MySql)
-        .await
-        .expect("a free port");
+    let orders = Database::create().await;
+    let (wire, function) = proxied(&orders).await;
     wire.set(Fault::BlackHole).await;
-    let function = function(&orders.url.replace(server, &wire.address().to_string()));
     let cloudformation = Server::start(["{}"]).await;
     let event = custom_resource("Create", &cloudformation, 12);
-    function.handle(event).await.unwrap();
-    let (_, report) = cloudformation.last_request();
+    let report = cloudformation.report(&function, event).await;
     assert_eq!(report["Status"], "FAILED");
     let reason = report["Reason"].as_str().unwrap();
     assert!(reason.contains("longer than the function has"), "{reason}");
-    orders.drop().await;
 }
 
 #[tokio::test]
 async fn report_is_retried_until_cloudformation_accepts_it() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let cloudformation = Server::start(["503", "503", "{}"]).await;
     let function = function(&orders.url);
-    function
-        .handle(custom_resource("Create", &cloudformation, 300))
-        .await
-        .unwrap();
-    assert_eq!(cloudformation.last_request().1["Status"], "SUCCESS");
+    let event = custom_resource("Create", &cloudformation, 300);
+    let report = cloudformation.report(&function, event).await;
+    assert_eq!(report["Status"], "SUCCESS");
 
     // The invocation fails if no report is accepted: Lambda retries the event, and
     // then keeps it in the dead-letter queue.
@@ -431,41 +373,29 @@ async fn report_is_retried_until_cloudformation_accepts_it() {
     let event = custom_resource("Create", &failing, 300);
     let failed = function.handle(event).await;
     assert!(error_chain(&failed.unwrap_err()).contains("503"));
-    orders.drop().await;
-}
-
-#[tokio::test]
-async fn direct_invocation_returns_the_applied_migrations() {
-    let orders = Orders::new().await;
-    let function = function(&orders.url);
-    let event = || LambdaEvent::new(json!({}), Context::default());
-    let report = function.handle(event()).await.unwrap();
-    assert_eq!(report, json!({ "applied": migrations(), "summed": 0 }));
-    let report = function.handle(event()).await.unwrap();
-    assert_eq!(report, json!({ "applied": [], "summed": 0 }));
-    orders.drop().await;
 }
 
 #[tokio::test]
 async fn every_invocation_leaves_one_completion_line() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let function = function(&orders.url);
     let cloudformation = Server::start(["{}"]).await;
     let misconfigured = Migrate::configure(&mut Environment::of::<&str, &str>([]));
     let direct = || LambdaEvent::new(json!({}), Context::default());
-    let malformed = || LambdaEvent::new(json!({ "ResponseURL": 1 }), Context::default());
-    for (function, mut event, message) in [
-        (&function, direct(), "migrated"),
-        (
-            &function,
-            custom_resource("Delete", &cloudformation, 300),
-            "migrated",
-        ),
-        (&misconfigured, direct(), "the migration failed"),
-        (&function, malformed(), "the migration failed"),
+    let malformed = LambdaEvent::new(json!({ "ResponseURL": 1 }), Context::default());
+    let delete = custom_resource("Delete", &cloudformation, 300);
+    let all = json!({ "applied": applied(), "summed": 0 });
+    let none = json!({ "applied": [], "summed": 0 });
+    for (function, mut event, message, expected) in [
+        (&function, direct(), "migrated", Some(all)),
+        (&function, direct(), "migrated", Some(none)),
+        (&function, delete, "migrated", Some(Value::Null)),
+        (&misconfigured, direct(), "the migration failed", None),
+        (&function, malformed, "the migration failed", None),
     ] {
         event.context.request_id = "8f5079e8".to_owned();
-        let (_, mut lines) = log::capture("info", function.handle(event)).await;
+        let (returned, mut lines) = log::capture("info", function.handle(event)).await;
+        assert_eq!(returned.ok(), expected);
         lines.retain(|line| !line["duration_ms"].is_null());
         assert_eq!(lines.len(), 1, "{lines:?}");
         for (field, value) in [
@@ -476,12 +406,11 @@ async fn every_invocation_leaves_one_completion_line() {
             assert_eq!(lines[0][field], value);
         }
     }
-    orders.drop().await;
 }
 
 #[tokio::test]
 async fn password_is_read_from_the_secret() {
-    let orders = Orders::new().await;
+    let orders = Database::create().await;
     let opts = Opts::from_url(&orders.url).unwrap();
     let login = json!({ "username": opts.user(), "password": opts.pass() }).to_string();
     let secret = json!({ "ARN": "arn", "Name": "kea", "SecretString": login }).to_string();
@@ -503,9 +432,8 @@ async fn password_is_read_from_the_secret() {
         creates_users: false,
     };
     let report = Migrate::new(config).run(deadline()).await.unwrap();
-    assert_eq!(report.applied, migrations());
+    assert_eq!(report.applied, applied());
     assert_eq!(manager.last_request().1, json!({ "SecretId": "arn" }));
-    orders.drop().await;
 }
 
 /// An event of `CloudFormation`, with a deadline in so many seconds.
@@ -568,6 +496,15 @@ impl Server {
             .with_state(state.clone());
         let url = testbed::serve(router).await;
         Self { url, state }
+    }
+
+    /// Handles an event of `CloudFormation`, which this is; what is reported to it.
+    async fn report(&self, function: &Migrate, event: LambdaEvent<Value>) -> Value {
+        let returned = function.handle(event).await;
+        assert_eq!(returned.unwrap(), Value::Null);
+        let (method, report) = self.last_request();
+        assert_eq!(method, "PUT");
+        report
     }
 
     /// Takes the method and the body of the last request.

@@ -1,10 +1,7 @@
 // region: nosqldata
 //! Orders while the catalogue or connections to the database are lost.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
@@ -13,17 +10,14 @@ use serde_json::{Value, json};
 use testbed::{Response, Setup, System, eventually, log::capture, order, wire::Fault};
 use tokio::time::sleep;
 
+/// How often connections are killed, at most: for five minutes and more.
+const ROUNDS: usize = 20_000;
+
 /// Why an order without known prices is refused.
 const CATALOGUE: &[&str] = &[
     "The catalogue is unavailable.",
     "The catalogue has failed recently and is not called for now.",
 ];
-
-/// Creates or replaces a product.
-async fn put_product(system: &System, id: &str, amount: i64, currency: &str) {
-    let put = system.client.put_product(id, amount, currency).await;
-    assert!(put.status.is_success(), "{put}");
-}
 
 async fn place(system: &System, products: &[&str]) -> Response {
     system
@@ -45,7 +39,7 @@ async fn snapshot_prices_are_used_also_where_the_function_has_little_time() {
         ..Setup::default()
     };
     let system = System::with(setup).await;
-    put_product(&system, "cup", 100, "DKK").await;
+    system.client.put_product("cup", 100, "DKK").await;
     place(&system, &["cup"]).await.expect(201);
     // It leaves less than an attempt may take.
     system.catalogue.set(Fault::BlackHole).await;
@@ -140,9 +134,9 @@ async fn failed_probe_leaves_its_reason_in_the_log() {
 #[tokio::test]
 async fn order_with_a_short_deadline_is_not_priced_from_snapshots() {
     let system = System::start().await;
-    put_product(&system, "cup", 100, "DKK").await;
+    system.client.put_product("cup", 100, "DKK").await;
     place(&system, &["cup"]).await.expect(201);
-    put_product(&system, "cup", 500, "DKK").await;
+    system.client.put_product("cup", 500, "DKK").await;
     let slow = Fault::Latency(Duration::from_secs(3));
     let hurried = async || {
         let hurry = [("x-request-deadline", "1500")];
@@ -166,7 +160,7 @@ async fn order_with_a_short_deadline_is_not_priced_from_snapshots() {
 #[tokio::test]
 async fn failed_order_stores_no_key_and_can_be_repeated() {
     let system = System::start().await;
-    put_product(&system, "cup", 100, "DKK").await;
+    system.client.put_product("cup", 100, "DKK").await;
     lose_the_catalogue(&system).await;
     let cup = order("ann", &["cup"]);
     let failed = system.client.post_once("/mysqldata", "key", &cup).await;
@@ -176,7 +170,7 @@ async fn failed_order_stores_no_key_and_can_be_repeated() {
     assert_eq!(keys, Some(0));
 
     restore_the_catalogue(&system).await;
-    put_product(&system, "cup", 200, "DKK").await;
+    system.client.put_product("cup", 200, "DKK").await;
     let placed = eventually(async || {
         let response = system.client.post_once("/mysqldata", "key", &cup).await;
         if response.status == 201 {
@@ -202,13 +196,13 @@ async fn order_is_priced_from_snapshots_while_the_catalogue_is_unavailable() {
         ("old", 500, "DKK"),
         ("unseen", 600, "DKK"),
     ] {
-        put_product(&system, id, amount, currency).await;
+        system.client.put_product(id, amount, currency).await;
     }
     for products in [&["cup", "pot", "gone", "old"][..], &["euro"]] {
         let placed = place(&system, products).await.expect(201);
         assert_eq!(placed.json()["pricing"], "live");
     }
-    put_product(&system, "cup", 150, "DKK").await;
+    system.client.put_product("cup", 150, "DKK").await;
     place(&system, &["cup"]).await.expect(201);
     system.client.delete("/nosqldata/gone").await.expect(204);
     let refused = place(&system, &["cup", "gone"]).await;
@@ -244,7 +238,7 @@ async fn order_is_priced_from_snapshots_while_the_catalogue_is_unavailable() {
 async fn snapshots_of_products_that_differ_only_in_case_are_different() {
     let system = System::start().await;
     for (id, amount) in [("cup", 100), ("Cup", 7)] {
-        put_product(&system, id, amount, "DKK").await;
+        system.client.put_product(id, amount, "DKK").await;
         place(&system, &[id]).await.expect(201);
     }
     lose_the_catalogue(&system).await;
@@ -262,7 +256,7 @@ async fn snapshots_of_products_that_differ_only_in_case_are_different() {
 async fn lost_connection_is_replaced_without_an_error() {
     let system = System::start().await;
     let client = &system.client;
-    put_product(&system, "cup", 100, "DKK").await;
+    system.client.put_product("cup", 100, "DKK").await;
     let mut killer = system.connect().await;
     let cup = order("ann", &["cup"]);
     for n in 0..5 {
@@ -288,16 +282,14 @@ async fn lost_connection_is_replaced_without_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_order_is_stored_once_while_connections_are_killed() {
     let system = System::with_instances(4).await;
-    put_product(&system, "cup", 100, "DKK").await;
-    let done = AtomicBool::new(false);
+    system.client.put_product("cup", 100, "DKK").await;
+    let mut killed = 0;
     let kill = async {
         let mut killer = system.connect().await;
-        let mut killed = 0;
-        while !done.load(Ordering::Relaxed) {
+        for _ in 0..ROUNDS {
             killed += kill_connections(&mut killer).await;
             sleep(Duration::from_millis(15)).await;
         }
-        killed
     };
     let place = async |n: usize| {
         let order = order(&format!("c{n}"), &["cup"]);
@@ -312,12 +304,10 @@ async fn each_order_is_stored_once_while_connections_are_killed() {
         })
         .await
     };
-    let clients = async {
-        let placed = join_all((0..40).map(place)).await;
-        done.store(true, Ordering::Relaxed);
-        placed
+    let placed = tokio::select! {
+        placed = join_all((0..40).map(place)) => placed,
+        () = kill => panic!("orders are not placed while connections are killed"),
     };
-    let (placed, killed) = tokio::join!(clients, kill);
     assert!(killed > 0, "no connection was killed");
     let listed = eventually(async || {
         let list = system.client.get("/mysqldata?limit=100").await;

@@ -3,12 +3,13 @@
 //!
 //! The statements are those that the server logs while the service handles requests.
 
-use std::{borrow::Cow, collections::BTreeSet, thread};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use mysql_async::{Conn, Opts, Row, prelude::Queryable};
 use serde_json::json;
-use testbed::{System, eventually, order};
-use tokio::runtime::Builder;
+use testbed::{System, eventually, finally, order};
+
+use super::migrate::{deadline, function};
 
 /// So many orders that a plan that reads all of them is never the cheapest.
 const ORDERS: usize = 20_000;
@@ -44,13 +45,8 @@ async fn fill(connection: &mut Conn) {
 /// Adds the orders to the sums but for some, as a running service leaves them, and
 /// lets the server count the rows of its tables.
 async fn settle(system: &System, connection: &mut Conn) {
-    let function = migrate::Migrate::new(migrate::Config {
-        mysql: system.database.parse().unwrap(),
-        secret: None,
-        creates_users: false,
-    });
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(5);
-    function.run(deadline).await.unwrap();
+    let function = function(&system.database.url);
+    function.run(deadline()).await.unwrap();
     let some = "UPDATE orders SET status = 'cancelled' WHERE status = 'placed' LIMIT 40";
     connection.query_drop(some).await.unwrap();
     let tables: Vec<String> = connection.query("SHOW TABLES").await.unwrap();
@@ -97,8 +93,7 @@ async fn send_requests(system: &System) {
             client.get(&target).await.expect(200);
         }
     }
-    let product = system.client.put_product("new", 7, "DKK").await;
-    product.expect(201);
+    system.client.put_product("new", 7, "DKK").await;
     let order = order("c", &["new"]);
     // One write in 32 also adds orders to the sums.
     eventually(async || {
@@ -138,7 +133,7 @@ struct GeneralLog {
 impl GeneralLog {
     async fn start(system: &System, connection: &mut Conn) -> Self {
         let log = Self {
-            database: system.database.clone(),
+            database: system.database.url.clone(),
         };
         let on = connection.query_drop("SET GLOBAL general_log = ON");
         on.await.unwrap();
@@ -149,32 +144,23 @@ impl GeneralLog {
 impl Drop for GeneralLog {
     fn drop(&mut self) {
         let opts = Opts::from_url(&self.database).unwrap();
-        let stop = async {
+        finally(async {
             let mut connection = Conn::new(opts).await?;
             connection
                 .query_drop("SET GLOBAL general_log = OFF")
                 .await?;
             connection.disconnect().await
-        };
-        // Its own thread, because a destructor cannot wait in the test's runtime.
-        let stopped = thread::scope(|scope| {
-            let stopping = scope.spawn(|| {
-                let runtime = Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(stop)
-            });
-            stopping.join()
         });
-        if !thread::panicking() {
-            stopped.unwrap().unwrap();
-        }
     }
 }
 
 /// The statements that the service executes meanwhile, with their values.
 async fn statements(system: &System, connection: &mut Conn) -> BTreeSet<String> {
-    let (_, name) = system.database.rsplit_once('/').unwrap();
     let threads = "SELECT id FROM information_schema.processlist WHERE db = ? AND user = 'orders'";
-    let threads: Vec<u64> = connection.exec(threads, (name,)).await.unwrap();
+    let threads: Vec<u64> = connection
+        .exec(threads, (system.database.name.as_str(),))
+        .await
+        .unwrap();
     connection
         .query_drop("SET GLOBAL log_output = 'TABLE'")
         .await

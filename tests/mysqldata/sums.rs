@@ -12,12 +12,14 @@ use chassis::{Deadline, RequestContext};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use mysql::{Database, TransactionError};
-use mysql_async::{Conn, Params, Value, prelude::Queryable};
+use mysql_async::{Conn, prelude::Queryable};
 use serde::Deserialize;
 use serde_json::json;
 use testbed::{System, eventually, order};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
+
+use super::migrate::{deadline, function};
 
 /// The rounds of a history, and the operations of a round, which are concurrent.
 const ROUNDS: usize = 12;
@@ -176,37 +178,18 @@ async fn place_by_earlier_version(connection: &mut Conn, rng: &mut Rng) -> Uuid 
         .map(|product| (*product, rng.i64(1..1000), rng.i64(0..i64::MAX / 10_000)))
         .collect();
     let at = TIMES[rng.usize(..TIMES.len())];
-    let values: Vec<Value> = vec![
-        id.into(),
-        "c".into(),
-        "placed".into(),
-        currency.into(),
-        lines
-            .iter()
-            .map(|(_, quantity, _)| quantity)
-            .sum::<i64>()
-            .into(),
-        lines
-            .iter()
-            .map(|(_, quantity, price)| quantity * price)
-            .sum::<i64>()
-            .into(),
-        "live".into(),
-        1.into(),
-        at.into(),
-        at.into(),
-        "ada".into(),
-    ];
+    let quantity: i64 = lines.iter().map(|(_, quantity, _)| quantity).sum();
+    let totals = lines.iter().map(|(_, quantity, price)| quantity * price);
+    let total: i64 = totals.sum();
     let mut transaction = connection
         .start_transaction(mysql_async::TxOpts::default())
         .await
         .unwrap();
     let order = "INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, \
-                 version, created_at, updated_at, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    transaction
-        .exec_drop(order, Params::Positional(values))
-        .await
-        .unwrap();
+                 version, created_at, updated_at, owner) \
+                 VALUES (?, 'c', 'placed', ?, ?, ?, 'live', 1, ?, ?, 'ada')";
+    let values = (id, currency, quantity, total, at, at);
+    transaction.exec_drop(order, values).await.unwrap();
     let line = "INSERT INTO order_lines (order_id, position, product_id, name, quantity, \
                 unit_price) VALUES (?, ?, ?, 'n', ?, ?)";
     let rows = lines.iter().zip(0..);
@@ -330,10 +313,9 @@ async fn summary_equals_the_orders_after_any_history() {
     let mut rng = Rng::with_seed(seed);
     let system = System::with_instances(4).await;
     for product in PRODUCTS {
-        let put = system.client.put_product(product, 7, "DKK").await;
-        put.expect(201);
+        system.client.put_product(product, 7, "DKK").await;
     }
-    let database = Database::open(system.database.parse().unwrap()).await;
+    let database = Database::open(system.database.url.parse().unwrap()).await;
     let mut orders = Vec::<Uuid>::new();
     let added = AtomicU64::new(0);
     for round in 0..ROUNDS {
@@ -391,13 +373,8 @@ async fn summary_equals_the_orders_after_any_history() {
     assert!(added.load(Relaxed) > 0, "no order was added to the sums");
 
     // A deployment adds the rest.
-    let function = migrate::Migrate::new(migrate::Config {
-        mysql: system.database.parse().unwrap(),
-        secret: None,
-        creates_users: false,
-    });
-    let deadline = Instant::now() + Duration::from_mins(5);
-    function.run(deadline).await.unwrap();
+    let function = function(&system.database.url);
+    function.run(deadline()).await.unwrap();
     assert_eq!(pending(&mut system.connect().await).await, 0, "seed {seed}");
     expect_exact(&system, &format!("all summed, seed {seed}")).await;
 }
@@ -406,8 +383,7 @@ async fn summary_equals_the_orders_after_any_history() {
 async fn placing_orders_keeps_few_of_them_pending() {
     const ORDERS: usize = 400;
     let system = System::with_instances(8).await;
-    let product = system.client.put_product("p", 7, "DKK").await;
-    product.expect(201);
+    system.client.put_product("p", 7, "DKK").await;
     let order = order("c", &["p"]);
     for _ in 0..ORDERS / 8 {
         let places = (0..8).map(|_| system.client.post("/mysqldata", &order));
@@ -440,16 +416,12 @@ async fn interrupted_migration_sums_existing_orders() {
     }
     assert_eq!(pending(&mut connection).await, 300);
     expect_exact(&system, &format!("before the migration, seed {seed}")).await;
-    let function = migrate::Migrate::new(migrate::Config {
-        mysql: system.database.parse().unwrap(),
-        secret: None,
-        creates_users: false,
-    });
+    let function = function(&system.database.url);
     let (mut runs, mut interrupted) = (0, 0);
     while pending(&mut connection).await > 0 && runs < 100 {
         runs += 1;
         let limit = Duration::from_millis(rng.u64(..20 * runs));
-        let run = timeout(limit, function.run(Instant::now() + Duration::from_mins(5)));
+        let run = timeout(limit, function.run(deadline()));
         let write = async {
             let mut connection = system.connect().await;
             let id = orders[rng.usize(..orders.len())];
@@ -464,10 +436,9 @@ async fn interrupted_migration_sums_existing_orders() {
         interrupted > 0,
         "no run of {runs} was interrupted, seed {seed}"
     );
-    let deadline = Instant::now() + Duration::from_mins(5);
-    function.run(deadline).await.unwrap();
+    function.run(deadline()).await.unwrap();
     assert_eq!(pending(&mut connection).await, 0, "seed {seed}");
     expect_exact(&system, &format!("after the migration, seed {seed}")).await;
-    assert_eq!(function.run(deadline).await.unwrap().summed, 0);
+    assert_eq!(function.run(deadline()).await.unwrap().summed, 0);
 }
 // endregion

@@ -25,7 +25,7 @@ fn expect_requests(system: &System, operations: &[(&str, usize)]) {
     let operations = operations.iter();
     let operations = operations.map(|(name, count)| ((*name).to_owned(), *count));
     assert_eq!(
-        system.dynamodb.take(),
+        system.dynamodb.take_requests(),
         operations.collect::<BTreeMap<_, _>>()
     );
 }
@@ -35,7 +35,7 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
     let system = System::start().await;
     let ids = create_products(&system, 100).await;
     let client = &system.client;
-    system.dynamodb.take();
+    system.dynamodb.take_requests();
 
     let list = client.get("/nosqldata?limit=100").await.expect(200);
     assert_eq!(list.items().len(), 100);
@@ -73,7 +73,7 @@ async fn request_to_the_catalogue_costs_one_round_trip() {
 #[tokio::test]
 async fn idempotency_key_costs_the_catalogue_no_round_trip() {
     let system = System::start().await;
-    system.dynamodb.take();
+    system.dynamodb.take_requests();
     let mut other = product("c");
     other["name"] = "Other".into();
     for (product, status) in [(&product("c"), 201), (&product("c"), 201), (&other, 422)] {
@@ -87,11 +87,12 @@ async fn idempotency_key_costs_the_catalogue_no_round_trip() {
 async fn invalid_request_reaches_no_store() {
     let system = System::start().await;
     let client = &system.client;
-    system.dynamodb.take();
+    system.dynamodb.take_requests();
     client.post("/nosqldata", &json!({})).await.expect(422);
     client.get("/nosqldata/-").await.expect(404);
     // region: mysqldata
-    system.mysql.take();
+    system.mysql.take_requests();
+    system.catalogue.take_requests();
     client.post("/mysqldata", &json!({})).await.expect(422);
     for (target, status) in [
         ("/mysqldata?cursor=bogus&limit=0", 400),
@@ -106,16 +107,11 @@ async fn invalid_request_reaches_no_store() {
         .post("/mysqldata?x=1", &order("c", &["p"]))
         .await
         .expect(422);
-    assert_eq!(system.mysql.take(), BTreeMap::new());
+    assert_eq!(system.mysql.take_requests(), BTreeMap::new());
     // endregion
     expect_requests(&system, &[]);
     // region: mysqldata
-    let calls = system.gateway.calls();
-    assert!(
-        !calls.iter().any(|call| call.contains("ids=")),
-        "{}",
-        calls.join(" ")
-    );
+    assert_eq!(system.catalogue.take_requests(), BTreeMap::new());
     // Prices come from the catalogue in one call.
     client
         .post("/mysqldata", &order("c", &["p"]))
@@ -126,33 +122,36 @@ async fn invalid_request_reaches_no_store() {
 }
 
 // region: mysqldata
-/// The cost of an order: calls of the catalogue, requests to `DynamoDB`, and commands
-/// to `MySQL`.
-async fn cost(system: &System, key: Option<&str>, products: &[String]) -> (usize, usize, usize) {
-    let before = system.gateway.calls().len();
-    system.mysql.take();
-    system.dynamodb.take();
+/// The cost of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    /// Calls of the catalogue.
+    calls: usize,
+    /// Requests to `DynamoDB`.
+    requests: usize,
+    /// Commands to `MySQL`.
+    commands: usize,
+}
+
+async fn cost(system: &System, key: Option<&str>, products: &[String]) -> Cost {
+    system.catalogue.take_requests();
+    system.mysql.take_requests();
+    system.dynamodb.take_requests();
     let order = order("c", products);
     let placed = match key {
         Some(key) => system.client.post_once("/mysqldata", key, &order).await,
         None => system.client.post("/mysqldata", &order).await,
     };
     placed.expect(201);
-    let calls = system.gateway.calls().split_off(before);
-    let calls = calls.iter().filter(|call| call.contains("/nosqldata"));
-    (
-        calls.count(),
-        system.dynamodb.take().values().sum(),
-        commands(system),
-    )
+    Cost {
+        calls: system.catalogue.take_requests().values().sum(),
+        requests: system.dynamodb.take_requests().values().sum(),
+        commands: commands(system),
+    }
 }
 
 /// The least cost of three orders: one write in 32 also adds orders to the sums.
-async fn least_cost(
-    system: &System,
-    key: Option<&str>,
-    products: &[String],
-) -> (usize, usize, usize) {
+async fn least_cost(system: &System, key: Option<&str>, products: &[String]) -> Cost {
     let mut costs = Vec::new();
     for n in 0..3 {
         let key = key.map(|key| format!("{key}-{n}"));
@@ -164,7 +163,7 @@ async fn least_cost(
 /// The commands to `MySQL` since the last look, but for the preparation of statements,
 /// which connections keep.
 fn commands(system: &System) -> usize {
-    let commands = system.mysql.take().into_iter();
+    let commands = system.mysql.take_requests().into_iter();
     let commands =
         commands.filter(|(name, _)| !name.contains("STMT_PREPARE") && !name.contains("STMT_CLOSE"));
     commands.map(|(_, count)| count).sum()
@@ -179,17 +178,22 @@ async fn order_costs_the_same_for_any_number_of_lines() {
     for keys in [[None, None], [Some("one"), Some("twenty")]] {
         let one = least_cost(&system, keys[0], &products[..1]).await;
         let twenty = least_cost(&system, keys[1], &products).await;
-        assert_eq!((twenty.0, twenty.1), (1, 1));
+        assert_eq!((twenty.calls, twenty.requests), (1, 1));
         assert_eq!(one, twenty);
         if keys[0].is_some() {
             // The key is looked up; then come the transaction's begin, the key, the
             // order, its lines, the snapshots and the commit; and a few expired keys
             // are deleted.
-            assert_eq!(one.2, 8);
+            assert_eq!(one.commands, 8);
         }
     }
     let replayed = cost(&system, Some("one-0"), &products[..1]).await;
-    assert_eq!(replayed, (0, 0, 1));
+    let lookup = Cost {
+        calls: 0,
+        requests: 0,
+        commands: 1,
+    };
+    assert_eq!(replayed, lookup);
 }
 
 #[tokio::test]
@@ -206,7 +210,7 @@ async fn reading_orders_costs_one_round_trip_for_any_number_of_lines() {
         let placed = client.post("/mysqldata", &one).await.expect(201);
         ids.push(placed.id());
     }
-    system.mysql.take();
+    system.mysql.take_requests();
     let read = client.get(path).await.expect(200);
     assert_eq!(read.json()["lines"].as_array().unwrap().len(), 20);
     assert_eq!(commands(&system), 1);

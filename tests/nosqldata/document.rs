@@ -11,10 +11,7 @@ use testbed::{callers, document::pattern, event};
 #[test]
 fn document_and_reader_agree_on_idempotency_keys() {
     let pattern = pattern("/nosqldata", "post", "Idempotency-Key");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     let functions = runtime.block_on(testbed::functions());
     let mut functions = functions.into_iter().map(|function| function.service);
     let catalogue = functions.find(|service| service.name() == "nosqldata");

@@ -5,7 +5,7 @@ use dto::money::MAX_PRICE;
 use http::Method;
 use json::FieldErrors;
 // region: mysqldata
-use mysql_async::{Conn, Params, prelude::Queryable};
+use mysql_async::{Conn, prelude::Queryable};
 // endregion
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
@@ -197,21 +197,9 @@ async fn insert_extreme_order(connection: &mut Conn, id: Uuid, at: &str, status:
     let order = "INSERT INTO orders (id, customer, status, currency, quantity, total, pricing, \
                  version, created_at, updated_at, change_id) \
                  VALUES (?, ?, ?, 'ZZZ', ?, ?, 'snapshot', ?, ?, ?, ?)";
-    let values: Vec<mysql_async::Value> = vec![
-        id.into(),
-        wide(200).into_bytes().into(),
-        status.into(),
-        i64::MAX.into(),
-        i64::MAX.into(),
-        i64::MAX.into(),
-        at.into(),
-        at.into(),
-        Uuid::max().into(),
-    ];
-    connection
-        .exec_drop(order, Params::Positional(values))
-        .await
-        .unwrap();
+    let (customer, most) = (wide(200), i64::MAX);
+    let values = (id, customer, status, most, most, most, at, at, Uuid::max());
+    connection.exec_drop(order, values).await.unwrap();
     let line = "INSERT INTO order_lines (order_id, position, product_id, name, quantity, unit_price) \
                 VALUES (?, ?, ?, ?, ?, ?)";
     let lines = (0..LINES).map(|position| {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chassis::outbound::Policy;
+use dto::Timestamp;
 use http::Method;
 // region: mysqldata
 use mysql_async::prelude::Queryable;
@@ -170,15 +171,19 @@ async fn write_that_meets_a_transaction_is_repeated() {
         ..Setup::default()
     };
     let system = System::with(setup).await;
-    let met = met_a_transaction;
     let cup = product("Cup");
     for (method, body, steps, status) in [
-        (Method::PUT, &cup, vec![met(), met()], 201),
+        (
+            Method::PUT,
+            &cup,
+            vec![met_a_transaction(), met_a_transaction()],
+            201,
+        ),
         // It reads before it writes.
         (
             Method::PATCH,
             &json!({"name": "Mug"}),
-            vec![Step::Forward, met(), met()],
+            vec![Step::Forward, met_a_transaction(), met_a_transaction()],
             200,
         ),
         (
@@ -224,7 +229,10 @@ async fn write_of_another_client_is_kept() {
         let client = client.clone();
         Step::Lose(Box::pin(async move {
             // Times have a resolution of 1 ms: theirs must be later than ours.
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            let ours = Timestamp::now();
+            while Timestamp::now() <= ours {
+                tokio::task::yield_now().await;
+            }
             client.put(CUP, &product("Theirs")).await.expect(200);
         }))
     };
@@ -306,8 +314,7 @@ async fn cause_of_a_rejected_request_is_in_the_log_alone() {
 async fn function_that_starts_without_its_store_recovers_with_it() {
     for fault in [Fault::Refused, Fault::BlackHole] {
         let starting = System::with(Setup {
-            dynamodb_fault: fault,
-            mysql_fault: fault,
+            store_fault: fault,
             ..Setup::deployed()
         });
         let system = timeout(Duration::from_mins(5), starting).await;
@@ -329,8 +336,8 @@ async fn function_that_starts_without_its_store_recovers_with_it() {
 /// Takes the number of connections that were opened.
 fn connections(wire: &Proxy) -> usize {
     // A call is a request, or a connection if there were more of them.
-    wire.take();
-    wire.calls()
+    wire.take_requests();
+    wire.take_calls()
 }
 
 #[tokio::test]

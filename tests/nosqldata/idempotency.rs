@@ -10,18 +10,10 @@ use serde_json::Value;
 // region: mysqldata
 use testbed::{eventually, expect_key_in_use, order};
 // endregion
-use testbed::{Response, System, product};
+use testbed::{LISTS, Response, System, product};
 
 /// The number of clients that send the same request concurrently.
 const CLIENTS: usize = 64;
-
-/// The lists of the data services.
-const TARGETS: &[&str] = &[
-    "/nosqldata",
-    // region: mysqldata
-    "/mysqldata",
-    // endregion
-];
 
 /// A product or an order, of this name or customer.
 fn body(target: &str, name: &str) -> Value {
@@ -74,7 +66,7 @@ async fn mysql_keys(system: &System) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_with_one_key_have_one_effect() {
     let system = start(8).await;
-    for target in TARGETS {
+    for target in LISTS {
         let body = body(target, "one");
         let post = |_| system.client.post_once(target, "one", &body);
         let responses = join_all((0..CLIENTS).map(post)).await;
@@ -135,7 +127,7 @@ async fn key_is_stored_for_24_hours() {
 #[tokio::test]
 async fn expired_key_can_be_used_again() {
     let system = start(1).await;
-    for target in TARGETS {
+    for target in LISTS {
         let first = system
             .client
             .post_once(target, "k", &body(target, "first"))

@@ -3,13 +3,14 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
     net::UdpSocket,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err as fs;
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     process::{self, step},
     project::Project,
     stores::Stores,
-    tools,
+    tools::{self, PythonTool},
 };
 
 /// Measure the functions beside the same written with other libraries
@@ -92,6 +93,16 @@ const STORES_CORE: &str = "0";
 /// The host of the servers, in their certificate.
 const HOST: &str = "127.0.0.1";
 
+/// The certificate of the servers, and its key.
+const CHAIN: &str = "server.pem";
+const KEY: &str = "server.key";
+
+/// The issuer with the authorities that the functions of Kea trust in AWS and in RDS,
+/// and with those that this machine trusts.
+const AMAZON_ROOTS: &str = "amazon.pem";
+const RDS_ROOTS: &str = "rds.pem";
+const MACHINE_ROOTS: &str = "machine.pem";
+
 /// The tasks, each of one group of functions.
 const HELLO: &str = "A greeting: `GET /`";
 const PRODUCT: &str = "A product from DynamoDB, over TLS: `GET /nosqldata/{id}`";
@@ -99,8 +110,7 @@ const ORDER: &str = "An order from MySQL, over TLS: `GET /mysqldata/{id}`";
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let output = project.own_folder().join("bench");
-    fs::create_dir_all(&output)?;
+    let output = project.create_folder("bench")?;
     match &arguments.task {
         Some(Task::Check(check)) => check.run(&project, &output),
         Some(Task::Growth(growth)) => growth::run(growth),
@@ -111,7 +121,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 impl Measure {
     fn run(&self, project: &Project, output: &Path) -> Result<ExitCode> {
         let peers = Peers::of(self, project, output);
-        let mut functions = peers.functions(self, project)?;
+        // Stands for the daemon of X-Ray. Nothing reads what it receives.
+        let xray = UdpSocket::bind((HOST, 0))?;
+        let mut functions = peers.functions(self, project, &xray.local_addr()?.to_string());
         functions.retain(|it| {
             let only = self.only.as_deref().unwrap_or_default();
             it.name.contains(only) || it.task.contains(only)
@@ -121,8 +133,7 @@ impl Measure {
         peers.build(project, &functions)?;
         let system = System::start(project, output)?;
         let versions = versions(project, peers.use_python(&functions))?;
-        let plan = system.plan(project, &versions, &functions)?;
-        let mut bench = System::bench(project, output, &plan)?;
+        let mut bench = system.bench(project, &versions, &functions)?;
         bench.arg("--runs").arg(self.runs.to_string());
         if self.write {
             let page = project.root.join("docs/benchmarks.md");
@@ -138,12 +149,11 @@ impl Measure {
 
 impl Check {
     fn run(&self, project: &Project, output: &Path) -> Result<ExitCode> {
-        tools::valgrind()?;
+        tools::VALGRIND.install()?;
         build(project)?;
         let system = System::start(project, output)?;
-        let functions = kea(project)?;
-        let plan = system.plan(project, &BTreeMap::new(), &functions)?;
-        let mut bench = System::bench(project, output, &plan)?;
+        let functions = kea(|name| project.bootstrap(name), "", output);
+        let mut bench = system.bench(project, &BTreeMap::new(), &functions)?;
         let limits = project.root.join("xtask/bench/limits.json");
         bench.arg("--limits").arg(limits);
         bench.args(self.write.then_some("--renew"));
@@ -156,8 +166,8 @@ impl Check {
 /// there is not what [`System::start`] needs.
 fn build(project: &Project) -> Result<()> {
     tools::mariadbd()?;
-    tools::openssl()?;
-    tools::taskset()?;
+    tools::OPENSSL.install()?;
+    tools::TASKSET.install()?;
     step("Building the functions");
     let mut build = process::command(tools::cargo_lambda(project)?);
     tools::set_linker(project, &mut build)?;
@@ -172,64 +182,58 @@ fn build(project: &Project) -> Result<()> {
 /// A function to measure.
 struct Function {
     task: &'static str,
-    name: &'static str,
-    command: Vec<String>,
-    environment: Environment,
+    name: String,
+    command: Vec<PathBuf>,
+    /// What it has in its environment beside that of all.
+    variables: BTreeMap<&'static str, String>,
 }
 
-/// What a function has in its environment beside that of all.
-#[derive(Clone, Copy)]
-enum Environment {
-    Same,
-    /// What the functions of Kea trust in AWS, and the issuer of the loopback.
-    AmazonRoots,
-    /// What others trust.
-    MachineRoots,
-    /// The level of its log.
-    LogLevel(&'static str),
-    /// The address of the daemon of X-Ray.
-    XRay,
-}
-
-/// The functions of this project.
-fn kea(project: &Project) -> Result<Vec<Function>> {
-    use Environment::{AmazonRoots, Same};
-    let [hello, nosqldata, mysqldata] =
-        ["hello", "nosqldata", "mysqldata"].map(|name| project.bootstrap(name));
-    Ok(vec![
-        program(HELLO, "Kea hello", &hello, Same)?,
-        program(PRODUCT, "Kea nosqldata", &nosqldata, AmazonRoots)?,
-        program(ORDER, "Kea mysqldata", &mysqldata, Same)?,
-    ])
+/// The functions of this project, whose programs `bootstrap` finds. `suffix` is the end of
+/// their names.
+fn kea(bootstrap: impl Fn(&str) -> PathBuf, suffix: &str, output: &Path) -> Vec<Function> {
+    let roots = output.join(AMAZON_ROOTS).display().to_string();
+    let roots = [("SSL_CERT_FILE", roots.as_str())];
+    let functions = [
+        (HELLO, "hello", &[][..]),
+        (PRODUCT, "nosqldata", &roots),
+        (ORDER, "mysqldata", &[]),
+    ];
+    let functions = functions.map(|(task, function, variables)| {
+        let name = format!("Kea {function}{suffix}");
+        program(task, &name, bootstrap(function), variables)
+    });
+    functions.into()
 }
 
 /// A function that is a program.
 fn program(
     task: &'static str,
-    name: &'static str,
-    program: &Path,
-    environment: Environment,
-) -> Result<Function> {
-    Ok(Function {
+    name: &str,
+    program: PathBuf,
+    variables: &[(&'static str, &str)],
+) -> Function {
+    let variables = variables.iter();
+    Function {
         task,
-        name,
-        command: vec![text(program)?],
-        environment,
-    })
+        name: name.to_owned(),
+        command: vec![program],
+        variables: variables
+            .map(|(name, it)| (*name, (*it).to_owned()))
+            .collect(),
+    }
 }
 
-/// The stores, with TLS, and the environment of the functions.
+/// The stores, with TLS.
 struct System {
     stores: Stores,
-    tls: Certificates,
+    /// The folder of the certificates.
+    output: PathBuf,
     port: u16,
-    /// Stands for the daemon of X-Ray. Nothing reads what it receives.
-    xray: UdpSocket,
 }
 
 impl System {
     fn start(project: &Project, output: &Path) -> Result<Self> {
-        let tls = Certificates::create(project, output)?;
+        create_certificates(project, output)?;
         step("Starting throw-away stores");
         let mut stores = Command::new("taskset");
         stores
@@ -237,30 +241,11 @@ impl System {
             .arg(project.program("stores"))
             .arg("--sample")
             .arg("--mysql-tls")
-            .args([&tls.chain, &tls.key]);
+            .args([output.join(CHAIN), output.join(KEY)]);
         Ok(Self {
             stores: Stores::start(stores)?,
-            tls,
+            output: output.to_path_buf(),
             port: net::free_port(HOST)?,
-            xray: UdpSocket::bind((HOST, 0))?,
-        })
-    }
-
-    fn variables(&self, of: Environment) -> Result<Vec<(&'static str, String)>> {
-        Ok(match of {
-            Environment::Same => vec![],
-            Environment::AmazonRoots => vec![("SSL_CERT_FILE", text(&self.tls.amazon_roots)?)],
-            Environment::MachineRoots => {
-                let roots = text(&self.tls.machine_roots)?;
-                vec![("SSL_CERT_FILE", roots.clone()), ("AWS_CA_BUNDLE", roots)]
-            }
-            Environment::LogLevel(level) => vec![("AWS_LAMBDA_LOG_LEVEL", level.to_owned())],
-            Environment::XRay => {
-                vec![(
-                    "AWS_XRAY_DAEMON_ADDRESS",
-                    self.xray.local_addr()?.to_string(),
-                )]
-            }
         })
     }
 
@@ -274,7 +259,8 @@ impl System {
         let mut shared = environment::of_functions(project, "http://127.0.0.1:1", urls, false)?;
         let endpoint = format!("https://{HOST}:{}", self.port);
         shared.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint);
-        shared.insert("MYSQL_TLS".to_owned(), text(&self.tls.rds_roots)?);
+        let roots = self.output.join(RDS_ROOTS).display().to_string();
+        shared.insert("MYSQL_TLS".to_owned(), roots);
         // Lambda sets both. boto3 reads this one.
         if let Some(region) = shared.get("AWS_REGION").cloned() {
             shared.insert("AWS_DEFAULT_REGION".to_owned(), region);
@@ -288,8 +274,8 @@ impl System {
             };
             let event = fs::read_to_string(project.root.join("events").join(event))?;
             let mut environment = shared.clone();
-            let own = self.variables(it.environment)?.into_iter();
-            environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
+            let own = it.variables.iter();
+            environment.extend(own.map(|(name, value)| ((*name).to_owned(), value.clone())));
             // Python has no single program.
             let is_program = it.command.len() == 1;
             Ok(json!({
@@ -309,25 +295,34 @@ impl System {
             "tls": [{
                 "listen": format!("{HOST}:{}", self.port),
                 "upstream": urls.dynamodb.trim_start_matches("http://"),
-                "certificate": self.tls.chain,
-                "key": self.tls.key,
+                "certificate": self.output.join(CHAIN),
+                "key": self.output.join(KEY),
             }],
             "functions": functions.collect::<Result<Vec<_>>>()?,
         }))
     }
 
-    /// The command of the program that measures.
-    fn bench(project: &Project, output: &Path, plan: &Value) -> Result<Command> {
-        let file = output.join("plan.json");
+    /// The command of the program that measures these functions.
+    fn bench(
+        &self,
+        project: &Project,
+        versions: &BTreeMap<String, String>,
+        functions: &[Function],
+    ) -> Result<Command> {
+        let plan = self.plan(project, versions, functions)?;
+        let file = self.output.join("plan.json");
         fs::write(&file, plan.to_string())?;
         let mut bench = process::command(project.program("bench"));
-        bench.arg("--plan").arg(file).arg("--output").arg(output);
+        bench.arg("--plan").arg(file);
+        bench.arg("--output").arg(&self.output);
         Ok(bench)
     }
 }
 
 /// The functions that those of this project are compared with.
 struct Peers {
+    /// The folder of the certificates.
+    output: PathBuf,
     limit: PathBuf,
     /// The folder of those in Rust.
     target: PathBuf,
@@ -336,10 +331,11 @@ struct Peers {
 
 impl Peers {
     fn of(arguments: &Measure, project: &Project, output: &Path) -> Self {
-        let python = tools::python_folder(project, PYTHON).join("bin/python3");
+        let python = PythonTool(PYTHON, &[]).folder(project).join("bin/python3");
         Self {
+            output: output.to_path_buf(),
             limit: output.join("limit"),
-            target: project.peers(),
+            target: project.target.join("bench"),
             python: (!arguments.no_peers).then_some(python),
         }
     }
@@ -376,7 +372,7 @@ impl Peers {
         }
         if self.use_python(functions) {
             let packages: Vec<_> = PYTHON_PACKAGES.lines().collect();
-            tools::python_tool(project, PYTHON, &packages)?;
+            PythonTool(PYTHON, &packages).install(project)?;
         }
         Ok(())
     }
@@ -408,144 +404,97 @@ impl Peers {
         process::succeed(compile, "zig cc")
     }
 
-    /// All functions: these, and those of this project.
-    fn functions(&self, arguments: &Measure, project: &Project) -> Result<Vec<Function>> {
-        use Environment::{AmazonRoots, LogLevel, MachineRoots, Same, XRay};
+    /// All functions: these, and those of this project. `xray` is the address of the
+    /// daemon of X-Ray.
+    fn functions(&self, arguments: &Measure, project: &Project, xray: &str) -> Vec<Function> {
         let bootstrap = |folder: &Path, name: &str| folder.join(name).join("bootstrap");
         let bare = |name: &str| bootstrap(&self.bare(), name);
-        let hello = &project.bootstrap("hello");
+        let [axum, lambda_http] = ["bare-axum", "bare-lambda-http"].map(bare);
+        let hello = project.bootstrap("hello");
         let mut all = vec![
-            program(HELLO, "the limit: C, raw socket", &self.limit, Same)?,
-            program(HELLO, "bare lambda_http", &bare("bare-lambda-http"), Same)?,
-            program(HELLO, "bare axum on lambda_http", &bare("bare-axum"), Same)?,
+            program(HELLO, "the limit: C, raw socket", self.limit.clone(), &[]),
+            program(HELLO, "bare lambda_http", lambda_http, &[]),
+            program(HELLO, "bare axum on lambda_http", axum, &[]),
         ];
-        all.extend(kea(project)?);
+        all.extend(kea(|name| project.bootstrap(name), "", &self.output));
         // What telemetry costs.
-        all.extend([
-            program(HELLO, "Kea hello, no telemetry", hello, LogLevel("off"))?,
-            program(HELLO, "Kea hello, metrics alone", hello, LogLevel("warn"))?,
-            program(HELLO, "Kea hello, with X-Ray", hello, XRay)?,
-        ]);
+        for (name, variable) in [
+            ("Kea hello, no telemetry", ("AWS_LAMBDA_LOG_LEVEL", "off")),
+            ("Kea hello, metrics alone", ("AWS_LAMBDA_LOG_LEVEL", "warn")),
+            ("Kea hello, with X-Ray", ("AWS_XRAY_DAEMON_ADDRESS", xray)),
+        ] {
+            all.push(program(HELLO, name, hello.clone(), &[variable]));
+        }
         if let Some(before) = &arguments.before {
-            let before = |name| bootstrap(before, name);
-            let (hello, mysqldata) = (before("hello"), before("mysqldata"));
-            let nosqldata = before("nosqldata");
-            all.extend([
-                program(HELLO, "Kea hello, before", &hello, Same)?,
-                program(PRODUCT, "Kea nosqldata, before", &nosqldata, AmazonRoots)?,
-                program(ORDER, "Kea mysqldata, before", &mysqldata, Same)?,
-            ]);
+            let before = |name: &str| bootstrap(before, name);
+            all.extend(kea(before, ", before", &self.output));
         }
         if let Some(python) = &self.python {
-            let in_python = |task, name, module: &str, environment| {
+            // What others trust in AWS.
+            let roots = self.output.join(MACHINE_ROOTS).display().to_string();
+            let roots = [("SSL_CERT_FILE", &*roots), ("AWS_CA_BUNDLE", &*roots)];
+            let in_python = |task, name, module: &str, variables: &[_]| {
+                let mut function = program(task, name, python.clone(), variables);
                 let handler = format!("{module}.handler");
-                Ok::<_, anyhow::Error>(Function {
-                    task,
-                    name,
-                    command: vec![text(python)?, "-m".into(), "awslambdaric".into(), handler],
-                    environment,
-                })
+                let arguments = ["-m", "awslambdaric", &handler];
+                function.command.extend(arguments.map(PathBuf::from));
+                function
             };
-            let defaults = |name: &str| self.defaults().join(name);
-            let sdk = defaults("default-dynamodb");
-            let sqlx = defaults("default-sqlx");
+            let [sdk, sqlx] =
+                ["default-dynamodb", "default-sqlx"].map(|it| self.defaults().join(it));
             all.extend([
-                in_python(HELLO, "Powertools", "powertools_hello", Same)?,
-                in_python(HELLO, "Flask + apig-wsgi", "flask_hello", Same)?,
-                in_python(HELLO, "FastAPI + Mangum", "fastapi_hello", Same)?,
-                program(PRODUCT, "DynamoDB SDK, all defaults", &sdk, MachineRoots)?,
-                in_python(
-                    PRODUCT,
-                    "Powertools + boto3",
-                    "powertools_boto3",
-                    MachineRoots,
-                )?,
-                in_python(PRODUCT, "FastAPI + boto3", "fastapi_boto3", MachineRoots)?,
-                program(ORDER, "sqlx, all defaults", &sqlx, Same)?,
+                in_python(HELLO, "Powertools", "powertools_hello", &[]),
+                in_python(HELLO, "Flask + apig-wsgi", "flask_hello", &[]),
+                in_python(HELLO, "FastAPI + Mangum", "fastapi_hello", &[]),
+                program(PRODUCT, "DynamoDB SDK, all defaults", sdk, &roots),
+                in_python(PRODUCT, "Powertools + boto3", "powertools_boto3", &roots),
+                in_python(PRODUCT, "FastAPI + boto3", "fastapi_boto3", &roots),
+                program(ORDER, "sqlx, all defaults", sqlx, &[]),
             ]);
         }
-        Ok(all)
+        all
     }
 }
 
 /// Whether the program of one of the functions is this file, or in this folder.
 fn uses(functions: &[Function], path: &Path) -> bool {
     let mut programs = functions.iter().filter_map(|it| it.command.first());
-    programs.any(|program| Path::new(program).starts_with(path))
+    programs.any(|program| program.starts_with(path))
 }
 
-/// Certificates of this machine's servers, as PEM files.
-struct Certificates {
-    /// That of the servers, and that of its issuer.
-    chain: PathBuf,
-    key: PathBuf,
-    /// The issuer with the authorities that the functions of Kea embed, and with
-    /// those of this machine.
-    amazon_roots: PathBuf,
-    rds_roots: PathBuf,
-    machine_roots: PathBuf,
-}
-
-impl Certificates {
-    /// Creates them, with RSA keys of 2048 bits as AWS's have.
-    fn create(project: &Project, folder: &Path) -> Result<Self> {
-        step("Creating certificates");
-        let file = |name: &str| folder.join(name);
-        let openssl = |arguments: &[&str]| {
-            let mut command = process::command("openssl");
-            command.args([
-                "req", "-x509", "-nodes", "-days", "2", "-newkey", "rsa:2048",
-            ]);
-            command
-                .args(arguments)
-                .current_dir(folder)
-                .stderr(Stdio::null());
-            process::succeed(command, "openssl")
-        };
-        openssl(&[
-            "-subj",
-            "/CN=Kea benchmark",
-            "-keyout",
-            "root.key",
-            "-out",
-            "root.pem",
-        ])?;
-        let name = format!("subjectAltName=IP:{HOST}");
-        openssl(&[
-            "-subj",
-            "/CN=store",
-            "-addext",
-            &name,
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-CA",
-            "root.pem",
-            "-CAkey",
-            "root.key",
-            "-keyout",
-            "server.key",
-            "-out",
-            "server.pem",
-        ])?;
-        let write = |name: &str, others: &[&Path]| {
-            let mut pem = fs::read(file("root.pem"))?;
-            for other in others {
-                pem.extend(fs::read(other).with_context(|| other.display().to_string())?);
-            }
-            fs::write(file(name), pem)?;
-            Ok::<_, anyhow::Error>(file(name))
-        };
-        let amazon = project.root.join("crates/chassis/roots/amazon.pem");
-        let rds = project.root.join("crates/mysql/roots/eu-north-1.pem");
-        let machine = Path::new("/etc/ssl/certs/ca-certificates.crt");
-        Ok(Self {
-            chain: file("server.pem"),
-            key: file("server.key"),
-            amazon_roots: write("amazon.pem", &[&amazon])?,
-            rds_roots: write("rds.pem", &[&rds, &amazon])?,
-            machine_roots: write("machine.pem", &[machine])?,
-        })
-    }
+/// Creates the certificates of this machine's servers, as PEM files, with RSA keys of 2048
+/// bits as AWS's have.
+fn create_certificates(project: &Project, folder: &Path) -> Result<()> {
+    step("Creating certificates");
+    let openssl = |arguments: &str| {
+        let mut openssl = process::command("openssl");
+        openssl
+            .args("req -x509 -nodes -days 2 -newkey rsa:2048".split(' '))
+            .args(arguments.split(' '))
+            .current_dir(folder)
+            .stderr(Stdio::null());
+        process::succeed(openssl, "openssl")
+    };
+    openssl("-subj /CN=benchmark -keyout root.key -out root.pem")?;
+    openssl(&format!(
+        "-subj /CN=store -addext subjectAltName=IP:{HOST} \
+         -addext basicConstraints=critical,CA:FALSE -CA root.pem -CAkey root.key \
+         -keyout {KEY} -out {CHAIN}"
+    ))?;
+    let write = |name: &str, others: &[&Path]| {
+        let mut pem = fs::read(folder.join("root.pem"))?;
+        for other in others {
+            pem.extend(fs::read(other)?);
+        }
+        fs::write(folder.join(name), pem)
+    };
+    let amazon = project.root.join("crates/chassis/roots/amazon.pem");
+    let rds = project.root.join("crates/mysql/roots/eu-north-1.pem");
+    write(AMAZON_ROOTS, &[&amazon])?;
+    write(RDS_ROOTS, &[&rds, &amazon])?;
+    let machine = Path::new("/etc/ssl/certs/ca-certificates.crt");
+    write(MACHINE_ROOTS, &[machine])?;
+    Ok(())
 }
 
 /// The versions that the report names.
@@ -570,10 +519,5 @@ fn versions(project: &Project, use_python: bool) -> Result<BTreeMap<String, Stri
         versions.extend(packages.map(|(name, version)| (name.to_owned(), version.to_owned())));
     }
     Ok(versions)
-}
-
-fn text(path: &Path) -> Result<String> {
-    let text = path.to_str().context("a path that is not UTF-8")?;
-    Ok(text.to_owned())
 }
 // endregion

@@ -34,9 +34,8 @@ pub fn run() -> Result<ExitCode> {
     project.build(["stores"])?;
     let stores = Stores::throw_away(&project, &[])?;
 
-    let port = net::free_port("127.0.0.1")?;
-    let api = format!("http://127.0.0.1:{port}");
-    let mut up = Guarded::spawn(up::command(&project, port, &stores.urls)?)?;
+    let (up, api) = up::command(&project, &stores.urls)?;
+    let mut up = Guarded::spawn(up)?;
     let health = format!("{api}/health");
     let ready = || net::get(&health);
     process::wait_until_ready(&mut up, "cargo xtask up", READY_TIMEOUT, ready)?;

@@ -1,8 +1,9 @@
 //! `cargo xtask compile`, which cargo-lambda calls in place of `cargo build`.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use template::Template;
 
 use crate::{process, project::Project, tools};
@@ -54,10 +55,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     // It has moved them; the one that called this looks for them where it asked for
     // them.
     let (target, _) = asked.split_once('.').unwrap_or((&asked, ""));
-    let folder = project.release(target);
+    let folder = project.target.join(target).join("release");
     fs::create_dir_all(&folder)?;
     for name in names {
-        fs::rename(project.bootstrap(&name), folder.join(&name)).context(name)?;
+        fs::rename(project.bootstrap(&name), folder.join(&name))?;
     }
     Ok(ExitCode::SUCCESS)
 }

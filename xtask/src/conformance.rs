@@ -1,13 +1,13 @@
 //! `cargo xtask conformance`.
 
 use std::{
-    fs,
     path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
+use fs_err as fs;
 use programs::Guarded;
 use tokens::scopes;
 
@@ -17,13 +17,6 @@ use crate::{
     stores::Stores,
     tools,
 };
-
-/// The packages from PyPI, installed into one environment.
-const TOOLS: [&str; 3] = [
-    "schemathesis==4.32.5",
-    "openapi-spec-validator==0.9.0",
-    "openapi-python-client==0.29.1",
-];
 
 /// The checks of each response. `positive_data_acceptance` is not one of them: no
 /// schema can express that a cursor belongs to this list, that an entity tag is
@@ -61,9 +54,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    let bin = tools::python_tool(&project, "conformance", &TOOLS)?.join("bin");
-    let folder = project.own_folder().join("conformance");
-    fs::create_dir_all(&folder)?;
+    let bin = tools::CONFORMANCE.install(&project)?.join("bin");
+    let folder = project.create_folder("conformance")?;
 
     step("Validating the document");
     let mut validate = process::command(bin.join("openapi-spec-validator"));
@@ -93,10 +85,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .arg(folder.join("client"));
     process::succeed(compile, "the generated client")?;
 
-    step("Building");
-    project.build(["stores", "tools"])?;
-    let stores = Stores::throw_away(&project, &[])?;
-    let (_system, api) = serve(&project, &stores, &folder)?;
+    let (_stores, system) = Stores::tools(&project, "serve")?;
+    let (_system, api) = serve(system, &folder)?;
 
     let cases = arguments.cases.to_string();
     let token = project.signing_key()?.token("conformance", &scopes()?);
@@ -131,12 +121,10 @@ impl Arguments {
 
 /// Serves the whole system as the tests have it: their gateway forwards any bytes,
 /// which `cargo lambda watch` does not.
-fn serve(project: &Project, stores: &Stores, folder: &Path) -> Result<(Guarded, String)> {
+fn serve(mut system: Command, folder: &Path) -> Result<(Guarded, String)> {
     let file = folder.join("url");
     let _ = fs::remove_file(&file);
-    let mut system = project.tools("serve");
     system.arg(&file);
-    stores.set_variables(project, &mut system);
     let mut system = Guarded::spawn(system)?;
     let url = process::wait_until_ready(&mut system, "the system", READY_TIMEOUT, || {
         let url = fs::read_to_string(&file)?;

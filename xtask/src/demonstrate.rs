@@ -1,8 +1,6 @@
 //! `cargo xtask demonstrate`.
 
 use std::{
-    fs,
-    os::unix::fs::symlink,
     path::PathBuf,
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -10,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
+use fs_err::{self as fs, os::unix::fs::symlink};
 use programs::Guarded;
 
 use crate::{
@@ -147,8 +146,7 @@ impl Scratch {
 
     fn delete(&self) -> Result<()> {
         if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)
-                .with_context(|| format!("{} cannot be deleted", self.folder.display()))?;
+            fs::remove_dir_all(&self.folder)?;
         }
         Ok(())
     }

@@ -27,16 +27,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let java = tools::java()?;
-    let plantuml = tools::plantuml(&project)?;
-    step("Building");
-    project.build(["stores", "tools"])?;
-
-    let stores = Stores::throw_away(&project, &[])?;
+    let plantuml = tools::PLANTUML.install(&project)?;
+    let (_stores, mut diagrams) = Stores::tools(&project, "diagrams")?;
     step("Recording and drawing");
-    let mut diagrams = project.tools("diagrams");
     diagrams.arg("--java").arg(java);
     diagrams.arg("--plantuml").arg(plantuml);
     diagrams.args(arguments.check.then_some("--check"));
-    stores.set_variables(&project, &mut diagrams);
     process::run(diagrams)
 }

@@ -1,19 +1,19 @@
 //! The Docker engine of this machine, and the image that functions run in.
 
 use std::{
-    fs::{self, File},
     net::{IpAddr, Ipv4Addr, TcpListener},
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
+use fs_err::{self as fs, os::unix::fs::symlink};
 use programs::{Guarded, guard};
 
 use crate::{
     process::{self, check_interrupt, step},
+    project,
     sam::Architecture,
 };
 
@@ -37,6 +37,9 @@ const APPLETS: [&str; 6] = ["sh", "mv", "chmod", "ls", "cat", "mkdir"];
 /// here, and the containers that SAM left are removed.
 pub struct Engine {
     docker: PathBuf,
+    /// The image that functions run in.
+    image: String,
+    /// The image that SAM derives from that.
     rapid_image: String,
     containers: Vec<String>,
     _daemon: Option<Guarded>,
@@ -44,16 +47,18 @@ pub struct Engine {
 
 impl Engine {
     /// Finds the engine, or starts it if it is installed and this is root.
-    pub fn find(architecture: Architecture, logs: &Path) -> Result<Self> {
+    pub fn find(logs: &Path) -> Result<Self> {
         let docker = programs::find("docker", &[]).context("Docker is not installed")?;
         let daemon = match run(&docker, &["version"]) {
             Ok(_) => None,
             Err(error) => Some(start(&docker, logs, &error.to_string())?),
         };
+        let architecture = Architecture::here()?.name();
+        let image = |version| format!("public.ecr.aws/lambda/provided:{version}-{architecture}");
         let mut engine = Self {
             docker,
-            // The image that SAM derives from that of a runtime.
-            rapid_image: image_name("al2023-rapid", architecture),
+            image: image("al2023"),
+            rapid_image: image("al2023-rapid"),
             containers: Vec::new(),
             _daemon: daemon,
         };
@@ -83,52 +88,50 @@ impl Engine {
 
     /// Provides the image that the functions run in: the real one, or a stand-in
     /// if it cannot be pulled. Returns a description of it.
-    pub fn provide_image(&self, architecture: Architecture, folder: &Path) -> Result<String> {
-        let name = image_name("al2023", architecture);
+    pub fn provide_image(&self, folder: &Path) -> Result<String> {
+        let name = &self.image;
         let label = format!("{{{{index .Config.Labels \"{STAND_IN}\"}}}}");
-        let inspect = || self.run(&["image", "inspect", &name, "--format", &label]);
-        let is_real = |label: Result<String>| label.is_ok_and(|it| it != "true");
-        if is_real(inspect()) {
-            return Ok(name);
+        let inspect = || self.run(&["image", "inspect", name, "--format", &label]);
+        let is_real = || inspect().is_ok_and(|label| label != "true");
+        if is_real() {
+            return Ok(name.clone());
         }
         step(format_args!("Pulling {name}"));
         let mut pull = process::command(&self.docker);
-        pull.args(["pull", "--quiet", &name]).stdout(Stdio::null());
+        pull.args(["pull", "--quiet", name]).stdout(Stdio::null());
         let mut pull = Guarded::spawn(pull)?;
         let pulled = process::wait_until_ready(&mut pull, "docker pull", PULL_TIMEOUT, || {
-            ensure!(is_real(inspect()), "{name} is not there");
+            ensure!(is_real(), "{name} is not there");
             Ok(())
         });
         check_interrupt()?;
-        if pulled.is_err() && !is_real(inspect()) {
-            self.make_stand_in(&name, folder)
+        if pulled.is_err() && !is_real() {
+            self.make_stand_in(folder)
                 .with_context(|| format!("{name} can neither be pulled nor replaced"))?;
         }
         // SAM made it of another image.
         let _ = self.run(&["image", "rm", "--force", &self.rapid_image]);
-        Ok(if is_real(inspect()) {
-            name
+        Ok(if is_real() {
+            name.clone()
         } else {
             format!("a stand-in for {name}")
         })
     }
 
     /// Makes an image of a static busybox. The functions need nothing else of it.
-    fn make_stand_in(&self, name: &str, folder: &Path) -> Result<()> {
-        step(format_args!("Making a stand-in for {name}"));
+    fn make_stand_in(&self, folder: &Path) -> Result<()> {
+        step(format_args!("Making a stand-in for {}", self.image));
         let busybox = programs::find("busybox", &[]);
         let busybox = busybox.with_context(|| format!("busybox is not installed: {HINT}"))?;
         let root = folder.join("image");
-        if root.exists() {
-            fs::remove_dir_all(&root)?;
-        }
+        project::empty_folder(&root)?;
         for folder in ["tmp", "var/runtime", "var/task"] {
             fs::create_dir_all(root.join(folder))?;
         }
         let copy = |from: &Path, to: &str| {
             let to = root.join(to);
             fs::create_dir_all(to.parent().unwrap_or(&root))?;
-            fs::copy(from, to).with_context(|| from.display().to_string())
+            fs::copy(from, to)
         };
         copy(&busybox, "bin/busybox")?;
         for applet in APPLETS {
@@ -148,7 +151,10 @@ impl Engine {
         let changes = ["WORKDIR /var/task", variables, &label];
         let mut import = vec!["import"];
         import.extend(changes.iter().flat_map(|change| ["--change", change]));
-        import.extend([archive.to_str().context("a path that is not UTF-8")?, name]);
+        import.extend([
+            archive.to_str().context("a path that is not UTF-8")?,
+            &self.image,
+        ]);
         self.run(&import)?;
         Ok(())
     }
@@ -192,20 +198,8 @@ fn start(docker: &Path, logs: &Path, reason: &str) -> Result<Guarded> {
         "{reason}; only root can start an engine"
     );
     step("Starting dockerd");
-    let path = logs.join("dockerd.log");
-    let log = File::create(&path)?;
-    let mut command = guard::command(&dockerd, STOP_TIMEOUT);
-    command.stdout(log.try_clone()?).stderr(log);
-    let mut daemon = Guarded::spawn(command)?;
+    let log = logs.join("dockerd.log");
+    let command = guard::command(&dockerd, STOP_TIMEOUT);
     let ready = || run(docker, &["version"]);
-    process::wait_until_ready(&mut daemon, "dockerd", START_TIMEOUT, ready)
-        .with_context(|| format!("see {}", path.display()))?;
-    Ok(daemon)
-}
-
-fn image_name(version: &str, architecture: Architecture) -> String {
-    format!(
-        "public.ecr.aws/lambda/provided:{version}-{}",
-        architecture.name()
-    )
+    process::start_server(command, "dockerd", &log, START_TIMEOUT, ready)
 }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, env};
 
 use anyhow::{Result, ensure};
+use serde::Deserialize;
 use template::{LOCAL_ROLE, Local, Template};
 
 use crate::project::Project;
 
-/// The URLs of the stores.
-#[derive(Clone)]
+/// The URLs of the stores, as the program `stores` prints them.
+#[derive(Clone, Deserialize)]
 pub struct Urls {
     pub dynamodb: String,
     /// Empty if no function uses it.

@@ -1,17 +1,17 @@
 //! `cargo xtask fuzz`.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use serde_json::Value;
 
 use crate::{
     process::{self, step},
-    project::Project,
+    project::{self, Project},
     stores::Stores,
     tools,
 };
@@ -171,10 +171,7 @@ impl<'p> Fuzzer<'p> {
     fn keep(&self, target: &str, stores: &Stores) -> Result<()> {
         step(format_args!("Minimizing the corpus of {target}"));
         let fewest = self.built.join("fewest").join(target);
-        if fewest.exists() {
-            fs::remove_dir_all(&fewest)?;
-        }
-        fs::create_dir_all(&fewest)?;
+        project::empty_folder(&fewest)?;
         let mut merge = self.target(target, stores);
         merge
             .arg(&fewest)
@@ -187,8 +184,7 @@ impl<'p> Fuzzer<'p> {
         ]);
         process::succeed(merge, "the merge")?;
         let kept = self.kept(target);
-        fs::remove_dir_all(&kept)?;
-        fs::create_dir_all(&kept)?;
+        project::empty_folder(&kept)?;
         for file in files(&fewest)? {
             fs::copy(&file, kept.join(file.file_name().context("a file")?))?;
         }
@@ -247,10 +243,8 @@ fn input(event: &Value) -> String {
 
 /// The files in a folder, by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder);
-    let entries = entries.with_context(|| format!("{} cannot be read", folder.display()))?;
     let mut files = Vec::new();
-    for entry in entries {
+    for entry in fs::read_dir(folder)? {
         files.push(entry?.path());
     }
     files.sort();

@@ -43,10 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     tools::mariadbd()?;
     step("Building");
     project.build(["tools"])?;
-    let mut build = process::cargo(&project.root);
-    build.args(["build", "--release"]);
-    build.args(["--package", "mysqldata", "--package", "nosqldata"]);
-    process::succeed(build, "the build")?;
+    project.cargo_build(["--release", "--package=mysqldata", "--package=nosqldata"])?;
 
     step("Measuring; the results are in .kea/growth");
     // The first is the smallest, and none is there twice.

@@ -43,21 +43,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         .collect();
     project.build(["stores", "tools"])?;
     step("Building the functions");
-    let mut build = process::cargo(&project.root);
-    build
-        .arg("build")
-        .args(arguments.release.then_some("--release"));
-    build.args(functions.iter().flat_map(|name| ["--bin", name]));
-    process::succeed(build, "cargo build")?;
+    let release = arguments.release.then_some("--release").into_iter();
+    project.cargo_build(release.chain(functions.iter().flat_map(|name| ["--bin", name])))?;
     let stores = Stores::throw_away(&project, &[])?;
     for function in functions {
-        let program = if arguments.release {
-            project.release_program(function)
+        let profile = if arguments.release {
+            "release"
         } else {
-            project.program(function)
+            "debug"
         };
         let mut hostile = project.tools("hostile");
-        hostile.arg(program);
+        hostile.arg(project.target.join(profile).join(function));
         hostile.args(["--requests", &arguments.requests.to_string()]);
         stores.set_variables(&project, &mut hostile);
         process::succeed(hostile, "the test of hostile requests")?;

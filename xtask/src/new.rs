@@ -428,7 +428,7 @@ pub fn capitalized(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+    use std::{collections::BTreeMap, fs, process::Command};
 
     use clap::ValueEnum;
 
@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn name_that_is_taken_or_reserved_is_refused() {
-        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let files = Files::of(&template::project());
         let refused = |name, store| check(&Names::of(name).unwrap(), store, &files).is_err();
         for taken in [
             "hello", "json", "match", "types", "tokio", "headers", "digest", "libs",
@@ -496,16 +496,19 @@ mod tests {
     /// Except what is regenerated, which `cargo xtask demonstrate` compares too.
     #[test]
     fn function_that_is_added_and_removed_leaves_no_trace() {
-        let project = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-        let folder = env::temp_dir().join(format!("new-{}", std::process::id()));
-        let copy = Files::of(&folder);
+        let project = Files::of(&template::project());
+        let folder = tempfile::tempdir().unwrap();
+        let copy = Files::of(folder.path());
         for path in project.tracked().unwrap() {
             let to = copy.path(&path);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(project.path(&path), to).unwrap();
         }
         let init = ["init", "--quiet"];
-        let git = Command::new("git").args(init).current_dir(&folder).status();
+        let git = Command::new("git")
+            .args(init)
+            .current_dir(folder.path())
+            .status();
         assert!(git.unwrap().success());
         let content = || {
             let paths = copy.tracked().unwrap().into_iter();
@@ -524,13 +527,12 @@ mod tests {
                 assert!(before.get(path) == after.get(path), "{store:?}: {path}");
             }
         }
-        fs::remove_dir_all(folder).unwrap();
     }
 
     /// What a new function gets is what the functions of the template have.
     #[test]
     fn section_is_as_those_of_other_functions() {
-        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let files = Files::of(&template::project());
         let section = section_of(Store::None, &files).unwrap();
         let section = Names::of("hello").unwrap().fill(&section);
         let template = files.read("template.yaml").unwrap();

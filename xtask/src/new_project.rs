@@ -1,9 +1,10 @@
 // region: new-project
 //! `cargo xtask new-project`.
 
-use std::{collections::BTreeSet, fs, process::ExitCode};
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use template::Template;
 
 use crate::{
@@ -91,8 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     files.remove_rows(&[])?;
     let (before, after) = (project.own_folder(), files.path(&own_folder));
     if before.exists() && !after.exists() {
-        fs::rename(&before, &after)
-            .with_context(|| format!("{} cannot be renamed", before.display()))?;
+        fs::rename(&before, &after)?;
         // Its database has the name of this project.
         files.delete(&format!("{own_folder}/data"))?;
     }
@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub fn mentions(files: &Files) -> Result<Vec<String>> {
     let mut mentions = Vec::new();
     for path in files.tracked()? {
-        let bytes = fs::read(files.path(&path)).with_context(|| path.clone())?;
+        let bytes = fs::read(files.path(&path))?;
         let text = String::from_utf8_lossy(&bytes);
         let is_exempt = path.contains("LICENSE") || path.rsplit('.').next() == Some("br");
         if !is_exempt && renamed(&text, "") != text {
@@ -169,8 +169,6 @@ fn replace_words(text: &str, from: &str, to: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_text_has_the_name() {
-        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let files = Files::of(&template::project());
         let mut mentions = mentions(&files).unwrap();
         mentions.retain(|path| files.read(path).is_err());
         assert!(

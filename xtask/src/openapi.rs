@@ -29,7 +29,7 @@ pub fn document(arguments: &Document) -> Result<ExitCode> {
 }
 
 pub fn assets(arguments: &Assets) -> Result<ExitCode> {
-    tools::npm()?;
+    tools::NPM.install()?;
     run("assets", arguments.check)
 }
 

@@ -71,14 +71,9 @@ struct Plan {
 
 impl Plan {
     fn read(project: &Project, environment: &str) -> Result<Self> {
-        let config: toml::Table =
-            fs::read_to_string(project.root.join("samconfig.toml"))?.parse()?;
-        let config = config.get(environment);
+        let config = sam::environments(project)?.remove(environment);
         let config = config.with_context(|| format!("samconfig.toml has no [{environment}]"))?;
-        let of =
-            |command: &str, name: &str| config.get(command)?.get("parameters")?.get(name).cloned();
-        let stack = of("global", "stack_name");
-        let stack = stack.as_ref().and_then(|name| name.as_str());
+        let stack = config.stack;
         let stack = stack.with_context(|| format!("[{environment}] has no stack_name"))?;
 
         let template = Template::read(&project.root.join("template.yaml"))?;
@@ -91,13 +86,9 @@ impl Plan {
             };
             parameters.insert(name.clone(), text);
         }
-        let overrides = of("deploy", "parameter_overrides");
-        let overrides = overrides.as_ref().and_then(|it| it.as_array());
-        for value in overrides.into_iter().flatten() {
-            if let Some((name, value)) = value.as_str().and_then(|it| it.split_once('=')) {
-                parameters.insert(name.to_owned(), value.to_owned());
-            }
-        }
+        let overrides = config.overrides.iter();
+        let overrides = overrides.filter_map(|it| it.split_once('='));
+        parameters.extend(overrides.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // None if no function uses a database.
         let roots = fs::read_dir(project.root.join("crates/mysql/roots"));
         let roots = roots.into_iter().flatten().flatten();
@@ -105,7 +96,7 @@ impl Plan {
         let concurrency = template.functions();
         let concurrency = concurrency.map(|it| Concurrency::of(&template, it, &parameters));
         Ok(Self {
-            stack: stack.to_owned(),
+            stack,
             concurrency: concurrency.collect(),
             parameters,
             regions: roots

@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fmt::{self, Display},
+    fs::File,
     io::{self, IsTerminal},
     path::Path,
     process::{Command, ExitCode, ExitStatus, Stdio},
@@ -157,6 +158,23 @@ pub fn output(command: &mut Command) -> Result<String> {
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{name}: {}", error.trim());
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+/// Starts a server whose output goes to the file `log`, and waits until `probe` succeeds.
+/// `name` is that of the server in an error.
+pub fn start_server<T>(
+    mut command: Command,
+    name: &str,
+    log: &Path,
+    timeout: Duration,
+    probe: impl FnMut() -> Result<T>,
+) -> Result<Guarded> {
+    let output: File = fs_err::File::create(log)?.into();
+    command.stdout(output.try_clone()?).stderr(output);
+    let mut server = Guarded::spawn(command)?;
+    wait_until_ready(&mut server, name, timeout, probe)
+        .with_context(|| format!("see {}", log.display()))?;
+    Ok(server)
 }
 
 /// Repeats `probe` until it succeeds, while `program` runs. `name` is that of the

@@ -3,12 +3,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use serde_json::Value;
 use tokens::SigningKey;
 
@@ -22,7 +23,7 @@ pub struct Project {
     /// Its folder.
     pub root: PathBuf,
     /// The folder that cargo builds to.
-    target: PathBuf,
+    pub target: PathBuf,
     /// The paths that `cargo lambda watch` routes to each function, by function.
     pub routes: BTreeMap<String, Vec<String>>,
     /// The names of what each package of the workspace depends on.
@@ -78,6 +79,13 @@ impl Project {
         self.root.join(".kea")
     }
 
+    /// A folder in that of installed tools and of data, which is created if it is missing.
+    pub fn create_folder(&self, name: &str) -> io::Result<PathBuf> {
+        let folder = self.own_folder().join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
     /// The folder of the log of `cargo xtask up`.
     pub fn log_folder(&self) -> PathBuf {
         self.own_folder().join("logs")
@@ -112,33 +120,20 @@ impl Project {
         tools
     }
 
-    /// The folder of the release programs for a target.
-    pub fn release(&self, target: &str) -> PathBuf {
-        self.target.join(target).join("release")
-    }
-
-    // region: mysqldata nosqldata
-    /// The folder that the programs to compare with are built to.
-    pub fn peers(&self) -> PathBuf {
-        self.target.join("bench")
-    }
-    // endregion
-
     /// The program of a function, where cargo-lambda leaves it.
     pub fn bootstrap(&self, function: &str) -> PathBuf {
         self.target.join("lambda").join(function).join("bootstrap")
     }
 
-    /// The program `name`, built as it is deployed.
-    pub fn release_program(&self, name: &str) -> PathBuf {
-        self.target.join("release").join(name)
-    }
-
     /// Builds binaries for development.
     pub fn build<'n>(&self, binaries: impl IntoIterator<Item = &'n str>) -> Result<()> {
+        self.cargo_build(binaries.into_iter().flat_map(|name| ["--bin", name]))
+    }
+
+    /// Runs `cargo build` with these options.
+    pub fn cargo_build<'o>(&self, options: impl IntoIterator<Item = &'o str>) -> Result<()> {
         let mut build = process::cargo(&self.root);
-        build.arg("build");
-        build.args(binaries.into_iter().flat_map(|name| ["--bin", name]));
+        build.arg("build").args(options);
         process::succeed(build, "cargo build")
     }
 
@@ -220,10 +215,12 @@ fn list<'v>(value: &'v Value, member: &str) -> &'v [Value] {
     list.map_or(&[], Vec::as_slice)
 }
 
-/// Creates a folder with those above it. An error names it.
-pub fn create_folder(folder: &Path) -> Result<()> {
+/// Deletes what is in a folder, which is created if it is missing.
+pub fn empty_folder(folder: &Path) -> io::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
     fs::create_dir_all(folder)
-        .with_context(|| format!("the folder {} cannot be created", folder.display()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! `cargo xtask regenerate`.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err as fs;
 
 use crate::{
     process::{self, step},
@@ -33,7 +34,7 @@ const ROUNDS: usize = 3;
 /// Installs what [`regenerate`] needs, or fails before anything is changed.
 pub fn prepare(project: &Project) -> Result<()> {
     tools::java()?;
-    tools::plantuml(project)?;
+    tools::PLANTUML.install(project)?;
     if stores::uses_mysql()? {
         tools::mariadbd()?;
     }
@@ -88,10 +89,7 @@ fn replay(project: &Project, stores: &Stores, path: &str) -> Result<()> {
 
 fn assets(project: &Project) -> Result<[Vec<u8>; 2]> {
     let folder = project.root.join("functions/docs/assets");
-    let read = |name| {
-        let path = folder.join(name);
-        fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))
-    };
+    let read = |name| fs::read(folder.join(name));
     let [document, problems] = MADE_OF_SNAPSHOTS;
     Ok([read(document)?, read(problems)?])
 }

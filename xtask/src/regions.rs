@@ -73,8 +73,6 @@ pub fn has_regions(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::registry::Files;
 
@@ -106,7 +104,7 @@ e
 
     #[test]
     fn every_region_of_the_project_has_an_end() {
-        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let files = Files::of(&template::project());
         for path in files.tracked().unwrap() {
             if path != "xtask/src/regions.rs"
                 && let Ok(text) = files.read(&path)

@@ -4,12 +4,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use template::Template;
 
 use crate::process;
@@ -121,10 +121,8 @@ impl Files {
             })
         })?;
         self.edit(BUNDLE_MANIFEST, |text| {
-            let feature = format!("    \"{name}/openapi\",\n");
-            let text = insert_line(text, "openapi = [\n", &feature)?;
             insert_line(
-                &text,
+                text,
                 "[dependencies]\n",
                 &format!("{name}.workspace = true\n"),
             )
@@ -349,13 +347,11 @@ impl Files {
     pub fn delete(&self, path: &str) -> Result<()> {
         let path = self.path(path);
         if path.is_dir() {
-            fs::remove_dir_all(&path)
+            fs::remove_dir_all(&path)?;
         } else if path.exists() {
-            fs::remove_file(&path)
-        } else {
-            Ok(())
+            fs::remove_file(&path)?;
         }
-        .with_context(|| format!("{} cannot be deleted", path.display()))
+        Ok(())
     }
 
     /// The paths of the files that git has, or would add.
@@ -399,7 +395,7 @@ impl Files {
 
     /// Reads a file.
     pub fn read(&self, path: &str) -> Result<String> {
-        fs::read_to_string(self.path(path)).with_context(|| format!("{path} cannot be read"))
+        Ok(fs::read_to_string(self.path(path))?)
     }
 
     /// Writes a file and the folders that it is in.
@@ -408,7 +404,7 @@ impl Files {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+        Ok(fs::write(&path, text)?)
     }
 
     /// The names in a folder, in alphabetical order; none if there is no folder.
@@ -543,17 +539,14 @@ fn drop_widgets(template: &str, function: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::env;
-
     use super::*;
 
     #[test]
     fn path_that_is_not_ascii_is_tracked() {
-        let folder = env::temp_dir().join(format!("registry-{}", std::process::id()));
-        let files = Files::of(&folder);
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::of(folder.path());
         files.write("docs/över.md", "").unwrap();
         files.git(&["init", "--quiet"]).unwrap();
         assert_eq!(files.tracked().unwrap(), ["docs/över.md"]);
-        fs::remove_dir_all(folder).unwrap();
     }
 }

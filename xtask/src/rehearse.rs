@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 use programs::Guarded;
 use serde_json::{Value, json};
 use template::Template;
@@ -18,7 +19,7 @@ use crate::{
     net,
     preflight::differences,
     process::{self, step},
-    project::Project,
+    project::{self, Project},
     sam::Architecture,
     stores::Stores,
     tools,
@@ -127,10 +128,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
     let folder = project.own_folder().join("rehearsal");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
+    project::empty_folder(&folder)?;
     let stage = Stage::set(&project, &folder)?;
 
     step("A first deployment whose migration fails");
@@ -338,7 +336,8 @@ fn expect_changed(before: &Versions, after: &Versions, expected: &[&str]) -> Res
 /// The emulator and the stores.
 struct Stage {
     sam: PathBuf,
-    port: u16,
+    /// The URL of the emulator.
+    endpoint: String,
     architecture: Architecture,
     folder: PathBuf,
     _emulator: Guarded,
@@ -347,8 +346,8 @@ struct Stage {
 
 impl Stage {
     fn set(project: &Project, folder: &Path) -> Result<Self> {
-        let sam = tools::sam(project)?.join("bin/sam");
-        let emulator = tools::emulator_of_aws(project)?;
+        let sam = tools::SAM.install(project)?.join("bin/sam");
+        let emulator = tools::EMULATOR_OF_AWS.install(project)?;
         step("Building the functions for development");
         let template = Template::read(&project.root.join("template.yaml"))?;
         let binaries = template.functions().map(|function| function.binary);
@@ -379,8 +378,6 @@ impl Stage {
                 own.insert("MYSQL_SIGN_IN", String::new());
             }
         }
-        let log = folder.join("emulator.log");
-        let output = File::create(&log)?;
         let mut launcher = process::command(emulator.join("bin/python3"));
         launcher.arg(project.root.join("xtask/rehearsal/launcher.py"));
         // The functions inherit these.
@@ -405,19 +402,18 @@ impl Stage {
         ] {
             launcher.env(name, value);
         }
+        let own = folder.join("emulator");
+        fs::create_dir_all(&own)?;
         for name in ["HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR"] {
-            let own = folder.join("emulator");
-            fs::create_dir_all(&own)?;
-            launcher.env(name, own);
+            launcher.env(name, &own);
         }
-        launcher.stdout(output.try_clone()?).stderr(output);
-        let mut emulator = Guarded::spawn(launcher)?;
         let health = format!("{endpoint}/_ministack/health");
-        process::wait_until_ready(&mut emulator, "the emulator", TIMEOUT, || net::get(&health))
-            .with_context(|| format!("see {}", log.display()))?;
+        let log = folder.join("emulator.log");
+        let ready = || net::get(&health);
+        let emulator = process::start_server(launcher, "the emulator", &log, TIMEOUT, ready)?;
         Ok(Self {
             sam,
-            port,
+            endpoint,
             architecture: Architecture::here()?,
             folder: folder.to_owned(),
             _emulator: emulator,
@@ -426,10 +422,7 @@ impl Stage {
     }
 
     fn api(&self) -> String {
-        format!(
-            "http://127.0.0.1:{}/_aws/execute-api/{API}/$default",
-            self.port
-        )
+        format!("{}/_aws/execute-api/{API}/$default", self.endpoint)
     }
 
     fn sam_deploy(&self, build: &Build, parameters: &Parameters) -> Result<Command> {
@@ -449,10 +442,7 @@ impl Stage {
                     .iter()
                     .map(|(name, value)| format!("{name}='{value}'")),
             )
-            .env(
-                "AWS_ENDPOINT_URL",
-                format!("http://127.0.0.1:{}", self.port),
-            )
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("SAM_CLI_POLL_DELAY", "1")
@@ -622,17 +612,15 @@ impl Stage {
                 .iter()
                 .map(|(name, value)| (*name, value.as_ref())),
         );
-        let url = format!("http://127.0.0.1:{}/", self.port);
         let request = net::agent(TIMEOUT)
-            .post(&url)
+            .post(&self.endpoint)
             .header("authorization", &authorization("cloudformation"));
         body(request.send_form(form)?, action)
     }
 
     /// Calls an action with the JSON protocol.
     fn json(&self, service: &str, target: &str) -> Result<String> {
-        let url = format!("http://127.0.0.1:{}/", self.port);
-        let request = net::agent(TIMEOUT).post(&url);
+        let request = net::agent(TIMEOUT).post(&self.endpoint);
         let request = request
             .header("authorization", &authorization(service))
             .header("x-amz-target", target)
@@ -641,7 +629,7 @@ impl Stage {
     }
 
     fn get(&self, service: &str, path: &str) -> Result<String> {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("{}{path}", self.endpoint);
         let request = net::agent(TIMEOUT)
             .get(&url)
             .header("authorization", &authorization(service));

@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn every_function_that_is_not_needed_can_be_removed() {
-        let files = Files::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let files = Files::of(&template::project());
         let template = Template::read(&files.path("template.yaml")).unwrap();
         for function in template.answering() {
             let name = function.binary;

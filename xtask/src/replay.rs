@@ -20,10 +20,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let project = Project::read()?;
-    project.build(["stores", "tools"])?;
-    let stores = Stores::throw_away(&project, &[])?;
-    let mut replay = project.tools("replay");
+    let (_stores, mut replay) = Stores::tools(&project, "replay")?;
     replay.args(&arguments.events);
-    stores.set_variables(&project, &mut replay);
     process::run(replay)
 }

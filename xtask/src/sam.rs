@@ -1,16 +1,21 @@
 //! `cargo xtask sam` and `cargo xtask package`: the SAM CLI, and what it builds.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     env,
     ffi::OsString,
-    fs,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
 use anyhow::{Context, Result, bail};
+use elf::{
+    ElfBytes,
+    abi::{EM_AARCH64, EM_X86_64, ET_EXEC, PT_INTERP},
+    endian::LittleEndian,
+};
+use fs_err as fs;
 use template::Template;
 
 use crate::{
@@ -29,6 +34,31 @@ pub fn region() -> Option<String> {
         let region = process::output(aws.args(["configure", "get", "region"])).ok()?;
         (!region.is_empty()).then_some(region)
     })
+}
+
+/// What samconfig.toml sets in one environment.
+pub struct Environment {
+    /// The name of the stack.
+    pub stack: Option<String>,
+    /// The parameters of the template, as `Name=value`.
+    pub overrides: Vec<String>,
+}
+
+/// The environments of samconfig.toml, by name.
+pub fn environments(project: &Project) -> Result<BTreeMap<String, Environment>> {
+    let config = fs::read_to_string(project.root.join("samconfig.toml"))?;
+    let config: toml::Table = config.parse().context("samconfig.toml")?;
+    let environments = config.into_iter().map(|(name, commands)| {
+        let of = |command: &str, name: &str| commands.get(command)?.get("parameters")?.get(name);
+        let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+        let overrides = of("deploy", "parameter_overrides").and_then(toml::Value::as_array);
+        let environment = Environment {
+            stack: of("global", "stack_name").and_then(text),
+            overrides: overrides.into_iter().flatten().filter_map(text).collect(),
+        };
+        (name, environment)
+    });
+    Ok(environments.collect())
 }
 
 /// Run the project's own SAM CLI
@@ -92,8 +122,8 @@ impl Architecture {
     /// Its `e_machine` in an ELF file.
     fn machine(self) -> u16 {
         match self {
-            Self::Arm64 => 183,
-            Self::X86_64 => 62,
+            Self::Arm64 => EM_AARCH64,
+            Self::X86_64 => EM_X86_64,
         }
     }
 }
@@ -124,8 +154,7 @@ pub fn package(arguments: &Package) -> Result<ExitCode> {
     let folder = project.root.join(".aws-sam/build");
     let functions = sam.build(&project, arguments.architecture, &folder)?;
 
-    let zips = project.own_folder().join("package");
-    fs::create_dir_all(&zips)?;
+    let zips = project.create_folder("package")?;
     step(format_args!("Zipping into {}", zips.display()));
     println!(
         "{:<24} {:<12} {:>9} {:>9}",
@@ -168,7 +197,7 @@ impl Sam {
     /// Installs what is missing of it and, if it `builds`, for that.
     pub fn install(project: &Project, builds: bool) -> Result<Self> {
         let mut sam = Self {
-            folder: tools::sam(project)?,
+            folder: tools::SAM.install(project)?,
             cargo_lambda: None,
             zig: None,
             // A build needs any region.
@@ -262,33 +291,11 @@ impl Sam {
     }
 }
 
-/// The properties of a program that decide how it is loaded.
-struct Elf {
-    machine: u16,
-    /// Whether nothing is linked or relocated when it starts: its type is
-    /// `ET_EXEC`, and it names no interpreter (`PT_INTERP`).
-    is_static: bool,
-}
-
-impl Elf {
-    /// Reads the header of a 64-bit little-endian file.
-    fn read(program: &[u8]) -> Option<Self> {
-        const EXECUTABLE: u16 = 2;
-        const INTERPRETER: u16 = 3;
-        let u16_at = |at| Some(u16::from_le_bytes(*program.get(at..)?.first_chunk()?));
-        let u64_at = |at| Some(u64::from_le_bytes(*program.get(at..)?.first_chunk()?));
-        if !program.starts_with(b"\x7fELF") {
-            return None;
-        }
-        let headers = usize::try_from(u64_at(32)?).ok()?;
-        let (size, count) = (usize::from(u16_at(54)?), usize::from(u16_at(56)?));
-        let mut types = (0..count).map(|n| u16_at(headers.checked_add(n * size)?));
-        Some(Self {
-            machine: u16_at(18)?,
-            is_static: u16_at(16)? == EXECUTABLE
-                && types.all(|it| it.is_some_and(|it| it != INTERPRETER)),
-        })
-    }
+/// Whether nothing of a program is linked or relocated when it starts: its type is
+/// `ET_EXEC`, and it names no interpreter (`PT_INTERP`).
+fn is_static(program: &ElfBytes<LittleEndian>) -> bool {
+    let mut segments = program.segments().into_iter().flatten();
+    program.ehdr.e_type == ET_EXEC && segments.all(|it| it.p_type != PT_INTERP)
 }
 
 /// Checks that each function has a static program of its own, for this architecture.
@@ -300,9 +307,9 @@ fn check(functions: &[Function], architecture: Architecture) -> Result<()> {
             errors.push(format!("{id} has no bootstrap"));
             continue;
         };
-        match Elf::read(&program) {
-            Some(elf) if elf.machine == architecture.machine() => {
-                if !elf.is_static {
+        match ElfBytes::minimal_parse(&program) {
+            Ok(elf) if elf.ehdr.e_machine == architecture.machine() => {
+                if !is_static(&elf) {
                     errors.push(format!("{id} is not static, at a fixed address"));
                 }
             }
@@ -327,11 +334,10 @@ mod tests {
 
     #[test]
     fn wrong_program_is_reported() {
-        let folder = env::temp_dir().join(format!("package-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        // A header of 64 bytes and one program header.
+        let folder = tempfile::tempdir().unwrap();
+        // A header of 64 bytes and one program header: 64-bit and little-endian.
         let elf = |machine: u8, kind: u8, header: u8, rest: u8| {
-            let mut program = b"\x7fELF".to_vec();
+            let mut program = b"\x7fELF\x02\x01\x01".to_vec();
             program.resize(120, 0);
             for (at, byte) in [(16, kind), (18, machine), (32, 64), (54, 56), (56, 1)] {
                 program[at] = byte;
@@ -349,7 +355,7 @@ mod tests {
             ("Linked", elf(183, 2, 3, 5)),
             ("Script", b"#!/bin/sh".to_vec()),
         ] {
-            fs::write(folder.join(id), program).unwrap();
+            fs::write(folder.path().join(id), program).unwrap();
         }
         for (ids, expected) in [
             (&["A", "B"][..], None),
@@ -363,7 +369,7 @@ mod tests {
             let functions = ids.iter().map(|id| Function {
                 id: (*id).to_owned(),
                 binary: (*id).to_owned(),
-                bootstrap: folder.join(id),
+                bootstrap: folder.path().join(id),
             });
             let functions: Vec<_> = functions.collect();
             let error = check(&functions, Architecture::Arm64).err();
@@ -371,6 +377,5 @@ mod tests {
             assert_eq!(error.is_empty(), expected.is_none(), "{error}");
             assert!(error.contains(expected.unwrap_or_default()), "{error}");
         }
-        fs::remove_dir_all(folder).unwrap();
     }
 }

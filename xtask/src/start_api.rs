@@ -1,7 +1,6 @@
 //! `sam local start-api`, with the release builds of the functions in containers.
 
 use std::{
-    fs,
     net::IpAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -9,10 +8,10 @@ use std::{
 };
 
 use anyhow::Result;
+use fs_err as fs;
 use programs::guard;
 
 use crate::{
-    docker::Engine,
     environment::{self, Urls},
     project::Project,
     sam::{Architecture, Sam},
@@ -26,9 +25,10 @@ const HOST: &str = "host.docker.internal";
 
 /// What `sam build` built for this machine.
 pub struct Release {
-    sam: Sam,
-    architecture: Architecture,
-    output: PathBuf,
+    pub sam: Sam,
+    pub architecture: Architecture,
+    /// The folder of the functions.
+    pub output: PathBuf,
 }
 
 impl Release {
@@ -43,22 +43,6 @@ impl Release {
             architecture,
             output,
         })
-    }
-
-    /// The folder of the functions.
-    pub fn output(&self) -> &Path {
-        &self.output
-    }
-
-    /// The Runtime Interface Emulator for this machine.
-    pub fn emulator(&self) -> Result<PathBuf> {
-        self.sam.emulator(self.architecture)
-    }
-
-    /// Provides the image that the functions run in. Returns what it is; an error
-    /// says why there is none.
-    pub fn provide_image(&self, engine: &Engine, folder: &Path) -> Result<String> {
-        engine.provide_image(self.architecture, folder)
     }
 
     /// The command `sam local start-api`, on the address at which the functions in

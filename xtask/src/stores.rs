@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{BufRead, BufReader},
     net::IpAddr,
-    process::{Command, ExitCode, ExitStatus},
+    process::{Command, ExitCode},
     sync::mpsc::{self, TryRecvError},
     thread,
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 use programs::Guarded;
-use serde_json::Value;
 use template::Template;
 
 use crate::{
@@ -164,7 +163,7 @@ export AWS_LAMBDA_RUNTIME_API='{API}/.rt/hello' AWS_LAMBDA_FUNCTION_NAME=hello \
 Ctrl-C stops the stores."
     );
     loop {
-        if let Some(status) = stores.try_wait()? {
+        if let Some(status) = stores.program.try_wait()? {
             bail!("the stores ended ({status})");
         }
         if pause().is_err() {
@@ -191,12 +190,9 @@ fn mysql_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// The environment variables from which the tests read where the stores are.
-const TEST_VARIABLES: [&str; 2] = ["KEA_TEST_DYNAMODB_URL", "KEA_TEST_MYSQL_URL"];
-
 /// Running stores, stopped when this is dropped and when this process ends.
 pub struct Stores {
-    program: Guarded,
+    pub program: Guarded,
     /// Their addresses.
     pub urls: Urls,
 }
@@ -211,6 +207,17 @@ impl Stores {
         command.args(options);
         step("Starting throw-away stores");
         Self::start(command)
+    }
+
+    /// Builds the program `tools` and starts throw-away stores: these, and a command of
+    /// the program that uses them.
+    pub fn tools(project: &Project, command: &str) -> Result<(Self, Command)> {
+        step("Building");
+        project.build(["stores", "tools"])?;
+        let stores = Self::throw_away(project, &[])?;
+        let mut tools = project.tools(command);
+        stores.set_variables(project, &mut tools);
+        Ok((stores, tools))
     }
 
     /// Starts the program and waits until the stores are ready.
@@ -236,35 +243,18 @@ impl Stores {
         if line.is_empty() {
             bail!("the stores did not start; their output is above");
         }
-        let urls = urls(&line).with_context(|| format!("unexpected output of `stores`: {line}"))?;
+        let urls = serde_json::from_str(&line);
+        let urls = urls.with_context(|| format!("unexpected output of `stores`: {line}"))?;
         Ok(Self { program, urls })
-    }
-
-    /// The exit status, if the program has ended.
-    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.program.try_wait()?)
     }
 
     /// Sets the environment variables of the tests: where the stores are, and the
     /// key that signs tokens.
     pub fn set_variables(&self, project: &Project, command: &mut Command) {
-        let urls = [&self.urls.dynamodb, &self.urls.mysql];
-        command.envs(TEST_VARIABLES.into_iter().zip(urls));
+        command.env("KEA_TEST_DYNAMODB_URL", &self.urls.dynamodb);
+        command.env("KEA_TEST_MYSQL_URL", &self.urls.mysql);
         project.set_signing_key(command);
     }
-}
-
-fn urls(line: &str) -> Result<Urls> {
-    let urls: Value = serde_json::from_str(line)?;
-    let url = |store: &str| {
-        let url = urls.get(store).and_then(Value::as_str);
-        let url = url.map(str::to_owned);
-        url.with_context(|| format!("it has no URL of {store}"))
-    };
-    Ok(Urls {
-        dynamodb: url("dynamodb")?,
-        mysql: url("mysql")?,
-    })
 }
 
 /// Where the environment of plain `cargo lambda watch` is in the manifest.

@@ -1,12 +1,12 @@
 //! `cargo xtask deny` and `cargo xtask sbom`.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::Result;
+use fs_err as fs;
 
 use crate::{
     process::{self, step},
@@ -64,8 +64,7 @@ pub fn sbom() -> Result<ExitCode> {
         .args(["--target", "aarch64-unknown-linux-musl"])
         .current_dir(&project.root);
     process::succeed(describe, "cargo cyclonedx")?;
-    let folder = project.own_folder().join("sbom");
-    fs::create_dir_all(&folder)?;
+    let folder = project.create_folder("sbom")?;
     // It writes a file beside the manifest of every package.
     for manifests in ["crates", "functions", "tests", "xtask"] {
         for file in documents(&project.root.join(manifests))? {

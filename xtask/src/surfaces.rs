@@ -1,14 +1,13 @@
 //! `cargo xtask surfaces`.
 
 use std::{
-    fs::{self, File},
     net::IpAddr,
     path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use programs::Guarded;
 
@@ -18,7 +17,6 @@ use crate::{
     net::{self, http_url},
     process::{self, check_interrupt, step},
     project::Project,
-    sam::Architecture,
     start_api::Release,
     stores::Stores,
     up,
@@ -81,12 +79,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         "--write needs every local surface: remove --surface, and with --url name all four"
     );
     let project = Project::read()?;
-    let folder = project.own_folder().join("surfaces");
-    fs::create_dir_all(&folder)?;
+    let folder = project.create_folder("surfaces")?;
 
     let mut engine = None;
     if surfaces.contains(&Surface::StartApi) {
-        let found = Engine::find(Architecture::here()?, &folder);
+        let found = Engine::find(&folder);
         engine = arguments.unless_required(found)?;
         if engine.is_none() {
             surfaces.retain(|&it| it != Surface::StartApi);
@@ -106,7 +103,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if uses(Surface::Emulator) || uses(Surface::StartApi) {
         let built = Release::build(&project, &folder)?;
         if let Some(found) = engine.take() {
-            let image = built.provide_image(&found, &folder);
+            let image = found.provide_image(&folder);
             if let Some(image) = arguments.unless_required(image)? {
                 step(format_args!("start-api runs the functions in {image}"));
                 engine = Some(found);
@@ -134,8 +131,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         if let Some(release) = &release {
             if uses(Surface::Emulator) {
-                let program = release.emulator()?;
-                suite.arg("--emulator").arg(release.output());
+                let program = release.sam.emulator(release.architecture)?;
+                suite.arg("--emulator").arg(&release.output);
                 suite.arg("--emulator-program").arg(program);
             }
             if let Some(host) = host {
@@ -203,10 +200,12 @@ impl Arguments {
 /// Starts `cargo xtask up` and returns its URL.
 fn start_watch(project: &Project, folder: &Path, urls: &Urls) -> Result<(Guarded, String)> {
     step("Starting cargo xtask up");
-    let port = net::free_port("127.0.0.1")?;
-    let up = up::command(project, port, urls)?;
-    let url = format!("http://127.0.0.1:{port}");
-    let server = start_server("cargo xtask up", up, &url, &folder.join("watch.log"))?;
+    let (up, url) = up::command(project, urls)?;
+    let health = format!("{url}/health");
+    let log = folder.join("watch.log");
+    let server = process::start_server(up, "cargo xtask up", &log, READY_TIMEOUT, || {
+        net::get(&health)
+    })?;
     Ok((server, url))
 }
 
@@ -221,18 +220,10 @@ fn start_start_api(
     step("Starting sam local start-api");
     let port = net::free_port(&host.to_string())?;
     let (serve, url) = release.serve(project, folder, urls, host, port)?;
-    let log = folder.join("start-api.log");
-    let server = start_server("sam local start-api", serve, &url, &log)?;
-    Ok((server, url))
-}
-
-/// Starts a server and waits until all functions behind it are healthy.
-fn start_server(name: &str, mut command: Command, url: &str, log: &Path) -> Result<Guarded> {
-    let output = File::create(log)?;
-    command.stdout(output.try_clone()?).stderr(output);
-    let mut server = Guarded::spawn(command)?;
     let health = format!("{url}/health");
-    process::wait_until_ready(&mut server, name, READY_TIMEOUT, || net::get(&health))
-        .with_context(|| format!("see {}", log.display()))?;
-    Ok(server)
+    let log = folder.join("start-api.log");
+    let server = process::start_server(serve, "sam local start-api", &log, READY_TIMEOUT, || {
+        net::get(&health)
+    })?;
+    Ok((server, url))
 }

@@ -57,13 +57,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             .flat_map(|name| ["--package", name])
             .collect()
     };
-    let mut build = process::cargo(&project.root);
     // As the runner builds, so that it has nothing to compile.
-    build
-        .arg("build")
-        .args(&selected)
-        .args(["--bins", "--tests"]);
-    process::succeed(build, "the build")?;
+    let kinds = ["--bins", "--tests"];
+    project.cargo_build(selected.iter().copied().chain(kinds))?;
     let mut stores = None;
     if use_stores {
         if !are_all {

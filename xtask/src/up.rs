@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::{self, File, TryLockError},
+    fs::TryLockError,
     io::Write,
     net::{Ipv4Addr, TcpStream},
     path::Path,
@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err::{self as fs, File};
 use logs::Log;
 use programs::Guarded;
 use serde_json::Value;
@@ -23,8 +24,7 @@ use crate::{
     environment::{self, Urls},
     net,
     process::{self, pause, step},
-    project::{self, Project},
-    sam::Architecture,
+    project::Project,
     start_api::Release,
     stores::{Options, Stores},
     tools,
@@ -99,8 +99,9 @@ fn log_levels() -> String {
     }
 }
 
-/// The command `up` itself, on `port` and on running stores.
-pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
+/// The command `up` itself, on a free port and on running stores, and the URL of the API.
+pub fn command(project: &Project, stores: &Urls) -> Result<(Command, String)> {
+    let port = net::free_port("127.0.0.1")?;
     let mut up = process::command(env::current_exe()?);
     up.args(["up", "--port", &port.to_string()])
         .args(["--dynamodb-url", &stores.dynamodb])
@@ -108,7 +109,7 @@ pub fn command(project: &Project, port: u16, stores: &Urls) -> Result<Command> {
     if !stores.mysql.is_empty() {
         up.args(["--mysql-url", &stores.mysql]);
     }
-    Ok(up)
+    Ok((up, format!("http://127.0.0.1:{port}")))
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -124,14 +125,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Fails if another `up` runs in this clone: they would share the log, the data and the
 /// state of `cargo xtask break` in `folder`. The lock ends with the returned file.
 fn lock(folder: &Path, port: u16) -> Result<File> {
-    project::create_folder(folder)?;
+    fs::create_dir_all(folder)?;
     let path = folder.join("up.lock");
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    let mut file = options
-        .open(&path)
-        .with_context(|| format!("{} cannot be written", path.display()))?;
-    match file.try_lock() {
+    let mut file = options.open(&path)?;
+    match file.file().try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => bail!(
             "`cargo xtask up` already runs in this clone, {}: stop it first, or use another \
@@ -231,15 +230,14 @@ impl Arguments {
             "the surface start-api starts its own stores, at the address of Docker's bridge, \
              which its containers reach: remove --dynamodb-url and --mysql-url"
         );
-        let folder = project.own_folder().join("start-api");
-        project::create_folder(&folder)?;
-        let engine = Engine::find(Architecture::here()?, &folder);
+        let folder = project.create_folder("start-api")?;
+        let engine = Engine::find(&folder);
         let engine = engine.with_context(|| format!("start-api needs Docker: {}", docker::HINT))?;
         let host = engine.host()?;
         let stores = self.stores.command(project, Some(host))?;
         project.build(["stores"])?;
         let release = Release::build(project, &folder)?;
-        let image = release.provide_image(&engine, &folder)?;
+        let image = engine.provide_image(&folder)?;
         step(format_args!("The functions run in {image}"));
 
         step("Starting the stores");
@@ -272,7 +270,7 @@ impl Arguments {
                     bail!("{name} ended ({status}), so everything was stopped");
                 }
             }
-            if let Some(status) = stores.try_wait()? {
+            if let Some(status) = stores.program.try_wait()? {
                 bail!("the stores ended ({status}), so everything was stopped");
             }
             if let Ok(failures) = ready.try_recv() {
@@ -346,8 +344,7 @@ impl Arguments {
     ) -> Result<Guarded> {
         let own_dynamodb = self.stores.dynamodb_url.is_some();
         let environment = environment::of_functions(project, api, urls, own_dynamodb)?.into_iter();
-        let builds = project.own_folder().join("builds");
-        project::create_folder(&builds)?;
+        let builds = project.create_folder("builds")?;
         let mut watch = process::command(cargo_lambda);
         watch
             .args(["lambda", "watch", "--quiet", "--disable-cors"])
@@ -434,12 +431,11 @@ mod tests {
 
     #[test]
     fn second_up_in_a_folder_is_refused() {
-        let folder = env::temp_dir().join(format!("up-{}", std::process::id()));
-        let first = lock(&folder, 9000).unwrap();
-        let error = lock(&folder, 9001).unwrap_err().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path(), 9000).unwrap();
+        let error = lock(folder.path(), 9001).unwrap_err().to_string();
         assert!(error.contains("on port 9000"), "{error}");
         drop(first);
-        lock(&folder, 9001).unwrap();
-        fs::remove_dir_all(folder).unwrap();
+        lock(folder.path(), 9001).unwrap();
     }
 }

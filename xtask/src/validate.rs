@@ -1,18 +1,17 @@
 //! `cargo xtask validate`.
 
 use std::{
-    fs,
     path::Path,
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use template::Template;
 
 use crate::{
     process::{self, step},
     project::Project,
-    tools,
+    sam, tools,
 };
 
 /// The parameters that turn on all that `samconfig.toml` does not.
@@ -41,18 +40,18 @@ pub struct Arguments {}
 
 pub fn run() -> Result<ExitCode> {
     let project = Project::read()?;
-    let sam = tools::sam(&project)?.join("bin");
-    let checkov = tools::checkov(&project)?.join("bin/checkov");
-    let actionlint = tools::actionlint(&project)?;
+    let bin = tools::SAM.install(&project)?.join("bin");
+    let checkov = tools::CHECKOV.install(&project)?.join("bin/checkov");
+    let actionlint = tools::ACTIONLINT.install(&project)?;
     let template = project.root.join("template.yaml");
 
     let mut checks = Vec::new();
-    let mut validate = command(&sam.join("sam"));
+    let mut validate = command(&bin.join("sam"));
     validate.args(["validate", "--lint", "--template"]);
     validate.arg(&template);
     checks.push(("sam validate --lint".to_owned(), validate));
-    for (name, parameters) in parameters(&project.root)? {
-        let mut lint = command(&sam.join("cfn-lint"));
+    for (name, parameters) in parameters(&project)? {
+        let mut lint = command(&bin.join("cfn-lint"));
         if !parameters.is_empty() {
             lint.arg("--parameters").args(parameters);
         }
@@ -96,31 +95,22 @@ fn command(program: &Path) -> Command {
 
 /// The parameters, as `Name=value`, of the defaults, of everything and of each
 /// environment.
-fn parameters(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
-    let path = root.join("samconfig.toml");
-    let config: toml::Table = fs::read_to_string(&path)?
-        .parse()
-        .with_context(|| format!("in {}", path.display()))?;
+fn parameters(project: &Project) -> Result<Vec<(String, Vec<String>)>> {
     let everything = EVERYTHING.iter().copied().map(str::to_owned).collect();
     let mut all = vec![
         ("defaults".to_owned(), Vec::new()),
         ("everything".to_owned(), everything),
     ];
-    for (name, environment) in &config {
-        let parameters = (|| environment.get("deploy")?.get("parameters"))();
-        let overrides = parameters.and_then(|it| it.get("parameter_overrides")?.as_array());
-        if let Some(overrides) = overrides {
-            let overrides = overrides.iter().filter_map(|it| it.as_str());
-            all.push((name.clone(), overrides.map(str::to_owned).collect()));
-        }
-    }
-    let template = Template::read(&root.join("template.yaml"))?;
+    let environments = sam::environments(project)?.into_iter();
+    let environments = environments.map(|(name, environment)| (name, environment.overrides));
+    all.extend(environments.filter(|(_, overrides)| !overrides.is_empty()));
+    let template = Template::read(&project.root.join("template.yaml"))?;
     for parameter in all.iter().flat_map(|(_, parameters)| parameters) {
         let name = parameter.split('=').next().unwrap_or_default();
         ensure!(
             template.parameters.contains_key(name),
-            "template.yaml has no parameter {name}: remove it from {} or xtask/src/validate.rs",
-            path.display()
+            "template.yaml has no parameter {name}: remove it from samconfig.toml or \
+             xtask/src/validate.rs"
         );
     }
     Ok(all)

@@ -1,19 +1,19 @@
 // region: nosqldata
 //! `cargo xtask break`, and the fault proxies in `up` that it controls.
 //!
-//! The state of a wire is a word in a file of its own, `.kea/wires/<name>`, which
+//! The fault of a wire is a word in a file of its own, `.kea/wires/<name>`, which
 //! exists as long as the wire does.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use faultproxy::{Fault, Protocol, Proxy};
+use fs_err as fs;
 use logs::duration_ms;
 use tokio::runtime::Runtime;
 
@@ -23,7 +23,7 @@ use crate::{
     stores::Options,
 };
 
-/// The interval at which `up` reads the state of a wire.
+/// The interval at which `up` reads the fault of a wire.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The name of the file with the URL of the API.
@@ -68,18 +68,6 @@ pub struct Arguments {
     heal: bool,
 }
 
-/// The state of a wire.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Whole,
-    /// Connections are refused.
-    Cut,
-    /// No response gets through.
-    Silent,
-    /// Each response is delayed.
-    Slow(Duration),
-}
-
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = folder(&Project::read()?);
     let (wire, name) = (arguments.wire, name(&arguments.wire));
@@ -90,27 +78,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         "no connection to {title} can be cut: start the system with `cargo xtask up`, \
          without a store of your own"
     );
-    let state = match arguments {
-        Arguments { heal: true, .. } => State::Whole,
-        Arguments { silent: true, .. } => State::Silent,
-        Arguments { slow: Some(ms), .. } => State::Slow(Duration::try_from_secs_f64(ms / 1_000.0)?),
-        Arguments { .. } => State::Cut,
-    };
-    fs::write(file, state.word())?;
-    let api = fs::read_to_string(folder.join(API))?;
-    match state {
-        State::Whole => {
-            println!("The connection to {title} is healed. Within 2 s this works again:");
+    let (fault, result) = match arguments {
+        Arguments { heal: true, .. } => (Fault::None, "healed. Within 2 s this works again"),
+        Arguments { silent: true, .. } => (Fault::BlackHole, "silent. Try, more than once"),
+        Arguments { slow: Some(ms), .. } => {
+            let by = Duration::try_from_secs_f64(ms / 1_000.0)?;
+            (Fault::Latency(by), "slow. Try")
         }
-        State::Cut => println!("The connection to {title} is cut. Try, more than once:"),
-        State::Silent => println!("The connection to {title} is silent. Try, more than once:"),
-        State::Slow(_) => println!("The connection to {title} is slow. Try:"),
-    }
+        Arguments { .. } => (Fault::Refused, "cut. Try, more than once"),
+    };
+    fs::write(file, word(fault))?;
+    let api = fs::read_to_string(folder.join(API))?;
+    println!("The connection to {title} is {result}:");
     let (path, body) = wire.example();
     let token = "-H \"Authorization: Bearer $TOKEN\"";
     println!("\n  curl -i '{api}{path}' {token}{body}");
     println!("  curl {api}{} {token}\n", wire.health());
-    if state != State::Whole {
+    if fault != Fault::None {
         println!("Heal it with: cargo xtask break {name} --heal");
     }
     Ok(ExitCode::SUCCESS)
@@ -127,13 +111,8 @@ impl Wires {
     pub fn start(project: &Project, api: &str) -> Result<Self> {
         let folder = folder(project);
         // Those of a process that was killed.
-        if folder.exists() {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("{} cannot be deleted", folder.display()))?;
-        }
-        project::create_folder(&folder)?;
-        let file = folder.join(API);
-        fs::write(&file, api).with_context(|| format!("{} cannot be written", file.display()))?;
+        project::empty_folder(&folder)?;
+        fs::write(folder.join(API), api)?;
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build()?;
         Ok(Self { folder, runtime })
@@ -168,7 +147,7 @@ impl Wires {
         })?;
         let url = url.replacen(upstream, &proxy.address().to_string(), 1);
         let file = self.folder.join(name(&wire));
-        fs::write(&file, State::Whole.word())?;
+        fs::write(&file, word(Fault::None))?;
         self.runtime.spawn(follow(file, proxy));
         Ok(url)
     }
@@ -180,50 +159,40 @@ impl Drop for Wires {
     }
 }
 
-/// Keeps a proxy in the state that the file names.
+/// Has a proxy inject the fault that the file names.
 async fn follow(file: PathBuf, proxy: Proxy) {
-    let mut current = State::Whole;
+    let mut current = Fault::None;
     loop {
-        let wanted = State::read(&file);
+        let wanted = read(&file);
         if wanted != current {
             current = wanted;
-            proxy.set(current.fault()).await;
+            proxy.set(current).await;
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-impl State {
-    /// The state in a file; whole if there is none.
-    fn read(file: &Path) -> Self {
-        let word = fs::read_to_string(file).unwrap_or_default();
-        match (word.as_str(), duration_ms(&word)) {
-            ("cut", _) => Self::Cut,
-            ("silent", _) => Self::Silent,
-            (_, Ok(ms)) => {
-                Duration::try_from_secs_f64(ms / 1_000.0).map_or(Self::Whole, Self::Slow)
-            }
-            _ => Self::Whole,
+/// The fault that a file names; none if there is no file.
+fn read(file: &Path) -> Fault {
+    let word = fs::read_to_string(file).unwrap_or_default();
+    match (word.as_str(), duration_ms(&word)) {
+        ("cut", _) => Fault::Refused,
+        ("silent", _) => Fault::BlackHole,
+        (_, Ok(ms)) => {
+            Duration::try_from_secs_f64(ms / 1_000.0).map_or(Fault::None, Fault::Latency)
         }
+        _ => Fault::None,
     }
+}
 
-    /// How a file has it.
-    fn word(self) -> String {
-        match self {
-            Self::Whole => "whole".to_owned(),
-            Self::Cut => "cut".to_owned(),
-            Self::Silent => "silent".to_owned(),
-            Self::Slow(by) => format!("{}ms", by.as_millis()),
-        }
-    }
-
-    fn fault(self) -> Fault {
-        match self {
-            Self::Whole => Fault::None,
-            Self::Cut => Fault::Refused,
-            Self::Silent => Fault::BlackHole,
-            Self::Slow(by) => Fault::Latency(by),
-        }
+/// How a file names a fault.
+fn word(fault: Fault) -> String {
+    match fault {
+        Fault::Refused => "cut".to_owned(),
+        Fault::BlackHole => "silent".to_owned(),
+        Fault::Latency(by) => format!("{}ms", by.as_millis()),
+        // A wire has no other.
+        _ => "whole".to_owned(),
     }
 }
 

@@ -8,8 +8,8 @@ use http::{
 };
 
 use crate::{
-    Deadline,
-    telemetry::{self, Record, Telemetry, Trace},
+    Deadline, Problem,
+    telemetry::{self, Record, Trace},
 };
 
 /// The remaining time of the caller, in milliseconds. It is relative, as gRPC's
@@ -49,7 +49,7 @@ pub struct RequestContext {
 #[derive(Debug, Default)]
 pub(crate) struct Invocation {
     pub(super) request_id: String,
-    /// In milliseconds since the epoch.
+    /// Lambda's deadline, in milliseconds since the epoch.
     pub(super) deadline: u64,
     /// X-Ray's header.
     pub(super) xray_trace: Option<String>,
@@ -57,9 +57,10 @@ pub(crate) struct Invocation {
     pub(super) domain: Option<String>,
     /// The base path, which was removed from the path.
     pub(super) base_path: String,
-    pub(super) telemetry: Arc<Telemetry>,
     /// Whether it is the first of its process.
     pub(super) cold_start: bool,
+    /// The problem of a request whose event is malformed.
+    pub(super) refusal: Option<Problem>,
 }
 
 impl RequestContext {
@@ -72,8 +73,9 @@ impl RequestContext {
         }
     }
 
-    /// The context of the request of an invocation.
-    pub(crate) fn of(invocation: Invocation, headers: &HeaderMap) -> Self {
+    /// The context of the request of an invocation. `exports_spans` is whether the service
+    /// sends the spans of sampled traces.
+    pub(crate) fn of(invocation: Invocation, headers: &HeaderMap, exports_spans: bool) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let trace = Trace::continued(header(TRACEPARENT), invocation.xray_trace.as_deref());
         let limit = Deadline::from_lambda(invocation.deadline);
@@ -81,7 +83,7 @@ impl RequestContext {
         let time = header(REQUEST_DEADLINE).and_then(|ms| ms.trim().parse().ok());
         let time = time.map(Duration::from_millis);
         let deadline = time.map_or(limit, |time| limit.for_caller(time));
-        let mut record = Record::new(invocation.telemetry, trace.is_sampled());
+        let mut record = Record::new(exports_spans && trace.is_sampled());
         record.cold_start = invocation.cold_start;
         record.is_shortened = deadline.instant() < limit.instant();
         Self {
@@ -114,7 +116,7 @@ impl RequestContext {
             domain: None,
             base_path: String::new(),
             trace: Trace::new(),
-            record: Arc::new(Record::new(Arc::default(), false)),
+            record: Arc::new(Record::new(false)),
             authorization: None,
         }
     }

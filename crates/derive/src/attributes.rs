@@ -26,7 +26,7 @@ pub(crate) fn ident(field: &Field) -> Result<&Ident> {
     ident.ok_or_else(|| Error::new_spanned(field, "needs a named field"))
 }
 
-/// The variable for a field, which no other variable of the derived code is called.
+/// The local variable of a field, prefixed so that it shadows no other.
 pub(crate) fn local(field: &Field) -> Result<Ident> {
     Ok(format_ident!("field_{}", ident(field)?))
 }

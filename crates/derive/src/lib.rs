@@ -28,18 +28,14 @@ pub fn derive_to_json(input: TokenStream) -> TokenStream {
 }
 
 /// Describes a struct for the OpenAPI document: doc comments become
-/// descriptions. Without the feature `openapi` it expands to nothing.
+/// descriptions.
 ///
 /// A struct that clients send names its schemas:
 /// `#[schema(request = "NewOrder", patch = "OrderPatch")]`. Where a struct is
 /// only part of responses, its name is the schema's.
 #[proc_macro_derive(Schema, attributes(schema, serde))]
 pub fn derive_schema(input: TokenStream) -> TokenStream {
-    if cfg!(feature = "openapi") {
-        expand(&parse_macro_input!(input as DeriveInput), object::schema)
-    } else {
-        TokenStream::new()
-    }
+    expand(&parse_macro_input!(input as DeriveInput), object::schema)
 }
 
 /// Makes an enum without fields a string type: `ALL`, `as_str`, `parse`, and

@@ -94,7 +94,8 @@ pub(crate) fn schema(input: &DeriveInput) -> Result<TokenStream> {
             members.push(quote!(<#ty as ::json::schema::Schema>::members(object, components);));
             continue;
         }
-        // What serde leaves out is optional; what a reader does without, too.
+        // A member that serde may skip is optional in a response; one with a value when
+        // absent, in a request.
         let optional = serde_has(field, "skip_serializing_if");
         let required = if names.request.is_some() {
             quote!(<#ty as ::json::FromJson>::absent().is_none())

@@ -17,13 +17,6 @@ pub(crate) fn from_query(input: &DeriveInput) -> Result<TokenStream> {
         types.push(&field.ty);
         docs.push(doc(&field.attrs));
     }
-    let describe = cfg!(feature = "openapi").then(|| {
-        quote! {
-            fn describe(operation: &mut ::chassis::http::openapi::Operation) {
-                #(<#types as ::chassis::http::FromParameter>::describe(#names, #docs, operation);)*
-            }
-        }
-    });
     Ok(quote! {
         impl ::chassis::http::FromQuery for #name {
             fn from_query(
@@ -34,7 +27,9 @@ pub(crate) fn from_query(input: &DeriveInput) -> Result<TokenStream> {
                 Some(Self { #(#idents: #locals?),* })
             }
 
-            #describe
+            fn describe(operation: &mut ::chassis::http::openapi::Operation) {
+                #(<#types as ::chassis::http::FromParameter>::describe(#names, #docs, operation);)*
+            }
         }
     })
 }

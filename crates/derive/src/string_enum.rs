@@ -27,15 +27,6 @@ pub(crate) fn string_enum(input: &DeriveInput) -> Result<TokenStream> {
     };
     let (name, title, description) = (&input.ident, input.ident.to_string(), doc(&input.attrs));
     let count = variants.len();
-    let schema = cfg!(feature = "openapi").then(|| {
-        quote! {
-            impl ::json::schema::Schema for #name {
-                fn schema(components: &mut ::json::schema::Components) -> ::json::schema::Json {
-                    components.string_enum(#title, #description, &[#(#words),*])
-                }
-            }
-        }
-    });
     Ok(quote! {
         impl #name {
             /// Every variant, in the order of the declaration.
@@ -77,6 +68,10 @@ pub(crate) fn string_enum(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
 
-        #schema
+        impl ::json::schema::Schema for #name {
+            fn schema(components: &mut ::json::schema::Components) -> ::json::schema::Json {
+                components.string_enum(#title, #description, &[#(#words),*])
+            }
+        }
     })
 }

@@ -56,7 +56,6 @@ impl ProductId {
 
 json::string_type!([] ProductId);
 
-#[cfg(feature = "openapi")]
 impl json::schema::Schema for ProductId {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         components.named("ProductId", |_| {

@@ -54,7 +54,6 @@ pub struct HealthCheck {
     pub output: Option<String>,
 }
 
-#[cfg(feature = "openapi")]
 impl json::Schema for Health {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         components.named("Health", |components| {

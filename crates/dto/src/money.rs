@@ -37,7 +37,6 @@ impl Currency {
 
 json::string_type!([] Currency);
 
-#[cfg(feature = "openapi")]
 impl json::schema::Schema for Currency {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         json::schema::json!({ "type": "string", "pattern": "^[A-Z]{3}$" })

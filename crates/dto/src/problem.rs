@@ -115,13 +115,12 @@ problem_types! {
         "Wait for as many seconds as the header `Retry-After` states, then retry. A write may have been done although its response was lost: repeat it with an `Idempotency-Key` or a precondition, or read first.";
 }
 
-#[cfg(feature = "openapi")]
 impl json::Schema for ProblemDetails {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         let error = components.named("FieldError", |_| {
             json::schema::json!({
                 "type": "object",
-                "description": "A validation error. Exactly one of `pointer`, `parameter` and `header` says where.",
+                "description": "A validation error. Exactly one of `pointer`, `parameter` and `header` is the location.",
                 "properties": {
                     "pointer": { "type": "string", "description": "A place in the body, as a JSON pointer (RFC 6901); empty for the whole body." },
                     "parameter": { "type": "string", "description": "A query parameter, by its name." },

@@ -100,7 +100,6 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl json::schema::Schema for Timestamp {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         json::schema::json!({ "type": "string", "format": "date-time" })

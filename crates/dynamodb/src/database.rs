@@ -22,14 +22,14 @@ use dto::health::HealthStatus;
 
 use crate::{
     Config, Error,
-    attempt::AttemptError,
     client::{Client, Operation},
+    error::AttemptError,
     item::ID,
     value::string,
 };
 
 /// The database's name in health and in the log.
-pub(crate) const NAME: &str = "dynamodb";
+const NAME: &str = "dynamodb";
 
 /// The timeout of a health check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);

@@ -25,8 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     Database, Entity, Error, Table,
-    attempt::{AttemptError, is_failed_condition, last_attempt},
-    error::MalformedItem,
+    error::{AttemptError, MalformedItem, is_failed_condition, last_attempt},
     item::{ID, Item, Reader, text},
     value::{integer, string},
 };

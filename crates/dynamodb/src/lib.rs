@@ -25,7 +25,6 @@
 //! arrives, it is created again. A request with an idempotency key does not have
 //! this case.
 
-mod attempt;
 mod client;
 mod config;
 mod database;
@@ -34,7 +33,6 @@ mod error;
 mod expression;
 mod idempotency;
 mod item;
-mod page;
 mod table;
 mod value;
 mod write;
@@ -44,5 +42,4 @@ pub use database::Database;
 pub use entity::{Entity, Revision};
 pub use error::Error;
 pub use idempotency::KeyTable;
-pub use page::{Index, Page};
-pub use table::Table;
+pub use table::{Index, Page, Table};

@@ -11,17 +11,19 @@ use aws_sdk_dynamodb::{
         batch_get_item::{BatchGetItem, BatchGetItemInput},
         get_item::{GetItem, GetItemInput},
         put_item::{PutItem, PutItemInput},
+        query::{Query, QueryInput},
+        scan::{Scan, ScanInput},
     },
     types::{KeysAndAttributes, Put, builders::PutBuilder},
 };
-use chassis::{RequestContext, outbound::CallError};
+use chassis::{RequestContext, http::Limit};
 use json::FromJson;
 
 use crate::{
     Database, Entity, Error,
-    attempt::failed_condition,
-    database::NAME,
-    item::{from_item, has_conflict, key, to_item},
+    error::failed_condition,
+    item::{ID, Item, Reader, from_item, has_conflict, key, text, to_item},
+    value::string,
 };
 
 /// The condition that no item has the id.
@@ -37,6 +39,25 @@ pub struct Table<T> {
     pub(crate) database: Database,
     pub(crate) name: Arc<str>,
     entity: PhantomData<fn() -> T>,
+}
+
+/// A page of entities. It may be shorter than its limit before the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, I> {
+    /// The entities, in the order of the table or the index.
+    pub items: Vec<T>,
+    /// The id after which the next page starts; `None` at the end.
+    pub last: Option<I>,
+}
+
+/// An index of a table: the entities by a string attribute, and by `id` among
+/// those with an equal one.
+#[derive(Debug, Clone, Copy)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// The attribute.
+    pub attribute: &'static str,
 }
 
 impl<T: Entity> Table<T> {
@@ -74,7 +95,7 @@ impl<T: Entity> Table<T> {
     ///
     /// # Errors
     ///
-    /// Those of every operation.
+    /// [`Error::Unprocessed`].
     pub async fn get_batch(
         &self,
         ctx: &RequestContext,
@@ -105,7 +126,63 @@ impl<T: Entity> Table<T> {
                 break;
             }
         }
-        Err(CallError::Elapsed { name: NAME }.into())
+        Err(Error::Unprocessed)
+    }
+
+    /// A page of all entities that starts after the id `after`.
+    ///
+    /// # Errors
+    ///
+    /// Those of every operation.
+    pub async fn scan(
+        &self,
+        ctx: &RequestContext,
+        limit: Limit,
+        after: Option<&T::Id>,
+    ) -> Result<Page<T, T::Id>, Error> {
+        let scan = ScanInput::builder().table_name(&*self.name);
+        let scan = scan
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(key::<T>))
+            .limit(limit.get().into());
+        let scanned = (self.database).call::<Scan>(ctx, |_| scan.clone().build());
+        let scanned = scanned.await?;
+        page(scanned.items, scanned.last_evaluated_key.as_ref())
+    }
+
+    /// A page of the entities whose attribute in `index` is `value`, which starts
+    /// after the id `after`.
+    ///
+    /// It is eventually consistent, because a global secondary index has no consistent
+    /// reads; a scan is consistent.
+    ///
+    /// # Errors
+    ///
+    /// Those of every operation.
+    pub async fn query(
+        &self,
+        ctx: &RequestContext,
+        index: Index,
+        value: &str,
+        limit: Limit,
+        after: Option<&T::Id>,
+    ) -> Result<Page<T, T::Id>, Error> {
+        let start = after.map(|id| {
+            let mut start = key::<T>(id);
+            start.insert(index.attribute.to_owned(), string(value));
+            start
+        });
+        let query = QueryInput::builder().table_name(&*self.name);
+        let query = query
+            .index_name(index.name)
+            .key_condition_expression("#attribute = :value")
+            .expression_attribute_names("#attribute", index.attribute)
+            .expression_attribute_values(":value", string(value))
+            .set_exclusive_start_key(start)
+            .limit(limit.get().into());
+        let queried = (self.database).call::<Query>(ctx, |_| query.clone().build());
+        let queried = queried.await?;
+        page(queried.items, queried.last_evaluated_key.as_ref())
     }
 
     /// Creates an entity whose id was generated for it.
@@ -139,6 +216,17 @@ impl<T: Entity> Table<T> {
     }
 }
 
+/// The page of a response.
+fn page<T: Entity>(items: Option<Vec<Item>>, last: Option<&Item>) -> Result<Page<T, T::Id>, Error> {
+    let items = items.into_iter().flatten().map(from_item);
+    // A key without an id is an error: ignoring it would end the list early.
+    let last = last.map(|key| Reader::new(key.clone()).take(ID, |id| text(id)?.parse().ok()));
+    Ok(Page {
+        items: items.collect::<Result<_, _>>()?,
+        last: last.transpose()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -148,7 +236,7 @@ mod tests {
         time::Duration,
     };
 
-    use chassis::Deadline;
+    use chassis::{Deadline, Problem};
     use serde_json::{Value, json};
     use tokio::{
         io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -255,7 +343,11 @@ mod tests {
         let (table, exchange) = table([nothing]).await;
         let limit = Duration::from_millis(500);
         let found = table.get_batch(&ctx(limit), &["a".to_owned()]).await;
-        assert!(matches!(found, Err(Error::Unavailable(_))), "{found:?}");
+        let error = found.unwrap_err();
+        assert_eq!(error.to_string(), "keys remained unprocessed");
+        let problem = Problem::from(error);
+        assert_eq!(problem.status(), 503);
+        assert_eq!(problem.detail(), "The store is unavailable.");
         assert!(exchange.lock().unwrap().1.len() > 1);
     }
 }

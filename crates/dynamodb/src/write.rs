@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     Entity, Error, Table,
-    attempt::{AttemptError, failed_condition, last_attempt},
     entity::new_etag,
+    error::{AttemptError, failed_condition, last_attempt},
     expression::{Condition, Update, condensed, fits},
     item::{from_item, key, members},
 };

@@ -2,8 +2,8 @@
 //!
 //! A body is parsed into a [`Value`], which keeps numbers as decimals and
 //! reports duplicate members. A type that implements [`FromJson`] is then read
-//! from it: the type is the reader, the rule and, with the feature `openapi`,
-//! the schema of what it holds. Every error is reported, not only the first.
+//! from it: the type is the reader, the rule and the schema of what it holds. Every
+//! error is reported, not only the first.
 //!
 //! ```
 //! use json::{FieldErrors, FromJson, Int, Text, Value};
@@ -29,7 +29,6 @@ mod integer;
 mod members;
 mod number;
 mod parse;
-#[cfg(feature = "openapi")]
 pub mod schema;
 mod text;
 mod value;
@@ -40,7 +39,6 @@ pub use integer::Int;
 pub use members::Members;
 pub use number::Number;
 pub use parse::ParseError;
-#[cfg(feature = "openapi")]
 pub use schema::Schema;
 pub use text::{MultilineText, Text};
 pub use value::{Object, Value};
@@ -65,7 +63,7 @@ pub trait FromJson: Sized {
 
     /// Reports the members that a merge patch of this type may not have.
     ///
-    /// What the patch makes of its target is validated after merging.
+    /// The merged result is validated after merging.
     fn check_patch(_patch: &Value, _at: &Pointer<'_>, _errors: &mut FieldErrors) {}
 }
 

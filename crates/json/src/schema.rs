@@ -47,7 +47,7 @@ pub struct Names {
     pub patch: &'static str,
 }
 
-/// Whether a member is there.
+/// Whether a member is required.
 #[derive(Debug, Clone, Copy)]
 pub struct Presence {
     /// Whether a request must have it.

@@ -1,5 +1,4 @@
 //! The schemas that are derived for objects.
-#![cfg(feature = "openapi")]
 
 use json::{
     FieldErrors, FromJson, Int, Value,

@@ -2,11 +2,18 @@
 
 use std::{str::FromStr, time::Duration};
 
-use chassis::{Environment, environment::Role, outbound::Policy};
+use chassis::{
+    Environment,
+    environment::Role,
+    outbound::{Policy, aws::presign},
+};
 use dto::Timestamp;
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
-use crate::{roots, token};
+use crate::roots;
+
+/// The lifetime of a token: the longest that RDS accepts.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// The address of a database, its credentials and the policy of its calls. It has
 /// secrets, so it has no `Debug`.
@@ -114,14 +121,14 @@ impl Config {
         }
     }
 
-    /// The settings of a connection that is opened now. A token is valid for
-    /// 15 minutes, so each connection gets a new one; no call is made for it.
+    /// The settings of a connection that is opened now. A token expires, so each
+    /// connection gets a new one; no call is made for it.
     #[must_use]
     pub fn opts(&self) -> Opts {
         let Some(role) = &self.role else {
             return self.opts.clone();
         };
-        let token = token::sign(
+        let token = sign_token(
             role,
             self.opts.ip_or_hostname(),
             self.opts.tcp_port(),
@@ -131,6 +138,15 @@ impl Config {
         let opts = OptsBuilder::from_opts(self.opts.clone());
         opts.pass(Some(token)).into()
     }
+}
+
+/// A token of `role`, which signs in as a password: a presigned request to connect, as
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html>
+/// describes it.
+fn sign_token(role: &Role, host: &str, port: u16, user: &str, now: Timestamp) -> String {
+    let host = format!("{host}:{port}");
+    let parameters = [("Action", "connect"), ("DBUser", user)];
+    presign(role, "rds-db", &host, &parameters, TOKEN_LIFETIME, now)
 }
 
 /// The default policy of calls to a database.
@@ -166,6 +182,8 @@ impl FromStr for Config {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const URL: (&str, &str) = ("MYSQL_URL", "mysql://kea:secret@127.0.0.1:3306/orders");
@@ -222,5 +240,34 @@ mod tests {
         assert_eq!(errors_of(&tls), ["AWS_REGION is not set: Lambda sets it"]);
         let unknown = [&tls[..], &[("AWS_REGION", "mars-north-1")]].concat();
         assert!(errors_of(&unknown)[0].contains("mars-north-1"));
+    }
+
+    /// The same as boto3's `generate_db_auth_token` returns, whose parameters are
+    /// in another order.
+    #[test]
+    fn a_token_equals_that_of_other_sdks() {
+        let role = Role {
+            region: "eu-north-1".to_owned(),
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
+            session_token: Some("a/session+token==".to_owned()),
+        };
+        let at = Timestamp::parse_time_or_date("2026-11-23T01:07:00Z").unwrap();
+        let host = "db.abc.eu-north-1.rds.amazonaws.com";
+        let token = sign_token(&role, host, 3306, "orders", at);
+        let (address, query) = token.split_once('?').unwrap();
+        assert_eq!(address, "db.abc.eu-north-1.rds.amazonaws.com:3306/");
+        let expected = BTreeSet::from([
+            "Action=connect",
+            "DBUser=orders",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "X-Amz-Credential=AKIDEXAMPLE%2F20261123%2Feu-north-1%2Frds-db%2Faws4_request",
+            "X-Amz-Date=20261123T010700Z",
+            "X-Amz-Expires=900",
+            "X-Amz-Security-Token=a%2Fsession%2Btoken%3D%3D",
+            "X-Amz-Signature=8110ac030299b085d450206d6a4a7e760c7d12f6a9ea1d0d7285db3ba45b609b",
+            "X-Amz-SignedHeaders=host",
+        ]);
+        assert_eq!(query.split('&').collect::<BTreeSet<_>>(), expected);
     }
 }

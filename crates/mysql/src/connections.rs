@@ -16,7 +16,8 @@ use mysql_async::Conn;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AttemptError, Config, Session, TransactionError, connection::Connection, session::NAME,
+    AttemptError, Config, Session,
+    session::{Connection, NAME},
 };
 
 /// The most connections that are kept. The second is for a request that arrives
@@ -83,13 +84,13 @@ impl Connections {
     }
 
     /// Runs `operation` in a session on a connection.
-    pub(crate) async fn run<T, E, F>(
+    pub(crate) async fn run<T, F>(
         &self,
         ctx: &RequestContext,
         operation: impl Fn(Session) -> F,
-    ) -> Result<T, TransactionError<E>>
+    ) -> Result<T, AttemptError>
     where
-        F: Future<Output = Result<T, TransactionError<E>>>,
+        F: Future<Output = Result<T, AttemptError>>,
     {
         while let Some(kept) = self.take() {
             match self.run_on(kept, ctx, &operation).await {

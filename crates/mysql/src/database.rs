@@ -1,7 +1,6 @@
 //! The database: every operation goes through one dependency.
 
 use std::{
-    convert::Infallible,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
@@ -44,8 +43,8 @@ impl Database {
         let probe = move |ctx: RequestContext| {
             let connections = probed.clone();
             async move {
-                let ping = async |session: Session| Ok(session.ping().await?);
-                connections.run::<_, Infallible, _>(&ctx, ping).await
+                let ping = async |session: Session| session.ping().await;
+                connections.run(&ctx, ping).await
             }
         };
         Self {
@@ -82,9 +81,7 @@ impl Database {
     where
         F: Future<Output = Result<T, AttemptError>>,
     {
-        let operation = &operation;
-        let attempt = |session| async move { Ok(operation(session).await?) };
-        self.attempt(ctx, &AtomicBool::new(false), attempt).await
+        self.call(ctx, &AtomicBool::new(false), operation).await
     }
 
     /// Runs an operation in a transaction: commits if it succeeds, else rolls back.
@@ -107,33 +104,23 @@ impl Database {
         let maybe_committed = AtomicBool::new(false);
         let (operation, flag) = (&operation, &maybe_committed);
         let attempt = |session: Session| async move { session.transaction(flag, operation).await };
-        self.attempt(ctx, flag, attempt).await
+        self.call(ctx, flag, attempt).await?
     }
 
-    /// Makes attempts at an operation, as the policy allows. `maybe_committed` is whether
-    /// one of them may have been committed although its response was lost.
-    async fn attempt<T, E, F>(
+    /// Calls the database with an operation that is safe to repeat. `maybe_committed` is
+    /// whether an attempt may have been committed although its response was lost.
+    async fn call<T, F>(
         &self,
         ctx: &RequestContext,
         maybe_committed: &AtomicBool,
         operation: impl Fn(Session) -> F,
-    ) -> Result<T, E>
+    ) -> Result<T, Error>
     where
-        E: From<Error>,
-        F: Future<Output = Result<T, TransactionError<E>>>,
+        F: Future<Output = Result<T, AttemptError>>,
     {
         let (connections, operation) = (&self.connections, &operation);
         let attempt = |ctx| async move { connections.run(&ctx, operation).await };
-        let result = self.dependency.call(ctx, attempt).await;
-        result.map_err(|error| {
-            let failed = error.try_map(|error| match error {
-                TransactionError::Abort(error) => Err(error),
-                TransactionError::Attempt(error) => Ok(error),
-            });
-            match failed {
-                Ok(error) => Error::of(error, maybe_committed.load(Relaxed)).into(),
-                Err(aborted) => aborted,
-            }
-        })
+        let called = self.dependency.call(ctx, attempt).await;
+        called.map_err(|error| Error::of(error, maybe_committed.load(Relaxed)))
     }
 }

@@ -1,5 +1,7 @@
 //! The errors of one attempt and of an operation.
 
+use std::fmt;
+
 use chassis::{
     Problem,
     http::KeyConflict,
@@ -28,10 +30,7 @@ pub enum AttemptError {
     Row(String),
 }
 
-/// The failure of one attempt at a transaction.
-///
-/// The transaction is rolled back, unless the connection broke during
-/// `COMMIT`: then the outcome is unknown.
+/// Why an operation rolls its transaction back.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError<E> {
     /// The service decided against the transaction.
@@ -99,15 +98,6 @@ impl Classify for AttemptError {
     }
 }
 
-impl<E> Classify for TransactionError<E> {
-    fn failure(&self) -> Failure {
-        match self {
-            Self::Abort(_) => Failure::Answered,
-            Self::Attempt(error) => error.failure(),
-        }
-    }
-}
-
 /// The rule that a column breaks.
 impl From<String> for AttemptError {
     fn from(rule: String) -> Self {
@@ -125,9 +115,13 @@ impl AttemptError {
         }
     }
 
-    /// A column has another type than it is read as.
-    pub(crate) fn another_type() -> Self {
-        Self::Row("a column has another type".to_owned())
+    /// The same error, which names the row, such as `order 7`, if a row is not valid.
+    #[must_use]
+    pub fn in_row(self, row: impl fmt::Display) -> Self {
+        match self {
+            Self::Row(rule) => Self::Row(format!("{row}: {rule}")),
+            error => error,
+        }
     }
 
     /// Whether a row with the same key exists.
@@ -150,13 +144,6 @@ impl AttemptError {
 
     fn has_code(&self, code: u16) -> bool {
         matches!(self, Self::Database(mysql_async::Error::Server(error)) if error.code == code)
-    }
-}
-
-impl<E> TransactionError<E> {
-    /// Whether the connection broke, or was broken before.
-    pub(crate) fn is_disconnected(&self) -> bool {
-        matches!(self, Self::Attempt(error) if error.is_disconnected())
     }
 }
 
@@ -321,7 +308,6 @@ mod tests {
         assert_eq!(server(1064, "42000").failure(), Failure::Answered);
         assert_eq!(server(1153, "08S01").failure(), Failure::Rejected);
         assert_eq!(server(1406, "22001").failure(), Failure::Rejected);
-        assert_eq!(TransactionError::Abort(()).failure(), Failure::Answered);
     }
 
     #[test]

@@ -33,9 +33,9 @@ use crate::{
     to_datetime,
 };
 
-/// The number of expired keys that are deleted for each key written: more than
+/// The most expired keys that are deleted for each key written: more than
 /// one, so that they do not accumulate, and few, so that no request waits.
-const PURGED: u32 = 10;
+const MAX_PURGED_KEYS: u32 = 10;
 
 /// The timeout of deleting expired keys.
 const PURGE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -149,6 +149,7 @@ impl KeyTable {
             if let Some(request) = request {
                 match self.write_key(&session, request, response).await? {
                     KeyWrite::Written => {}
+                    // These commit a transaction that has written nothing.
                     KeyWrite::Known(outcome) => return Ok(Some(outcome)),
                     KeyWrite::Locked => return Ok(None),
                 }
@@ -181,7 +182,7 @@ impl KeyTable {
         let sql = format!("DELETE FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
         // A day more than they are kept, because the clocks of functions differ.
         let until = Timestamp::now().utc() - KEY_LIFETIME;
-        let values = (to_datetime(until.into()), PURGED);
+        let values = (to_datetime(until.into()), MAX_PURGED_KEYS);
         let ctx = ctx.with_deadline(ctx.deadline.at_most(PURGE_TIMEOUT));
         let purge = async |session: Session| session.execute(&sql, values).await;
         if let Err(error) = self.database.run(&ctx, purge).await {
@@ -237,6 +238,8 @@ impl KeyTable {
             return Ok(KeyWrite::Locked);
         }
         match session.execute(&sql, values).await {
+            // The key is stored: an upsert that changes nothing affects no rows, because
+            // `connections.rs` sets `client_found_rows(false)`.
             Ok(0) => {}
             Ok(_) => return Ok(KeyWrite::Written),
             Err(error) if error.is_lock_timeout() => return Ok(KeyWrite::Locked),

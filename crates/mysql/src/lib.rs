@@ -17,7 +17,6 @@
 //! change nothing, or recognize its own change even if another has followed.
 
 mod config;
-mod connection;
 mod connections;
 mod database;
 mod error;
@@ -25,7 +24,6 @@ mod idempotency;
 mod roots;
 mod session;
 mod sql;
-mod token;
 
 pub use config::{Config, default_policy};
 pub use database::Database;

@@ -1,8 +1,12 @@
 //! The statements of one attempt, each with a line in the log.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Waker},
 };
 
 use chassis::{
@@ -10,11 +14,12 @@ use chassis::{
     outbound::{CallLog, Classify, Failure},
 };
 use mysql_async::{
-    DriverError, FromRowError, Params, Row,
+    Conn, DriverError, FromRowError, Params, Row,
     prelude::{FromRow, Queryable},
 };
+use tokio::time::Instant;
 
-use crate::{AttemptError, TransactionError, connection::Connection};
+use crate::{AttemptError, TransactionError};
 
 /// The database's name in health and in the log.
 pub(crate) const NAME: &str = "mysql";
@@ -80,7 +85,7 @@ impl Session {
             .exec_fold(sql, values, Ok(sum), add)
             .await;
         let sum: Result<S, FromRowError> = self.end(connection, call, folded)?;
-        sum.map_err(|_| AttemptError::another_type())
+        sum.map_err(|_| AttemptError::Row("a column has another type".to_owned()))
     }
 
     /// Executes a statement and returns its only row, if there is one.
@@ -118,12 +123,15 @@ impl Session {
     /// if it does not. Either has ended before this returns, because a function
     /// that has responded is suspended and would keep its locks.
     ///
+    /// The inner error is that with which the operation aborts. The database is healthy
+    /// then, so it is no error of the attempt.
+    ///
     /// `maybe_committed` is set while there is no response to `COMMIT`.
     pub(crate) async fn transaction<T, E, F>(
         &self,
         maybe_committed: &AtomicBool,
         operation: impl Fn(Self) -> F,
-    ) -> Result<T, TransactionError<E>>
+    ) -> Result<Result<T, E>, AttemptError>
     where
         F: Future<Output = Result<T, TransactionError<E>>>,
     {
@@ -139,7 +147,11 @@ impl Session {
             // If this fails, the connection is broken and the server rolls back.
             let _ = self.control("ROLLBACK").await;
         }
-        result
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(TransactionError::Abort(error)) => Ok(Err(error)),
+            Err(TransactionError::Attempt(error)) => Err(error),
+        }
     }
 
     /// Checks that the database responds.
@@ -193,6 +205,41 @@ impl Session {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection. When it is dropped, such as in the middle of a statement of an
+/// abandoned request, it is closed at once. The driver alone would first wait for
+/// the rest of the response, which may never arrive.
+pub(crate) struct Connection {
+    conn: Option<Conn>,
+    /// When it was opened.
+    pub(crate) opened: Instant,
+}
+
+impl Connection {
+    /// A connection that was opened now.
+    pub(crate) fn new(conn: Conn) -> Self {
+        Self {
+            conn: Some(conn),
+            opened: Instant::now(),
+        }
+    }
+
+    /// The driver's connection.
+    fn conn(&mut self) -> Result<&mut Conn, mysql_async::Error> {
+        let conn = self.conn.as_mut();
+        conn.ok_or_else(|| DriverError::ConnectionClosed.into())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            // One poll sends COM_QUIT if that is possible without waiting.
+            let disconnect = pin!(conn.disconnect());
+            let _ = disconnect.poll(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! SQL whose values are bound, never part of the text.
 
-use std::vec;
+use std::{str::FromStr, vec};
 
 use dto::Timestamp;
 use mysql_async::{
@@ -71,14 +71,37 @@ pub fn insert<const N: usize>(
 pub struct Columns(vec::IntoIter<Value>);
 
 impl Columns {
-    /// Takes the next column.
+    /// Takes the next column, which errors call `name`.
     ///
     /// # Errors
     ///
     /// If there is none, or it has another type.
-    pub fn take<T: FromValue>(&mut self) -> Result<T, AttemptError> {
-        let value = self.0.next().ok_or_else(AttemptError::another_type)?;
-        from_value_opt(value).map_err(|_| AttemptError::another_type())
+    pub fn take<T: FromValue>(&mut self, name: &str) -> Result<T, AttemptError> {
+        let value = self.0.next().and_then(|value| from_value_opt(value).ok());
+        value.ok_or_else(|| AttemptError::Row(format!("{name} is missing or of another type")))
+    }
+
+    /// Takes the next column and reads its value by `read`, whose error is the rule that
+    /// the value breaks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Columns::take`], or if the value breaks a rule.
+    pub fn read<V: FromValue, T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(V) -> Result<T, String>,
+    ) -> Result<T, AttemptError> {
+        read(self.take(name)?).map_err(|rule| AttemptError::Row(format!("{name} {rule}")))
+    }
+
+    /// Takes the next column and parses its text.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Columns::read`].
+    pub fn parse<T: FromStr<Err = String>>(&mut self, name: &str) -> Result<T, AttemptError> {
+        self.read(name, |text: String| text.parse())
     }
 }
 

@@ -27,21 +27,16 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 pub(crate) struct Asset {
     /// Its media type.
     pub(crate) media_type: &'static str,
+    /// How long a client may cache it.
+    pub(crate) cache_control: &'static str,
+    /// The content security policy of a page.
+    pub(crate) policy: Option<&'static str>,
     /// A hash of its content.
     pub(crate) hash: &'static str,
     /// Its content, compressed with Brotli.
     pub(crate) brotli: &'static [u8],
     /// Its content, compressed with gzip.
     pub(crate) gzip: &'static [u8],
-}
-
-/// The time that a client may cache a response.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Caching {
-    /// For ever: the name has a hash of the content.
-    Immutable,
-    /// Until it is requested again: the client revalidates it.
-    Revalidate,
 }
 
 /// An asset, by the name that it has under `/docs/`.
@@ -78,7 +73,6 @@ impl Part for Download {
         })
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut chassis::http::openapi::Operation) {
         AnyQuery::describe(operation);
         Preconditions::describe(operation);
@@ -91,7 +85,7 @@ impl Download {
     /// # Errors
     ///
     /// A 412 problem if `If-Match` does not hold.
-    pub(crate) fn serve<K>(&self, asset: &Asset, caching: Caching) -> Result<Served<K>, Problem> {
+    pub(crate) fn serve<K>(&self, asset: &Asset) -> Result<Served<K>, Problem> {
         // Each coding, and each base path of the links, has its own bytes.
         let mut etag = asset.hash.to_owned();
         for part in self
@@ -111,8 +105,12 @@ impl Download {
         if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
             headers.insert(ETAG, etag);
         }
-        headers.insert(CACHE_CONTROL, caching.header());
-        protect(headers);
+        let cache_control = HeaderValue::from_static(asset.cache_control);
+        headers.insert(CACHE_CONTROL, cache_control);
+        if let Some(policy) = asset.policy {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        }
+        set_referrer_policy(headers);
         Ok(Served {
             response: vary(response, "Accept-Encoding"),
             kind: PhantomData,
@@ -149,17 +147,8 @@ fn decompress(asset: &Asset) -> Result<String, Problem> {
     Ok(content)
 }
 
-impl Caching {
-    fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Immutable => "public, max-age=31536000, immutable",
-            Self::Revalidate => "no-cache",
-        })
-    }
-}
-
 /// Keeps browsers from sending other sites the address of a page.
-pub(crate) fn protect(headers: &mut HeaderMap) {
+pub(crate) fn set_referrer_policy(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
@@ -167,17 +156,6 @@ pub(crate) fn protect(headers: &mut HeaderMap) {
 pub(crate) struct Served<K> {
     response: Response,
     kind: PhantomData<fn() -> K>,
-}
-
-impl<K> Served<K> {
-    /// Sets the Content-Security-Policy of a page.
-    pub(crate) fn with_policy(mut self, policy: &'static str) -> Self {
-        let policy = HeaderValue::from_static(policy);
-        self.response
-            .headers_mut()
-            .insert(CONTENT_SECURITY_POLICY, policy);
-        self
-    }
 }
 
 impl<K> IntoResponse for Served<K> {
@@ -193,7 +171,6 @@ macro_rules! kinds {
             #[doc = $description]
             pub(crate) struct $kind;
 
-            #[cfg(feature = "openapi")]
             impl chassis::http::openapi::DescribeOutput for Served<$kind> {
                 fn describe(operation: &mut chassis::http::openapi::Operation) {
                     let headers = ["Cache-Control", "ETag", "Vary"];
@@ -215,7 +192,6 @@ kinds! {
     File = "The asset.", "string", ["text/css", "text/javascript", "text/plain", "image/svg+xml"];
 }
 
-#[cfg(feature = "openapi")]
 impl json::Schema for AssetName {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         json::schema::json!({ "type": "string", "description": "The name of an asset, from a page." })

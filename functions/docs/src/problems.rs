@@ -25,7 +25,8 @@ const SAMPLES: &str = include_str!("../assets/problems.json");
 /// `GET /problems`: every problem type, as JSON or, to a browser, as a page.
 pub(crate) async fn list(
     ctx: RequestContext,
-    Request((accept, _)): Request<(Accept, AnyQuery)>,
+    accept: Accept,
+    _: Request<AnyQuery>,
 ) -> Result<Explained<Explanations>, Problem> {
     let mut samples = samples()?;
     let kinds = ProblemType::ALL.iter();
@@ -42,7 +43,8 @@ pub(crate) async fn list(
 /// `GET /problems/{type}`: one problem type, as JSON or, to a browser, as a page.
 pub(crate) async fn explain(
     ctx: RequestContext,
-    Request((Id(Slug(kind)), accept, _)): Request<(Id<Slug>, Accept, AnyQuery)>,
+    accept: Accept,
+    Request((Id(Slug(kind)), _)): Request<(Id<Slug>, AnyQuery)>,
 ) -> Result<Explained<Explanation>, Problem> {
     let explanation = explanation(kind, &mut samples()?, &ctx.base_path);
     Ok(if prefers_page(&accept) {
@@ -117,7 +119,7 @@ fn explanation(kind: ProblemType, samples: &mut Samples, base_path: &str) -> Exp
 }
 
 fn prefers_page(accept: &Accept) -> bool {
-    accept.best(&["application/json", "text/html"]) == Some("text/html")
+    accept.best("application/json", &["text/html"]) == "text/html"
 }
 
 impl<T: Serialize> IntoResponse for Explained<T> {
@@ -130,12 +132,11 @@ impl<T: Serialize> IntoResponse for Explained<T> {
         let headers = response.headers_mut();
         let caching = HeaderValue::from_static("public, max-age=300");
         headers.insert(CACHE_CONTROL, caching);
-        asset::protect(headers);
+        asset::set_referrer_policy(headers);
         response
     }
 }
 
-#[cfg(feature = "openapi")]
 impl<T: Schema> chassis::http::openapi::DescribeOutput for Explained<T> {
     fn describe(operation: &mut chassis::http::openapi::Operation) {
         let json = operation.response_schema::<T>();
@@ -146,7 +147,6 @@ impl<T: Schema> chassis::http::openapi::DescribeOutput for Explained<T> {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for Slug {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         let slugs: Vec<_> = ProblemType::ALL.iter().map(|kind| kind.slug()).collect();

@@ -23,9 +23,9 @@ pub fn router() -> Router {
 }
 
 async fn greet(ctx: RequestContext, accept: Accept) -> Greeted {
-    match accept.best(&["application/json", "text/plain", "text/html"]) {
-        Some("text/plain") => Greeted::Text,
-        Some("text/html") => Greeted::Page(ctx.base_path),
+    match accept.best("application/json", &["text/plain", "text/html"]) {
+        "text/plain" => Greeted::Text,
+        "text/html" => Greeted::Page(ctx.base_path),
         _ => Greeted::Json(Greeting {
             message: "Hello Kea",
         }),
@@ -62,7 +62,6 @@ impl IntoResponse for Greeted {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl chassis::http::openapi::DescribeOutput for Greeted {
     fn describe(operation: &mut chassis::http::openapi::Operation) {
         let text = operation.response_schema::<String>();

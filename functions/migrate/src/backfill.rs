@@ -46,7 +46,9 @@ pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize
                 continue;
             }
             // Orders with many lines may take too long together.
-            Err(_) if limit > 1 && Instant::now() + PAUSE_AFTER_FAILURE < deadline => {
+            Err(error) if limit > 1 && Instant::now() + PAUSE_AFTER_FAILURE < deadline => {
+                let cause = error_chain(&error);
+                tracing::warn!(cause, limit, "a batch of orders was not added to the sums");
                 sleep(PAUSE_AFTER_FAILURE).await;
                 None
             }
@@ -57,6 +59,46 @@ pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize
             }
         };
         limit = sums::next_limit(limit, BATCH, duration, timeout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_cause_of_a_failed_batch_is_logged() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let guard = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+        let unavailable = "mysql://nobody@127.0.0.1:1/none".parse().unwrap();
+        let deadline = Instant::now() + 2 * PAUSE_AFTER_FAILURE;
+        assert_eq!(add_all(unavailable, deadline).await, 0);
+        drop(guard);
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let mut lines = log.lines();
+        let failed = lines.find(|line| line.contains("a batch of orders was not added"));
+        let failed = failed.unwrap_or_else(|| panic!("{log}"));
+        assert!(failed.contains("the database is unavailable: "), "{failed}");
     }
 }
 // endregion

@@ -40,7 +40,7 @@ impl Config {
              functions, or empty for none",
             |users| match users {
                 "iam" => Ok(()),
-                _ => Err("it is neither"),
+                _ => Err("it is neither iam nor empty"),
             },
         );
         let secret = match secret? {

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Request;
 use bytes::Bytes;
-use http::{Method, Uri, header::CONTENT_LENGTH};
-use http_body_util::Full;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use chassis::outbound::Connections;
+use http::{Uri, header::CONTENT_LENGTH};
 use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The attempts to send the response until it is accepted.
 const ATTEMPTS: u32 = 3;
+
+/// The most bytes of what acknowledges the response.
+const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// The most bytes of a reason: a response may have 4,096.
 const MAX_REASON_BYTES: usize = 2_000;
@@ -136,21 +137,15 @@ impl CustomResource {
 /// Sends `body` by `PUT` to `url`, which is presigned and allows no headers beyond
 /// those of every request.
 async fn put(url: Uri, body: Bytes) -> Result<(), ResponseError> {
-    let connector = HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let client = Client::builder(TokioExecutor::new()).build(connector);
+    let connections = Connections::to_public_hosts(SEND_TIMEOUT);
     let mut attempt = 1;
     loop {
-        let request = http::Request::builder()
-            .method(Method::PUT)
-            .uri(url.clone())
+        let request = http::Request::put(url.clone())
             .header(CONTENT_LENGTH, body.len())
-            .body(Full::new(body.clone()))?;
+            .body(body.clone().into());
         let sent = async {
-            let reply = timeout(SEND_TIMEOUT, client.request(request)).await??;
+            let sent = connections.send(request, MAX_REPLY_BYTES);
+            let reply = timeout(SEND_TIMEOUT, sent).await??;
             match reply.status() {
                 status if status.is_success() => Ok(()),
                 status => Err(ResponseError::Status(status)),

@@ -1,6 +1,6 @@
 //! The function's errors.
 
-use chassis::error_chain;
+use chassis::{error_chain, outbound::SendError};
 use lambda_runtime::Diagnostic;
 
 use crate::secret::SecretError;
@@ -43,12 +43,9 @@ pub enum ResponseError {
     /// The URL is malformed.
     #[error("the URL of the response is malformed")]
     Url(#[from] http::uri::InvalidUri),
-    /// The HTTP request cannot be built.
+    /// There is no reply.
     #[error("the response cannot be sent")]
-    Request(#[from] http::Error),
-    /// There is no connection.
-    #[error("there is no connection")]
-    Connection(#[from] hyper_util::client::legacy::Error),
+    Send(#[from] SendError),
     /// There was no reply in time.
     #[error("there was no reply in time")]
     Elapsed(#[from] tokio::time::error::Elapsed),

@@ -10,8 +10,7 @@ async fn main() -> ExitCode {
     chassis::runtime::start_handler(configure, async |migrate| {
         move |event| {
             let migrate = migrate.clone();
-            // The SDK's futures are large, so they go to the heap.
-            Box::pin(async move { migrate.handle(event).await })
+            async move { migrate.handle(event).await }
         }
     })
     .await

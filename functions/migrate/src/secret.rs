@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use chassis::{
     environment::Role,
-    outbound::aws::{Api, ApiError, Protocol},
+    outbound::{
+        SendError,
+        aws::{Api, Protocol},
+    },
 };
 use http::{StatusCode, Uri};
 use serde::Deserialize;
@@ -48,7 +51,7 @@ pub(crate) struct Login {
 pub enum SecretError {
     /// There is no response.
     #[error("Secrets Manager cannot be reached")]
-    Call(#[from] ApiError),
+    Call(#[from] SendError),
     /// There was no response in time.
     #[error("Secrets Manager did not respond in time")]
     Elapsed(#[from] Elapsed),

@@ -32,11 +32,9 @@ pub enum Error {
     /// 422: a summary would have more rows than a response can hold.
     #[error("the summary is too long")]
     TooManyRows,
-    /// 503: the database is unavailable, or it is unknown whether a write was committed.
-    /// 409 or 422: the idempotency key cannot be used. 500: the database responded
-    /// unexpectedly.
+    /// 409, 422, 500 or 503: each variant of [`mysql::Error`] documents its status.
     #[error(transparent)]
-    Database(#[from] mysql::Error),
+    Store(#[from] mysql::Error),
     /// 503: the catalogue is unavailable, and the snapshot prices are missing or
     /// too old.
     #[error("there are no prices")]
@@ -58,7 +56,7 @@ impl From<Error> for Problem {
                 errors.add_parameter("from", detail);
                 Self::invalid(errors)
             }
-            Error::Database(error) => error.into(),
+            Error::Store(error) => error.into(),
             Error::PricesUnavailable(error) => error.into_problem("The catalogue"),
         }
     }

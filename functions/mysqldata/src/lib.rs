@@ -24,7 +24,6 @@ pub use app::App;
 pub use config::Config;
 pub use order::OrderStatus;
 
-use http::{collection, item};
 use permission::{MANAGE, READ_ALL, WRITE};
 
 /// The routes.
@@ -36,13 +35,12 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
         .route(
             "/mysqldata",
             get(
-                doc("listOrders", "List orders", Access::Optional).describe(collection::LIST),
-                collection::list,
+                doc("listOrders", "List orders", Access::Optional).describe(http::LIST),
+                http::list,
             )
             .post(
-                doc("placeOrder", "Place an order", Access::Scope(&[WRITE]))
-                    .describe(collection::PLACE),
-                collection::place,
+                doc("placeOrder", "Place an order", Access::Scope(&[WRITE])).describe(http::PLACE),
+                http::place,
             ),
         )
         .route(
@@ -53,15 +51,15 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
                     "Summarize the orders",
                     Access::Scope(&[READ_ALL]),
                 )
-                .describe(http::summary::SUMMARIZE),
-                http::summary::summarize,
+                .describe(http::SUMMARIZE),
+                http::summarize,
             ),
         )
         .route(
             "/mysqldata/{id}",
             get(
-                doc("getOrder", "Get an order", Access::Caller).describe(item::FETCH),
-                item::fetch,
+                doc("getOrder", "Get an order", Access::Caller).describe(http::FETCH),
+                http::fetch,
             )
             .patch(
                 doc(
@@ -69,9 +67,9 @@ pub fn router(app: App, authenticator: Authenticator) -> Router<App> {
                     "Change an order's status",
                     Access::Scope(&[WRITE, MANAGE]),
                 )
-                .describe(item::PATCH)
+                .describe(http::PATCH)
                 .problems(&[ProblemType::Conflict]),
-                item::patch,
+                http::patch,
             ),
         )
         .cache_control("private, no-cache")

@@ -1,7 +1,6 @@
 //! Sums of prices.
 
 use dto::Currency;
-#[cfg(feature = "openapi")]
 use json::Schema;
 use serde::Serialize;
 
@@ -15,7 +14,6 @@ pub(crate) struct Money {
     pub currency: Currency,
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for Money {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         let currency = json::schema::described(

@@ -209,7 +209,6 @@ impl fmt::Display for OrderId {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for OrderId {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         let hex = |digits| format!("[0-9A-Fa-f]{{{digits}}}");
@@ -278,7 +277,6 @@ fn product_of(line: &Value) -> Option<ProductId> {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for UniqueLines {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         let line = NewOrderLine::schema(components);

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-#[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromParameter, Query};
 use dto::Timestamp;
@@ -36,7 +35,6 @@ impl FromParameter for Period {
         Some(Self { from, to })
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(_: &str, _: &str, operation: &mut Operation) {
         for (name, description) in [
             ("from", "Only orders placed at this time or later."),
@@ -62,7 +60,6 @@ impl FromStr for TimeOrDate {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl json::Schema for TimeOrDate {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         components.named("TimeOrDate", |_| {

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use chassis::{
-    Deadline, RequestContext, error_chain,
-    http::{IdempotentRequest, StoredResponse},
-    outbound::CallError,
-};
+use chassis::{Deadline, RequestContext, error_chain, outbound::CallError};
 use dto::{ProductId, Timestamp};
 
 use crate::{
@@ -19,53 +15,22 @@ use crate::{
 /// The age up to which an order is placed at snapshot prices.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// The result of pricing a new order.
-pub(crate) enum Priced {
-    /// The order, and the prices used.
-    New(Order, Prices),
-    /// The stored response to an earlier request with the same idempotency key.
-    Replayed(StoredResponse),
-}
-
-/// Prices a new order, unless a request with its idempotency key was executed.
+/// Creates the order that a client requests, at the prices that are returned with it.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidLines`] if products do not exist or have different currencies,
-/// [`Error::PricesUnavailable`] if there are no prices, and [`Error::Database`] if the
-/// snapshots or the key cannot be read.
+/// [`Error::PricesUnavailable`] if there are no prices, and [`Error::Store`] if the
+/// snapshots cannot be read.
 pub(crate) async fn price(
     app: &App,
     ctx: &RequestContext,
     new: &NewOrder,
-    key: Option<&IdempotentRequest>,
-) -> Result<Priced, Error> {
-    let Some(key) = key else {
-        return price_new(app, ctx, new).await;
-    };
-    if let Some(first) = app.orders.stored_response(ctx, key).await? {
-        return Ok(Priced::Replayed(first));
-    }
-    let error = match price_new(app, ctx, new).await {
-        Ok(priced) => return Ok(priced),
-        Err(error) => error,
-    };
-    // The first request with the key may have been executed meanwhile. One that has not
-    // written its key yet is not seen: then this returns the error, and a later retry is
-    // replayed.
-    let first = app.orders.wait_for_response(ctx, key).await;
-    let first = first.inspect_err(|_| {
-        let cause = error_chain(&error);
-        tracing::warn!(cause, "a duplicate could not be priced");
-    });
-    first?.map(Priced::Replayed).ok_or(error)
-}
-
-async fn price_new(app: &App, ctx: &RequestContext, new: &NewOrder) -> Result<Priced, Error> {
+) -> Result<(Order, Prices), Error> {
     let ids = new.lines.products();
     let prices = fetch_prices(app, ctx, &ids).await?;
     match placement::create_order(new, &prices) {
-        Ok(order) => Ok(Priced::New(order, prices)),
+        Ok(order) => Ok((order, prices)),
         Err(error) => {
             remember(app, ctx, &ids, &prices).await;
             Err(error)

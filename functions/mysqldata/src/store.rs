@@ -110,10 +110,9 @@ impl Orders {
         id: OrderId,
         readable: Readable<'_>,
     ) -> Result<Order, Error> {
-        let found = self
-            .database
-            .run(ctx, async |session| rows::find(&session, id).await);
-        let found = found.await?.filter(|found| readable.includes(&found.owner));
+        let find = async |session: Session| rows::find(&session, id).await;
+        let found = self.database.run(ctx, find).await?;
+        let found = found.filter(|found| readable.includes(&found.owner));
         found.map(|found| found.order).ok_or(Error::NotFound)
     }
 
@@ -128,29 +127,32 @@ impl Orders {
         limit: Limit,
     ) -> Result<Vec<Order>, Error> {
         let (conditions, values) = conditions(readable, filter, after).into_parts();
-        let found = self.database.run(ctx, async |session| {
+        let list = async |session: Session| {
             rows::list(&session, &conditions, values.clone(), limit.get() + 1).await
-        });
-        Ok(found.await?)
+        };
+        Ok(self.database.run(ctx, list).await?)
     }
 
-    /// The stored response to a request that places an order, without waiting for one
-    /// that is running.
+    /// The stored response to a request that places an order, if it has a key, without
+    /// waiting for one that is running.
     pub(crate) async fn stored_response(
         &self,
         ctx: &RequestContext,
-        request: &IdempotentRequest,
+        key: Option<&IdempotentRequest>,
     ) -> Result<Option<StoredResponse>, Error> {
-        Ok(self.keys.stored_response(ctx, request).await?)
+        match key {
+            Some(key) => Ok(self.keys.stored_response(ctx, key).await?),
+            None => Ok(None),
+        }
     }
 
     /// The stored response, after waiting for a running request with the same key.
     pub(crate) async fn wait_for_response(
         &self,
         ctx: &RequestContext,
-        request: &IdempotentRequest,
+        key: &IdempotentRequest,
     ) -> Result<Option<StoredResponse>, Error> {
-        Ok(self.keys.wait_for_response(ctx, request).await?)
+        Ok(self.keys.wait_for_response(ctx, key).await?)
     }
 
     /// Writes a new order of `owner` and the snapshots of its prices. With an
@@ -161,12 +163,13 @@ impl Orders {
         order: &Order,
         owner: &str,
         prices: &Prices,
-        request: Option<&IdempotentRequest>,
+        key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let write = async |session: Session| {
             match rows::insert(&session, order, owner).await {
-                // An id is generated once: an earlier attempt was committed.
+                // An id is generated once: an earlier attempt was committed. With a key,
+                // that is known before the order is inserted.
                 Err(error) if error.is_duplicate() => return Ok(()),
                 inserted => inserted?,
             }
@@ -176,18 +179,20 @@ impl Orders {
             }
             Ok(())
         };
-        let outcome = (self.keys.execute::<Error, _>(ctx, request, response, write)).await?;
+        let outcome = (self.keys.execute::<Error, _>(ctx, key, response, write)).await?;
         self.sum_pending(ctx).await;
         Ok(outcome)
     }
 
-    /// Adds pending orders to the sums, as [`sums`] describes, after some writes, chosen
-    /// at random: two orders for each write on average, so that few are pending. While the
-    /// database is too slow for runs of 16 orders, fewer are added: at most one write of
-    /// eight starts a run. The request has been executed; a failure here does not affect
-    /// it.
+    /// Adds pending orders to the sums, as [`sums`] describes, after some writes and
+    /// replays, chosen at random. The request has been executed; a failure here does not
+    /// affect it.
     async fn sum_pending(&self, ctx: &RequestContext) {
         let limit = self.sum_limit.load(Ordering::Relaxed);
+        // A run adds up to `limit` orders, and one write of `limit / 2` starts one: two
+        // orders for each write on average, so that few are pending. At most one write of
+        // eight starts a run, so while the database is too slow for runs of 16 orders,
+        // fewer than two are added for each write.
         let is_chosen = fastrand::u32(..(limit / 2).max(MIN_WRITES_PER_SUM)) == 0;
         // With less time left, a run would hold its locks, time out and be rolled back.
         if !is_chosen || ctx.deadline.remaining() < SUM_TIMEOUT {
@@ -269,10 +274,9 @@ impl Orders {
         period: Period,
         by: SummaryKey,
     ) -> Result<Vec<SummaryRow>, Error> {
-        let found = self.database.run(ctx, async |session| {
-            summary::read(&session, period, by).await
-        });
-        found.await?.ok_or(Error::TooManyRows)
+        let read = async |session: Session| summary::read(&session, period, by).await;
+        let rows = self.database.run(ctx, read).await?;
+        rows.ok_or(Error::TooManyRows)
     }
 
     /// The snapshots of these products that the catalogue returned after `since`.
@@ -282,10 +286,8 @@ impl Orders {
         products: &[&ProductId],
         since: Timestamp,
     ) -> Result<Products, Error> {
-        let found = self.database.run(ctx, async |session| {
-            snapshots::read(&session, products, since).await
-        });
-        Ok(found.await?)
+        let read = async |session: Session| snapshots::read(&session, products, since).await;
+        Ok(self.database.run(ctx, read).await?)
     }
 
     /// Writes the names and prices that the catalogue returned at `seen_at`, and
@@ -299,7 +301,7 @@ impl Orders {
         seen_at: Timestamp,
     ) -> Result<(), Error> {
         let ctx = ctx.with_deadline(ctx.deadline.at_most(REMEMBER_TIMEOUT));
-        let remembered = self.database.run(&ctx, async |session| {
+        let write = async |session: Session| {
             if !missing.is_empty() {
                 snapshots::forget(&session, missing, seen_at).await?;
             }
@@ -307,8 +309,8 @@ impl Orders {
                 snapshots::write(&session, products, seen_at).await?;
             }
             Ok(())
-        });
-        Ok(remembered.await?)
+        };
+        Ok(self.database.run(&ctx, write).await?)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The summary of the orders by day, product or status.
 
-#[cfg(feature = "openapi")]
 use chassis::http::openapi::Operation;
 use chassis::http::{FromParameter, FromQuery, Query};
 use dto::ProductId;
@@ -42,7 +41,6 @@ impl FromParameter for SummaryKey {
             .map(Option::unwrap_or_default)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(name: &str, description: &str, operation: &mut Operation) {
         let mut schema = operation.request_schema::<Self>();
         if let Some(schema) = schema.as_object_mut() {
@@ -90,7 +88,6 @@ pub(crate) enum RowKey {
     Status(OrderStatus),
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for RowKey {
     fn schema(_: &mut json::schema::Components) -> json::schema::Json {
         json::schema::json!({ "type": "object" })

@@ -14,8 +14,6 @@ mod store;
 pub use config::Config;
 pub use store::Catalogue;
 
-use http::{collection, item};
-
 /// The scope of callers who write products.
 const WRITE: Access = Access::Scope(&["catalogue:write"]);
 
@@ -28,19 +26,19 @@ pub fn router(catalogue: Catalogue, authenticator: Authenticator) -> Router<Cata
         .route(
             "/nosqldata",
             get(
-                doc("listProducts", "List products", Access::Public).describe(collection::LIST),
-                collection::list,
+                doc("listProducts", "List products", Access::Public).describe(http::LIST),
+                http::list,
             )
             .post(
-                doc("createProduct", "Create a product", WRITE).describe(collection::CREATE),
-                collection::create,
+                doc("createProduct", "Create a product", WRITE).describe(http::CREATE),
+                http::create,
             ),
         )
         .route(
             "/nosqldata/{id}",
             get(
-                doc("getProduct", "Get a product", Access::Public).describe(item::FETCH),
-                item::fetch,
+                doc("getProduct", "Get a product", Access::Public).describe(http::FETCH),
+                http::fetch,
             )
             .put(
                 doc(
@@ -48,16 +46,16 @@ pub fn router(catalogue: Catalogue, authenticator: Authenticator) -> Router<Cata
                     "Replace a product, or create it under an id of your own",
                     WRITE,
                 )
-                .describe(item::PUT),
-                item::put,
+                .describe(http::PUT),
+                http::put,
             )
             .patch(
-                doc("patchProduct", "Change a product", WRITE).describe(item::PATCH),
-                item::patch,
+                doc("patchProduct", "Change a product", WRITE).describe(http::PATCH),
+                http::patch,
             )
             .delete(
-                doc("deleteProduct", "Delete a product", WRITE).describe(item::DELETE),
-                item::delete,
+                doc("deleteProduct", "Delete a product", WRITE).describe(http::DELETE),
+                http::delete,
             ),
         )
         .cache_control("no-cache")

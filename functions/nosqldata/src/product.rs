@@ -49,8 +49,7 @@ pub(crate) struct ProductContent {
     /// A text, in which line feeds and tabs are allowed; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<MultilineText<0, 2_000>>,
-    /// What else is known of the product: what a relational schema would not
-    /// hold.
+    /// Further properties, without a fixed schema.
     pub(crate) attributes: Attributes,
 }
 
@@ -100,7 +99,6 @@ impl ToJson for Attributes {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl Schema for Attributes {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         components.named("Attributes", |_| {

@@ -67,17 +67,14 @@ impl Catalogue {
         limit: Limit,
         after: Option<&ProductId>,
     ) -> Result<Page<Product, ProductId>, Error> {
-        let page = match category {
+        let products = &self.products;
+        Ok(match category {
             Some(category) => {
-                let category = category.as_str();
-                let page = self
-                    .products
-                    .query(ctx, BY_CATEGORY, category, limit, after);
-                page.await
+                let queried = products.query(ctx, BY_CATEGORY, category.as_str(), limit, after);
+                queried.await?
             }
-            None => self.products.scan(ctx, limit, after).await,
-        };
-        Ok(page?)
+            None => products.scan(ctx, limit, after).await?,
+        })
     }
 
     /// Those of at most 100 products that exist, by their ids.
@@ -95,11 +92,11 @@ impl Catalogue {
         &self,
         ctx: &RequestContext,
         product: &Product,
-        request: Option<&IdempotentRequest>,
+        key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let keys = &self.keys;
-        let created = keys.create(ctx, &self.products, product, request, response);
+        let created = keys.create(ctx, &self.products, product, key, response);
         Ok(created.await?)
     }
 

@@ -65,7 +65,6 @@ impl IntoResponse for Checked {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl chassis::http::openapi::DescribeOutput for Checked {
     fn describe(operation: &mut chassis::http::openapi::Operation) {
         let content = [
@@ -81,6 +80,8 @@ impl chassis::http::openapi::DescribeOutput for Checked {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use axum::{
         body::{Body, to_bytes},
         http::Request,
@@ -94,14 +95,16 @@ mod tests {
         let response = router().into_service().call(request).await;
         let body = to_bytes(response.into_body(), 10_000).await.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        let architecture = std::env::consts::ARCH;
-        assert!(
-            body.contains(&format!("\"architecture\":\"{architecture}\"")),
-            "{body}"
-        );
-        assert!(
-            body.starts_with("{\"message\":\"Your operation system is: "),
-            "{body}"
+        let [system, release, architecture] = ["-s", "-r", "-m"].map(|flag| {
+            let output = Command::new("uname").arg(flag).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        });
+        let message = format!("Your operation system is: {system}");
+        assert_eq!(
+            body,
+            format!(
+                r#"{{"message":"{message}","system":"{system}","release":"{release}","architecture":"{architecture}"}}"#
+            )
         );
     }
 }

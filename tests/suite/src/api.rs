@@ -16,16 +16,6 @@ use testbed::Client;
 use testbed::Response;
 // endregion
 
-// region: nosqldata
-/// The lists of the data services.
-pub const LISTS: &[&str] = &[
-    "/nosqldata",
-    // region: mysqldata
-    "/mysqldata",
-    // endregion
-];
-// endregion
-
 /// A way of using the bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

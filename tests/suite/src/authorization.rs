@@ -23,16 +23,12 @@ pub fn cases() -> Vec<Case> {
         case!(token_with_the_scope_is_admitted),
         case!(token_of_another_key_is_refused),
         case!(token_of_an_unknown_key_is_refused),
-        case!(expired_token_is_refused),
-        case!(token_that_is_not_valid_yet_is_refused),
-        case!(token_for_another_audience_is_refused),
-        case!(token_of_another_issuer_is_refused),
+        case!(token_with_other_claims_is_refused),
         case!(unsigned_token_is_refused),
         case!(token_signed_with_the_public_key_is_refused),
         case!(authorization_without_a_bearer_token_returns_401),
         case!(clock_skew_of_30_s_is_tolerated),
         // region: nosqldata
-        case!(forbidden_response_names_the_missing_scope),
         case!(unknown_path_is_reported_before_the_token)
             .differs(
                 &[Kind::Watch],
@@ -122,10 +118,8 @@ async fn call(client: &Client, operation: &Operation) -> Response {
 /// Checks that an operation got as far as its handler.
 fn expect_admitted(response: &Response) {
     let status = response.status.as_u16();
-    assert!(
-        ![401, 403, 405, 500].contains(&status),
-        "not admitted: {response}"
-    );
+    let is_admitted = status < 500 && ![401, 403, 405].contains(&status);
+    assert!(is_admitted, "not admitted: {response}");
 }
 
 /// Checks that every operation refuses this value of `Authorization`, but for
@@ -146,16 +140,6 @@ async fn expect_refused(api: &Api, authorization: String, reason: &str) {
             .expect_problem(401, "unauthorized", &detail)
             .expect_header("www-authenticate", &challenge);
     }
-}
-
-/// Checks that every operation refuses the token of a caller who may do
-/// everything, with its claims changed.
-async fn expect_claims_refused(api: &Api, change: impl FnOnce(&mut Value), reason: &str) {
-    let mut claims = claims("tester", &tokens::scopes().unwrap());
-    change(&mut claims);
-    let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
-    let token = signing_key().sign(&header, &claims);
-    expect_refused(api, format!("Bearer {token}"), reason).await;
 }
 
 fn now() -> u64 {
@@ -180,14 +164,20 @@ async fn protected_route_needs_a_token(api: Api) {
 }
 
 async fn token_without_the_scope_is_refused(api: Api) {
-    let client = api.caller(&api.unique(), "");
+    let client = api.caller(&api.unique(), "other:read");
     for operation in operations(&api).await {
         let response = call(&client, &operation).await;
         match operation.rule {
             Rule::Ignored | Rule::Open | Rule::Token => expect_admitted(&response),
             Rule::Scopes(scopes) => {
                 let detail = format!("The token lacks the scope {}.", scopes.join(" or "));
-                response.expect_problem(403, "forbidden", &detail);
+                let scope = &scopes[0];
+                let challenge = format!(
+                    "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"{scope}\""
+                );
+                response
+                    .expect_problem(403, "forbidden", &detail)
+                    .expect_header("www-authenticate", &challenge);
             }
         }
     }
@@ -223,32 +213,30 @@ async fn token_of_an_unknown_key_is_refused(api: Api) {
     expect_refused(&api, format!("Bearer {token}"), "its header has no kid").await;
 }
 
-async fn expired_token_is_refused(api: Api) {
-    let expired = |claims: &mut Value| claims["exp"] = (now() - 120).into();
-    expect_claims_refused(&api, expired, "it has expired").await;
-    let eternal = |claims: &mut Value| claims["exp"] = Value::Null;
-    expect_claims_refused(&api, eternal, "it lacks exp, iss or sub").await;
-}
-
-async fn token_that_is_not_valid_yet_is_refused(api: Api) {
-    let early = |claims: &mut Value| claims["nbf"] = (now() + 600).into();
-    expect_claims_refused(&api, early, "it is not valid yet").await;
-}
-
-async fn token_for_another_audience_is_refused(api: Api) {
-    let reason = "its audience is not accepted";
-    for audience in [json!("another"), json!(["another"]), json!(null)] {
-        let another = |claims: &mut Value| claims["aud"] = audience;
-        expect_claims_refused(&api, another, reason).await;
+async fn token_with_other_claims_is_refused(api: Api) {
+    let audience = "its audience is not accepted";
+    for (claim, value, reason) in [
+        ("exp", json!(now() - 120), "it has expired"),
+        ("exp", json!(null), "it lacks exp, iss or sub"),
+        ("nbf", json!(now() + 600), "it is not valid yet"),
+        ("aud", json!("another"), audience),
+        ("aud", json!(["another"]), audience),
+        ("aud", json!(null), audience),
+        // An ID token identifies a user to a client, and authorizes no call.
+        ("token_use", json!("id"), audience),
+        (
+            "iss",
+            json!("https://issuer.example.com"),
+            "its issuer is not the configured one",
+        ),
+    ] {
+        // Of a caller who may do everything.
+        let mut claims = claims("tester", &tokens::scopes().unwrap());
+        claims[claim] = value;
+        let header = json!({ "alg": "EdDSA", "kid": signing_key().id() });
+        let token = signing_key().sign(&header, &claims);
+        expect_refused(&api, format!("Bearer {token}"), reason).await;
     }
-    // An ID token identifies a user to a client, and authorizes no call.
-    let id_token = |claims: &mut Value| claims["token_use"] = "id".into();
-    expect_claims_refused(&api, id_token, reason).await;
-}
-
-async fn token_of_another_issuer_is_refused(api: Api) {
-    let another = |claims: &mut Value| claims["iss"] = "https://issuer.example.com".into();
-    expect_claims_refused(&api, another, "its issuer is not the configured one").await;
 }
 
 async fn unsigned_token_is_refused(api: Api) {
@@ -288,19 +276,6 @@ async fn clock_skew_of_30_s_is_tolerated(api: Api) {
 }
 
 // region: nosqldata
-async fn forbidden_response_names_the_missing_scope(api: Api) {
-    let client = api.caller(&api.unique(), "orders:write");
-    let refused = client.post("/nosqldata", &api.product()).await;
-    let challenge = "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"catalogue:write\"";
-    refused
-        .expect_problem(
-            403,
-            "forbidden",
-            "The token lacks the scope catalogue:write.",
-        )
-        .expect_header("www-authenticate", challenge);
-}
-
 /// A path that no route has and that reaches a function nevertheless, with a
 /// malformed token.
 async fn get_an_unknown_path(api: &Api) -> Response {
@@ -385,23 +360,11 @@ async fn details_of_health_need_a_scope(api: Api) {
     }
 }
 
-/// Two values of `Authorization`: a valid one and a bogus one.
-fn twice() -> [(&'static str, String); 2] {
-    [
-        ("authorization", bearer("tester", "")),
-        ("authorization", "Bearer a.b.c".to_owned()),
-    ]
-}
-
-async fn get_twice(api: &Api) -> Response {
-    let headers = twice();
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    api.get_with("/health/health", &headers).await
-}
-
 async fn repeated_header_is_refused(api: Api) {
-    get_twice(&api).await.expect(401);
+    let valid = bearer("tester", "");
+    let headers = [
+        ("authorization", valid.as_str()),
+        ("authorization", "Bearer a.b.c"),
+    ];
+    api.get_with("/health/health", &headers).await.expect(401);
 }

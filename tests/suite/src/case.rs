@@ -47,7 +47,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether it failed because a response came too late: a 503, or none.
+    /// Whether it failed because a response came too late: a 503, or none in time.
     pub(crate) fn is_late(&self) -> bool {
         let signs = ["503 Service Unavailable", "no response in"];
         matches!(self, Self::Fail(failure) if signs.iter().any(|it| failure.contains(it)))
@@ -212,6 +212,23 @@ mod tests {
         assert!(failed("GET /docs: no response in 300 s").is_late());
         assert!(!failed("GET /docs → 500 Internal Server Error").is_late());
         assert!(!Verdict::Pass.is_late());
+    }
+
+    #[tokio::test]
+    async fn failure_by_a_refused_connection_is_not_late() {
+        let check: Check = Arc::new(|api| async move { drop(api.get("/").await) }.boxed_local());
+        let case = Case::new("suite::topic", "name", check);
+        let verdict = case
+            .judge(&Api::new(Kind::Watch, "http://127.0.0.1:9"))
+            .await;
+        assert!(!verdict.is_late(), "{verdict:?}");
+        let Verdict::Fail(failure) = verdict else {
+            panic!("nothing listens there");
+        };
+        assert!(
+            failure.contains("GET /: the connection failed: "),
+            "{failure}"
+        );
     }
 
     #[tokio::test]

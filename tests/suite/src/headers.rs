@@ -2,11 +2,9 @@
 
 // region: nosqldata
 use http::Method;
+use testbed::LISTS;
 // endregion
 
-// region: nosqldata
-use crate::api::LISTS;
-// endregion
 use crate::{Api, Case};
 
 pub fn cases() -> Vec<Case> {

@@ -2,11 +2,13 @@
 //! but `Authorization`.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use chassis::error_chain;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -98,8 +100,9 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> Response {
         let request = format!("{method} {target}");
-        let response = self.try_send(method, target, headers, body, TIMEOUT).await;
-        response.unwrap_or_else(|| panic!("{request}: no response in {} s", TIMEOUT.as_secs()))
+        let response = self.exchange(method, target, headers, body, TIMEOUT).await;
+        let response = response.unwrap_or_else(|error| panic!("{request}: {error}"));
+        self.checked(response)
     }
 
     /// The same; none where no whole response arrives before the timeout.
@@ -111,6 +114,22 @@ impl Client {
         body: impl Into<Bytes>,
         limit: Duration,
     ) -> Option<Response> {
+        let response = self.exchange(method, target, headers, body, limit).await;
+        Some(self.checked(response.ok()?))
+    }
+
+    /// Sends a request, and checks nothing of its response.
+    ///
+    /// # Errors
+    /// There is no whole response.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+        limit: Duration,
+    ) -> Result<Response, NoResponse> {
         let name = format!("{method} {target}");
         let mut request = Request::builder()
             .method(method)
@@ -126,24 +145,34 @@ impl Client {
             .body(Full::new(body.into()))
             .expect("a well-formed request");
         let response = timeout(limit, async {
-            let (head, body) = self.pool.request(request).await.ok()?.into_parts();
-            let body = body.collect().await.ok()?.to_bytes();
-            Some(Response {
+            let response = self.pool.request(request).await;
+            let response = response.map_err(|error| NoResponse::Failed(error_chain(&error)))?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await;
+            let body = body.map_err(|error| NoResponse::Failed(error_chain(&error)))?;
+            Ok(Response {
                 request: name,
                 status: head.status,
                 headers: head.headers,
-                body,
+                body: body.to_bytes(),
             })
         });
-        let response = response.await.ok()??;
-        response.check_headers();
+        response.await.unwrap_or(Err(NoResponse::Late(limit)))
+    }
+
+    /// Checks the headers of a response, and records what it created.
+    #[track_caller]
+    fn checked(&self, response: Response) -> Response {
+        if !response.is_of_gateway() {
+            response.check_headers();
+        }
         if response.status == StatusCode::CREATED {
             let names = ["location", "content-location"].map(|name| response.header(name));
             let path = names.into_iter().find(|path| !path.is_empty());
             let path = path.unwrap_or_default().to_owned();
             self.created.lock().unwrap().push(path);
         }
-        Some(response)
+        response
     }
 
     /// The paths of what was created through this client and its clones.
@@ -233,27 +262,54 @@ impl Client {
     }
 }
 
-/// What a function returned, without its request.
-impl From<http::Response<Bytes>> for Response {
-    fn from(response: http::Response<Bytes>) -> Self {
-        let (head, body) = response.into_parts();
-        Self {
-            request: "an event".to_owned(),
-            status: head.status,
-            headers: head.headers,
-            body,
+/// Why a request has no whole response.
+#[derive(Debug)]
+pub enum NoResponse {
+    /// None arrived in this time.
+    Late(Duration),
+    /// The connection was refused or broke, for this reason.
+    Failed(String),
+}
+
+impl fmt::Display for NoResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late(limit) => write!(f, "no response in {} s", limit.as_secs()),
+            Self::Failed(reason) => write!(f, "the connection failed: {reason}"),
         }
     }
 }
 
+/// What a function returned, without its request.
+impl From<http::Response<Bytes>> for Response {
+    #[track_caller]
+    fn from(response: http::Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        let response = Self {
+            request: "an event".to_owned(),
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        response.check_headers();
+        response
+    }
+}
+
 impl Response {
+    /// Whether a gateway may have written it: a refusal or a response to a preflight,
+    /// without the `X-Request-Id` of a function.
+    fn is_of_gateway(&self) -> bool {
+        let is_refusal = self.status.is_client_error() || self.status.is_server_error();
+        let has_id = !self.header("x-request-id").is_empty();
+        !has_id && (is_refusal || self.request.starts_with("OPTIONS "))
+    }
+
     /// Checks the headers that every response of a function has, whatever the test is
-    /// about. A gateway's own response has no `X-Request-Id`.
+    /// about.
     #[track_caller]
     fn check_headers(&self) {
-        if self.header("x-request-id").is_empty() {
-            return;
-        }
+        assert!(!self.header("x-request-id").is_empty(), "{self}");
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self}");
         // A failed health check is no problem that a client could repeat.
         if self.status == 503 && self.header("content-type") != "application/health+json" {
@@ -432,8 +488,8 @@ impl Response {
 }
 
 /// For a failure: the request, the status, the headers and the start of the body.
-impl std::fmt::Display for Response {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} → {}", self.request, self.status)?;
         for (name, value) in &self.headers {
             writeln!(f, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;

@@ -76,7 +76,6 @@ impl Function {
 /// An HTTP server that routes by path, with any method, as the API does.
 pub struct Gateway {
     address: SocketAddr,
-    calls: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
 }
 
@@ -91,19 +90,13 @@ impl Gateway {
 
     /// Serves `routes`, each a path and the function that it goes to.
     pub fn serve(listener: TcpListener, routes: BTreeMap<String, Function>) -> Self {
-        let calls = Arc::new(Mutex::new(Vec::new()));
         let mut api = Router::new();
         let routes = routes.into_iter().flat_map(|(route, function)| {
             PREFIXES.map(|prefix| (prefix, route.clone(), function.clone()))
         });
         for ((prefix, stage), route, function) in routes {
-            let calls = calls.clone();
             let path = format!("{prefix}{route}");
             let handler = any(async move |request: Request| {
-                let target = request.uri().path_and_query();
-                let target = target.map_or("", |target| target.as_str());
-                let call = format!("{} {target}", request.method());
-                calls.lock().unwrap().push(call);
                 let (parts, body) = request.into_parts();
                 let body: Bytes = body.collect().await.unwrap_or_default().to_bytes();
                 let request = http::Request::from_parts(parts, body);
@@ -119,21 +112,12 @@ impl Gateway {
             let served = axum::serve(listener, api).await;
             served.expect("serves until it is stopped");
         });
-        Self {
-            address,
-            calls,
-            server,
-        }
+        Self { address, server }
     }
 
     /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The requests that went through it so far: `GET /nosqldata?ids=a`.
-    pub fn calls(&self) -> Vec<String> {
-        self.calls.lock().unwrap().clone()
     }
 }
 

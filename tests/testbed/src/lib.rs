@@ -25,7 +25,7 @@ mod system;
 mod template;
 pub mod wire;
 
-pub use client::{Client, Response, eventually, expect_key_in_use};
+pub use client::{Client, NoResponse, Response, eventually, expect_key_in_use};
 pub use environment::store;
 pub use faultproxy::address;
 pub use gateway::{BASE_PATH, Function, Gateway, Instance, serve};
@@ -33,7 +33,10 @@ pub use gateway::{BASE_PATH, Function, Gateway, Instance, serve};
 // region: mysqldata
 pub use nosqldata::order;
 // endregion
-pub use nosqldata::product;
+pub use nosqldata::{LISTS, product};
+// endregion
+// region: mysql
+pub use system::{Database, finally};
 // endregion
 pub use system::{FUNCTIONS, Setup, Started, System, functions, handler, invoke, patient, routes};
 pub use template::template;

@@ -4,6 +4,14 @@ use serde_json::{Value, json};
 
 use crate::{Client, Response};
 
+/// The lists of the data services.
+pub const LISTS: &[&str] = &[
+    "/nosqldata",
+    // region: mysqldata
+    "/mysqldata",
+    // endregion
+];
+
 /// A product of this name, in a category of the same name.
 pub fn product(name: &str) -> Value {
     json!({"name": name, "category": name, "price": {"amount": 100, "currency": "DKK"}})
@@ -21,10 +29,12 @@ pub fn order(customer: &str, products: &[impl AsRef<str>]) -> Value {
 // endregion
 
 impl Client {
-    /// Creates or replaces a product of this price.
+    /// Creates or replaces a product of this price, and checks that this succeeds.
     pub async fn put_product(&self, id: &str, amount: i64, currency: &str) -> Response {
         let mut product = product(&format!("The {id}"));
         product["price"] = json!({"amount": amount, "currency": currency});
-        self.put(&format!("/nosqldata/{id}"), &product).await
+        let put = self.put(&format!("/nosqldata/{id}"), &product).await;
+        assert!(put.status.is_success(), "{put}");
+        put
     }
 }

@@ -1,6 +1,6 @@
 //! One event, replayed on a fresh system with the sample data.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{fmt, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -75,20 +75,6 @@ pub fn samples() -> Result<String> {
     Ok(samples)
 }
 
-/// The value with the members of its objects sorted by name, whether or not
-/// `serde_json` keeps their order in this build.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        Value::Object(members) => {
-            let members: BTreeMap<_, _> = members.into_iter().collect();
-            let members = members.into_iter();
-            members.map(|(name, value)| (name, sorted(value))).collect()
-        }
-        other => other,
-    }
-}
-
 /// The response for a reader: status, headers, body; JSON is indented.
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,8 +87,10 @@ impl fmt::Display for Replayed {
         }
         if self.response["isBase64Encoded"] == true {
             writeln!(f, "\n{} bytes, in base64", response.body().len())
-        } else if let Ok(json) = serde_json::from_slice::<Value>(response.body()) {
-            writeln!(f, "\n{:#}", sorted(json))
+        } else if let Ok(mut json) = serde_json::from_slice::<Value>(response.body()) {
+            // Whether or not `serde_json` keeps the order of members in this build.
+            json.sort_all_objects();
+            writeln!(f, "\n{json:#}")
         } else {
             writeln!(f, "\n{}", String::from_utf8_lossy(response.body()))
         }

@@ -2,15 +2,15 @@
 //!
 //! Nothing else in the tests knows how a function is built.
 
+// region: mysql
+mod database;
+// endregion
+
 use std::{
     collections::BTreeMap,
     sync::LazyLock,
     time::{Duration, SystemTime},
 };
-
-// region: mysql
-use std::thread;
-// endregion
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 pub use bundle::Started;
@@ -22,7 +22,7 @@ use chassis::{
 use futures_util::{FutureExt, future::BoxFuture};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 // region: mysql
-use mysql_async::{Conn, Opts};
+use mysql_async::Conn;
 // endregion
 use serde_json::Value;
 use stores::dynamodb;
@@ -36,6 +36,10 @@ use stores::sample::products;
 use stores::sample::orders;
 // endregion
 use template::Local;
+
+// region: mysql
+pub use database::{Database, finally};
+// endregion
 
 use crate::{
     BASE_PATH, Client, Gateway, address, callers,
@@ -79,10 +83,8 @@ pub struct Setup {
     pub policy_of: Option<&'static str>,
     /// The timeout of a function.
     pub timeout: Duration,
-    /// The fault of the connection to `DynamoDB` while the functions start.
-    pub dynamodb_fault: Fault,
-    /// The fault of the connection to `MySQL` while the functions start.
-    pub mysql_fault: Fault,
+    /// The fault of the connections to the stores while the functions start.
+    pub store_fault: Fault,
 }
 
 impl Default for Setup {
@@ -92,8 +94,7 @@ impl Default for Setup {
             policy: Some(patient()),
             policy_of: None,
             timeout: TIMEOUT,
-            dynamodb_fault: Fault::None,
-            mysql_fault: Fault::None,
+            store_fault: Fault::None,
         }
     }
 }
@@ -125,7 +126,7 @@ pub struct System {
     surroundings: Surroundings,
     // region: mysql
     /// The test's own `MySQL` database.
-    pub database: String,
+    pub database: Database,
     // endregion
     functions: BTreeMap<&'static str, Function>,
 }
@@ -156,7 +157,7 @@ impl System {
         inserted.expect("sample products");
         // endregion
         // region: mysqldata
-        let inserted = orders::insert(&system.database).await;
+        let inserted = orders::insert(&system.database.url).await;
         inserted.expect("sample orders");
         // endregion
         system
@@ -176,17 +177,16 @@ impl System {
             proxy.expect("a free port")
         };
         let dynamodb = proxy(address(&dynamodb_url), Protocol::DynamoDb).await;
-        dynamodb.set(setup.dynamodb_fault).await;
+        dynamodb.set(setup.store_fault).await;
 
         let mysql_url = store("KEA_TEST_MYSQL_URL");
         let mysql = proxy(address(&mysql_url), Protocol::MySql).await;
-        mysql.set(setup.mysql_fault).await;
+        mysql.set(setup.store_fault).await;
         // region: mysql
-        let database = mysql::create_database(&mysql_url, &name).await;
-        let database = database.expect("a database");
-        let migrated = mysql::migrate(&database, &stores::migrations()).await;
+        let database = Database::named(name.clone()).await;
+        let migrated = mysql::migrate(&database.url, &stores::migrations()).await;
         migrated.expect("migrations");
-        let granted = mysql::grant(&database, &stores::grants()).await;
+        let granted = mysql::grant(&database.url, &stores::grants()).await;
         granted.expect("grants");
         // endregion
 
@@ -258,8 +258,7 @@ impl System {
     // region: mysql
     /// A connection to the test's `MySQL` database, past the proxy.
     pub async fn connect(&self) -> Conn {
-        let opts = Opts::from_url(&self.database).expect("a URL");
-        Conn::new(opts).await.expect("a connection")
+        self.database.connect().await
     }
     // endregion
 
@@ -270,27 +269,6 @@ impl System {
         function.invoke(event).await
     }
 }
-
-// region: mysql
-/// Drops the test's database: a server slows down with thousands of them.
-impl Drop for System {
-    fn drop(&mut self) {
-        let url = self.database.clone();
-        // Its own thread, because a destructor cannot wait in the test's runtime.
-        let dropping = thread::spawn(move || -> anyhow::Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let name = mysql::database(&url)?;
-            runtime.block_on(mysql::drop_database(&url, &name))
-        });
-        let dropped = dropping.join().expect("the thread does not panic");
-        if !thread::panicking() {
-            dropped.expect("the database is dropped");
-        }
-    }
-}
-// endregion
 
 /// An instance of a function in this process, and its timeout.
 struct InProcess(Handler, Duration);

@@ -10,12 +10,13 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use brotli::enc::BrotliEncoderParams;
 use clap::Parser;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha512};
+use template::generated;
 
 /// A package of the npm registry.
 struct Package {
@@ -78,36 +79,12 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    // This package is two folders below the project.
-    let vendor: PathBuf = [
-        env!("CARGO_MANIFEST_DIR"),
-        "../../functions/docs/assets/vendor",
-    ]
-    .iter()
-    .collect();
-    let mut stale = Vec::new();
+    let mut files = BTreeMap::new();
     for package in &PACKAGES {
-        for (name, content) in package.fetch()? {
-            let file = vendor.join(&name);
-            if fs::read(&file).is_ok_and(|there| there == content) {
-                continue;
-            }
-            if arguments.check {
-                stale.push(name);
-            } else {
-                fs::write(&file, content).with_context(|| file.display().to_string())?;
-                eprintln!("wrote {name}");
-            }
-        }
+        files.extend(package.fetch()?);
     }
-    if !stale.is_empty() {
-        bail!(
-            "not the files of the packages, in functions/docs/assets/vendor: {}; \
-             run `cargo xtask assets`",
-            stale.join(", ")
-        );
-    }
-    Ok(())
+    let vendor = template::project().join("functions/docs/assets/vendor");
+    generated::update(&vendor, files, arguments.check, "cargo xtask assets")
 }
 
 impl Package {

@@ -8,7 +8,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -136,7 +135,7 @@ fn instructions(function: &Function, calls: u64, logs: &Path) -> Result<u64> {
     .into_iter()
     .chain(function.command.clone())
     .collect();
-    let mut command: Command = measure::command(&under, &api.address()?.to_string(), log)?;
+    let mut command = measure::command(&under, &api.address()?.to_string(), log)?;
     let process = command.spawn().context("valgrind cannot be started")?;
     let mut process = measure::Running(process);
     let mut next = api.wait_for_next()?;

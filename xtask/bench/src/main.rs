@@ -14,10 +14,12 @@ mod results;
 mod runtime_api;
 mod tls;
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use programs::proc;
+use template::generated;
 
 use crate::{cpu::SERVER_CORE, measure::Measurement, plan::Plan, results::Results};
 
@@ -49,17 +51,8 @@ struct Arguments {
     page: Option<PathBuf>,
 }
 
-fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(arguments: &Arguments) -> Result<()> {
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
     let plan = fs::read_to_string(&arguments.plan).context("the plan")?;
     let plan: Plan = serde_json::from_str(&plan).context("the plan")?;
     fs::create_dir_all(&arguments.output)?;
@@ -70,27 +63,27 @@ fn run(arguments: &Arguments) -> Result<()> {
     if let Some(limits) = &arguments.limits {
         return gate::run(&plan.functions, limits, arguments.renew, &arguments.output);
     }
-    let load_before = cpu::load()?;
+    let load_before = proc::load_average()?;
     let measured = measure::all(&plan.functions, arguments.runs, &arguments.output)?;
     let results = Results {
-        machine: cpu::machine()?,
-        load: [load_before, cpu::load()?],
-        versions: plan.versions.clone(),
+        machine: proc::machine(),
+        load: [load_before, proc::load_average()?],
+        versions: plan.versions,
         runs: arguments.runs,
         functions: measured.iter().map(Measurement::figures).collect(),
     };
     let json = serde_json::to_string_pretty(&results)?;
     fs::write(arguments.output.join("results.json"), json)?;
-    let plot = report::plot(&results);
+    let plot = report::plot(&results)?;
     fs::write(arguments.output.join("cold-starts.svg"), &plot)?;
-    let text = report::markdown(&results);
+    let text = report::markdown(&results)?;
     println!("{text}");
     if let Some(page) = &arguments.page {
         let diagram = page.with_file_name("cold-starts.svg");
         // `cargo xtask remove` removes it with one of these services.
         let plot = format!("<!-- region: mysqldata nosqldata -->\n{plot}<!-- endregion -->\n");
         fs::write(diagram, plot)?;
-        report::write(page, &text)?;
+        generated::replace(page, "written by cargo xtask bench", &format!("\n{text}\n"))?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::DeflateEncoder};
+use programs::proc;
 
 use crate::{
     cpu::{self, FUNCTION_CORE},
@@ -109,27 +110,27 @@ impl Measurement {
         self.first.push(first.took);
         self.cold.push(cold);
         let mut next = api.wait_for_next()?;
-        self.cold_cpu.push(cpu::time_of(pid)?);
+        self.cold_cpu.push(proc::cpu_time(pid)?);
         if with_warm {
             for _ in 0..WARM_UP {
                 api.call(next, &function.event)?;
                 next = api.wait_for_next()?;
             }
-            let (began, cpu) = (Instant::now(), cpu::time_of(pid)?);
+            let (began, cpu) = (Instant::now(), proc::cpu_time(pid)?);
             for _ in 0..function.warm_calls {
                 let response = api.call(next, &function.event)?;
                 next = api.wait_for_next()?;
                 self.warm.push(response.took);
             }
             let calls = u32::try_from(function.warm_calls)?;
-            let used = cpu::time_of(pid)?.saturating_sub(cpu);
+            let used = proc::cpu_time(pid)?.saturating_sub(cpu);
             self.cpu_per_call.push(used / calls);
             self.calls_per_second
                 .push(f64::from(calls) / began.elapsed().as_secs_f64());
             let last = api.call(next, &function.event)?;
             check(&last.body, function)?;
         }
-        self.memory = self.memory.max(cpu::peak_memory(pid)?);
+        self.memory = self.memory.max(proc::peak_memory(pid)?);
         process.0.kill()?;
         process.0.wait()?;
         Ok(())

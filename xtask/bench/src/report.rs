@@ -1,24 +1,19 @@
 //! The report: tables, ratios and a plot.
 
-use std::{fmt::Write, fs, path::Path};
+use std::fmt::{self, Write};
 
 use crate::{
     cost,
     results::{Figures, Results},
 };
-use anyhow::{Context, Result};
 
 /// The names of the functions that others are compared with.
-pub const LIMIT: &str = "the limit: C, raw socket";
+const LIMIT: &str = "the limit: C, raw socket";
 const LAMBDA_HTTP: &str = "bare lambda_http";
 const AXUM: &str = "bare axum on lambda_http";
 const HELLO: &str = "Kea hello";
 const NOSQLDATA: &str = "Kea nosqldata";
 const MYSQLDATA: &str = "Kea mysqldata";
-
-/// Where the tables of the page begin and end.
-const BEGIN: &str = "<!-- written by cargo xtask bench -->\n";
-const END: &str = "<!-- end -->\n";
 
 /// A figure of the function with this name.
 type Measured = (&'static str, fn(&Figures) -> f64);
@@ -76,14 +71,8 @@ const TARGETS: &[Target] = &[
 ];
 
 /// The report as Markdown.
-pub fn markdown(results: &Results) -> String {
+pub fn markdown(results: &Results) -> Result<String, fmt::Error> {
     let mut text = String::new();
-    // Writing to a string does not fail.
-    let _ = write_markdown(&mut text, results);
-    text
-}
-
-fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
     let [before, after] = &results.load;
     writeln!(
         text,
@@ -159,13 +148,14 @@ fn write_markdown(text: &mut String, results: &Results) -> std::fmt::Result {
         }
         writeln!(text)?;
     }
-    write_targets(text, results)?;
+    write_targets(&mut text, results)?;
     writeln!(text)?;
-    cost::write(text, results)
+    cost::write(&mut text, results)?;
+    Ok(text)
 }
 
 /// The targets, each with what was measured.
-fn write_targets(text: &mut String, results: &Results) -> std::fmt::Result {
+fn write_targets(text: &mut String, results: &Results) -> fmt::Result {
     writeln!(text, "### Targets\n")?;
     writeln!(text, "| what | target | measured | |")?;
     writeln!(text, "|---|--:|--:|---|")?;
@@ -212,24 +202,8 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Replaces the tables in a page.
-pub fn write(page: &Path, tables: &str) -> Result<()> {
-    let text = fs::read_to_string(page)?;
-    let parts = text.split_once(BEGIN).zip(text.split_once(END));
-    let ((before, _), (_, after)) =
-        parts.with_context(|| format!("{} has no marks", page.display()))?;
-    fs::write(page, format!("{before}{BEGIN}\n{tables}\n{END}{after}"))?;
-    Ok(())
-}
-
 /// The cold starts as a bar chart with a logarithmic axis (SVG).
-pub fn plot(results: &Results) -> String {
-    let mut svg = String::new();
-    let _ = write_plot(&mut svg, results);
-    svg
-}
-
-fn write_plot(svg: &mut String, results: &Results) -> std::fmt::Result {
+pub fn plot(results: &Results) -> Result<String, fmt::Error> {
     const LEFT: f64 = 220.0;
     const WIDTH: f64 = 640.0;
     const ROW: f64 = 22.0;
@@ -237,6 +211,7 @@ fn write_plot(svg: &mut String, results: &Results) -> std::fmt::Result {
     let x = |us: f64| LEFT + WIDTH * (us.max(100.0).log10() - 2.0) / 4.0;
     let count = u32::try_from(results.functions.len()).unwrap_or_default();
     let height = ROW * f64::from(count) + 40.0;
+    let mut svg = String::new();
     writeln!(
         svg,
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 {height}" font-family="DejaVu Sans, sans-serif" font-size="11">"#
@@ -293,5 +268,6 @@ fn write_plot(svg: &mut String, results: &Results) -> std::fmt::Result {
             it.cold.p50 / 1e3
         )?;
     }
-    writeln!(svg, "</svg>")
+    writeln!(svg, "</svg>")?;
+    Ok(svg)
 }

@@ -77,7 +77,7 @@ struct Drawing<'t> {
 impl<'t> Drawing<'t> {
     fn apis(&mut self) {
         for (id, _) in self.template.of_type("AWS::Serverless::HttpApi") {
-            self.node(id, &["API Gateway: HTTP API"]);
+            self.node(id, "API Gateway: HTTP API");
             self.edge("clients", &resource(id), "HTTPS");
         }
     }
@@ -154,7 +154,7 @@ impl<'t> Drawing<'t> {
                     _ => continue,
                 };
                 if template.references(&resource.properties).contains(id) {
-                    self.node(gateway, &[&about]);
+                    self.node(gateway, &about);
                 }
             }
             self.line("}");
@@ -179,7 +179,7 @@ impl<'t> Drawing<'t> {
                 kind if kind.starts_with("Custom::") => "CloudFormation, at each deployment",
                 _ => continue,
             };
-            self.node(id, &[about]);
+            self.node(id, about);
             let named = template.references(&it.properties);
             for function in template.functions() {
                 let (there, me) = (resource(id), resource(function.id));
@@ -209,7 +209,7 @@ impl<'t> Drawing<'t> {
             "node \"**CloudWatch**\\n{parts}\" as monitoring {colour}"
         ));
         for (id, _) in template.of_type("AWS::SNS::Topic") {
-            self.node(id, &["notifies the operators"]);
+            self.node(id, "notifies the operators");
             self.edge("monitoring", &resource(id), "notifies");
         }
     }
@@ -224,7 +224,7 @@ impl<'t> Drawing<'t> {
             return;
         };
         if it.kind == "AWS::RDS::DBProxy" {
-            return self.node(id, &["RDS Proxy: shares connections"]);
+            return self.node(id, "RDS Proxy: shares connections");
         }
         let engine = it.text("Engine").unwrap_or("SQL");
         let version = it.text("EngineVersion").unwrap_or_default();
@@ -281,18 +281,15 @@ impl<'t> Drawing<'t> {
         self.line("}");
     }
 
-    /// A node of AWS, with its condition and lines about it.
-    fn node(&mut self, id: &str, about: &[&str]) {
+    /// A node of AWS, with its condition and a line about it.
+    fn node(&mut self, id: &str, about: &str) {
         let it = self.template.resources.get(id);
-        let mut label = format!("**{id}**");
-        if let Some(condition) = it.and_then(|it| it.condition.as_ref()) {
-            let _ = write!(label, " {{{condition}}}");
-        }
-        for line in about {
-            let _ = write!(label, "\\n{line}");
-        }
+        let condition = it.and_then(|it| it.condition.as_ref());
+        let condition = condition.map_or_else(String::new, |it| format!(" {{{it}}}"));
         let (alias, colour) = (resource(id), Colour::Platform.light());
-        self.line(format_args!("node \"{label}\" as {alias} {colour}"));
+        self.line(format_args!(
+            "node \"**{id}**{condition}\\n{about}\" as {alias} {colour}"
+        ));
     }
 
     /// From the API to the functions, and from them to their stores and out.

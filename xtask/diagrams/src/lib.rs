@@ -10,12 +10,6 @@ pub mod activity;
 pub mod component;
 pub mod deployment;
 pub mod package;
-#[allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a log that lacks what every line has ends the tool"
-)]
 mod recording;
 pub mod render;
 pub mod sequence;
@@ -25,12 +19,4 @@ pub mod style;
 pub mod workspace;
 
 pub use sources::sources;
-
-/// The differences between two sources, line by line.
-#[must_use]
-pub fn differences(before: &str, after: &str) -> String {
-    similar::TextDiff::from_lines(before, after)
-        .unified_diff()
-        .context_radius(1)
-        .to_string()
-}
+pub use template::generated::differences;

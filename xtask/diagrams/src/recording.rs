@@ -68,35 +68,35 @@ impl Recording {
             .lines_of("call started")
             .map(|(at, line)| (text(line, "span_id"), at))
             .collect();
-        let mut steps: Vec<(usize, usize, Option<Asked>, String)> = Vec::new();
+        let mut steps = Vec::new();
         for (end, line) in self.lines_of("call") {
             if text(line, "parent_id") == text(request, "span_id") {
                 let begin = *starts
                     .get(text(line, "span_id"))
                     .context("a span ends that has not begun")?;
-                steps.push((begin, end, Some(self.asked(line)?), String::new()));
+                steps.push((begin, end, Step::Asked(self.asked(line)?)));
             }
         }
         for (at, line) in self.lines.iter().enumerate() {
             let is_for_this = text(line, "request_id") == text(request, "request_id");
             if is_for_this && ["WARN", "ERROR"].contains(&text(line, "level")) {
-                steps.push((at, at, None, text(line, "message").to_owned()));
+                steps.push((at, at, Step::Warned(text(line, "message").to_owned())));
             }
         }
         steps.sort_by_key(|step| step.0);
         let mut done = Vec::new();
         let mut at_once: Vec<Asked> = Vec::new();
         let mut until = 0;
-        for (begin, end, asked, warned) in steps {
+        for (begin, end, step) in steps {
             if begin > until {
                 done.extend(together(std::mem::take(&mut at_once)));
             }
             until = until.max(end);
-            if let Some(asked) = asked {
+            if let Step::Asked(asked) = step {
                 at_once.push(asked);
             } else {
                 done.extend(together(std::mem::take(&mut at_once)));
-                done.push(Step::Warned(warned));
+                done.push(step);
             }
         }
         done.extend(together(at_once));

@@ -11,13 +11,13 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::style::Colour;
 
 /// The version of PlantUML.
-pub const PLANTUML: &str = "1.2025.8";
+const PLANTUML: &str = "1.2025.8";
 
 /// The SHA-256 of its archive.
 const DIGEST: &str = "b6e83f027bc69e48beb3bf86456ea14173f4f1d0149a8a1132488cf1726e2a9a";
@@ -30,73 +30,58 @@ const REPAINTED: [(&str, Colour); 4] = [
     ("#EEEEEE", Colour::External),
 ];
 
-/// PlantUML.
-#[derive(Debug)]
-pub struct Renderer {
-    java: PathBuf,
-    plantuml: PathBuf,
-}
-
-impl Renderer {
-    /// PlantUML with this Java and this archive.
-    ///
-    /// # Errors
-    ///
-    /// The archive is not the pinned one.
-    pub fn new(java: PathBuf, plantuml: PathBuf) -> Result<Self> {
-        let archive = fs::read(&plantuml).with_context(|| plantuml.display().to_string())?;
-        let digest = hex(&archive);
-        ensure!(
-            digest == DIGEST,
-            "{} is not PlantUML {PLANTUML}: its SHA-256 is {digest} instead of {DIGEST}. \
-             Delete it and run this again.",
-            plantuml.display()
-        );
-        Ok(Self { java, plantuml })
+/// Draws the pictures of these sources, by the same names, with this Java and this
+/// archive of PlantUML.
+///
+/// # Errors
+///
+/// The archive is not the pinned one, or PlantUML cannot be started or cannot draw one.
+pub fn draw(
+    java: &Path,
+    plantuml: &Path,
+    sources: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let archive = fs::read(plantuml).with_context(|| plantuml.display().to_string())?;
+    let digest = hex(&archive);
+    ensure!(
+        digest == DIGEST,
+        "{} is not PlantUML {PLANTUML}: its SHA-256 is {digest} instead of {DIGEST}. \
+         Delete it and run this again.",
+        plantuml.display()
+    );
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str, extension: &str| folder.path().join(format!("{name}.{extension}"));
+    for (name, source) in sources {
+        fs::write(file(name, "puml"), source)?;
     }
-
-    /// Draws the pictures of these sources, by the same names.
-    ///
-    /// # Errors
-    ///
-    /// PlantUML cannot be started, or cannot draw one.
-    pub fn draw(&self, sources: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-        let folder = tempfile::tempdir()?;
-        let file = |name: &str, extension: &str| folder.path().join(format!("{name}.{extension}"));
-        for (name, source) in sources {
-            fs::write(file(name, "puml"), source)?;
-        }
-        let drawn = Command::new(&self.java)
-            .args([
-                "-Djava.awt.headless=true",
-                "-DPLANTUML_LIMIT_SIZE=8192",
-                "-jar",
-            ])
-            .arg(&self.plantuml)
-            .args(["-charset", "UTF-8", "-nometadata", "-tsvg"])
-            .args(sources.keys().map(|name| file(name, "puml")))
-            .output()
-            .with_context(|| format!("{} cannot be started", self.java.display()))?;
-        if !drawn.status.success() {
-            bail!(
-                "PlantUML cannot draw the sources:\n{}{}",
-                String::from_utf8_lossy(&drawn.stdout),
-                String::from_utf8_lossy(&drawn.stderr)
-            );
-        }
-        let pictures = sources.iter().map(|(name, source)| {
-            let picture = fs::read_to_string(file(name, "svg"));
-            let picture = picture.with_context(|| format!("PlantUML did not draw {name}"))?;
-            let finished = finish(&picture, source).with_context(|| name.clone())?;
-            Ok((name.clone(), finished))
-        });
-        pictures.collect()
-    }
+    let drawn = Command::new(java)
+        .args([
+            "-Djava.awt.headless=true",
+            "-DPLANTUML_LIMIT_SIZE=8192",
+            "-jar",
+        ])
+        .arg(plantuml)
+        .args(["-charset", "UTF-8", "-nometadata", "-tsvg"])
+        .args(sources.keys().map(|name| file(name, "puml")))
+        .output()
+        .with_context(|| format!("{} cannot be started", java.display()))?;
+    ensure!(
+        drawn.status.success(),
+        "PlantUML cannot draw the sources:\n{}{}",
+        String::from_utf8_lossy(&drawn.stdout),
+        String::from_utf8_lossy(&drawn.stderr)
+    );
+    let pictures = sources.iter().map(|(name, source)| {
+        let picture = fs::read_to_string(file(name, "svg"));
+        let picture = picture.with_context(|| format!("PlantUML did not draw {name}"))?;
+        let finished = finish(&picture, source).with_context(|| name.clone())?;
+        Ok((name.clone(), finished))
+    });
+    pictures.collect()
 }
 
 /// The comment in a picture of this source.
-#[must_use]
-pub fn mark(source: &str) -> String {
+fn mark(source: &str) -> String {
     format!(
         "PlantUML {PLANTUML}, of a source with the SHA-256 {}",
         hex(source.as_bytes())
@@ -175,11 +160,7 @@ fn rules() -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// The folder of the diagrams, in that of the project.

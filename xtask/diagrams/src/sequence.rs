@@ -2,10 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
+    fmt::{Display, Write as _},
 };
-
-use anyhow::{Context, Result};
 
 use crate::style::{self, Colour, Sign, alias};
 
@@ -69,18 +67,15 @@ pub enum Peer {
 }
 
 /// Draws the diagram of a recorded request.
-///
-/// # Errors
-///
-/// The recording is inconsistent: a transaction ends that did not begin.
-pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
+#[must_use]
+pub fn draw(name: &str, title: &str, request: &Request) -> String {
     let mut text = style::begin(name, title);
     text.push_str(
         "skinparam sequenceMessageAlign left\nskinparam maxMessageSize 260\nskinparam boxPadding 8\nskinparam participantPadding 6\nhide footbox\n\
          actor client\n",
     );
     let mut drawing = Drawing::default();
-    drawing.request(request, "client")?;
+    drawing.request(request, &request.operation, "client");
     for service in &drawing.services {
         let stores = drawing.stores.get(service);
         if stores.is_some() {
@@ -125,7 +120,7 @@ pub fn draw(name: &str, title: &str, request: &Request) -> Result<String> {
         ),
         (Sign::Line("- - >"), "a response"),
     ]));
-    Ok(text)
+    text
 }
 
 #[derive(Default)]
@@ -137,13 +132,14 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn request(&mut self, request: &Request, caller: &str) -> Result<()> {
+    /// A request, by the operation that its caller has for it.
+    fn request(&mut self, request: &Request, operation: &str, caller: &str) {
         let service = &request.service;
         self.meet(service);
         let me = alias("function", service);
-        self.line(format_args!("{caller} -> {me} : {}", request.operation));
+        self.line(format_args!("{caller} -> {me} : {operation}"));
         self.line(format_args!("activate {me}"));
-        self.steps(&request.steps, service)?;
+        self.steps(&request.steps, service);
         let (status, replayed) = (request.status, request.replayed);
         let replayed = if replayed {
             ", Idempotency-Replayed: true"
@@ -152,10 +148,9 @@ impl Drawing {
         };
         self.line(format_args!("{me} --> {caller} : {status}{replayed}"));
         self.line(format_args!("deactivate {me}"));
-        Ok(())
     }
 
-    fn steps(&mut self, steps: &[Step], service: &str) -> Result<()> {
+    fn steps(&mut self, steps: &[Step], service: &str) {
         let mut open = 0_usize;
         let mut rest = steps;
         while let Some((step, after)) = rest.split_first() {
@@ -170,79 +165,62 @@ impl Drawing {
                 Step::AtOnce(asked) => {
                     for (index, asked) in asked.iter().enumerate() {
                         let word = if index == 0 { "par at once" } else { "else" };
-                        self.line(format_args!("{word}"));
-                        self.asked(asked, service)?;
+                        self.line(word);
+                        self.asked(asked, service);
                     }
-                    self.line(format_args!("end"));
+                    self.line("end");
                 }
                 Step::Asked(asked) => {
                     let same = |step: &&Step| **step == Step::Asked(asked.clone());
                     let again = rest.iter().take_while(same).count();
                     rest = rest.get(again..).unwrap_or_default();
                     if asked.operation == "START TRANSACTION" {
-                        self.line(format_args!("group one transaction"));
+                        self.line("group one transaction");
                         open += 1;
                     }
                     if again > 0 {
                         self.line(format_args!("loop {} attempts", again + 1));
                     }
-                    self.asked(asked, service)?;
+                    self.asked(asked, service);
                     if again > 0 {
-                        self.line(format_args!("end"));
+                        self.line("end");
                     }
                     if matches!(asked.operation.as_str(), "COMMIT" | "ROLLBACK") {
-                        open = open
-                            .checked_sub(1)
-                            .context("a transaction ends that did not begin")?;
-                        self.line(format_args!("end"));
+                        open -= 1;
+                        self.line("end");
                     }
                 }
             }
         }
         for _ in 0..open {
-            self.line(format_args!("end"));
+            self.line("end");
         }
-        Ok(())
     }
 
-    fn asked(&mut self, asked: &Asked, service: &str) -> Result<()> {
+    fn asked(&mut self, asked: &Asked, service: &str) {
         let me = alias("function", service);
-        let (operation, peer) = match &asked.peer {
+        let peer = match &asked.peer {
             Peer::Store(store) => {
-                self.stores
-                    .entry(service.to_owned())
-                    .or_default()
-                    .insert(store.clone());
-                (
-                    &asked.operation,
-                    alias("store", &format!("{service} {store}")),
-                )
+                let stores = self.stores.entry(service.to_owned()).or_default();
+                stores.insert(store.clone());
+                alias("store", &format!("{service} {store}"))
             }
             Peer::Function(function) => {
                 self.meet(function);
-                (&asked.operation, alias("function", function))
+                alias("function", function)
             }
-            Peer::Api => (&asked.operation, "API".to_owned()),
+            Peer::Api => "API".to_owned(),
         };
+        let operation = &asked.operation;
         match (&asked.request, &asked.error) {
-            (Some(request), _) => {
-                let asked_as = Request {
-                    operation: operation.clone(),
-                    ..request.clone()
-                };
-                self.request(&asked_as, &me)
-            }
+            (Some(request), _) => self.request(request, operation, &me),
             (None, Some(error)) => {
                 let red = Colour::Fault.light();
                 self.line(format_args!(
                     "{me} -[{red}]>x {peer} : {operation}\\n<color:{red}>{error}</color>"
                 ));
-                Ok(())
             }
-            (None, None) => {
-                self.line(format_args!("{me} -> {peer} : {operation}"));
-                Ok(())
-            }
+            (None, None) => self.line(format_args!("{me} -> {peer} : {operation}")),
         }
     }
 
@@ -252,7 +230,7 @@ impl Drawing {
         }
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    fn line(&mut self, line: impl Display) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
     }

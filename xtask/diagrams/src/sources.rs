@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-// region: mysqldata nosqldata
-use http::Method;
-use serde_json::json;
-// endregion
 use template::Template;
 // region: mysqldata nosqldata
 use testbed::{Response, wire::Fault};
@@ -92,10 +88,10 @@ async fn sequences(routed: &BTreeMap<String, Routed>) -> Result<BTreeMap<String,
     for (_, _, request) in &recorded {
         check(request, routed)?;
     }
-    let drawn = recorded.iter().map(|(name, title, request)| {
-        Ok(((*name).to_owned(), sequence::draw(name, title, request)?))
-    });
-    drawn.collect()
+    let drawn = recorded
+        .iter()
+        .map(|(name, title, request)| ((*name).to_owned(), sequence::draw(name, title, request)));
+    Ok(drawn.collect())
 }
 
 // region: mysqldata nosqldata
@@ -122,14 +118,8 @@ async fn place(is_available: bool) -> Result<(System, Request)> {
 
 /// Places an order with this key.
 async fn order(system: &System, key: &str) -> Response {
-    let order = json!({"customer": "Ada", "lines": [{"productId": "moka-pot", "quantity": 2}]});
-    let headers = [
-        ("content-type", "application/json"),
-        ("idempotency-key", key),
-    ];
-    let placed = system
-        .client
-        .send(Method::POST, "/mysqldata", &headers, order.to_string());
+    let order = testbed::order("Ada", &["moka-pot"]);
+    let placed = system.client.post_once("/mysqldata", key, &order);
     placed.await.expect(201)
 }
 // endregion

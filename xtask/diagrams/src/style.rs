@@ -116,29 +116,18 @@ pub fn begin(name: &str, title: &str) -> String {
 /// The end of a diagram, with the legend of what is in it.
 #[must_use]
 pub fn end(legend: &[(Sign, &str)]) -> String {
-    let mut text = String::new();
-    if !legend.is_empty() {
-        let sheet = Colour::Sheet.light();
-        text.push_str("legend\n");
-        for (row, (sign, meaning)) in legend.iter().enumerate() {
-            // The first row removes the lines of all rows.
-            let look = if row == 0 {
-                format!("<{sheet},{sheet}>")
-            } else {
-                String::new()
-            };
-            let sign = match sign {
-                Sign::Box(colour) => {
-                    format!("<#{}>        ", colour.light().trim_start_matches('#'))
-                }
-                Sign::Line(line) => format!(" <b>{line}</b> "),
-            };
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{look}|{sign}| {meaning} |");
-        }
-        text.push_str("endlegend\n");
+    let sheet = Colour::Sheet.light();
+    // What precedes the first row removes the lines of all rows.
+    let mut text = format!("legend\n<{sheet},{sheet}>");
+    for (sign, meaning) in legend {
+        let sign = match sign {
+            Sign::Box(colour) => format!("<{}>        ", colour.light()),
+            Sign::Line(line) => format!(" <b>{line}</b> "),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "|{sign}| {meaning} |");
     }
-    text.push_str("@enduml\n");
+    text.push_str("endlegend\n@enduml\n");
     text
 }
 

@@ -142,7 +142,7 @@ impl Proxy {
 
     /// Takes the number of requests by name.
     #[expect(clippy::must_use_candidate, reason = "a caller may only reset it")]
-    pub fn take(&self) -> BTreeMap<String, usize> {
+    pub fn take_requests(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for name in std::mem::take(&mut lock(&self.link.seen).requests) {
             *counts.entry(name).or_default() += 1;
@@ -153,7 +153,7 @@ impl Proxy {
     /// Takes and resets the number of calls: of requests, or of connections if there were
     /// more, as where no connection was ever used.
     #[expect(clippy::must_use_candidate, reason = "a caller may only reset it")]
-    pub fn calls(&self) -> usize {
+    pub fn take_calls(&self) -> usize {
         let mut seen = lock(&self.link.seen);
         let requests = std::mem::take(&mut seen.requests).len();
         requests.max(std::mem::take(&mut seen.connections))
@@ -454,7 +454,10 @@ mod tests {
         let response = get(&proxy, "/a?b").await.unwrap();
         assert_eq!(response, "HTTP/1.1 200 OK\r\nx: GET /a?b\r\n\r\n");
         assert_eq!(proxy.requests(), ["GET /a?b"]);
-        assert_eq!(proxy.take(), BTreeMap::from([("GET /a?b".to_owned(), 1)]));
+        assert_eq!(
+            proxy.take_requests(),
+            BTreeMap::from([("GET /a?b".to_owned(), 1)])
+        );
         assert_eq!(proxy.last_head(), "GET /a?b HTTP/1.1\r\n\r\n");
     }
 

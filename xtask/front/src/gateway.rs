@@ -9,29 +9,26 @@ use axum::{
         header::{CONTENT_TYPE, COOKIE},
     },
 };
+use dto::problem::ProblemType;
 use http_body_util::BodyExt;
 
 /// The most bytes of a body that an HTTP API accepts.
 /// Source: Amazon API Gateway Developer Guide, "Quotas for configuring and running an HTTP
 /// API".
-pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// Why a request is not passed on.
-#[derive(Clone, Copy)]
-pub enum Refusal {
-    /// 413: its body is larger than [`MAX_BODY_BYTES`].
-    TooLarge,
-    /// 400: its body cannot be read.
-    Unreadable,
-}
-
-/// The request as an HTTP API passes it on. A body that is too large is read to its end
-/// too: a client that is still sending does not get a response.
-pub async fn accept(request: Request) -> Result<Request, Refusal> {
+/// The request as an HTTP API passes it on, or the type and the detail of a problem. A
+/// body that is too large is read to its end too: a client that is still sending does not
+/// get a response.
+pub async fn accept(request: Request) -> Result<Request, (ProblemType, String)> {
     let (mut parts, mut body) = request.into_parts();
     let (mut received, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() {
+        let frame = frame.map_err(|_| {
+            let detail = "The body cannot be read to its end.".to_owned();
+            (ProblemType::MalformedRequest, detail)
+        })?;
+        if let Ok(data) = frame.into_data() {
             length += data.len();
             if length <= MAX_BODY_BYTES {
                 received.extend_from_slice(&data);
@@ -39,7 +36,8 @@ pub async fn accept(request: Request) -> Result<Request, Refusal> {
         }
     }
     if length > MAX_BODY_BYTES {
-        return Err(Refusal::TooLarge);
+        let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
+        return Err((ProblemType::ContentTooLarge, detail));
     }
     parts.headers = joined(&parts.headers);
     if std::str::from_utf8(&received).is_err() {

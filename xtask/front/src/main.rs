@@ -3,8 +3,9 @@
 //! It has the time limit of API Gateway: a request to a function that is being
 //! compiled, or that was stopped while it had the request, is a problem instead of
 //! a wait without an end. It has API Gateway's response to a path without a route, and
-//! passes headers and bodies on as API Gateway does; the Invoke API passes through. It begins the trace of a request, or continues the
-//! caller's, and writes its own part to the log.
+//! passes headers and bodies on as API Gateway does; the Invoke API passes through. It
+//! begins the trace of a request, or continues the caller's, and writes its own part to
+//! the log.
 
 mod gateway;
 mod span;
@@ -36,10 +37,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    gateway::{MAX_BODY_BYTES, Refusal},
-    span::Span,
-};
+use crate::span::Span;
 
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: u64 = 5;
@@ -80,6 +78,7 @@ fn route(text: &str) -> Result<(String, String), String> {
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
+        // One line in the terminal of `cargo xtask up`.
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -132,7 +131,9 @@ impl Front {
         let result = if route.is_some() {
             match timeout_at(deadline, gateway::accept(request)).await {
                 Ok(Ok(request)) => self.send(&name, request, deadline).await,
-                Ok(Err(refusal)) => Ok(refused(refusal, path.clone(), span.request_id.clone())),
+                Ok(Err((kind, detail))) => {
+                    Ok(problem(kind, detail, path.clone(), span.request_id.clone()))
+                }
                 Err(_elapsed) => Err("The body of the request did not arrive in time.".to_owned()),
             }
         } else if INVOKE_PATHS.iter().any(|it| path.starts_with(it)) {
@@ -142,7 +143,12 @@ impl Front {
         };
         let request_id = span.request_id.clone();
         span.end(&self.log, route, &result);
-        result.unwrap_or_else(|reason| unavailable(reason, path, request_id))
+        result.unwrap_or_else(|reason| {
+            let mut response = problem(ProblemType::ServiceUnavailable, reason, path, request_id);
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            response
+        })
     }
 
     /// The response of the server behind, or why there is none. `name` is what the
@@ -177,42 +183,8 @@ fn no_route() -> Response {
     (StatusCode::NOT_FOUND, headers, r#"{"message":"Not Found"}"#).into_response()
 }
 
-/// The problem of a request that is not passed on.
-fn refused(refusal: Refusal, instance: String, request_id: String) -> Response {
-    let (status, kind, detail) = match refusal {
-        Refusal::TooLarge => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            ProblemType::ContentTooLarge,
-            format!("The body is larger than {MAX_BODY_BYTES} bytes."),
-        ),
-        Refusal::Unreadable => (
-            StatusCode::BAD_REQUEST,
-            ProblemType::MalformedRequest,
-            "The body cannot be read to its end.".to_owned(),
-        ),
-    };
-    (status, problem(kind, detail, instance, request_id)).into_response()
-}
-
-/// The problem of an unavailable service.
-fn unavailable(detail: String, instance: String, request_id: String) -> Response {
-    let problem = problem(
-        ProblemType::ServiceUnavailable,
-        detail,
-        instance,
-        request_id,
-    );
-    let retry_after = [(RETRY_AFTER, RETRY_AFTER_S.to_string())];
-    (StatusCode::SERVICE_UNAVAILABLE, retry_after, problem).into_response()
-}
-
 /// A problem, as the chassis renders it.
-fn problem(
-    kind: ProblemType,
-    detail: String,
-    instance: String,
-    request_id: String,
-) -> impl IntoResponse {
+fn problem(kind: ProblemType, detail: String, instance: String, request_id: String) -> Response {
     let problem = ProblemDetails {
         r#type: format!("/problems/{}", kind.slug()),
         title: kind.title().to_owned(),
@@ -222,9 +194,12 @@ fn problem(
         request_id,
         errors: Vec::new(),
     };
+    let status = StatusCode::from_u16(kind.status());
     let headers = [
         (CONTENT_TYPE, MEDIA_TYPE),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, serde_json::to_vec(&problem).unwrap_or_default())
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, headers, body).into_response()
 }

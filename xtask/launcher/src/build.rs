@@ -3,7 +3,6 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs::{self, File},
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::Command,
@@ -12,7 +11,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use fs_err::{self as fs, File};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The environment variable with the folder of the records of builds.
 const FOLDER: &str = "LAUNCHER_FOLDER";
@@ -24,15 +25,8 @@ const GATHERING: Duration = Duration::from_millis(400);
 /// The time in which the same errors are not reported again.
 const REPETITION: Duration = Duration::from_secs(10);
 
-/// The result of a build.
-pub enum Built {
-    /// The program.
-    Program(PathBuf),
-    /// The errors are in the terminal.
-    DoesNotCompile,
-}
-
-/// Builds the function `name`, and reports it if it does not compile.
+/// Builds the function `name` and returns its program. Returns `None` if it does not
+/// compile; the errors are then in the terminal.
 ///
 /// `cargo lambda watch` starts several instances of a function at once. One uses the
 /// program of another's build that began after it was started, and does not repeat
@@ -42,23 +36,23 @@ pub fn function(
     options: &[OsString],
     name: &str,
     started: SystemTime,
-) -> Result<Built> {
+) -> Result<Option<PathBuf>> {
     let folder = env::var_os(FOLDER).with_context(|| format!("{FOLDER} is not set"))?;
     let folder = Path::new(&folder);
     let record = folder.join(format!("{name}.json"));
     let lock = folder.join(format!("{name}.lock"));
-    let lock = File::create(&lock).with_context(|| lock.display().to_string())?;
-    lock.lock()?;
+    let lock = File::create(lock)?;
+    lock.file().lock()?;
     let last = Record::read(&record);
     if let Some(last) = &last
-        && last.began >= nanoseconds(started)
-        && let Some(program) = &last.program
+        && last.began >= started
+        && last.program.is_some()
     {
-        return Ok(Built::Program(program.clone()));
+        return Ok(last.program.clone());
     }
     // Most others are started meanwhile, and use this build.
     thread::sleep(GATHERING.saturating_sub(started.elapsed().unwrap_or_default()));
-    let began = nanoseconds(SystemTime::now());
+    let began = SystemTime::now();
     let (program, output) = build(cargo, options)?;
     if program.is_some() {
         eprint!("{output}");
@@ -67,19 +61,19 @@ pub fn function(
     }
     let this = Record {
         began,
-        ended: nanoseconds(SystemTime::now()),
+        ended: SystemTime::now(),
         program: program.clone(),
         output,
     };
-    this.write(&record)?;
-    Ok(program.map_or(Built::DoesNotCompile, Built::Program))
+    fs::write(record, serde_json::to_string(&this)?)?;
+    Ok(program)
 }
 
 /// What is kept of the last build of a function.
+#[derive(Deserialize, Serialize)]
 struct Record {
-    /// When it began and ended, in nanoseconds since 1970.
-    began: u64,
-    ended: u64,
+    began: SystemTime,
+    ended: SystemTime,
     /// `None` if it did not compile.
     program: Option<PathBuf>,
     /// The errors and warnings.
@@ -88,37 +82,14 @@ struct Record {
 
 impl Record {
     fn read(file: &Path) -> Option<Self> {
-        let record: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
-        Some(Self {
-            began: record.get("began")?.as_u64()?,
-            ended: record.get("ended")?.as_u64()?,
-            program: record.get("program")?.as_str().map(PathBuf::from),
-            output: record.get("output")?.as_str()?.to_owned(),
-        })
+        serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
     }
 
     /// Whether it reported these errors, for another instance of the function.
     fn has_just_reported(&self, errors: &str) -> bool {
-        let recently = SystemTime::now().checked_sub(REPETITION);
-        let recently = recently.map_or(0, nanoseconds);
-        self.program.is_none() && self.output == errors && self.ended >= recently
+        let is_recent = SystemTime::now() <= self.ended + REPETITION;
+        self.program.is_none() && self.output == errors && is_recent
     }
-
-    fn write(&self, file: &Path) -> Result<()> {
-        let record = json!({
-            "began": self.began,
-            "ended": self.ended,
-            "program": self.program,
-            "output": self.output,
-        });
-        fs::write(file, record.to_string()).with_context(|| file.display().to_string())
-    }
-}
-
-/// The time since 1970, until 2554.
-fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The program, if it compiles, and the errors and warnings.

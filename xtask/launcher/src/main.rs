@@ -21,7 +21,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{build::Built, stand_in::StandIn};
+use crate::stand_in::StandIn;
 
 /// The environment variable with the path of the real cargo.
 const CARGO: &str = "LAUNCHER_CARGO";
@@ -35,6 +35,7 @@ const EXIT_CONFIG: i32 = 78;
 fn main() -> ExitCode {
     match run() {
         Ok(never) => match never {},
+        // One line in the terminal of `cargo xtask up`.
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -53,7 +54,7 @@ fn run() -> Result<Infallible> {
     };
     let name = value_of("--bin", options).context("--bin is missing")?;
     let stand_in = StandIn::new()?;
-    let Built::Program(program) = build::function(&cargo, options, name, started)? else {
+    let Some(program) = build::function(&cargo, options, name, started)? else {
         let detail = format!(
             "The function {name} does not compile. The errors are in the terminal of \
              `cargo xtask up`."

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::{Value, json};
 use template::Template;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot};
 
 /// The region of local stores.
 pub const REGION: &str = "eu-north-1";
@@ -31,12 +31,11 @@ const BATCH: usize = 25;
 /// An item of a table.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A DynamoDB-compatible server in this process.
+/// A DynamoDB-compatible server in this process. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Server {
     url: String,
-    shutdown: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), String>>,
+    _shutdown: oneshot::Sender<()>,
 }
 
 impl Server {
@@ -62,8 +61,8 @@ impl Server {
             }
         }
         .map_err(|error| anyhow!("the DynamoDB database cannot be opened: {error}"))?;
-        let (shutdown, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(dynoxide::server::serve_with_shutdown(
+        let (shutdown, stopped) = oneshot::channel();
+        tokio::spawn(dynoxide::server::serve_with_shutdown(
             listener,
             database,
             async {
@@ -72,8 +71,7 @@ impl Server {
         ));
         Ok(Self {
             url,
-            shutdown,
-            task,
+            _shutdown: shutdown,
         })
     }
 
@@ -81,15 +79,6 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// Completes the open requests, then stops.
-    ///
-    /// # Errors
-    /// The server failed.
-    pub async fn stop(self) -> Result<()> {
-        let _ = self.shutdown.send(());
-        self.task.await?.map_err(|error| anyhow!(error))
     }
 }
 

@@ -2,7 +2,7 @@
 //! its parent is gone.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::TryLockError,
     io,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use fs_err::{self as fs, File};
 use stores::{
     dynamodb,
     mariadb::{Durability, MariaDb, Tls},
@@ -82,38 +83,18 @@ fn main() -> ExitCode {
     if let Some(code) = programs::guard::run_if_asked() {
         return code;
     }
-    let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("stores: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(&arguments)) {
+    match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stores: {}", explained(&error));
+            eprintln!("stores: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The error and its causes, without those that another contains.
-fn explained(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
 /// Runs the stores until this program receives a signal to stop. They stop when
 /// they are dropped.
+#[tokio::main]
 async fn run(arguments: &Arguments) -> Result<()> {
     let stop = stop_requested()?;
     tokio::select! {
@@ -125,44 +106,37 @@ async fn run(arguments: &Arguments) -> Result<()> {
 /// Starts the stores and returns when one of them ends, which none should.
 async fn serve(arguments: &Arguments) -> Result<()> {
     let folder = Folder::open(arguments.data.as_deref(), arguments.fresh).await?;
-    let (dynamodb, mut mysql) = tokio::try_join!(
+    let ((dynamodb_url, _dynamodb), (mysql_url, mut mysql)) = tokio::try_join!(
         start_dynamodb(arguments, &folder),
         start_mysql(arguments, &folder)
     )?;
     println!(
         "{}",
-        serde_json::json!({ "dynamodb": dynamodb.url, "mysql": mysql.url })
+        serde_json::json!({ "dynamodb": dynamodb_url, "mysql": mysql_url })
     );
-    match &mut mysql.server {
+    match &mut mysql {
         Some(server) => bail!("MariaDB ended: {}", server.ended().await?),
         None => std::future::pending().await,
     }
 }
 
-struct DynamoDb {
-    url: String,
-    _server: Option<dynamodb::Server>,
-}
-
-async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<DynamoDb> {
-    let store = if let Some(url) = &arguments.dynamodb_url {
-        DynamoDb {
-            url: url.clone(),
-            _server: None,
-        }
+/// The URL of `DynamoDB`, and the server if it is not one's own.
+async fn start_dynamodb(
+    arguments: &Arguments,
+    folder: &Folder,
+) -> Result<(String, Option<dynamodb::Server>)> {
+    let (url, server) = if let Some(url) = &arguments.dynamodb_url {
+        (url.clone(), None)
     } else {
         let file = folder.database()?;
         let address = (arguments.host, arguments.dynamodb_port);
         let server = dynamodb::Server::start(address, file.as_deref()).await?;
-        DynamoDb {
-            url: server.url().to_owned(),
-            _server: Some(server),
-        }
+        (server.url().to_owned(), Some(server))
     };
-    let client = dynamodb::client(&store.url);
+    let client = dynamodb::client(&url);
     dynamodb::create_tables(&client, &template::path(), "")
         .await
-        .with_context(|| format!("DynamoDB at {}", store.url))?;
+        .with_context(|| format!("DynamoDB at {url}"))?;
     // region: nosqldata
     if arguments.sample {
         let count = stores::sample::products::insert(&client, "products").await?;
@@ -171,8 +145,8 @@ async fn start_dynamodb(arguments: &Arguments, folder: &Folder) -> Result<Dynamo
         }
     }
     // endregion
-    eprintln!("stores: DynamoDB is ready at {}", store.url);
-    Ok(store)
+    eprintln!("stores: DynamoDB is ready at {url}");
+    Ok((url, server))
 }
 
 fn tls(arguments: &Arguments) -> Option<Tls> {
@@ -185,20 +159,15 @@ fn tls(arguments: &Arguments) -> Option<Tls> {
     }
 }
 
-/// A running database; none, without a URL, if no function uses one.
-#[derive(Default)]
-struct MySql {
-    url: String,
-    server: Option<MariaDb>,
-}
-
-async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
+/// The URL of the `MySQL` database, which is empty if no function uses one, and the
+/// server if it is not one's own.
+async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<(String, Option<MariaDb>)> {
     if !Template::read(&template::path())?.uses_mysql() {
-        return Ok(MySql::default());
+        return Ok((String::new(), None));
     }
-    let store = if let Some(url) = &arguments.mysql_url {
+    let (url, server) = if let Some(url) = &arguments.mysql_url {
         let url = mysql::create_database(url, &mysql::database(url)?).await?;
-        MySql { url, server: None }
+        (url, None)
     } else {
         let server = MariaDb::start(
             (arguments.host, arguments.mysql_port),
@@ -207,21 +176,18 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
             tls(arguments).as_ref(),
         )
         .await?;
-        MySql {
-            url: server.url().to_owned(),
-            server: Some(server),
-        }
+        (server.url().to_owned(), Some(server))
     };
     // region: mysqldata
     if arguments.as_deployed {
-        mysql::create_users(&store.url, &stores::grants()).await?;
-        return Ok(store);
+        mysql::create_users(&url, &stores::grants()).await?;
+        return Ok((url, server));
     }
     // endregion
-    mysql::migrate(&store.url, &stores::migrations()).await?;
+    mysql::migrate(&url, &stores::migrations()).await?;
     // region: mysqldata
     if arguments.sample {
-        let count = stores::sample::orders::insert(&store.url).await?;
+        let count = stores::sample::orders::insert(&url).await?;
         if count > 0 {
             eprintln!("stores: inserted {count} sample orders into MySQL");
         }
@@ -229,9 +195,9 @@ async fn start_mysql(arguments: &Arguments, folder: &Folder) -> Result<MySql> {
     // endregion
     eprintln!(
         "stores: MySQL is ready at {}",
-        mysql::without_password(&store.url)?
+        mysql::without_password(&url)?
     );
-    Ok(store)
+    Ok((url, server))
 }
 
 /// The folder of the data, locked by this process.
@@ -253,19 +219,14 @@ impl Folder {
                 _temporary: Some(temporary),
             });
         };
-        fs::create_dir_all(path)
-            .with_context(|| format!("the folder {} cannot be created", path.display()))?;
+        fs::create_dir_all(path)?;
         let lock = lock(path).await?;
         if fresh {
             // By name: the folder may contain files of others.
             for part in ["dynamodb", "mysql"] {
-                match fs::remove_dir_all(path.join(part)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(error).with_context(|| {
-                            format!("{} cannot be emptied", path.join(part).display())
-                        });
-                    }
-                    _ => {}
+                let part = path.join(part);
+                if part.exists() {
+                    fs::remove_dir_all(part)?;
                 }
             }
         }
@@ -284,19 +245,16 @@ impl Folder {
             return Ok(None);
         }
         let folder = self.path.join("dynamodb");
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("the folder {} cannot be created", folder.display()))?;
+        fs::create_dir_all(&folder)?;
         Ok(Some(folder.join("database.sqlite")))
     }
 }
 
 /// Locks the folder, waiting a little for a predecessor that is just stopping.
 async fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let file =
-        File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = File::create(folder.join("lock"))?;
     for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
+        match file.file().try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
             Err(TryLockError::Error(error)) => return Err(error.into()),

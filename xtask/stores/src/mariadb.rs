@@ -1,7 +1,7 @@
 //! A private `MariaDB` in a folder: bootstrapped once, started, stopped cleanly.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use fs_err as fs;
 use mysql_async::OptsBuilder;
 use programs::{Guarded, guard};
 
@@ -207,10 +208,7 @@ async fn bootstrap(installation: &Installation, folder: &Path) -> Result<()> {
     let mut sql =
         String::from("use mysql;\nSET @auth_root_socket=NULL;\nSET @skip_auth_anonymous=1;\n");
     for file in &installation.system_tables {
-        sql.push_str(
-            &fs::read_to_string(file)
-                .with_context(|| format!("{} cannot be read", file.display()))?,
-        );
+        sql.push_str(&fs::read_to_string(file)?);
     }
     // A bootstrap reads one statement a line. The address that the server listens
     // on decides from which hosts the user may connect.

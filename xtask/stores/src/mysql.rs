@@ -1,8 +1,9 @@
 //! The `MySQL` side: databases and their migrations, on any server.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use fs_err as fs;
 use mysql_async::{Conn, Opts, OptsBuilder, Pool, prelude::Queryable};
 use url::Url;
 
@@ -99,7 +100,7 @@ async fn execute(
     grants: &Path,
     statements: impl Fn(&str, &str) -> Vec<String>,
 ) -> Result<()> {
-    let grants = fs::read_to_string(grants).with_context(|| grants.display().to_string())?;
+    let grants = fs::read_to_string(grants)?;
     let mut connection = connect(options(url)?).await?;
     for grant in grants.lines().filter_map(|line| line.strip_suffix(';')) {
         let user = grant.rsplit(' ').next().unwrap_or_default();
@@ -137,9 +138,9 @@ pub fn without_password(url: &str) -> Result<String> {
 pub(crate) async fn connect(options: impl Into<Opts>) -> Result<Conn> {
     let options = options.into();
     let server = format!("{}:{}", options.ip_or_hostname(), options.tcp_port());
-    Conn::new(options)
-        .await
-        .with_context(|| format!("the MySQL server at {server} cannot be used"))
+    // The error's own text has its causes.
+    let connected = Conn::new(options).await;
+    connected.map_err(|error| anyhow!("the MySQL server at {server} cannot be used: {error}"))
 }
 
 pub(crate) fn options(url: &str) -> Result<Opts> {

@@ -1,11 +1,12 @@
-//! The reader of `template.yaml`.
+//! The reader of `template.yaml`, and the writer of the project's [`generated`] files.
 //!
 //! YAML tags are dropped: `!Ref Table` reads as `"Table"`, `!GetAtt Table.Arn` as
 //! `"Table.Arn"`. A crate because the tools and the tests read the same file.
 
+pub mod generated;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -38,8 +39,7 @@ pub fn path() -> PathBuf {
 ///
 /// The file cannot be read or is not YAML.
 pub fn document(path: &Path) -> Result<Value> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = fs_err::read_to_string(path)?;
     serde_saphyr::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
 

@@ -2,20 +2,21 @@
 //! its parameters say so.
 
 use std::{
-    fs,
-    io::Write,
+    io::{ErrorKind, Write},
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, anyhow};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use fs_err as fs;
 use ring::{
     digest,
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair},
 };
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use template::Template;
 
 /// The claim `iss` of the tokens.
@@ -58,7 +59,7 @@ impl SigningKey {
         if !path.exists() {
             create(path).with_context(|| format!("{} cannot be written", path.display()))?;
         }
-        let pkcs8 = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let pkcs8 = fs::read(path)?;
         Self::from_pkcs8(&pkcs8)
             .with_context(|| format!("{} is not a key: delete it", path.display()))
     }
@@ -177,17 +178,12 @@ fn generate() -> Result<Vec<u8>> {
 fn create(path: &Path) -> Result<()> {
     let folder = path.parent().context("the path has no folder")?;
     fs::create_dir_all(folder)?;
-    // Written aside and then linked: of two processes, one key stays.
-    let aside = path.with_extension(std::process::id().to_string());
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&aside)?.write_all(&generate()?)?;
-    let linked = fs::hard_link(&aside, path);
-    fs::remove_file(&aside)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+    // Written aside and then moved: of two processes, one key stays. Only its owner can
+    // read a temporary file.
+    let mut aside = NamedTempFile::new_in(folder)?;
+    aside.write_all(&generate()?)?;
+    match aside.persist_noclobber(path) {
+        Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use anyhow::{Result, bail};
-use diagrams::{
-    differences,
-    render::{self, Renderer},
-};
+use anyhow::{Context, Result, ensure};
+use diagrams::render;
+use template::generated;
 
 /// Draw the diagrams again
 #[derive(clap::Args)]
@@ -25,10 +23,9 @@ pub struct Arguments {
 }
 
 /// Draws them; an error where one is out of date and that was to be checked.
-pub async fn run(arguments: &Arguments) -> Result<bool> {
-    let renderer = Renderer::new(arguments.java.clone(), arguments.plantuml.clone())?;
+pub async fn run(arguments: &Arguments) -> Result<()> {
     let sources = diagrams::sources().await?;
-    let pictures = renderer.draw(&sources)?;
+    let pictures = render::draw(&arguments.java, &arguments.plantuml, &sources)?;
 
     let mut files = BTreeMap::new();
     for (extension, contents) in [("puml", sources), ("svg", pictures)] {
@@ -37,37 +34,22 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     }
     let folder = render::folder(&template::project());
     fs::create_dir_all(&folder)?;
-    let mut stale = Vec::new();
+    let count = files.len() / 2;
     for entry in fs::read_dir(&folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if !files.contains_key(&name) {
-            stale.push(format!("{name} is no longer a diagram"));
-            if !arguments.check {
-                fs::remove_file(folder.join(&name))?;
-                eprintln!("removed {name}");
-            }
+            ensure!(
+                !arguments.check,
+                "docs/diagrams/{name} is no longer a diagram: run `cargo xtask diagrams`"
+            );
+            fs::remove_file(folder.join(&name))?;
+            eprintln!("removed {name}");
         }
     }
-    for (name, content) in &files {
-        let committed = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        if committed != *content {
-            stale.push(format!("{name} is out of date"));
-            if arguments.check && content.starts_with("@startuml") {
-                eprintln!("{name}:\n{}", differences(&committed, content));
-            }
-            if !arguments.check {
-                fs::write(folder.join(name), content)?;
-                eprintln!("wrote {name}");
-            }
-        }
-    }
-    if arguments.check && !stale.is_empty() {
-        bail!(
-            "in docs/diagrams: {}. Run `cargo xtask diagrams` and commit what it writes. (Where only \
-             the pictures differ, another version of Graphviz may have drawn them.)",
-            stale.join("; ")
-        );
-    }
-    eprintln!("{} diagrams are up to date", files.len() / 2);
-    Ok(true)
+    generated::update(&folder, files, arguments.check, "cargo xtask diagrams").context(
+        "the diagrams (where only the pictures differ, another version of Graphviz may have \
+         drawn them)",
+    )?;
+    eprintln!("{count} diagrams are up to date");
+    Ok(())
 }

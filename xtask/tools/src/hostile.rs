@@ -1,10 +1,11 @@
 //! Hostile requests to the process of one function, and the memory that they take.
 
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{path::PathBuf, process::Stdio};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use axum::body::Bytes;
 use http::Request;
+use programs::proc;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{RngAlgorithm, TestRng, TestRunner},
@@ -27,10 +28,10 @@ pub struct Arguments {
     requests: u32,
 }
 
-/// Whether every response was one of the function, and the memory stayed in bounds:
+/// Fails unless every response is one of the function, and the memory stays in bounds:
 /// the peak at most twice the idle figure, which is taken after one request, and four
 /// times the largest event, and no more after the second round than after the first.
-pub async fn run(arguments: &Arguments) -> Result<bool> {
+pub async fn run(arguments: &Arguments) -> Result<()> {
     let name = arguments.program.file_name().unwrap_or_default();
     let name: &'static str = name.to_string_lossy().into_owned().leak();
     let system = System::with_samples().await;
@@ -43,7 +44,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
 
     let health = Request::get(format!("/health/{name}")).body(Bytes::new())?;
     function.try_invoke(&event::of(&health)).await?;
-    let idle = status(&function, "VmRSS")?;
+    let idle = proc::memory(function.id())?;
 
     let strategy = events(name);
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -59,7 +60,7 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
             let response = function.try_invoke(&event).await?;
             check(&event, &response).map_err(|failure| anyhow!("{failure}"))?;
         }
-        *memory = status(&function, "VmHWM")?;
+        *memory = proc::peak_memory(function.id())?;
     }
     let [first, second] = memory;
     let bound = 2 * idle + 4 * largest;
@@ -77,16 +78,5 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         second <= first + first / 20,
         "{name} takes more memory in the second round"
     );
-    Ok(true)
-}
-
-/// A figure of a process from `/proc/PID/status`, in bytes.
-fn status(program: &Program, name: &str) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", program.id()))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let line = line.with_context(|| format!("/proc/PID/status has no {name}"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kib * 1024)
+    Ok(())
 }

@@ -8,7 +8,6 @@ mod growth;
 // endregion
 mod folder;
 mod hostile;
-mod page;
 mod port;
 mod program;
 mod surfaces;
@@ -48,23 +47,12 @@ struct Serve {
     file: PathBuf,
 }
 
-fn main() -> ExitCode {
+fn main() -> Result<ExitCode> {
     // This program is also the guard of the processes that it starts.
     if let Some(code) = programs::guard::run_if_asked() {
-        return code;
+        return Ok(code);
     }
-    match run(&Command::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Runs a command; whether everything held.
-fn run(command: &Command) -> Result<bool> {
+    let command = Command::parse();
     let runtime = match command {
         // On one thread, as a function runs: calls that begin together are then
         // recorded together, however busy the machine is.
@@ -72,24 +60,25 @@ fn run(command: &Command) -> Result<bool> {
         _ => Builder::new_multi_thread().enable_all().build()?,
     };
     match command {
-        Command::Diagrams(arguments) => runtime.block_on(diagrams::run(arguments)),
+        Command::Diagrams(arguments) => runtime.block_on(diagrams::run(&arguments)),
         // region: mysqldata nosqldata
-        Command::Faults(arguments) => runtime.block_on(faults::run(arguments)),
-        Command::Growth(arguments) => runtime.block_on(growth::run(arguments)),
+        Command::Faults(arguments) => runtime.block_on(faults::run(&arguments)),
+        Command::Growth(arguments) => runtime.block_on(growth::run(&arguments)),
         // endregion
-        Command::Hostile(arguments) => runtime.block_on(hostile::run(arguments)),
+        Command::Hostile(arguments) => runtime.block_on(hostile::run(&arguments)),
         Command::Replay(Replay { files }) => runtime.block_on(async {
             for file in files {
-                let replayed = testbed::replay::replay(file).await?;
+                let replayed = testbed::replay::replay(&file).await?;
                 println!("{}\n{replayed}", file.display());
             }
-            Ok(true)
+            Ok(())
         }),
         Command::Serve(Serve { file }) => runtime.block_on(async {
             let system = System::with_samples().await;
             std::fs::write(file, system.gateway.url())?;
             std::future::pending().await
         }),
-        Command::Surfaces(arguments) => surfaces::run(arguments, &runtime),
-    }
+        Command::Surfaces(arguments) => surfaces::run(&arguments, &runtime),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,16 +1,27 @@
 //! The ports of servers on this machine.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{sleep, timeout},
 };
 
-/// A free address of the loopback.
-pub async fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+/// Free addresses of the loopback, each with another port.
+pub fn free_addresses<const N: usize>() -> io::Result<[SocketAddr; N]> {
+    // All are taken before the first is released.
+    let listeners = (0..N).map(|_| TcpListener::bind(("127.0.0.1", 0)));
+    let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    for (address, listener) in addresses.iter_mut().zip(&listeners) {
+        *address = listener.local_addr()?;
+    }
+    Ok(addresses)
 }
 
 /// Waits until a server, of this name in an error, listens.

@@ -138,7 +138,27 @@ struct Source {
 /// A fetch that has ended.
 struct Fetch {
     at: Instant,
-    succeeded: bool,
+    /// Why it failed, if it did.
+    error: Option<String>,
+}
+
+/// The issuer's keys cannot be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("the issuer's keys cannot be fetched: {cause}")]
+pub(super) struct Unavailable {
+    cause: String,
+    /// They are fetched again after this time.
+    pub(super) retry_after: Duration,
+}
+
+impl Unavailable {
+    /// Without a fetch, so that the next request may make one.
+    fn now(cause: &str) -> Self {
+        Self {
+            cause: cause.to_owned(),
+            retry_after: Duration::ZERO,
+        }
+    }
 }
 
 impl Keys {
@@ -174,13 +194,12 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// If the issuer's keys cannot be fetched: the time after which they are fetched
-    /// again.
+    /// If the issuer's keys cannot be fetched.
     pub(super) async fn find(
         &self,
         id: &str,
         ctx: &RequestContext,
-    ) -> Result<Option<Key>, Duration> {
+    ) -> Result<Option<Key>, Unavailable> {
         let current = self.current();
         let is_old = self.0.source.is_some() && current.since.elapsed() > MAX_AGE;
         if let Some(key) = current.set.0.get(id).filter(|_| !is_old) {
@@ -198,8 +217,8 @@ impl Keys {
         }
         match refreshed {
             Ok(Ok(refreshed)) => refreshed.map(|()| None),
-            // It has not ended, or it panicked.
-            _ => Err(Duration::ZERO),
+            Ok(Err(_panic)) => Err(Unavailable::now("the fetch panicked")),
+            Err(_elapsed) => Err(Unavailable::now("the fetch has not ended")),
         }
     }
 
@@ -208,15 +227,14 @@ impl Keys {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fetches the keys unless they were fetched lately. If that failed, returns the time
-    /// until the next fetch.
-    async fn refresh(&self, ctx: &RequestContext) -> Result<(), Duration> {
+    /// Fetches the keys unless they were fetched lately.
+    async fn refresh(&self, ctx: &RequestContext) -> Result<(), Unavailable> {
         let Some(source) = &self.0.source else {
             return Ok(());
         };
         // A path of this API has no address before there is a request.
         if source.url.authority().is_none() && ctx.api().is_none() {
-            return Err(Duration::ZERO);
+            return Err(Unavailable::now("the address of the API is unknown"));
         }
         let mut last = source.last.lock().await;
         let interval = if self.current().set.0.is_empty() {
@@ -227,30 +245,39 @@ impl Keys {
         if let Some(fetch) = &*last
             && let Some(left) = interval.checked_sub(fetch.at.elapsed())
         {
-            return if fetch.succeeded { Ok(()) } else { Err(left) };
+            return fetch.result(left);
         }
         let started = Instant::now();
         let fetched = source.fetch(ctx).await;
         // A fetch that was suspended with the process shows nothing about the issuer, and
         // its keys may be old.
         if started.elapsed() > FETCH_TIMEOUT + SUSPENDED {
-            return Err(Duration::ZERO);
+            return Err(Unavailable::now("the process was suspended"));
         }
-        *last = Some(Fetch {
-            at: Instant::now(),
-            succeeded: fetched.is_ok(),
-        });
-        match fetched {
+        let error = match fetched {
             Ok(set) => {
                 let current = self.0.current.write();
                 *current.unwrap_or_else(PoisonError::into_inner) = Current::now(set);
-                Ok(())
+                None
             }
             Err(error) => {
                 tracing::warn!(error, "the issuer's keys cannot be fetched");
-                Err(interval)
+                Some(error)
             }
-        }
+        };
+        let at = Instant::now();
+        last.insert(Fetch { at, error }).result(interval)
+    }
+}
+
+impl Fetch {
+    /// Its result, where the next fetch is made after this time.
+    fn result(&self, retry_after: Duration) -> Result<(), Unavailable> {
+        let unavailable = |cause: &String| Unavailable {
+            cause: cause.clone(),
+            retry_after,
+        };
+        self.error.as_ref().map(unavailable).map_or(Ok(()), Err)
     }
 }
 

@@ -9,20 +9,16 @@
 mod access;
 #[cfg(feature = "auth")]
 mod authenticator;
-mod caller;
 #[cfg(feature = "auth")]
 mod config;
 #[cfg(feature = "auth")]
 mod keys;
 #[cfg(feature = "auth")]
 mod signature;
-#[cfg(feature = "auth")]
-mod token;
 
-pub use access::Access;
+pub use access::{Access, Caller};
 #[cfg(feature = "auth")]
 pub use authenticator::Authenticator;
-pub use caller::Caller;
 #[cfg(feature = "auth")]
 pub use config::Config;
 #[cfg(feature = "auth")]

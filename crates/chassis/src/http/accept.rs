@@ -1,6 +1,6 @@
 //! Content negotiation by `Accept` and `Accept-Encoding` (RFC 9110 §12.5).
 
-use std::convert::Infallible;
+use std::{convert::Infallible, iter};
 
 use axum::extract::FromRequestParts;
 use http::{
@@ -9,8 +9,6 @@ use http::{
     request::Parts,
 };
 use mediatype::{MediaType, ReadParams, names};
-
-use super::request::{Incoming, Part, RequestErrors};
 
 /// The request's `Accept` header.
 #[derive(Debug, Clone, Default)]
@@ -21,18 +19,18 @@ impl Accept {
         Self(headers.get_all(ACCEPT).iter().cloned().collect())
     }
 
-    /// Selects the offer that the client prefers: the first one if there is no `Accept`,
-    /// if several are preferred equally, or if none is acceptable.
+    /// Selects the media type that the client prefers: `default` if there is no `Accept`
+    /// or if none is acceptable, and the first one if several are preferred equally.
     ///
     /// An offer's quality is that of the most specific range that covers it.
     /// Between equal qualities the offer that was named more specifically wins:
     /// `text/plain, */*` prefers text.
     #[must_use]
-    pub fn best<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
+    pub fn best<'o>(&self, default: &'o str, others: &[&'o str]) -> &'o str {
         // A malformed header matches no offer.
         let ranges = self.ranges().unwrap_or_default();
         let mut preferred: Option<(&str, u16, u8)> = None;
-        for &offer in offers {
+        for offer in iter::once(default).chain(others.iter().copied()) {
             let covering = ranges
                 .iter()
                 .filter_map(|range| Some((range.covers(offer)?, range)));
@@ -46,9 +44,7 @@ impl Accept {
                 preferred = Some((offer, quality, specific));
             }
         }
-        preferred
-            .map(|(offer, ..)| offer)
-            .or_else(|| offers.first().copied())
+        preferred.map_or(default, |(offer, ..)| offer)
     }
 
     /// Its ranges; `None` if it is malformed.
@@ -66,7 +62,7 @@ impl Accept {
     /// Whether the client prefers `text/plain` to `application/json`.
     #[must_use]
     pub fn prefers_text(&self) -> bool {
-        self.best(&["application/json", "text/plain"]) == Some("text/plain")
+        self.best("application/json", &["text/plain"]) == "text/plain"
     }
 }
 
@@ -84,15 +80,6 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
         .map(str::trim)
         .filter(|element| !element.is_empty())
 }
-
-impl Part for Accept {
-    fn read(request: &mut Incoming, _: &mut RequestErrors) -> Option<Self> {
-        Some(Self::of(&request.headers))
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl super::openapi::DescribeInput for Accept {}
 
 impl<S: Sync> FromRequestParts<S> for Accept {
     type Rejection = Infallible;
@@ -206,11 +193,12 @@ mod tests {
 
     use super::*;
 
-    const OFFERS: [&str; 3] = ["application/json", "text/plain", "text/html"];
+    const DEFAULT: &str = "application/json";
+    const OTHERS: [&str; 2] = ["text/plain", "text/html"];
 
     fn chosen(accept: &str) -> &'static str {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(accept).unwrap())]);
-        Accept::of(&headers).best(&OFFERS).unwrap()
+        Accept::of(&headers).best(DEFAULT, &OTHERS)
     }
 
     #[test]
@@ -305,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_default_is_the_first_offer() {
-        assert_eq!(Accept::default().best(&OFFERS), Some("application/json"));
+        assert_eq!(Accept::default().best(DEFAULT, &OTHERS), DEFAULT);
         for accept in [
             "*/*",
             "image/png",

@@ -5,13 +5,11 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
 };
-use json::{FieldErrors, FromJson, ParseError, Pointer, ToJson, Value};
+use json::{FieldErrors, FromJson, ParseError, Pointer, Schema, ToJson, Value};
 use mediatype::{MediaType, ReadParams, names};
 
-#[cfg(feature = "openapi")]
-use super::openapi::Operation;
 use super::{
-    openapi::HasSchema,
+    openapi::Operation,
     request::{Incoming, Part, RequestErrors},
 };
 use crate::Problem;
@@ -29,13 +27,12 @@ pub(super) const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "appli
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: FromJson + HasSchema> Part for Json<T> {
+impl<T: FromJson + Schema> Part for Json<T> {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         let value = parse(request, JSON, errors)?;
         json::read(value, &mut errors.invalid).map(Self)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         let schema = operation.request_schema::<T>();
         operation.body(JSON, &schema);
@@ -46,13 +43,12 @@ impl<T: FromJson + HasSchema> Part for Json<T> {
 #[derive(Debug)]
 pub struct Patch<T>(pub T);
 
-impl<T: FromJson + HasSchema> Part for Patch<T> {
+impl<T: FromJson + Schema> Part for Patch<T> {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         let value = parse(request, MERGE_PATCH, errors)?;
         json::read(value, &mut errors.invalid).map(Self)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         let schema = operation.request_schema::<T>();
         operation.patch_body(MERGE_PATCH, &schema);
@@ -90,7 +86,7 @@ impl<T: FromJson + ToJson> MergePatch<T> {
     }
 }
 
-impl<T: FromJson + HasSchema> Part for MergePatch<T> {
+impl<T: FromJson + Schema> Part for MergePatch<T> {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         let patch = parse(request, MERGE_PATCH, errors)?;
         let root = Pointer::root();
@@ -118,7 +114,6 @@ impl<T: FromJson + HasSchema> Part for MergePatch<T> {
         None
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         let schema = operation.patch_schema::<T>();
         operation.patch_body(MERGE_PATCH, &schema);
@@ -180,8 +175,8 @@ fn unsupported(request: &Incoming, media_types: &[&str]) -> Option<Problem> {
     Some(problem)
 }
 
-/// Whether the body has no content coding. `identity` is none, though no sender
-/// should name it.
+/// Whether the body has no content coding. `identity` means none; it is reserved for
+/// `Accept-Encoding` (RFC 9110 §12.5.3).
 fn has_no_coding(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
     codings.map(HeaderValue::to_str).all(|codings| {

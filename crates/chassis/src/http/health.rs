@@ -111,7 +111,6 @@ impl IntoResponse for HealthReport {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl super::openapi::DescribeOutput for HealthReport {
     fn describe(operation: &mut super::openapi::Operation) {
         let health = operation.response_schema::<Health>();

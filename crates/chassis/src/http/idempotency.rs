@@ -10,15 +10,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use dto::problem::ProblemType;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
-use json::{FieldErrors, FromJson, Value};
+use json::{FieldErrors, FromJson, Schema, Value};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-#[cfg(feature = "openapi")]
 use super::{Json, openapi::Operation};
 use super::{
     body,
-    openapi::HasSchema,
     request::{Incoming, Part, RequestErrors},
 };
 use crate::{Problem, auth::Caller};
@@ -44,7 +42,7 @@ pub struct Idempotent<T> {
     pub key: Option<IdempotentRequest>,
 }
 
-impl<T: FromJson + HasSchema> Part for Idempotent<T> {
+impl<T: FromJson + Schema> Part for Idempotent<T> {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         let key = parse_header(&request.headers, &mut errors.malformed);
         let value = body::parse(request, body::JSON, errors)?;
@@ -62,7 +60,6 @@ impl<T: FromJson + HasSchema> Part for Idempotent<T> {
         })
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         Json::<T>::describe(operation);
         operation.header_parameter(

@@ -34,7 +34,6 @@
 mod accept;
 mod body;
 mod cursor;
-mod doc;
 pub mod health;
 mod idempotency;
 pub mod openapi;
@@ -51,10 +50,10 @@ mod tests;
 pub use accept::{Accept, content_coding};
 pub use body::{Json, MergePatch, Patch};
 pub use derive::FromQuery;
-pub use doc::{Doc, doc};
 pub use idempotency::{
     Fingerprint, Idempotent, IdempotentRequest, KEY_LIFETIME, KeyConflict, Outcome, StoredResponse,
 };
+pub use openapi::{Doc, doc};
 pub use page::{Limit, Page, Paged};
 pub use preconditions::{Preconditions, Tag, Tags};
 pub use query::{FromParameter, FromQuery, Query};

@@ -5,10 +5,9 @@ use std::str::FromStr;
 use json::{FieldErrors, Int};
 use serde::{Serialize, de::DeserializeOwned};
 
-#[cfg(feature = "openapi")]
-use super::openapi::Operation;
 use super::{
     cursor::{CursorScope, is_well_formed},
+    openapi::Operation,
     query::{FromQuery, Query},
     request::{Incoming, Part, RequestErrors},
 };
@@ -166,7 +165,6 @@ impl<F: FromQuery, P: DeserializeOwned> Part for Paged<F, P> {
         })
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         use json::schema::json;
 
@@ -197,7 +195,6 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-#[cfg(feature = "openapi")]
 impl<T: json::Schema> json::Schema for Page<T> {
     fn schema(components: &mut json::schema::Components) -> json::schema::Json {
         let item = T::schema(components);
@@ -228,7 +225,6 @@ impl FromQuery for () {
         Some(())
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(_: &mut Operation) {}
 }
 

@@ -6,10 +6,9 @@ use http::{
 };
 use json::FieldErrors;
 
-#[cfg(feature = "openapi")]
-use super::openapi::Operation;
 use super::{
     Fetched, Resource,
+    openapi::Operation,
     request::{Incoming, Part, RequestErrors},
 };
 use crate::Problem;
@@ -117,7 +116,6 @@ impl Preconditions {
 }
 
 /// The pattern of a condition: `*` or a list of entity tags (RFC 9110 §13.1).
-#[cfg(feature = "openapi")]
 const TAGS_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
 
 impl Part for Preconditions {
@@ -125,7 +123,6 @@ impl Part for Preconditions {
         Self::parse(&request.headers, &mut errors.malformed)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         operation.header_parameter(
             "If-Match",

@@ -6,11 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use json::FieldErrors;
+use json::{FieldErrors, Schema};
 use percent_encoding::percent_decode_str;
 
-use super::openapi::HasSchema;
-#[cfg(feature = "openapi")]
 use super::openapi::Operation;
 
 /// The query parameters of a request that are not read yet
@@ -144,16 +142,14 @@ pub trait FromParameter: Sized {
     fn from_parameter(name: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self>;
 
     /// Adds the parameter to an operation of the OpenAPI document.
-    #[cfg(feature = "openapi")]
     fn describe(name: &str, description: &str, operation: &mut Operation);
 }
 
-impl<T: FromStr<Err: Display> + HasSchema> FromParameter for Option<T> {
+impl<T: FromStr<Err: Display> + Schema> FromParameter for Option<T> {
     fn from_parameter(name: &str, query: &mut Query, errors: &mut FieldErrors) -> Option<Self> {
         query.take_parsed(name, errors)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(name: &str, description: &str, operation: &mut Operation) {
         let schema = operation.request_schema::<T>();
         operation.query_parameter(name, description, &schema);
@@ -169,7 +165,6 @@ pub trait FromQuery: Sized {
     fn from_query(query: &mut Query, errors: &mut FieldErrors) -> Option<Self>;
 
     /// Adds the parameters to an operation of the OpenAPI document.
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation);
 }
 

@@ -10,12 +10,10 @@ use bytes::Bytes;
 use dto::problem::ProblemType;
 use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use json::FieldErrors;
+use json::{FieldErrors, Schema};
 
-#[cfg(feature = "openapi")]
-use super::openapi::{DescribeInput, Operation};
 use super::{
-    openapi::HasSchema,
+    openapi::{DescribeInput, Operation},
     query::{FromQuery, Query},
 };
 use crate::{Problem, RequestContext, auth::Caller};
@@ -44,7 +42,6 @@ impl<P: Part, S: Send + Sync> FromRequest<S> for Request<P> {
     }
 }
 
-#[cfg(feature = "openapi")]
 impl<P: Part> DescribeInput for Request<P> {
     fn describe(operation: &mut Operation) {
         P::describe(operation);
@@ -63,7 +60,6 @@ pub trait Part: Sized {
 
     /// Adds the part to an operation of the OpenAPI document, with the problems
     /// that it can cause.
-    #[cfg(feature = "openapi")]
     fn describe(_operation: &mut Operation) {}
 }
 
@@ -142,7 +138,7 @@ pub struct RequestErrors {
 /// A part of a request returned `None` and added no error, which is a bug.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of the request was not read, without an error")]
-struct MissingError;
+struct UnreportedFailure;
 
 impl RequestErrors {
     fn finish<P>(mut self, parts: Option<P>) -> Result<P, Problem> {
@@ -156,7 +152,7 @@ impl RequestErrors {
         } else if self.not_found {
             Err(Problem::not_found())
         } else {
-            parts.ok_or_else(|| Problem::internal(MissingError))
+            parts.ok_or_else(|| Problem::internal(UnreportedFailure))
         }
     }
 }
@@ -165,14 +161,13 @@ impl RequestErrors {
 #[derive(Debug)]
 pub struct Id<T>(pub T);
 
-impl<T: FromStr + HasSchema> Part for Id<T> {
+impl<T: FromStr + Schema> Part for Id<T> {
     fn read(request: &mut Incoming, errors: &mut RequestErrors) -> Option<Self> {
         let id = request.id.as_deref().and_then(|id| id.parse().ok());
         errors.not_found |= id.is_none();
         id.map(Self)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         operation.path_parameter::<T>();
         operation.problem(ProblemType::NotFound);
@@ -188,7 +183,6 @@ impl<Q: FromQuery> Part for Params<Q> {
         Q::from_query(&mut request.query, &mut errors.invalid).map(Self)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         Q::describe(operation);
     }
@@ -204,7 +198,6 @@ impl Part for AnyQuery {
         Some(Self)
     }
 
-    #[cfg(feature = "openapi")]
     fn describe(operation: &mut Operation) {
         operation.any_query = true;
     }
@@ -220,7 +213,6 @@ macro_rules! tuple_part {
                 Some(($($part?,)*))
             }
 
-            #[cfg(feature = "openapi")]
             fn describe(operation: &mut Operation) {
                 $($part::describe(operation);)*
             }

@@ -8,10 +8,10 @@ use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_LOCATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, VARY},
 };
+use json::Schema;
 use serde::Serialize;
 
 use super::idempotency::{IDEMPOTENCY_REPLAYED, Outcome, StoredResponse};
-#[cfg(feature = "openapi")]
 use super::openapi::{DescribeOutput, Operation};
 use crate::Problem;
 
@@ -110,7 +110,7 @@ impl<R: Resource> Created<R> {
     /// # Errors
     ///
     /// If the resource cannot be written as JSON, which is a bug.
-    pub fn store(&self) -> Result<StoredResponse, serde_json::Error> {
+    pub fn to_stored(&self) -> Result<StoredResponse, serde_json::Error> {
         let Self(resource) = self;
         let header = |name: HeaderName, value: String| (name.as_str().to_owned(), value);
         Ok(StoredResponse {
@@ -139,7 +139,7 @@ impl<R: Resource> IntoResponse for Tagged<R> {
 
 impl<R: Resource> IntoResponse for Created<R> {
     fn into_response(self) -> Response {
-        match self.store() {
+        match self.to_stored() {
             Ok(response) => response.into_response(),
             Err(error) => Problem::internal(error).into_response(),
         }
@@ -259,93 +259,82 @@ fn insert(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-#[cfg(feature = "openapi")]
-mod described {
-    //! The responses in the OpenAPI document.
+/// The media type of most responses.
+const JSON: &str = "application/json";
 
-    use json::Schema;
-
-    use super::{
-        Created, DescribeOutput, Fetched, Listing, NoContent, Operation, Replayable,
-        Representation, Tagged, Written,
-    };
-
-    const JSON: &str = "application/json";
-
-    impl<T: Schema> DescribeOutput for Representation<T> {
-        fn describe(operation: &mut Operation) {
-            let schema = operation.response_schema::<T>();
-            operation.response(200, "The result.", &["Cache-Control"], &[(JSON, schema)]);
-        }
+impl<T: Schema> DescribeOutput for Representation<T> {
+    fn describe(operation: &mut Operation) {
+        let schema = operation.response_schema::<T>();
+        operation.response(200, "The result.", &["Cache-Control"], &[(JSON, schema)]);
     }
+}
 
-    impl<R: Schema> DescribeOutput for Tagged<R> {
-        fn describe(operation: &mut Operation) {
-            let schema = operation.response_schema::<R>();
-            let headers = ["Cache-Control", "ETag"];
-            operation.response(
-                200,
-                "The resource in its present state.",
-                &headers,
-                &[(JSON, schema)],
-            );
-        }
+impl<R: Schema> DescribeOutput for Tagged<R> {
+    fn describe(operation: &mut Operation) {
+        let schema = operation.response_schema::<R>();
+        let headers = ["Cache-Control", "ETag"];
+        operation.response(
+            200,
+            "The resource in its present state.",
+            &headers,
+            &[(JSON, schema)],
+        );
     }
+}
 
-    impl<R: Schema> DescribeOutput for Created<R> {
-        fn describe(operation: &mut Operation) {
-            let schema = operation.response_schema::<R>();
-            let headers = ["Cache-Control", "ETag", "Location"];
-            operation.response(
-                201,
-                "The resource, as it was created.",
-                &headers,
-                &[(JSON, schema)],
-            );
-        }
+impl<R: Schema> DescribeOutput for Created<R> {
+    fn describe(operation: &mut Operation) {
+        let schema = operation.response_schema::<R>();
+        let headers = ["Cache-Control", "ETag", "Location"];
+        operation.response(
+            201,
+            "The resource, as it was created.",
+            &headers,
+            &[(JSON, schema)],
+        );
     }
+}
 
-    impl<R: Schema> DescribeOutput for Written<R> {
-        fn describe(operation: &mut Operation) {
-            Tagged::<R>::describe(operation);
-            operation.response_header(200, "Content-Location");
-            Created::<R>::describe(operation);
-            operation.response_header(201, "Content-Location");
-        }
+impl<R: Schema> DescribeOutput for Written<R> {
+    fn describe(operation: &mut Operation) {
+        Tagged::<R>::describe(operation);
+        operation.response_header(200, "Content-Location");
+        Created::<R>::describe(operation);
+        operation.response_header(201, "Content-Location");
     }
+}
 
-    impl<R: Schema> DescribeOutput for Fetched<R> {
-        fn describe(operation: &mut Operation) {
-            Tagged::<R>::describe(operation);
-            let headers = ["Cache-Control", "ETag"];
-            operation.response(304, "The client has this state already.", &headers, &[]);
-        }
+impl<R: Schema> DescribeOutput for Fetched<R> {
+    fn describe(operation: &mut Operation) {
+        Tagged::<R>::describe(operation);
+        let headers = ["Cache-Control", "ETag"];
+        operation.response(304, "The client has this state already.", &headers, &[]);
     }
+}
 
-    impl<P: Schema> DescribeOutput for Listing<P> {
-        fn describe(operation: &mut Operation) {
-            let page = operation.response_schema::<P>();
-            let text = operation.response_schema::<String>();
-            let content = [(JSON, page), ("text/plain", text)];
-            operation.response(
-                200,
-                "A page of the list.",
-                &["Cache-Control", "Vary"],
-                &content,
-            );
-        }
+impl<P: Schema> DescribeOutput for Listing<P> {
+    fn describe(operation: &mut Operation) {
+        let page = operation.response_schema::<P>();
+        let text = operation.response_schema::<String>();
+        let content = [(JSON, page), ("text/plain", text)];
+        operation.response(
+            200,
+            "A page of the list.",
+            &["Cache-Control", "Vary"],
+            &content,
+        );
     }
+}
 
-    impl DescribeOutput for NoContent {
-        fn describe(operation: &mut Operation) {
-            operation.response(204, "Done. There is no body.", &[], &[]);
-        }
+impl DescribeOutput for NoContent {
+    fn describe(operation: &mut Operation) {
+        operation.response(204, "Done. There is no body.", &[], &[]);
     }
+}
 
-    impl<R: DescribeOutput> DescribeOutput for Replayable<R> {
-        fn describe(operation: &mut Operation) {
-            R::describe(operation);
-            operation.response_header(201, "Idempotency-Replayed");
-        }
+impl<R: DescribeOutput> DescribeOutput for Replayable<R> {
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
+        operation.response_header(201, "Idempotency-Replayed");
     }
 }

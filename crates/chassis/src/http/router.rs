@@ -1,37 +1,37 @@
 //! The routes of a service.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use axum::{
     extract::Request,
     handler::Handler,
     middleware::{Next, from_fn},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::MethodRouter,
 };
 use dto::problem::ProblemType;
 use http::HeaderValue;
 use tower::util::MapRequestLayer;
 
-#[cfg(feature = "openapi")]
-use super::openapi::Document;
-use super::{Doc, Service, doc, health, health::Check, openapi::DescribeHandler};
+use super::{
+    Service, health,
+    health::Check,
+    openapi::{DescribeHandler, Doc, Document, Operations, doc},
+};
 use crate::{
     Problem, RequestContext,
     auth::{Access, Caller},
 };
 
+/// The handlers of the methods of a path, and who may call each.
+type Handlers<S> = Vec<(MethodRouter<S>, Access)>;
+
 /// The methods that a path supports, with a handler each.
 #[must_use]
 pub struct Methods<S> {
-    handlers: MethodRouter<S>,
-    #[cfg(feature = "openapi")]
-    operations: Vec<AddOperation>,
+    handlers: Handlers<S>,
+    operations: Operations,
 }
-
-/// Adds an operation to the document of the service called `tag`.
-#[cfg(feature = "openapi")]
-type AddOperation = Box<dyn FnOnce(&mut Document, &str, &str)>;
 
 /// A path that supports `GET`.
 pub fn get<H, T, S>(doc: Doc, handler: H) -> Methods<S>
@@ -41,9 +41,8 @@ where
     S: Clone + Send + Sync + 'static,
 {
     Methods {
-        handlers: MethodRouter::new(),
-        #[cfg(feature = "openapi")]
-        operations: Vec::new(),
+        handlers: Vec::new(),
+        operations: Operations::default(),
     }
     .on("get", doc, handler, MethodRouter::get)
 }
@@ -64,25 +63,9 @@ macro_rules! methods {
     };
 }
 
-/// Calls the handler if the route's access admits the request.
-async fn admit(access: Access, mut request: Request, next: Next) -> Response {
-    match access.admit(&mut request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
 impl<S: Clone + Send + Sync + 'static> Methods<S> {
     methods!(post, put, patch, delete);
 
-    #[cfg_attr(
-        not(feature = "openapi"),
-        expect(
-            clippy::needless_pass_by_value,
-            unused_variables,
-            reason = "for the document"
-        )
-    )]
     fn on<H, T>(
         mut self,
         method: &'static str,
@@ -94,23 +77,15 @@ impl<S: Clone + Send + Sync + 'static> Methods<S> {
         H: Handler<T, S> + DescribeHandler<T>,
         T: 'static,
     {
-        let handlers = add(MethodRouter::new(), handler);
-        self.handlers = self.handlers.merge(match doc.access {
-            Access::Public => handlers,
-            access => {
-                handlers.route_layer(from_fn(move |request, next| admit(access, request, next)))
-            }
-        });
-        #[cfg(feature = "openapi")]
-        self.operations.push(Box::new(move |document, tag, path| {
-            document.add::<T, H>(tag, path, method, &doc);
-        }));
+        let handler = add(MethodRouter::new(), handler);
+        self.handlers.push((handler, doc.access));
+        self.operations.push::<T, H>(method, doc);
         self
     }
 }
 
-/// What runs before every handler of a path.
-type Layer<S> = Box<dyn Fn(MethodRouter<S>) -> MethodRouter<S>>;
+/// Adds what admits callers before the handler of a method with this access.
+type AdmitLayer<S> = Box<dyn Fn(MethodRouter<S>, Access) -> MethodRouter<S>>;
 
 /// The routes of a service, each declared once.
 ///
@@ -120,12 +95,11 @@ type Layer<S> = Box<dyn Fn(MethodRouter<S>) -> MethodRouter<S>>;
 pub struct Router<S = ()> {
     name: &'static str,
     state: S,
-    routes: Vec<(String, MethodRouter<S>)>,
-    layer: Option<Layer<S>>,
+    routes: Vec<(String, Handlers<S>)>,
+    admit: Option<AdmitLayer<S>>,
     checks: Vec<Check>,
     calls: Vec<String>,
     cache_control: Option<HeaderValue>,
-    #[cfg(feature = "openapi")]
     document: Document,
 }
 
@@ -138,11 +112,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             name,
             state,
             routes: Vec::new(),
-            layer: None,
+            admit: None,
             checks: Vec::new(),
             calls: Vec::new(),
             cache_control: None,
-            #[cfg(feature = "openapi")]
             document: Document::default(),
         }
     }
@@ -151,10 +124,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn route(mut self, path: &str, methods: Methods<S>) -> Self {
         self.routes.push((path.to_owned(), methods.handlers));
-        #[cfg(feature = "openapi")]
-        for add in methods.operations {
-            add(&mut self.document, self.name, path);
-        }
+        (methods.operations).add_to(&mut self.document, self.name, path);
         self
     }
 
@@ -164,15 +134,15 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[cfg(feature = "auth")]
     #[must_use]
     pub fn authenticate(self, authenticator: crate::auth::Authenticator) -> Self {
-        let layer = move |methods: MethodRouter<S>| {
+        let admit = move |method: MethodRouter<S>, access| {
             let authenticator = authenticator.clone();
-            methods.route_layer(from_fn(move |request, next| {
-                authenticator.clone().authenticate(request, next)
+            method.route_layer(from_fn(move |request, next| {
+                authenticator.clone().admit(access, request, next)
             }))
         };
         // A closure, so that a service without it links none of it.
         Self {
-            layer: Some(Box::new(layer)),
+            admit: Some(Box::new(admit)),
             ..self
         }
     }
@@ -212,11 +182,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         let routes = axum::Router::new().fallback(|| async {
             Problem::new(ProblemType::UnknownPath, "No route has this path.")
         });
-        let layered = |path: &str, methods: MethodRouter<S>| {
-            let methods = match &service.layer {
-                Some(layer) => layer(methods),
-                None => methods,
-            };
+        let admit = service.admit.as_deref().unwrap_or(&admit_anonymous);
+        let layered = |path: &str, methods: Handlers<S>| {
+            let methods = methods
+                .into_iter()
+                .map(|(method, access)| admit(method, access))
+                .fold(MethodRouter::new(), MethodRouter::merge);
             // Set before the handler runs, so that a 405, a panic and a timeout have it too.
             let route: Arc<str> = path.into();
             methods.layer(MapRequestLayer::new(move |request: Request| {
@@ -232,8 +203,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             .fold(routes, |routes, (path, methods)| {
                 routes.route(&path, layered(&path, methods))
             });
-        #[cfg(feature = "openapi")]
-        let document = if service.layer.is_some() {
+        let document = if cfg!(feature = "openapi") && service.admit.is_some() {
             service.document.authenticated()
         } else {
             service.document
@@ -244,10 +214,23 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             paths: paths.into(),
             calls: service.calls.into(),
             cache_control: service.cache_control,
-            #[cfg(feature = "openapi")]
+            telemetry: Arc::default(),
             document: Arc::new(document),
         }
     }
+}
+
+/// Admits what needs no caller.
+fn admit_anonymous<S: Clone + Send + Sync + 'static>(
+    method: MethodRouter<S>,
+    access: Access,
+) -> MethodRouter<S> {
+    if access.admit(None).is_ok() {
+        return method;
+    }
+    method.route_layer(from_fn(move |_: Request, _: Next| {
+        ready(access.admit(None).into_response())
+    }))
 }
 
 /// `GET /health/{service}`: the service's own health.

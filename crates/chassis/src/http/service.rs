@@ -17,18 +17,17 @@ use http::{
 };
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
-use tracing::{Instrument, Level};
+use tracing::Instrument;
 
-#[cfg(feature = "openapi")]
-use super::openapi::Document;
 use super::{
     body::{ACCEPT_PATCH, MERGE_PATCH},
     idempotency::IDEMPOTENCY_REPLAYED,
+    openapi::Document,
 };
 use crate::{
     Problem, RequestContext,
     context::Invocation,
-    telemetry::{Completed, METRICS},
+    telemetry::{Completed, Telemetry},
 };
 
 /// The id of the request, in the log and in problems.
@@ -49,7 +48,7 @@ pub struct Service {
     pub(super) paths: Arc<[String]>,
     pub(super) calls: Arc<[String]>,
     pub(super) cache_control: Option<HeaderValue>,
-    #[cfg(feature = "openapi")]
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) document: Arc<Document>,
 }
 
@@ -73,27 +72,19 @@ impl Service {
         &self.calls
     }
 
-    /// The service's part of the OpenAPI document.
-    #[cfg(feature = "openapi")]
+    /// The service's part of the OpenAPI document; empty without the feature `openapi`.
     #[must_use]
     pub fn document(&self) -> &Document {
         &self.document
     }
 
-    /// Refuses a request that is malformed as an event.
-    pub(crate) fn refuse(
-        &self,
-        problem: Problem,
-        request: &Request,
-        invocation: Invocation,
-    ) -> Response {
-        let ctx = RequestContext::of(invocation, request.headers());
-        let _entered = ctx.span(self.name).entered();
-        let (path, method) = (request.uri().path(), request.method());
-        let refused = problem.into_response();
-        let (response, problem) = self.finish(refused, method, path, &ctx);
-        self.complete(&ctx, method, Instant::now(), &response, problem);
-        response
+    /// Sets where its metrics and traces go.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
+        Self {
+            telemetry: Arc::new(telemetry),
+            ..self
+        }
     }
 
     /// Serves one request outside of Lambda.
@@ -101,16 +92,22 @@ impl Service {
         self.serve(request, Invocation::default()).await
     }
 
-    /// Serves one request. A panic is a 500, and running out of time a 503.
-    pub(crate) async fn serve(&self, mut request: Request, invocation: Invocation) -> Response {
+    /// Serves one request, or responds with the invocation's refusal. A panic is a 500,
+    /// and running out of time a 503.
+    pub(crate) async fn serve(&self, mut request: Request, mut invocation: Invocation) -> Response {
         let started = Instant::now();
-        let ctx = RequestContext::of(invocation, request.headers());
+        let refusal = invocation.refusal.take();
+        let exports_spans = self.telemetry.exporter.is_some();
+        let ctx = RequestContext::of(invocation, request.headers(), exports_spans);
         request.extensions_mut().insert(ctx.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let span = ctx.span(self.name);
 
         let routed = async {
+            if let Some(refusal) = refusal {
+                return refusal.into_response();
+            }
             if ctx.deadline.remaining() < MIN_TIME_LEFT {
                 ctx.record.time_out();
                 let detail = "The request had no time left when it arrived.";
@@ -158,24 +155,9 @@ impl Service {
             problem: problem.map(ProblemType::slug),
             is_replay: response.headers().contains_key(IDEMPOTENCY_REPLAYED),
         };
-        let writes_request_line = tracing::enabled!(Level::INFO);
-        if writes_request_line || tracing::enabled!(target: METRICS, Level::INFO) {
-            let mut text = String::with_capacity(1536);
-            if writes_request_line {
-                completed.push_request(&mut text, record);
-            }
-            completed.push_metrics(&mut text, record);
-            let length = text.len();
-            completed.push_metadata(&mut text, record);
-            let (members, metadata) = text.split_at(length);
-            if writes_request_line {
-                tracing::info!(members, _aws = metadata, "request");
-            } else {
-                tracing::info!(target: METRICS, members, _aws = metadata);
-            }
-        }
+        completed.log(record, &self.telemetry.metrics);
         if record.traced
-            && let Some(exporter) = &record.telemetry.exporter
+            && let Some(exporter) = &self.telemetry.exporter
         {
             exporter.send(&completed, &record.take_spans());
         }

@@ -43,7 +43,8 @@ struct Filter {
 
 async fn list(
     State(note): State<Note>,
-    Request((page, accept)): Request<(Paged<Filter, Name>, Accept)>,
+    accept: Accept,
+    Request(page): Request<Paged<Filter, Name>>,
 ) -> Result<Listing<Page<Note>>, Problem> {
     if accept.prefers_text() {
         return Ok(Listing::Text("Notes"));
@@ -60,7 +61,7 @@ async fn list(
 async fn create(
     Request(Idempotent { body, key }): Request<Idempotent<Note>>,
 ) -> Result<Replayable<Created<Note>>, Problem> {
-    let response = Created(body).store().map_err(Problem::internal)?;
+    let response = Created(body).to_stored().map_err(Problem::internal)?;
     let outcome = match key {
         Some(request) if request.key == "used" => Outcome::Replayed(response.clone()),
         _ => Outcome::Executed,

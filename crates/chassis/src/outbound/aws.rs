@@ -3,7 +3,6 @@
 //! A call is one signed `POST`. Its caller decides on retries: see
 //! [`Dependency`](super::Dependency).
 
-mod protocol;
 mod signer;
 
 use std::{sync::Arc, time::Duration};
@@ -15,7 +14,7 @@ use http::{
     header::{CONTENT_TYPE, HOST},
     uri::Scheme,
 };
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper_rustls::ConfigBuilderExt;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -24,11 +23,8 @@ use rustls::{
 use tower::BoxError;
 
 use self::signer::Signer;
-pub use self::{protocol::Protocol, signer::presign};
-use super::{
-    AMAZON_ROOTS,
-    connections::{Connections, Connector, connections, connector},
-};
+pub use self::signer::{Protocol, presign};
+use super::{AMAZON_ROOTS, Connections, SendError};
 use crate::environment::Role;
 
 /// The most bytes of a response: `BatchGetItem` returns 16 MB of items.
@@ -44,33 +40,6 @@ struct Inner {
     endpoint: Uri,
     signer: Signer,
     connections: Connections,
-    connector: Connector,
-}
-
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// The request cannot be written.
-    #[error("the request is malformed")]
-    Request(#[from] http::Error),
-    /// There is no connection, or it broke.
-    #[error("the call failed")]
-    Connection(#[from] hyper_util::client::legacy::Error),
-    /// The response broke off or is too large.
-    #[error("the response cannot be read")]
-    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl ApiError {
-    /// Whether no connection could be opened, so that nothing was sent.
-    #[must_use]
-    pub fn is_unsent(&self) -> bool {
-        match self {
-            Self::Request(_) => true,
-            Self::Connection(error) => error.is_connect(),
-            Self::Body(_) => false,
-        }
-    }
 }
 
 impl Api {
@@ -98,13 +67,11 @@ impl Api {
         let endpoint: Uri = endpoint.unwrap_or_else(own);
         let host = endpoint.authority().map_or("", |it| it.as_str()).to_owned();
         let path = endpoint.path().to_owned();
-        let connector = connector(connect, tls);
         Self(Arc::new(Inner {
             protocol,
             endpoint,
             signer: Signer::new(role, protocol, host, path),
-            connections: connections(connector.clone()),
-            connector,
+            connections: Connections::new(connect, tls),
         }))
     }
 
@@ -114,16 +81,16 @@ impl Api {
     ///
     /// If it cannot be opened within the timeout.
     pub async fn connect(&self) -> Result<(), BoxError> {
-        let connector = self.0.connector.clone();
-        connector.open_ahead(self.0.endpoint.clone()).await
+        let endpoint = self.0.endpoint.clone();
+        self.0.connections.open_ahead(endpoint).await
     }
 
     /// Calls an operation with a JSON body; a response of any status is one.
     ///
     /// # Errors
     ///
-    /// [`ApiError`] if there is no response.
-    pub async fn call(&self, operation: &str, body: Bytes) -> Result<Response<Bytes>, ApiError> {
+    /// [`SendError`] if there is no response.
+    pub async fn call(&self, operation: &str, body: Bytes) -> Result<Response<Bytes>, SendError> {
         let Inner {
             protocol,
             endpoint,
@@ -140,11 +107,8 @@ impl Api {
         for (name, value) in signature {
             request = request.header(name, value);
         }
-        let response = connections.request(request.body(Full::new(body))?).await?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_BYTES).collect().await;
-        let body = body.map_err(ApiError::Body)?.to_bytes();
-        Ok(Response::from_parts(head, body))
+        let request = request.body(Full::new(body));
+        connections.send(request, MAX_BYTES).await
     }
 }
 

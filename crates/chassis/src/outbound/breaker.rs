@@ -147,7 +147,7 @@ impl Breaker {
     }
 
     /// The state now. A breaker that had no request until its failures are out of the
-    /// window closes: they say nothing about the dependency any more.
+    /// window closes: they are no evidence about the dependency any more.
     fn current(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.lock();
         if let Inner::Open(until) = *inner
@@ -159,7 +159,7 @@ impl Breaker {
     }
 
     /// The state is consistent between any two lines, so a panic elsewhere does
-    /// it no harm.
+    /// not affect it.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,14 +8,9 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, RETRY_AFTER},
     uri::{PathAndQuery, Scheme},
 };
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::ConfigBuilderExt;
-use rustls::ClientConfig;
+use http_body_util::Full;
 
-use super::{
-    CallLog, Classify, Failure,
-    connections::{Connections, connections, connector},
-};
+use super::{CallLog, Classify, Connections, Failure, SendError};
 use crate::{
     RequestContext,
     context::{REQUEST_DEADLINE, TRACEPARENT},
@@ -54,12 +49,9 @@ pub enum GetError {
     /// The address is malformed.
     #[error("the address is malformed")]
     Address(#[from] http::Error),
-    /// There is no connection, or it broke.
-    #[error("the call failed")]
-    Connection(#[from] hyper_util::client::legacy::Error),
-    /// The response broke off or is too large.
-    #[error("the response cannot be read")]
-    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The other service did not respond.
+    #[error(transparent)]
+    Send(#[from] SendError),
     /// There was no response in time.
     #[error("no response in time")]
     Elapsed(#[from] tokio::time::error::Elapsed),
@@ -70,7 +62,7 @@ impl Classify for GetError {
     fn failure(&self) -> Failure {
         match self {
             Self::NoApi | Self::Address(_) => Failure::Unsent,
-            Self::Connection(_) | Self::Body(_) => Failure::Transient(None),
+            Self::Send(_) => Failure::Transient(None),
             Self::Elapsed(_) => Failure::Late(None),
         }
     }
@@ -82,12 +74,9 @@ impl Client {
     /// connection. The log and the metrics call the services `dependency`.
     #[must_use]
     pub fn new(dependency: &'static str, api: Option<Uri>, connect: Duration) -> Self {
-        let tls = ClientConfig::builder()
-            .with_webpki_roots()
-            .with_no_client_auth();
         Self {
             dependency,
-            connections: connections(connector(connect, tls)),
+            connections: Connections::to_public_hosts(connect),
             api,
             forwards_token: false,
         }
@@ -148,23 +137,17 @@ impl Client {
         request: http::request::Builder,
     ) -> Result<Reply, GetError> {
         let request = request.header(ACCEPT, "application/json");
-        let request = request.body(Full::default())?;
-        tokio::time::timeout_at(ctx.deadline.instant(), async {
-            let (head, body) = self.connections.request(request).await?.into_parts();
-            let body = Limited::new(body, MAX_BYTES).collect().await;
-            let retry_after = head
-                .headers
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok());
-            Ok(Reply {
-                status: head.status,
-                retry_after: retry_after
-                    .and_then(|s| s.parse().ok())
-                    .map(Duration::from_secs),
-                body: body.map_err(GetError::Body)?.to_bytes(),
-            })
+        let sent = self
+            .connections
+            .send(request.body(Full::default()), MAX_BYTES);
+        let response = tokio::time::timeout_at(ctx.deadline.instant(), sent).await??;
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Reply {
+            status: response.status(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: response.into_body(),
         })
-        .await?
     }
 
     fn address(&self, ctx: &RequestContext, target: &str) -> Result<Uri, GetError> {

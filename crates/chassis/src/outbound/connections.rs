@@ -9,9 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::Uri;
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -29,15 +29,103 @@ const HAPPY_EYEBALLS_TIMEOUT: Duration = Duration::from_millis(20);
 /// closed it.
 const MAX_IDLE: Duration = Duration::from_secs(20);
 
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The request cannot be written.
+    #[error("the request is malformed")]
+    Request(#[from] http::Error),
+    /// There is no connection, or it broke.
+    #[error("the call failed")]
+    Connection(#[from] hyper_util::client::legacy::Error),
+    /// The response broke off or is too large.
+    #[error("the response cannot be read")]
+    Body(#[source] BoxError),
+}
+
+impl SendError {
+    /// Whether no connection could be opened, so that nothing was sent.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Request(_) => true,
+            Self::Connection(error) => error.is_connect(),
+            Self::Body(_) => false,
+        }
+    }
+}
+
 /// The connections of a client. Clones share them.
-pub(super) type Connections = Client<Connector, Full<Bytes>>;
+#[derive(Debug, Clone)]
+pub struct Connections {
+    client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
+}
+
+impl Connections {
+    /// No connections yet. `connect` is the timeout for opening one, its TLS handshake
+    /// included; `tls` defines the trusted authorities.
+    pub(super) fn new(connect: Duration, tls: ClientConfig) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_happy_eyeballs_timeout(Some(HAPPY_EYEBALLS_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let connector = Connector {
+            open: BoxCloneSyncService::new(Timeout::new(connector, connect)),
+            ahead: Arc::default(),
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(MAX_IDLE)
+            .build(connector.clone());
+        Self { client, connector }
+    }
+
+    /// The same, to hosts of the public web.
+    #[must_use]
+    pub fn to_public_hosts(connect: Duration) -> Self {
+        let tls = ClientConfig::builder()
+            .with_webpki_roots()
+            .with_no_client_auth();
+        Self::new(connect, tls)
+    }
+
+    /// Opens a connection, which the first request to `to` will use.
+    #[cfg(feature = "aws")]
+    pub(super) async fn open_ahead(&self, to: Uri) -> Result<(), BoxError> {
+        self.connector.clone().open_ahead(to).await
+    }
+
+    /// Sends a request and receives the response of at most `max_bytes`, of any status.
+    /// It is sent again only where the peer had closed the connection before it was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if there is no response.
+    pub async fn send(
+        &self,
+        request: http::Result<Request<Full<Bytes>>>,
+        max_bytes: usize,
+    ) -> Result<Response<Bytes>, SendError> {
+        let response = self.client.request(request?).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, max_bytes).collect().await;
+        let body = body.map_err(SendError::Body)?.to_bytes();
+        Ok(Response::from_parts(head, body))
+    }
+}
 
 /// A connection.
 type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// What opens connections. Clones share the one that is opened ahead.
+/// Opens connections. Clones share the one that is opened ahead.
 #[derive(Debug, Clone)]
-pub(super) struct Connector {
+struct Connector {
     open: BoxCloneSyncService<Uri, Connection, BoxError>,
     ahead: Arc<Mutex<Option<Ahead>>>,
 }
@@ -51,8 +139,8 @@ struct Ahead {
 }
 
 impl Connector {
-    /// Opens a connection, which the first request to `to` will use.
-    pub(super) async fn open_ahead(mut self, to: Uri) -> Result<(), BoxError> {
+    #[cfg(feature = "aws")]
+    async fn open_ahead(mut self, to: Uri) -> Result<(), BoxError> {
         let connection = self.open.ready().await?.call(to.clone()).await?;
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ahead {
             to,
@@ -88,30 +176,4 @@ impl Service<Uri> for Connector {
             None => self.open.call(to),
         }
     }
-}
-
-/// What opens connections: `connect` is the timeout for one, its TLS handshake
-/// included; `tls` defines the trusted authorities.
-pub(super) fn connector(connect: Duration, tls: ClientConfig) -> Connector {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_happy_eyeballs_timeout(Some(HAPPY_EYEBALLS_TIMEOUT));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Connector {
-        open: BoxCloneSyncService::new(Timeout::new(connector, connect)),
-        ahead: Arc::default(),
-    }
-}
-
-/// Creates an empty pool.
-pub(super) fn connections(connector: Connector) -> Connections {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(MAX_IDLE)
-        .build(connector)
 }

@@ -19,7 +19,6 @@ use super::{
     Allowance, Classify, Evidence, Failure, Outcome, Policy,
     breaker::{Breaker, Permit, State},
     budget::RetryBudget,
-    outcome::Retry,
 };
 use crate::{Deadline, Problem, RequestContext, error_chain};
 
@@ -224,10 +223,15 @@ impl Dependency {
                 return result;
             }
             let pause = self.0.policy.pause(retries);
-            let (budgeted, pause) = match outcome.retry(evidence) {
-                Retry::No => return result,
-                Retry::Unbudgeted => (false, pause),
-                Retry::Budgeted(not_before) => (true, pause.max(not_before)),
+            let (budgeted, pause) = match (outcome, evidence) {
+                // The budget bounds what an unhealthy dependency is sent.
+                (Outcome::Failed(Failure::Conflict), _) => (false, pause),
+                (
+                    Outcome::Failed(Failure::Transient(not_before) | Failure::Late(not_before)),
+                    Evidence::Unhealthy,
+                ) => (true, pause.max(not_before.unwrap_or_default())),
+                // What is no evidence is not retried, so that no caller can spend the budget.
+                _ => return result,
             };
             if !has_time_after(pause, ctx) {
                 return result;
@@ -409,26 +413,6 @@ impl<E> CallError<E> {
             },
             other => other,
         }
-    }
-
-    /// The same error with another error of the attempt.
-    ///
-    /// # Errors
-    ///
-    /// What `map` returns for an error of the attempt that is no error of the call.
-    pub fn try_map<F, X>(self, map: impl FnOnce(E) -> Result<F, X>) -> Result<CallError<F>, X> {
-        Ok(match self {
-            Self::Open { name, retry_after } => CallError::Open { name, retry_after },
-            Self::Elapsed { name } => CallError::Elapsed { name },
-            Self::Hurried { name, error } => CallError::Hurried {
-                name,
-                error: error.map(map).transpose()?,
-            },
-            Self::Failed { name, error } => CallError::Failed {
-                name,
-                error: map(error)?,
-            },
-        })
     }
 }
 

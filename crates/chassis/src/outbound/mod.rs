@@ -23,6 +23,8 @@ mod tests;
 pub use call_log::CallLog;
 #[cfg(feature = "client")]
 pub use client::{Client, GetError, Reply};
+#[cfg(feature = "client")]
+pub use connections::{Connections, SendError};
 #[cfg(feature = "auth")]
 pub(crate) use dependency::SUSPENDED;
 pub use dependency::{CallError, Dependency};

@@ -69,18 +69,6 @@ pub(crate) enum Evidence {
     None,
 }
 
-/// Whether to make another attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Retry {
-    /// It is unsafe, of no use, or the time is up.
-    No,
-    /// Concurrent requests are the reason, so the retry budget, which bounds
-    /// what an unhealthy dependency is sent, does not apply.
-    Unbudgeted,
-    /// The dependency is the reason; not before this time has passed.
-    Budgeted(Duration),
-}
-
 impl Outcome {
     /// The rule: what this outcome of an attempt with this much time shows about the
     /// dependency.
@@ -103,20 +91,6 @@ impl Outcome {
             | (Self::Failed(Failure::Rejected | Failure::Unsent) | Self::Abandoned, _) => {
                 Evidence::None
             }
-        }
-    }
-
-    /// Whether another attempt may help. An outcome that is no evidence about the
-    /// dependency is not retried, so that no caller can spend the retry budget.
-    #[must_use]
-    pub(crate) fn retry(self, evidence: Evidence) -> Retry {
-        match (self, evidence) {
-            (Self::Failed(Failure::Conflict), _) => Retry::Unbudgeted,
-            (
-                Self::Failed(Failure::Transient(not_before) | Failure::Late(not_before)),
-                Evidence::Unhealthy,
-            ) => Retry::Budgeted(not_before.unwrap_or_default()),
-            _ => Retry::No,
         }
     }
 }

@@ -54,8 +54,8 @@ impl Default for Policy {
 
 impl Policy {
     /// The pause before retry number `retry`, counted from 0: random up to the
-    /// longest ("full jitter"), so that clients that failed together do not come
-    /// back together.
+    /// longest ("full jitter"), so that clients that failed together do not retry
+    /// at the same time.
     /// Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
     #[must_use]
     pub(crate) fn pause(&self, retry: u32) -> Duration {

@@ -18,7 +18,7 @@ use super::{
     breaker::{Breaker, Permit, State},
     budget::RetryBudget,
     dependency::PROBE_WAIT,
-    outcome, *,
+    *,
 };
 use crate::{Deadline, RequestContext};
 
@@ -280,9 +280,6 @@ fn outcomes_a_caller_controls_do_not_affect_the_breaker() {
         let nothing = evidence == Evidence::None;
         let expected = is_callers_doing(outcome, allowance);
         assert_eq!(nothing, expected, "{outcome:?} {allowance:?}");
-        if nothing {
-            assert_eq!(outcome.retry(evidence), outcome::Retry::No, "{outcome:?}");
-        }
     }
 }
 

@@ -12,14 +12,15 @@ use std::{
     },
 };
 
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::HeaderMap;
 use json::{FieldErrors, Pointer};
 use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::{Serialize, Serializer};
 
-use super::{
-    event::{Event, Kind},
-    response::GatewayResponse,
-};
-use crate::{Environment, Problem, context::Invocation, http::Service, telemetry::Telemetry};
+use super::event::{Event, Kind, Translated};
+use crate::{Environment, Problem, context::Invocation, http::Service};
 
 /// The failure of an invocation with an event that is not an HTTP API event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,37 +50,26 @@ impl From<UnsupportedEvent> for Diagnostic {
 #[derive(Clone)]
 pub struct Handler {
     service: Service,
-    base_path: String,
-    telemetry: Arc<Telemetry>,
-    /// Whether an event was handled already.
+    custom_base_path: String,
+    /// Whether a request was handled already.
     warm: Arc<AtomicBool>,
 }
 
 impl Handler {
-    /// The handler of the events of `service`. `base_path` is that of a custom
-    /// domain, such as `/v1`, or empty; see [`Handler::base_path`].
+    /// The handler of the events of `service`. `custom_base_path` is that of a custom
+    /// domain, such as `/v1`, or empty; see [`Handler::custom_base_path`].
     #[must_use]
-    pub fn new(service: Service, base_path: String) -> Self {
+    pub fn new(service: Service, custom_base_path: String) -> Self {
         Self {
             service,
-            base_path,
-            telemetry: Arc::default(),
+            custom_base_path,
             warm: Arc::default(),
-        }
-    }
-
-    /// Sets where metrics and traces go.
-    #[must_use]
-    pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
-        Self {
-            telemetry: Arc::new(telemetry),
-            ..self
         }
     }
 
     /// Reads the base path of a custom domain from the environment, with a slash
     /// in front or without; `None` if it is malformed.
-    pub fn base_path(environment: &mut Environment) -> Option<String> {
+    pub fn custom_base_path(environment: &mut Environment) -> Option<String> {
         let what = "the base path of a custom domain, such as shop/v1, or empty";
         let base_path = environment.optional("BASE_PATH", what, |path| {
             let segments = path.strip_prefix('/').unwrap_or(path);
@@ -103,42 +93,102 @@ impl Handler {
         event: LambdaEvent<Event>,
     ) -> Result<GatewayResponse, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
-        let cold_start = !self.warm.swap(true, Relaxed);
-        let (mut event, mut error) = match payload.0 {
+        let event = match payload.0 {
+            Kind::Request(event) => event,
             Kind::Unsupported(kind) => {
                 let error = UnsupportedEvent(kind);
                 let function = self.service.name();
                 tracing::error!(function, request_id = context.request_id, "{error}");
                 return Err(error);
             }
-            Kind::Malformed(event) => (event, Some("is not a valid HTTP API event")),
-            Kind::Request(event) => (event, None),
         };
-        let domain = event.request_context.domain_name.take();
-        let translated = event.into_request(&self.base_path);
-        error = error.or(translated.error);
-        let base_path = translated.base_path;
-        let request = translated.request.map(axum::body::Body::from);
+        let Translated {
+            request,
+            domain,
+            base_path,
+            error,
+        } = event.into_request(&self.custom_base_path);
         let invocation = Invocation {
             request_id: context.request_id,
             deadline: context.deadline,
             xray_trace: context.xray_trace_id,
             domain,
             base_path,
-            telemetry: Arc::clone(&self.telemetry),
-            cold_start,
-        };
-        let response = match error {
-            Some(error) => {
+            cold_start: !self.warm.swap(true, Relaxed),
+            refusal: error.map(|error| {
                 let mut errors = FieldErrors::new();
                 errors.add(&Pointer::root(), error);
-                let problem = Problem::malformed(errors);
-                self.service.refuse(problem, &request, invocation)
-            }
-            None => self.service.serve(request, invocation).await,
+                Problem::malformed(errors)
+            }),
         };
+        let request = request.map(axum::body::Body::from);
+        let response = self.service.serve(request, invocation).await;
         Ok(GatewayResponse::of(response).await)
     }
+}
+
+/// A response, as an HTTP API expects it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayResponse {
+    status_code: u16,
+    #[serde(serialize_with = "write_headers")]
+    headers: HeaderMap,
+    // `cargo lambda watch` requires these two members.
+    multi_value_headers: NoMembers,
+    cookies: [(); 0],
+    body: GatewayBody,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct NoMembers {}
+
+/// A body: text as it is, and anything else in base64.
+#[derive(Debug)]
+struct GatewayBody(Bytes);
+
+impl GatewayBody {
+    fn as_text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl Serialize for GatewayBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_text() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(&Base64Display::new(&self.0, &STANDARD)),
+        }
+    }
+}
+
+impl GatewayResponse {
+    pub(super) async fn of(response: axum::response::Response) -> Self {
+        let (parts, body) = response.into_parts();
+        // A body is in memory already, so reading it does not fail.
+        let body = axum::body::to_bytes(body, usize::MAX).await;
+        let body = GatewayBody(body.unwrap_or_default());
+        Self {
+            status_code: parts.status.as_u16(),
+            headers: parts.headers,
+            multi_value_headers: NoMembers {},
+            cookies: [],
+            is_base64_encoded: body.as_text().is_none(),
+            body,
+        }
+    }
+}
+
+/// Values of the same name are one, with commas between them.
+fn write_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.keys().map(|name| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        (name.as_str(), values.join(", "))
+    }))
 }
 
 #[cfg(test)]
@@ -147,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_base_path_is_read_from_the_environment() {
-        let read = |path: &str| Handler::base_path(&mut Environment::of([("BASE_PATH", path)]));
+        let read =
+            |path: &str| Handler::custom_base_path(&mut Environment::of([("BASE_PATH", path)]));
         assert_eq!(read(""), Some(String::new()));
         assert_eq!(read("/v1"), Some("/v1".to_owned()));
         assert_eq!(read("shop/v1"), Some("/shop/v1".to_owned()));

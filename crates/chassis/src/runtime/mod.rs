@@ -2,11 +2,8 @@
 
 mod event;
 mod handler;
-mod response;
 mod start;
-mod translation;
 
 pub use event::Event;
-pub use handler::Handler;
-pub use response::GatewayResponse;
+pub use handler::{GatewayResponse, Handler};
 pub use start::{start, start_handler};

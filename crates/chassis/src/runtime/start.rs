@@ -33,14 +33,14 @@ pub async fn start<C, S: Clone + Send + Sync + 'static>(
     build: impl AsyncFnOnce(C) -> Router<S>,
 ) -> ExitCode {
     let configure = |environment: &mut Environment| {
-        let base_path = Handler::base_path(environment);
+        let custom_base_path = Handler::custom_base_path(environment);
         let telemetry = Telemetry::read(environment);
         let config = configure(environment);
-        Some((base_path?, telemetry?, config?))
+        Some((custom_base_path?, telemetry?, config?))
     };
-    start_handler(configure, async |(base_path, telemetry, config)| {
+    start_handler(configure, async |(custom_base_path, telemetry, config)| {
         let service = build(config).await.into_service();
-        let handler = Handler::new(service, base_path).with_telemetry(telemetry);
+        let handler = Handler::new(service.with_telemetry(telemetry), custom_base_path);
         move |event| {
             let handler = handler.clone();
             async move { handler.handle(event).await }
@@ -51,16 +51,16 @@ pub async fn start<C, S: Clone + Send + Sync + 'static>(
 
 /// Starts a function that handles events other than HTTP requests. `build` returns
 /// the handler of an event.
-pub async fn start_handler<Config, Handler, Event, Output, Error, Fut>(
-    configure: impl FnOnce(&mut Environment) -> Option<Config>,
-    build: impl AsyncFnOnce(Config) -> Handler,
+pub async fn start_handler<C, H, I, O, E, F>(
+    configure: impl FnOnce(&mut Environment) -> Option<C>,
+    build: impl AsyncFnOnce(C) -> H,
 ) -> ExitCode
 where
-    Handler: FnMut(LambdaEvent<Event>) -> Fut,
-    Event: for<'de> Deserialize<'de>,
-    Output: Serialize,
-    Error: Into<Diagnostic> + Debug,
-    Fut: Future<Output = Result<Output, Error>>,
+    H: FnMut(LambdaEvent<I>) -> F,
+    F: Future<Output = Result<O, E>>,
+    I: for<'de> Deserialize<'de>,
+    O: Serialize,
+    E: Into<Diagnostic> + Debug,
 {
     telemetry::start();
     let mut environment = Environment::process();

@@ -1,16 +1,50 @@
 //! The completion line: one for each invocation, with its metrics.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{
-    Completed, Record,
-    metrics::{COLD_STARTS, Metric, OF_DEPENDENCIES, PROBLEMS, REPLAYS},
-    push_milliseconds, push_padded, push_text,
-};
+use tracing::Level;
+
+use super::{METRICS, Record, Trace, metrics::Metrics, push_milliseconds, push_padded, push_text};
+
+/// A request that was served, for its completion line and as the root of its spans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completed<'r> {
+    pub(crate) service: &'static str,
+    pub(crate) request_id: &'r str,
+    pub(crate) trace: Trace,
+    pub(crate) method: &'r str,
+    pub(crate) route: &'r str,
+    pub(crate) status: u16,
+    pub(crate) started: SystemTime,
+    pub(crate) duration: Duration,
+    pub(crate) problem: Option<&'static str>,
+    pub(crate) is_replay: bool,
+}
 
 impl Completed<'_> {
+    /// Writes the line, at the level `INFO`. The metrics are written at any level but `OFF`.
+    pub(crate) fn log(&self, record: &Record, metrics: &Metrics) {
+        let writes_request_line = tracing::enabled!(Level::INFO);
+        if !writes_request_line && !tracing::enabled!(target: METRICS, Level::INFO) {
+            return;
+        }
+        let mut text = String::with_capacity(1536);
+        if writes_request_line {
+            self.push_request(&mut text, record);
+        }
+        self.push_metrics(&mut text, record);
+        let length = text.len();
+        self.push_metadata(&mut text, record, metrics);
+        let (members, metadata) = text.split_at(length);
+        if writes_request_line {
+            tracing::info!(members, _aws = metadata, "request");
+        } else {
+            tracing::info!(target: METRICS, members, _aws = metadata);
+        }
+    }
+
     /// The members of the completion line but the metrics.
-    pub(crate) fn push_request(self, json: &mut String, record: &Record) {
+    fn push_request(&self, json: &mut String, record: &Record) {
         push_text(json, "span_id", &self.trace.span_id());
         if let Some(parent_id) = self.trace.parent_id() {
             push_text(json, "parent_id", &parent_id);
@@ -28,7 +62,7 @@ impl Completed<'_> {
     }
 
     /// The members that are metrics, or dimensions of one.
-    pub(crate) fn push_metrics(self, json: &mut String, record: &Record) {
+    fn push_metrics(&self, json: &mut String, record: &Record) {
         push_text(json, "route", self.route);
         if let Some(problem) = self.problem {
             push_text(json, "problem", problem);
@@ -44,52 +78,45 @@ impl Completed<'_> {
         json.push_str("\",\"duration_ms\":");
         push_milliseconds(json, self.duration);
         json.push_str(",\"requests\":1");
-        for metric in self.counted(record) {
-            json.extend([",\"", metric.name, "\":1"]);
+        for (is_counted, member) in [
+            (record.cold_start, ",\"cold_starts\":1"),
+            (self.problem.is_some(), ",\"problems\":1"),
+            (self.is_replay, ",\"replays\":1"),
+        ] {
+            if is_counted {
+                json.push_str(member);
+            }
         }
         record.push_members(json);
     }
 
     /// The value of the member `_aws`.
-    pub(crate) fn push_metadata(self, json: &mut String, record: &Record) {
+    fn push_metadata(&self, json: &mut String, record: &Record, metrics: &Metrics) {
         let since = self.started.duration_since(UNIX_EPOCH);
         let timestamp = since.unwrap_or_default();
         json.push_str("{\"Timestamp\":");
         push_padded(json, timestamp.as_secs(), 10);
         push_padded(json, timestamp.subsec_millis().into(), 3);
-        json.push_str(",\"CloudWatchMetrics\":[");
-        let mut directives = record.telemetry.metrics.directives(json);
-        for metric in self.counted(record) {
-            directives.metric(",", metric);
+        json.extend([",\"CloudWatchMetrics\":[", &metrics.requests]);
+        for (is_counted, name, dimensions) in [
+            (record.cold_start, "cold_starts", ""),
+            (
+                self.problem.is_some(),
+                "problems",
+                r#",["function","problem"]"#,
+            ),
+            (self.is_replay, "replays", ""),
+        ] {
+            if is_counted {
+                json.push(',');
+                metrics.push_directive(json, dimensions, name, "Count");
+            }
         }
-        let counts = record.counts();
-        let dependencies = record.dependencies();
-        if !counts.is_empty() || !dependencies.is_empty() {
-            directives.open(",", &[&["function"]]);
-            let mut separator = "";
-            for name in counts {
-                directives.entry(separator, &[name], "Count");
-                separator = ",";
-            }
-            for name in dependencies {
-                for metric in OF_DEPENDENCIES {
-                    directives.entry(separator, &[name, metric.name], metric.unit);
-                    separator = ",";
-                }
-            }
-            directives.close();
+        let (counters, dependencies) = (record.counts(), record.dependencies());
+        if !counters.is_empty() || !dependencies.is_empty() {
+            json.push(',');
+            metrics.push_directive_of_names(json, &counters, &dependencies);
         }
         json.push_str("]}");
-    }
-
-    /// The metrics that this request counts beside those of every request.
-    fn counted(self, record: &Record) -> impl Iterator<Item = &'static Metric> {
-        let metrics = [
-            (&COLD_STARTS, record.cold_start),
-            (&PROBLEMS, self.problem.is_some()),
-            (&REPLAYS, self.is_replay),
-        ];
-        let counted = |(metric, is_counted): (_, bool)| is_counted.then_some(metric);
-        metrics.into_iter().filter_map(counted)
     }
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Completed, Span, Trace, metrics::Namespace};
+use super::{Completed, Span, Trace, metrics::Metrics};
 use crate::Environment;
 
 /// The timeout of sending spans to a collector.
@@ -32,7 +32,7 @@ const MAX_PENDING: usize = 8;
 /// What a service's telemetry needs to know beyond its log.
 #[derive(Debug)]
 pub struct Telemetry {
-    pub(crate) metrics: Namespace,
+    pub(crate) metrics: Metrics,
     pub(crate) exporter: Option<Exporter>,
 }
 
@@ -48,23 +48,23 @@ impl Telemetry {
     #[must_use]
     pub fn new(exporter: Option<Exporter>) -> Self {
         Self {
-            metrics: Namespace::default(),
+            metrics: Metrics::default(),
             exporter,
         }
     }
 
-    /// Reads the environment. A malformed variable is recorded there; `None` if it is the
-    /// namespace.
+    /// Reads the environment. A malformed variable is recorded there. Returns `None` if
+    /// and only if `METRICS_NAMESPACE` is malformed.
     pub fn read(environment: &mut Environment) -> Option<Self> {
         let what = "the namespace of the metrics: letters, digits and .-_/#:";
-        let namespace = environment.optional("METRICS_NAMESPACE", what, |name| {
+        let metrics = environment.optional("METRICS_NAMESPACE", what, |name| {
             let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_/#:".contains(&b);
             let valid = name.len() <= 255 && name.bytes().all(allowed);
-            valid.then(|| name.to_owned()).ok_or("it is not one")
+            valid.then(|| Metrics::new(name)).ok_or("it is not one")
         });
         let exporter = Exporter::read(environment);
         Some(Self {
-            metrics: namespace?.map(Namespace::new).unwrap_or_default(),
+            metrics: metrics?.unwrap_or_default(),
             exporter,
         })
     }

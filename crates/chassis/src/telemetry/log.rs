@@ -97,7 +97,8 @@ fn levels(level: LevelFilter, targets: &str) -> Targets {
         .with_targets(targets.parse::<Targets>().unwrap_or_default())
 }
 
-/// Lambda sets the first variable for JSON logging, and the second always.
+/// Whether lines are JSON: as `AWS_LAMBDA_LOG_FORMAT` requests, or else if
+/// `LAMBDA_TASK_ROOT` shows that this is Lambda.
 fn is_json() -> bool {
     match std::env::var("AWS_LAMBDA_LOG_FORMAT") {
         Ok(format) if !format.is_empty() => format.eq_ignore_ascii_case("json"),

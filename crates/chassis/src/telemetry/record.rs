@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Span, Telemetry, push_milliseconds};
+use super::{Trace, push_milliseconds};
 
 /// The most spans of an invocation that are exported, so that a segment document
 /// fits into one datagram.
@@ -21,7 +21,6 @@ pub(crate) struct Record {
     pub(crate) cold_start: bool,
     /// Whether its caller left less time than Lambda does.
     pub(crate) is_shortened: bool,
-    pub(crate) telemetry: Arc<Telemetry>,
     /// Whether its spans are exported.
     pub(crate) traced: bool,
     inner: Mutex<Inner>,
@@ -37,6 +36,18 @@ struct Inner {
     spans: Vec<Span>,
 }
 
+/// A call that has ended, as a span of the trace.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    pub(crate) trace: Trace,
+    pub(crate) dependency: &'static str,
+    pub(crate) operation: String,
+    pub(crate) started: SystemTime,
+    pub(crate) duration: Duration,
+    pub(crate) status: Option<u16>,
+    pub(crate) failed: bool,
+}
+
 /// What an invocation used of one dependency.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
@@ -48,20 +59,19 @@ pub(crate) struct Usage {
 }
 
 impl Record {
-    /// The record of an invocation that starts now. `sampled` is whether its trace is
-    /// recorded.
-    pub(crate) fn new(telemetry: Arc<Telemetry>, sampled: bool) -> Self {
+    /// The record of an invocation that starts now. `traced` is whether its spans are
+    /// exported.
+    pub(crate) fn new(traced: bool) -> Self {
         Self {
             started: SystemTime::now(),
             cold_start: false,
             is_shortened: false,
-            traced: sampled && telemetry.exporter.is_some(),
-            telemetry,
+            traced,
             inner: Mutex::default(),
         }
     }
 
-    /// Notes the template of the route.
+    /// Records the template of the route.
     pub(crate) fn set_route(&self, route: &Arc<str>) {
         self.lock().route = Some(Arc::clone(route));
     }
@@ -76,7 +86,7 @@ impl Record {
         self.is_shortened && self.lock().timed_out
     }
 
-    /// Notes the caller, by a hash.
+    /// Records the caller, by a hash.
     #[cfg(feature = "auth")]
     pub(crate) fn set_caller(&self, caller: String) {
         self.lock().caller = Some(caller);
@@ -126,7 +136,7 @@ impl Record {
         self.lock().usage(name).retries += 1;
     }
 
-    /// Notes that the circuit breaker is open.
+    /// Records that the circuit breaker is open.
     pub(crate) fn set_breaker_open(&self, name: &'static str) {
         self.lock().usage(name).breaker_open = true;
     }

@@ -1,6 +1,6 @@
 //! Detects whether an earlier attempt of a status change was committed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use uuid::Uuid;
 
@@ -11,8 +11,9 @@ use crate::{error::Error, order::Order};
 pub(super) struct Change {
     /// Its id, which is written with the order.
     pub id: Uuid,
-    /// The version whose commit the last attempt started, if it got that far.
-    attempted: Mutex<Option<i64>>,
+    /// The version whose commit the last attempt started; 0, which no order has, if it did
+    /// not get that far.
+    attempted: AtomicI64,
 }
 
 impl Change {
@@ -20,7 +21,7 @@ impl Change {
     pub(super) fn new() -> Self {
         Self {
             id: Uuid::now_v7(),
-            attempted: Mutex::default(),
+            attempted: AtomicI64::new(0),
         }
     }
 
@@ -39,21 +40,16 @@ impl Change {
         if last_change == Some(self.id) {
             return Ok(true);
         }
-        match self.lock().take() {
-            Some(attempted) if order.version.get() > attempted => {
-                Err(mysql::Error::Unknown(None).into())
-            }
-            _ => Ok(false),
+        let attempted = self.attempted.swap(0, Relaxed);
+        if attempted != 0 && order.version.get() > attempted {
+            return Err(mysql::Error::Unknown(None).into());
         }
+        Ok(false)
     }
 
     /// Records that an attempt to commit `order` follows.
     pub(super) fn record_attempt(&self, order: &Order) {
-        *self.lock() = Some(order.version.get());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<i64>> {
-        (self.attempted.lock()).unwrap_or_else(PoisonError::into_inner)
+        self.attempted.store(order.version.get(), Relaxed);
     }
 }
 
@@ -102,7 +98,7 @@ mod tests {
         let committed = attempted().check_committed(&at(9), other);
         assert!(matches!(
             committed,
-            Err(Error::Database(mysql::Error::Unknown(None)))
+            Err(Error::Store(mysql::Error::Unknown(None)))
         ));
     }
 

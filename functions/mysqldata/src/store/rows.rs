@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
 };
 
+use dto::Currency;
 use mysql::{
     AttemptError, Columns, Session, Value, from_datetime, insert as insert_into, to_datetime,
 };
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The columns of an order `o` joined with its line `l`: a row for each line, so that one
-/// statement reads orders and lines. [`to_orders`] reads the columns in this order.
+/// statement reads orders and lines. [`add_line`] reads the columns in this order.
 const SELECT: &str = "SELECT o.id, currency, position, product_id, name, l.quantity, unit_price, \
                       customer, status, total, pricing, version, created_at, updated_at, \
                       change_id, owner";
@@ -185,30 +186,16 @@ pub(super) async fn list(
     Ok(orders)
 }
 
+/// Orders by id, each with its lines by position.
+type OrdersById = HashMap<Uuid, (Found, BTreeMap<u16, OrderLine>)>;
+
 /// The orders in the rows of [`SELECT`], in no order.
 fn to_orders(rows: Vec<Columns>) -> Result<Vec<Found>, AttemptError> {
-    let mut orders = HashMap::<Uuid, (Found, BTreeMap<u16, OrderLine>)>::new();
+    let mut orders = OrdersById::new();
     for mut row in rows {
-        let id = row.take()?;
-        let currency = row.take::<String>()?;
-        let position = row.take()?;
-        let line = OrderLine {
-            product_id: row.take::<String>()?.parse()?,
-            name: row.take::<String>()?.parse()?,
-            quantity: row.take::<i64>()?.try_into()?,
-            unit_price: Money {
-                amount: row.take()?,
-                currency: currency.parse()?,
-            },
-        };
-        let (_, lines) = match orders.entry(id) {
-            Entry::Occupied(order) => order.into_mut(),
-            Entry::Vacant(order) => {
-                let found = to_order(OrderId(id), &currency, row)?;
-                order.insert((found, BTreeMap::new()))
-            }
-        };
-        lines.insert(position, line);
+        let id = row.take("id")?;
+        let added = add_line(&mut orders, id, row);
+        added.map_err(|error| error.in_row(format_args!("order {id}")))?;
     }
     let found = orders.into_values().map(|(mut found, lines)| {
         found.order.lines = lines.into_values().collect();
@@ -217,28 +204,54 @@ fn to_orders(rows: Vec<Columns>) -> Result<Vec<Found>, AttemptError> {
     Ok(found.collect())
 }
 
+/// Adds the line in the rest of a row, and its order with the first line.
+fn add_line(orders: &mut OrdersById, id: Uuid, mut row: Columns) -> Result<(), AttemptError> {
+    let currency: Currency = row.parse("currency")?;
+    let position = row.take("position")?;
+    let line = OrderLine {
+        product_id: row.parse("product_id")?,
+        name: row.parse("name")?,
+        quantity: row.read("quantity", i64::try_into)?,
+        unit_price: Money {
+            amount: row.take("unit_price")?,
+            currency: currency.clone(),
+        },
+    };
+    let (_, lines) = match orders.entry(id) {
+        Entry::Occupied(order) => order.into_mut(),
+        Entry::Vacant(order) => {
+            let found = to_order(OrderId(id), currency, row)?;
+            order.insert((found, BTreeMap::new()))
+        }
+    };
+    lines.insert(position, line);
+    Ok(())
+}
+
 /// The order in the rest of a row, without its lines.
-fn to_order(id: OrderId, currency: &str, mut row: Columns) -> Result<Found, AttemptError> {
+fn to_order(id: OrderId, currency: Currency, mut row: Columns) -> Result<Found, AttemptError> {
     let order = Order {
         id,
-        customer: row.take::<String>()?.parse()?,
-        status: row.take::<String>()?.parse()?,
+        customer: row.parse("customer")?,
+        status: row.parse("status")?,
         lines: Vec::new(),
         total: Money {
-            amount: row.take()?,
-            currency: currency.parse()?,
+            amount: row.take("total")?,
+            currency,
         },
-        pricing: row.take::<String>()?.parse()?,
-        version: row.take::<i64>()?.try_into()?,
-        created_at: from_datetime(row.take()?),
-        updated_at: from_datetime(row.take()?),
+        pricing: row.parse("pricing")?,
+        version: row.read("version", i64::try_into)?,
+        created_at: from_datetime(row.take("created_at")?),
+        updated_at: from_datetime(row.take("updated_at")?),
     };
-    let last_change = row.take()?;
-    let owner = String::from_utf8(row.take()?);
+    let last_change = row.take("change_id")?;
+    let owner = row.read("owner", |owner| {
+        String::from_utf8(owner).map_err(|_| "must be UTF-8".to_owned())
+    })?;
     Ok(Found {
         order,
         last_change,
-        owner: owner.map_err(|_| "an owner must be UTF-8".to_owned())?,
+        owner,
     })
 }
 
@@ -304,10 +317,23 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_breaks_a_rule_is_an_error() {
+    fn a_row_that_breaks_a_rule_is_named_with_its_column() {
         let id = Uuid::now_v7();
-        assert!(to_orders(vec![row(id, 0, "lost", 1, 1)]).is_err());
-        assert!(to_orders(vec![row(id, 0, "paid", 0, 1)]).is_err());
-        assert!(to_orders(vec![Columns::from([id.into()])]).is_err());
+        let error = |row| {
+            let orders = to_orders(vec![row]);
+            orders.err().unwrap().to_string()
+        };
+        for (status, quantity, reason) in [
+            ("lost", 1, "status must be "),
+            ("paid", 0, "quantity must be between 1 and "),
+        ] {
+            let expected = format!("a row is not valid: order {id}: {reason}");
+            let error = error(row(id, 0, status, quantity, 1));
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        assert_eq!(
+            error(Columns::from([id.into(), "DKK".into()])),
+            format!("a row is not valid: order {id}: position is missing or of another type")
+        );
     }
 }

@@ -17,26 +17,32 @@ const MIN_AGE: Duration = Duration::from_secs(30);
 /// price of a product that does not exist any more is `None`.
 type Snapshot = (String, Option<i64>, String, PrimitiveDateTime);
 
-/// Reads the snapshots of products that were seen after `since`.
+/// Reads the prices of products that were seen after `since`.
 pub(super) async fn read(
     session: &Session,
     products: &[&ProductId],
     since: Timestamp,
 ) -> Result<Products, AttemptError> {
-    let sql = format!(
-        "SELECT product_id, name, unit_price, currency FROM product_snapshots \
-         WHERE product_id IN ({}) AND unit_price IS NOT NULL AND seen_at > ?",
-        placeholders(products.len()),
-    );
-    let mut values: Vec<Value> = products.iter().map(|id| id.as_str().into()).collect();
-    values.push(to_datetime(since).into());
-    let rows = session.rows(&sql, values).await?;
-    let products = rows.into_iter().map(to_product);
-    products.map(|p| p.map(|p| (p.id.clone(), p))).collect()
+    let since = to_datetime(since);
+    let mut prices = Products::new();
+    for (id, (name, amount, currency, seen_at)) in known(session, products).await? {
+        if let Some(amount) = amount
+            && seen_at > since
+        {
+            let product = to_product(&id, &name, amount, &currency);
+            let product = product.map_err(|error| error.in_row(format_args!("product {id}")))?;
+            prices.insert(product.id.clone(), product);
+        }
+    }
+    Ok(prices)
 }
 
-fn to_product(row: (String, String, i64, String)) -> Result<PricedProduct, AttemptError> {
-    let (id, name, amount, currency) = row;
+fn to_product(
+    id: &str,
+    name: &str,
+    amount: i64,
+    currency: &str,
+) -> Result<PricedProduct, AttemptError> {
     Ok(PricedProduct {
         id: id.parse()?,
         name: name.parse()?,
@@ -78,7 +84,8 @@ pub(super) async fn write(
     products: &Products,
     seen_at: Timestamp,
 ) -> Result<(), AttemptError> {
-    let known = known(session, products).await?;
+    let ids: Vec<_> = products.keys().collect();
+    let known = known(session, &ids).await?;
     // Not all that find it too old at the same time write it again.
     let max_age = MIN_AGE + MIN_AGE.mul_f64(fastrand::f64());
     let recent = to_datetime((seen_at.utc() - max_age).into());
@@ -125,14 +132,14 @@ pub(super) async fn write(
 /// The snapshots of these products, by their ids.
 async fn known(
     session: &Session,
-    products: &Products,
+    products: &[&ProductId],
 ) -> Result<HashMap<String, Snapshot>, AttemptError> {
     let sql = format!(
         "SELECT product_id, name, unit_price, currency, seen_at FROM product_snapshots \
          WHERE product_id IN ({})",
         placeholders(products.len()),
     );
-    let ids: Vec<Value> = products.keys().map(|id| id.as_str().into()).collect();
+    let ids: Vec<Value> = products.iter().map(|id| id.as_str().into()).collect();
     let add = |known: &mut HashMap<_, _>, (id, name, amount, currency, at)| {
         known.insert(id, (name, amount, currency, at));
     };

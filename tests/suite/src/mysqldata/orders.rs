@@ -3,6 +3,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use testbed::order;
 use uuid::Uuid;
 
 use crate::{Api, Case};
@@ -26,9 +27,9 @@ pub fn cases() -> Vec<Case> {
 
 /// Creates a product of this price; its id.
 async fn product(api: &Api, amount: i64, currency: &str) -> String {
-    let mut product = api.product();
-    product["price"] = json!({"amount": amount, "currency": currency});
-    api.post("/nosqldata", &product).await.expect(201).id()
+    let id = api.unique();
+    api.put_product(&id, amount, currency).await;
+    id
 }
 
 /// It queries the catalogue over HTTP, through the surface itself.
@@ -152,11 +153,6 @@ async fn paid_order_has_a_new_version(api: Api) {
         .expect_members(&[("/status", json!("shipped"))]);
 }
 
-fn order(customer: &str, products: &[&str]) -> Value {
-    let line = |id: &&str| json!({"productId": id, "quantity": 1});
-    json!({"customer": customer, "lines": products.iter().map(line).collect::<Vec<_>>()})
-}
-
 async fn unknown_product_is_reported_by_its_line(api: Api) {
     let cup = api.create_product().await.id();
     let unknown = order("Ada", &[&api.unique(), &cup, &api.unique()]);
@@ -230,8 +226,8 @@ async fn order_is_limited(api: Api) {
     let unknown = json!({"customer": "c", "lines": lines(100)});
     let refused = api.post("/mysqldata", &unknown).await.expect(422).json();
     assert_eq!(refused["errors"].as_array().unwrap().len(), 100);
-    let refused = json!({"customer": "c", "lines": lines(101)});
-    let refused = api.post("/mysqldata", &refused).await;
+    let too_many = json!({"customer": "c", "lines": lines(101)});
+    let refused = api.post("/mysqldata", &too_many).await;
     refused.expect_invalid(&[("/lines", "must have 1 to 100 lines")]);
 }
 

@@ -2,9 +2,9 @@
 
 use http::Method;
 use serde_json::json;
-use testbed::Response;
+use testbed::{LISTS, Response};
 
-use crate::{Api, Case, Kind, api::LISTS};
+use crate::{Api, Case, Kind};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 

@@ -1,11 +1,12 @@
 //! Lists, page by page.
 
 use serde_json::Value;
+use testbed::LISTS;
 
 // region: mysqldata
 use crate::mysqldata::cursors::place_orders;
 // endregion
-use crate::{Api, Case, api::LISTS};
+use crate::{Api, Case};
 
 const FOREIGN: &str = "is not a cursor of this list with these filters";
 

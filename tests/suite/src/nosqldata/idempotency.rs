@@ -15,7 +15,9 @@ pub fn cases() -> Vec<Case> {
         case!(same_json_in_another_spelling_replays),
         case!(key_with_another_body_returns_422),
         case!(keys_are_compared_byte_by_byte),
+        // region: mysqldata
         case!(idempotency_key_is_scoped_to_its_route),
+        // endregion
         case!(idempotency_key_of_a_put_is_ignored),
         case!(malformed_key_returns_400),
         case!(repeated_key_returns_400),
@@ -150,12 +152,15 @@ async fn keys_are_compared_byte_by_byte(api: Api) {
     }
 }
 
+// region: mysqldata
+/// The routes are those of two services.
 async fn idempotency_key_is_scoped_to_its_route(api: Api) {
     let key = api.unique();
     for (target, body) in creations(&api).await {
         create(&api, target, &key, &body).await;
     }
 }
+// endregion
 
 async fn idempotency_key_of_a_put_is_ignored(api: Api) {
     let (key, product) = (api.unique(), api.product());

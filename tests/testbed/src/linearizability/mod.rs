@@ -20,12 +20,9 @@ use std::{
 };
 
 use anyhow::Result;
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::{task::JoinHandle, time::sleep};
 
-use crate::Client;
+use crate::{Client, eventually};
 use model::Model;
 use order::Order;
 use product::Product;
@@ -34,9 +31,6 @@ use subject::Subject;
 /// The pause of a client after an unknown outcome: more requests during an
 /// outage would show nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// The timeout of the operations that a test waits for.
-const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Clients at work, and what they record.
 pub struct Recording {
@@ -100,16 +94,15 @@ impl Recording {
     /// Waits until this many more operations have been invoked.
     ///
     /// # Panics
-    /// A client has ended, or the operations take longer than [`TIMEOUT`].
+    /// A client has ended, or the operations take longer than [`eventually`] waits.
     pub async fn advances(&self, operations: usize) {
         let until = self.shared.operations() + operations;
-        let deadline = Instant::now() + TIMEOUT;
-        while self.shared.operations() < until {
+        eventually(async || {
             let has_ended = self.clients.iter().any(JoinHandle::is_finished);
             assert!(!has_ended, "a client has ended");
-            assert!(Instant::now() < deadline, "not within {TIMEOUT:?}");
-            sleep(Duration::from_millis(10)).await;
-        }
+            (self.shared.operations() >= until).then_some(())
+        })
+        .await;
     }
 
     /// Stops the clients, reads each object a last time, and checks each
@@ -145,6 +138,13 @@ impl Shared {
 }
 
 impl Report {
+    /// Checks that there is no violation.
+    #[track_caller]
+    pub fn expect_linearizable(&self) {
+        let violations = self.violations.join("\n");
+        assert!(violations.is_empty(), "{violations}");
+    }
+
     async fn add<M: Model>(&mut self, client: &Client, pool: &Pool<M>) {
         let subjects = std::mem::take(&mut *lock(pool));
         for subject in subjects {

@@ -44,11 +44,10 @@ pub(crate) async fn list(
     State(store): State<@Type@Store>,
     ctx: RequestContext,
     // Without a filter. The cursor is the id of the last item of a page.
-    Request(request): Request<Paged<(), @Type@Id>>,
+    Request(paged): Request<Paged<(), @Type@Id>>,
 ) -> Result<Representation<Page<@Type@>>, Problem> {
-    let page = store.page(&ctx, request.limit, request.after.as_ref());
-    let page = page.await?;
-    let page = request.page("@Name@", page.items, page.last.as_ref())?;
+    let found = store.page(&ctx, paged.limit, paged.after.as_ref()).await?;
+    let page = paged.page("@Name@", found.items, found.last.as_ref())?;
     Ok(Representation(page))
 }
 
@@ -61,7 +60,7 @@ pub(crate) async fn create(
     let created = Created(@Type@::create(body).map_err(Problem::internal)?);
     // Stored with the @type@ in one transaction, and returned unchanged if the
     // request is repeated.
-    let response = created.store().map_err(Problem::internal)?;
+    let response = created.to_stored().map_err(Problem::internal)?;
     let outcome = store
         .create(&ctx, &created.0, key.as_ref(), &response)
         .await?;

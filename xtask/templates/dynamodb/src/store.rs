@@ -57,10 +57,10 @@ impl @Type@Store {
         &self,
         ctx: &RequestContext,
         @type@: &@Type@,
-        request: Option<&IdempotentRequest>,
+        key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
-        let created = self.keys.create(ctx, &self.table, @type@, request, response);
+        let created = self.keys.create(ctx, &self.table, @type@, key, response);
         Ok(created.await?)
     }
 }

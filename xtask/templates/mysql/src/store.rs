@@ -73,7 +73,7 @@ impl @Type@Store {
         &self,
         ctx: &RequestContext,
         @type@: &@Type@,
-        request: Option<&IdempotentRequest>,
+        key: Option<&IdempotentRequest>,
         response: &StoredResponse,
     ) -> Result<Outcome, Error> {
         let write = async |session: Session| {
@@ -90,7 +90,7 @@ impl @Type@Store {
                 _ => Ok(()),
             }
         };
-        self.keys.execute(ctx, request, response, write).await
+        self.keys.execute(ctx, key, response, write).await
     }
 
     async fn select(

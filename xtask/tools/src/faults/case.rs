@@ -57,7 +57,8 @@ impl fmt::Display for Dependency {
 }
 
 impl Dependency {
-    fn wire(self, system: &System) -> &Proxy {
+    /// The proxy on the connection.
+    pub fn wire(self, system: &System) -> &Proxy {
         match self {
             Self::Catalogue => &system.catalogue,
             Self::DynamoDb => &system.dynamodb,
@@ -152,7 +153,7 @@ impl Case {
             Self::FunctionKilled("nosqldata") => &system.dynamodb,
             _ => &system.mysql,
         };
-        Some(wire.calls())
+        Some(wire.take_calls())
     }
 
     /// Injects the fault for `duration`. Returns a note for the table, such as the

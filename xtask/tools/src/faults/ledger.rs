@@ -7,15 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
+use dto::problem::{MEDIA_TYPE, ProblemDetails};
 use testbed::Response;
 
 /// The limit of a response time: a function's timeout less its reserve.
-pub const LONGEST_RESPONSE: Duration = Duration::from_millis(9_900);
+const LONGEST_RESPONSE: Duration = Duration::from_millis(9_900);
 
-/// The number of violations that are kept.
-const KEPT_VIOLATIONS: usize = 20;
+/// The number of violations that are printed.
+const PRINTED_VIOLATIONS: usize = 20;
 
 /// The counts of a run, shared by its clients.
 #[derive(Debug, Default)]
@@ -36,9 +35,7 @@ pub struct Tally {
     pub refused_orders: usize,
     /// The time of the last response that shows the effect of a fault.
     pub last_failure: Option<Instant>,
-    /// The number of responses that were neither correct nor a problem.
-    pub wrong: usize,
-    /// The descriptions of the first of them.
+    /// The descriptions of the responses that were neither correct nor a problem.
     pub violations: Vec<String>,
 }
 
@@ -89,25 +86,24 @@ impl Ledger {
         }
         let Some(response) = response else {
             if !may_lose_responses {
-                tally.add_violation(format!("{request}: no response after {elapsed:?}"));
+                let violation = format!("{request}: no response after {elapsed:?}");
+                tally.violations.push(violation);
             }
             return Outcome::NoResponse;
         };
         tally.slowest = tally.slowest.max(elapsed);
         if elapsed > LONGEST_RESPONSE {
-            tally.add_violation(format!("{request}: {status} after {elapsed:?}"));
+            let violation = format!("{request}: {status} after {elapsed:?}");
+            tally.violations.push(violation);
         }
         if response.status.is_success() {
             return Outcome::Success(response);
         }
         let is_expected = status == 503 || expected.contains(&status);
-        if let Some(defect) = defect_of_problem(&response) {
-            tally.add_violation(format!(
-                "{request}: {status}, {defect}: {}",
-                response.text()
-            ));
-        } else if !is_expected {
-            tally.add_violation(format!("{request}: {status} {}", response.text()));
+        let defect = defect_of_problem(&response).or((!is_expected).then_some("unexpected"));
+        if let Some(defect) = defect {
+            let violation = format!("{request}: {status}, {defect}: {}", response.text());
+            tally.violations.push(violation);
         }
         Outcome::Problem(status)
     }
@@ -129,7 +125,7 @@ impl Ledger {
 
     /// Counts a response whose content is wrong.
     pub fn add_violation(&self, violation: String) {
-        self.lock().add_violation(violation);
+        self.lock().violations.push(violation);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Tally> {
@@ -138,13 +134,6 @@ impl Ledger {
 }
 
 impl Tally {
-    fn add_violation(&mut self, violation: String) {
-        self.wrong += 1;
-        if self.violations.len() < KEPT_VIOLATIONS {
-            self.violations.push(violation);
-        }
-    }
-
     /// The responses by status, as in the table.
     pub fn by_status(&self) -> String {
         let responses = self.responses.iter().map(|(status, count)| match status {
@@ -160,20 +149,29 @@ impl Tally {
     }
 }
 
+/// Prints the first of these violations, as progress.
+pub fn print(violations: &[String]) {
+    for violation in violations.iter().take(PRINTED_VIOLATIONS) {
+        eprintln!("    ! {violation}");
+    }
+}
+
 /// The defect of a response that has to be a problem; `None` if it is correct.
 pub fn defect_of_problem(response: &Response) -> Option<&'static str> {
-    if response.header("content-type") != "application/problem+json" {
+    if response.header("content-type") != MEDIA_TYPE {
         return Some("not a problem");
     }
-    let Ok(problem) = serde_json::from_slice::<Value>(&response.body) else {
-        return Some("invalid JSON");
+    let Ok(problem) = serde_json::from_slice::<ProblemDetails>(&response.body) else {
+        return Some("not the members of a problem");
     };
-    let has = |member: &str| problem[member].as_str().is_some_and(|it| !it.is_empty());
-    if !["type", "title", "detail", "instance", "requestId"]
-        .into_iter()
-        .all(has)
-        || problem["status"] != response.status.as_u16()
-    {
+    let texts = [
+        problem.r#type,
+        problem.title,
+        problem.detail,
+        problem.instance,
+        problem.request_id,
+    ];
+    if texts.iter().any(String::is_empty) || problem.status != response.status.as_u16() {
         return Some("an incomplete problem");
     }
     let has_retry_after = response

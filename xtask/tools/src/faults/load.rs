@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use futures_util::future::join_all;
 use http::Method;
 use mysql_async::prelude::Queryable;
@@ -33,7 +33,7 @@ use testbed::{
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The timeout of a request while functions are killed, which lose responses.
-const SHORT_TIMEOUT: Duration = Duration::from_secs(3);
+pub const SHORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The attempts of a write before it is left unconfirmed.
 const ATTEMPTS: usize = 3;
@@ -49,9 +49,6 @@ const FINAL_ATTEMPTS: usize = 20;
 
 /// The clients that record histories: half of them share a product, the others an order.
 const RECORDING_CLIENTS: usize = 4;
-
-/// The limit of the pages of one client's products.
-const PAGES: usize = 1_000;
 
 /// The result of one case.
 pub struct Row {
@@ -78,8 +75,7 @@ pub struct Row {
 impl Row {
     /// Descriptions of the invariants that were violated.
     pub fn violations(&self) -> Vec<String> {
-        let mut violations = self.tally.violations.clone();
-        violations.extend(self.histories.violations.iter().cloned());
+        let mut violations = Vec::new();
         let mut count = |count: usize, what: &str| {
             if count > 0 {
                 violations.push(format!("{count} {what}"));
@@ -93,40 +89,15 @@ impl Row {
         if self.recovery.is_none() {
             violations.push("the system did not recover".to_owned());
         }
+        violations.extend_from_slice(&self.tally.violations);
+        violations.extend_from_slice(&self.histories.violations);
         violations
     }
 
     /// The number of responses that were neither correct nor a problem, and of histories
     /// that are not linearizable.
     pub fn wrong(&self) -> usize {
-        self.tally.wrong + self.histories.violations.len()
-    }
-
-    /// The result as a line of the log.
-    pub fn line(&self) -> String {
-        let Self { tally, .. } = self;
-        let mut line = format!(
-            "  {}: {} requests ({}), slowest {:.2} s, {} calls, recovery {}, lost {}, twice {}, wrong {} {}",
-            self.case.name(),
-            tally.requests(),
-            tally.by_status(),
-            tally.slowest.as_secs_f64(),
-            self.calls
-                .map_or_else(|| "?".to_owned(), |calls| calls.to_string()),
-            self.recovery.map_or_else(
-                || "never".to_owned(),
-                |time| format!("{:.1} s", time.as_secs_f64())
-            ),
-            self.lost,
-            self.twice,
-            self.wrong(),
-            self.note,
-        );
-        for violation in self.violations() {
-            line.push_str("\n    ! ");
-            line.push_str(&violation);
-        }
-        line
+        self.tally.violations.len() + self.histories.violations.len()
     }
 }
 
@@ -200,21 +171,14 @@ struct LoadClient {
     case: Case,
     name: String,
     count: usize,
-    /// The orders that were acknowledged.
+    /// The orders that were acknowledged, and the products.
     orders: Vec<Value>,
-    products: Vec<Product>,
+    products: Vec<Value>,
     /// Writes of unknown outcome, repeated after the recovery.
     unconfirmed: Vec<Creation>,
 }
 
-/// A product that was acknowledged.
-struct Product {
-    id: String,
-    name: String,
-}
-
 /// A `POST` with its idempotency key.
-#[derive(Clone)]
 struct Creation {
     target: &'static str,
     key: String,
@@ -255,29 +219,24 @@ impl LoadClient {
         method: Method,
         target: &str,
         headers: &[(&str, &str)],
-        body: Option<&Value>,
+        body: String,
         expected: &[u16],
     ) -> Outcome {
         let request = format!("{method} {target}");
         let lossy = self.case.may_lose_responses();
         let timeout = if lossy { SHORT_TIMEOUT } else { TIMEOUT };
-        let json = [("content-type", "application/json")];
-        let headers = match body {
-            Some(_) => [&json, headers].concat(),
-            None => headers.to_vec(),
-        };
-        let body = body.map(Value::to_string).unwrap_or_default();
         let sent = Instant::now();
         let response = self
             .client
-            .try_send(method, target, &headers, body, timeout)
+            .try_send(method, target, headers, body, timeout)
             .await;
         self.ledger
             .check(&request, response, sent.elapsed(), expected, lossy)
     }
 
     async fn get(&self, target: &str) -> Option<Value> {
-        match self.send(Method::GET, target, &[], None, &[]).await {
+        let sent = self.send(Method::GET, target, &[], String::new(), &[]);
+        match sent.await {
             Outcome::Success(response) => Some(self.json(target, &response)),
             Outcome::Problem(_) | Outcome::NoResponse => None,
         }
@@ -300,8 +259,11 @@ impl LoadClient {
     async fn post(&self, creation: &Creation, attempts: usize) -> Option<Value> {
         let Creation { target, key, body } = creation;
         for _ in 0..attempts {
-            let headers = [("idempotency-key", key.as_str())];
-            let sent = self.send(Method::POST, target, &headers, Some(body), &[409]);
+            let headers = [
+                ("content-type", "application/json"),
+                ("idempotency-key", key),
+            ];
+            let sent = self.send(Method::POST, target, &headers, body.to_string(), &[409]);
             match sent.await {
                 Outcome::Success(response) => {
                     let created = self.json(target, &response);
@@ -339,10 +301,7 @@ impl LoadClient {
                 "not the product that was sent",
                 &created,
             );
-            self.products.push(Product {
-                id: text(&created, "id").to_owned(),
-                name: text(&created, "name").to_owned(),
-            });
+            self.products.push(created);
             return;
         }
         let lines = created["lines"].as_array().cloned().unwrap_or_default();
@@ -478,35 +437,23 @@ async fn audit(system: &System, run: &str, clients: &[LoadClient]) -> Result<(us
     twice += rows.len();
 
     for client in clients {
-        let mut found = products(system, &client.name).await?;
+        let list = format!("/nosqldata?category={}&limit=100", client.name);
+        let stored = system.client.walk(&list).await;
+        let mut ids = HashMap::<_, Vec<_>>::new();
+        for product in &stored {
+            let of_name = ids.entry(text(product, "name")).or_default();
+            of_name.push(text(product, "id"));
+        }
         for product in &client.products {
-            match found.remove(&product.name).as_deref() {
-                Some([id]) if *id == product.id => {}
-                Some(ids) if ids.contains(&product.id) => twice += 1,
+            let id = text(product, "id");
+            match ids.remove(text(product, "name")).as_deref() {
+                Some([only]) if *only == id => {}
+                Some(several) if several.contains(&id) => twice += 1,
                 _ => lost += 1,
             }
         }
-        twice += found.len();
+        twice += ids.len();
     }
     Ok((lost, twice))
-}
-
-/// The ids of the products of a category, by name.
-async fn products(system: &System, category: &str) -> Result<HashMap<String, Vec<String>>> {
-    let mut found: HashMap<String, Vec<String>> = HashMap::new();
-    let mut cursor = String::new();
-    for _ in 0..PAGES {
-        let target = format!("/nosqldata?category={category}&limit=100{cursor}");
-        let page = system.client.get(&target).await.expect(200).json();
-        for item in page["items"].as_array().context("a page has items")? {
-            let name = text(item, "name").to_owned();
-            found.entry(name).or_default().push(text(item, "id").to_owned());
-        }
-        match page["nextCursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(found),
-        }
-    }
-    bail!("{category} has more than {PAGES} pages of products")
 }
 // endregion

@@ -13,9 +13,10 @@ mod table;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
+use template::generated;
 
-use crate::page;
 pub use case::Case;
+use scenarios::Finding;
 pub use system::System;
 
 /// Inject every fault under load, and measure the effect
@@ -23,29 +24,30 @@ pub use system::System;
 pub struct Arguments {
     /// The duration of each fault, in seconds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    pub seconds: u64,
+    seconds: u64,
 
     /// Only the faults and scenarios whose name contains this
     #[arg(long, value_name = "NAME")]
-    pub only: Option<String>,
+    only: Option<String>,
 
     /// Write the tables to docs/faults.md
     #[arg(long)]
-    pub write: bool,
+    write: bool,
 
     /// The program cargo-lambda
     #[arg(long, value_name = "FILE")]
-    pub cargo_lambda: PathBuf,
+    cargo_lambda: PathBuf,
 }
 
-/// Runs the suite; returns whether every invariant held.
+/// Runs the suite.
 ///
 /// # Errors
-/// There is no such case, the system cannot be started, or a fault cannot be injected.
-pub async fn run(arguments: &Arguments) -> Result<bool> {
+/// There is no such case, the system cannot be started, a fault cannot be injected, or an
+/// invariant does not hold.
+pub async fn run(arguments: &Arguments) -> Result<()> {
     let chosen = |name: &str| (arguments.only.as_ref()).is_none_or(|only| name.contains(only));
     let mut names: Vec<_> = Case::all().into_iter().map(Case::name).collect();
-    names.extend(scenarios::ALL.iter().map(|it| it.name.to_owned()));
+    names.extend(scenarios::ALL.map(|(name, _)| name.to_owned()));
     ensure!(
         names.iter().any(|name| chosen(name)),
         "no fault and no scenario has such a name; these are:\n{}",
@@ -57,33 +59,40 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
     let mut rows = Vec::new();
     for case in Case::all().into_iter().filter(|case| chosen(&case.name())) {
         let row = load::run(&mut system, case, duration).await?;
-        eprintln!("{}", row.line());
+        eprintln!("{row}");
+        ledger::print(&row.violations());
         rows.push(row);
     }
     let mut findings = Vec::new();
-    for scenario in scenarios::ALL {
-        if chosen(scenario.name) {
-            eprintln!("{} …", scenario.name);
-            let finding = scenario.run(&mut system).await?;
-            eprintln!("{}", finding.line());
+    for (name, scenario) in scenarios::ALL {
+        if chosen(name) {
+            eprintln!("{name} …");
+            let (measured, holds) = scenario.run(&mut system).await?;
+            let finding = Finding {
+                name,
+                measured,
+                holds,
+            };
+            eprintln!("{finding}");
             findings.push(finding);
         }
     }
+    system.stop().await;
 
-    let (run, tables) = (
-        table::run(arguments.seconds),
-        table::render(&rows, &findings),
-    );
+    let run = table::run(arguments.seconds);
+    let tables = table::render(&rows, &findings)?;
     if arguments.write {
+        let page = template::project().join("docs/faults.md");
         let mark = "made by `cargo xtask faults --write`";
-        page::replace("faults.md", &format!("{mark}: the run"), &run)?;
-        page::replace("faults.md", &format!("{mark}: the tables"), &tables)?;
+        generated::replace(&page, &format!("{mark}: the run"), &run)?;
+        generated::replace(&page, &format!("{mark}: the tables"), &tables)?;
     } else {
         println!("{run}\n{tables}");
     }
-    let holds =
-        rows.iter().all(|row| row.violations().is_empty()) && findings.iter().all(|it| it.holds);
-    system.stop().await;
-    Ok(holds)
+    ensure!(
+        rows.iter().all(|row| row.violations().is_empty()) && findings.iter().all(|it| it.holds),
+        "an invariant does not hold"
+    );
+    Ok(())
 }
 // endregion

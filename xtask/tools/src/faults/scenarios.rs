@@ -4,7 +4,10 @@
 use std::{
     collections::HashSet,
     fmt::Write,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,34 +15,28 @@ use anyhow::{Result, ensure};
 use futures_util::future::join_all;
 use http::Method;
 use mysql_async::prelude::Queryable;
-use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{
     Case, System,
     case::Dependency,
-    ledger::{Ledger, Outcome, defect_of_problem},
+    ledger::{self, Ledger, Outcome, defect_of_problem},
     load,
     system::{CLIENTS, PRODUCTS, Victim},
 };
-use testbed::{
-    Client, Response,
-    wire::{Fault, Proxy},
-};
+use testbed::{Client, Response, order, product, wire::Fault};
 
 /// A scenario of the fault suite.
-pub struct Scenario {
-    /// The name, as in the table.
-    pub name: &'static str,
-    kind: Kind,
-}
-
 #[derive(Clone, Copy)]
-enum Kind {
+pub enum Scenario {
+    /// The catalogue is down for a minute.
     Minute,
+    /// Concurrent requests have one idempotency key.
     OneKey,
+    /// The function and its database are killed at random.
     Kills,
+    /// The breaker of a dependency is open.
     Open(Dependency),
 }
 
@@ -53,32 +50,15 @@ pub struct Finding {
     pub holds: bool,
 }
 
-/// All scenarios, in the order of the table.
-pub const ALL: &[Scenario] = &[
-    Scenario {
-        name: "the catalogue is down for a minute",
-        kind: Kind::Minute,
-    },
-    Scenario {
-        name: "64 concurrent POSTs with one key",
-        kind: Kind::OneKey,
-    },
-    Scenario {
-        name: "200 times kill -9",
-        kind: Kind::Kills,
-    },
-    Scenario {
-        name: "the breaker of the catalogue is open",
-        kind: Kind::Open(Dependency::Catalogue),
-    },
-    Scenario {
-        name: "the breaker of DynamoDB is open",
-        kind: Kind::Open(Dependency::DynamoDb),
-    },
-    Scenario {
-        name: "the breaker of MySQL is open",
-        kind: Kind::Open(Dependency::MySql),
-    },
+/// All scenarios by their names, in the order of the table.
+#[rustfmt::skip]
+pub const ALL: [(&str, Scenario); 6] = [
+    ("the catalogue is down for a minute", Scenario::Minute),
+    ("64 concurrent POSTs with one key", Scenario::OneKey),
+    ("200 times kill -9", Scenario::Kills),
+    ("the breaker of the catalogue is open", Scenario::Open(Dependency::Catalogue)),
+    ("the breaker of DynamoDB is open", Scenario::Open(Dependency::DynamoDb)),
+    ("the breaker of MySQL is open", Scenario::Open(Dependency::MySql)),
 ];
 
 /// The number of kills.
@@ -93,35 +73,18 @@ const ADDED_LATENCY: Duration = Duration::from_millis(20);
 /// The limit of the time until an order is acknowledged, whatever is killed.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(1);
 
-impl Finding {
-    /// The result as a line of the log.
-    pub fn line(&self) -> String {
-        let verdict = if self.holds {
-            "holds"
-        } else {
-            "! does not hold"
-        };
-        format!("  {}: {} ({verdict})", self.name, self.measured)
-    }
-}
-
 impl Scenario {
-    /// Runs the scenario.
+    /// Runs the scenario. Returns the measurements, and whether the invariant holds.
     ///
     /// # Errors
     /// A fault cannot be injected, or a request is not answered as documented.
-    pub async fn run(&self, system: &mut System) -> Result<Finding> {
-        let (measured, holds) = match self.kind {
-            Kind::Minute => minute(system).await?,
-            Kind::OneKey => one_key(system).await?,
-            Kind::Kills => kills(system).await?,
-            Kind::Open(dependency) => open(system, dependency).await?,
-        };
-        Ok(Finding {
-            name: self.name,
-            measured,
-            holds,
-        })
+    pub async fn run(self, system: &mut System) -> Result<(String, bool)> {
+        match self {
+            Self::Minute => minute(system).await,
+            Self::OneKey => one_key(system).await,
+            Self::Kills => kills(system).await,
+            Self::Open(dependency) => open(system, dependency).await,
+        }
     }
 }
 
@@ -133,27 +96,13 @@ async fn minute(system: &mut System) -> Result<(String, bool)> {
     let (placed, snapshots) = row.placed;
     let live = placed - snapshots;
     let refused = row.tally.refused_orders;
+    ledger::print(&row.violations());
     let measured = format!(
         "{snapshots} orders placed at snapshot prices, {live} at live prices (in progress when the \
          catalogue stopped), {refused} refused"
     );
     let holds = row.violations().is_empty() && snapshots > 0 && live <= CLIENTS;
     Ok((measured, holds))
-}
-
-fn order(customer: &str) -> Value {
-    json!({"customer": customer, "lines": [{"productId": PRODUCTS[0], "quantity": 1}]})
-}
-
-async fn post(client: &Client, target: &str, key: &str, body: &Value) -> Option<Response> {
-    let headers = [
-        ("content-type", "application/json"),
-        ("idempotency-key", key),
-    ];
-    let timeout = Duration::from_secs(15);
-    client
-        .try_send(Method::POST, target, &headers, body.to_string(), timeout)
-        .await
 }
 
 /// One request is executed; each other gets its response, or 409 while it runs.
@@ -163,15 +112,13 @@ async fn one_key(system: &System) -> Result<(String, bool)> {
     for target in ["/mysqldata", "/nosqldata"] {
         let name = format!("one-{}", Uuid::now_v7().simple());
         let body = match target {
-            "/mysqldata" => order(&name),
-            _ => json!({"name": name, "category": name, "price": {"amount": 1, "currency": "DKK"}}),
+            "/mysqldata" => order(&name, &PRODUCTS[..1]),
+            _ => product(&name),
         };
-        let sent = (0..64).map(|_| post(&system.client, target, &name, &body));
-        let responses: Vec<_> = join_all(sent).await.into_iter().flatten().collect();
+        let sent = (0..64).map(|_| system.client.post_once(target, &name, &body));
+        let responses = join_all(sent).await;
         let count = |status: u16, replayed: bool| {
-            let same = |it: &&Response| {
-                it.status == status && (it.header("idempotency-replayed") == "true") == replayed
-            };
+            let same = |it: &&Response| it.status == status && it.is_replay() == replayed;
             responses.iter().filter(same).count()
         };
         let bodies: HashSet<_> = (responses.iter())
@@ -182,8 +129,7 @@ async fn one_key(system: &System) -> Result<(String, bool)> {
             "/mysqldata" => format!("/mysqldata?customer={name}"),
             _ => format!("/nosqldata?category={name}"),
         };
-        let page = system.client.get(&list).await.expect(200).json();
-        let stored = page["items"].as_array().map_or(0, Vec::len);
+        let stored = system.client.get(&list).await.expect(200).items().len();
         let (executed, replayed, running) =
             (count(201, false), count(201, true), count(409, false));
         holds &= executed == 1 && executed + replayed + running == 64;
@@ -201,7 +147,7 @@ async fn one_key(system: &System) -> Result<(String, bool)> {
 /// killed at random; clients repeat requests until they are acknowledged.
 async fn kills(system: &mut System) -> Result<(String, bool)> {
     let run = format!("kill-{}", Uuid::now_v7().simple());
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let ledger = Arc::new(Ledger::default());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
@@ -209,7 +155,7 @@ async fn kills(system: &mut System) -> Result<(String, bool)> {
             let run = run.clone();
             tokio::spawn(async move {
                 let mut placed = Vec::new();
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     let customer = format!("{run}-{number}-{}", placed.len());
                     let id = place(&client, &customer, &ledger).await;
                     placed.push((customer, id.unwrap_or_default()));
@@ -233,7 +179,7 @@ async fn kills(system: &mut System) -> Result<(String, bool)> {
             eprintln!("    {} kills", functions + databases);
         }
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     let mut placed = Vec::new();
     for client in clients {
         placed.extend(client.await?);
@@ -252,9 +198,7 @@ async fn kills(system: &mut System) -> Result<(String, bool)> {
             .iter()
             .all(|(customer, id)| stored.contains(&(customer.clone(), id.replace('-', ""))));
     let tally = ledger.take();
-    for violation in &tally.violations {
-        eprintln!("    ! {violation}");
-    }
+    ledger::print(&tally.violations);
     let measured = format!(
         "{functions} kills of the function, {databases} of MySQL; {} orders acknowledged, {} stored{}; {}",
         placed.len(),
@@ -262,12 +206,12 @@ async fn kills(system: &mut System) -> Result<(String, bool)> {
         if each_once { ", each once" } else { "" },
         tally.by_status(),
     );
-    Ok((measured, each_once && tally.wrong == 0))
+    Ok((measured, each_once && tally.violations.is_empty()))
 }
 
 /// Places an order, repeating the request until it is acknowledged; returns its id.
 async fn place(client: &Client, customer: &str, ledger: &Ledger) -> Option<String> {
-    let body = order(customer).to_string();
+    let body = order(customer, &PRODUCTS[..1]).to_string();
     let headers = [
         ("content-type", "application/json"),
         ("idempotency-key", customer),
@@ -275,14 +219,13 @@ async fn place(client: &Client, customer: &str, ledger: &Ledger) -> Option<Strin
     let started = Instant::now();
     while started.elapsed() < ACKNOWLEDGED_WITHIN {
         let sent = Instant::now();
-        // The Runtime API sends no response for a function that was killed.
-        let timeout = Duration::from_secs(3);
+        let (target, timeout) = ("/mysqldata", load::SHORT_TIMEOUT);
         let response = client
-            .try_send(Method::POST, "/mysqldata", &headers, body.clone(), timeout)
+            .try_send(Method::POST, target, &headers, body.clone(), timeout)
             .await;
         let outcome = ledger.check("POST /mysqldata", response, sent.elapsed(), &[409], true);
         if let Outcome::Success(response) = outcome {
-            return response.json()["id"].as_str().map(str::to_owned);
+            return Some(response.id());
         }
         sleep(Duration::from_millis(fastrand::u64(10..100))).await;
     }
@@ -292,28 +235,23 @@ async fn place(client: &Client, customer: &str, ledger: &Ledger) -> Option<Strin
 
 /// An open breaker adds no latency, and lets only probes through.
 async fn open(system: &System, dependency: Dependency) -> Result<(String, bool)> {
-    let (wire, function): (&Proxy, _) = match dependency {
-        Dependency::Catalogue => (&system.catalogue, "mysqldata"),
-        Dependency::DynamoDb => (&system.dynamodb, "nosqldata"),
-        Dependency::MySql => (&system.mysql, "mysqldata"),
+    let wire = dependency.wire(system);
+    let (function, instances) = match dependency {
+        Dependency::DynamoDb => ("nosqldata", 2 * CLIENTS),
+        Dependency::Catalogue | Dependency::MySql => ("mysqldata", CLIENTS),
     };
     let healthy = percentile(system, dependency).await?;
     wire.set(Fault::BlackHole).await;
     let opened = until_open(system, dependency, function).await;
-    wire.calls();
+    wire.take_calls();
     let started = Instant::now();
     let open = percentile(system, dependency).await?;
     let elapsed = started.elapsed();
-    let calls = wire.calls();
+    let calls = wire.take_calls();
     system.heal().await;
     let closed = until_closed(system, function).await;
     // Each instance sends a probe every 2 s. A probe of a store is up to two
     // requests.
-    let instances = if function == "mysqldata" {
-        CLIENTS
-    } else {
-        2 * CLIENTS
-    };
     let probes = usize::try_from(elapsed.as_secs() / 2 + 1)? * instances * 2;
     let holds = opened && closed && open <= healthy + ADDED_LATENCY && calls <= probes;
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
@@ -329,7 +267,10 @@ async fn open(system: &System, dependency: Dependency) -> Result<(String, bool)>
 /// Sends a request that uses the dependency and does not slow later ones down.
 async fn request(client: &Client, dependency: Dependency) -> Response {
     match dependency {
-        Dependency::Catalogue => client.post("/mysqldata", &order("percentile")).await,
+        Dependency::Catalogue => {
+            let order = order("percentile", &PRODUCTS[..1]);
+            client.post("/mysqldata", &order).await
+        }
         Dependency::DynamoDb => client.get(&format!("/nosqldata/{}", PRODUCTS[0])).await,
         Dependency::MySql => client.get("/mysqldata?limit=1").await,
     }

@@ -6,7 +6,6 @@ use std::{
     fs::{self, File},
     net::Ipv4Addr,
     path::Path,
-    process::Stdio,
     time::Duration,
 };
 
@@ -28,7 +27,8 @@ use tokio::{
 
 use crate::{
     folder::own_folder,
-    port::{free_address, until_listening},
+    port::{free_addresses, until_listening},
+    program,
 };
 use testbed::{
     Client, address, callers,
@@ -91,8 +91,7 @@ impl System {
     pub async fn start(cargo_lambda: &Path) -> Result<Self> {
         eprintln!("faults: starting the stores, the Runtime API and the functions");
         let folder = tempfile::Builder::new().prefix("faults-").tempdir()?;
-        let logs = own_folder("faults");
-        fs::create_dir_all(&logs)?;
+        let logs = own_folder("faults")?;
 
         let store = dynamodb::Server::start((Ipv4Addr::LOCALHOST, 0), None).await?;
         let client = dynamodb::client(store.url());
@@ -105,7 +104,7 @@ impl System {
         mysql::migrate(&database, &stores::migrations()).await?;
         let mysql = Proxy::start(address(&database), Protocol::MySql).await?;
 
-        let api = free_address().await?;
+        let [api] = free_addresses()?;
         let catalogue = Proxy::start(api.to_string(), Protocol::Http).await?;
         let watch = watch(cargo_lambda, api.port(), &logs)?;
 
@@ -124,21 +123,16 @@ impl System {
         for (function, count) in INSTANCES {
             let variables = template.function(function)?.local_variables(&local);
             for n in 0..count {
-                let mut command = Command::new(this.with_file_name(function));
                 let log = File::create(logs.join(format!("{function}-{n}.log")))?;
+                let file = this.with_file_name(function);
+                let mut command = program::command(&file, &variables, 256);
                 command
-                    .envs(&variables)
-                    .env("AWS_LAMBDA_FUNCTION_NAME", function)
-                    .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-                    .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
                     .env(
                         "AWS_LAMBDA_RUNTIME_API",
                         format!("http://{api}/.rt/{function}"),
                     )
-                    .stdin(Stdio::null())
                     .stdout(log.try_clone()?)
-                    .stderr(log)
-                    .kill_on_drop(true);
+                    .stderr(log);
                 let process = command
                     .spawn()
                     .with_context(|| format!("{function} cannot be started"))?;

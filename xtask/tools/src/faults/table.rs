@@ -1,61 +1,35 @@
 // region: mysqldata nosqldata
 //! The report, as Markdown.
 
-use std::{fmt::Write, process::Command};
+use std::fmt::{self, Display, Formatter, Write};
+
+use programs::proc;
 
 use super::{load::Row, scenarios::Finding, system::CLIENTS};
 
 /// When, where and how the suite ran.
 pub fn run(seconds: u64) -> String {
     format!(
-        "Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}.\n\n\
+        "Measured with `cargo xtask faults --seconds {seconds} --write` on {}, {}, functions built for development.\n\n\
          The binaries of the functions, under the Lambda Runtime API of `cargo lambda watch` and on real stores, with a\n\
          proxy on every connection. {CLIENTS} clients place and read orders, create and read products, and change shared products\n\
          and orders, for {seconds} s while one part is broken; then it is repaired, and the stores are compared with the\n\
          acknowledged writes.\n",
-        date(),
-        machine(),
+        dto::Timestamp::now().utc().date(),
+        proc::machine(),
     )
 }
 
 /// The tables of the cases and of the scenarios.
-pub fn render(rows: &[Row], findings: &[Finding]) -> String {
+pub fn render(rows: &[Row], findings: &[Finding]) -> Result<String, fmt::Error> {
     let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_all(&mut text, rows, findings);
-    text
-}
-
-fn write_all(text: &mut String, rows: &[Row], findings: &[Finding]) -> std::fmt::Result {
     writeln!(
         text,
         "| part | fault | requests | responses by status | slowest | outbound | recovery | snapshots | orders refused | lost | twice | wrong |\n\
          |---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     )?;
     for row in rows {
-        let (part, fault) = row.case.parts();
-        let note = match row.note.as_str() {
-            "" => String::new(),
-            note => format!(" ({note})"),
-        };
-        writeln!(
-            text,
-            "| {part} | {fault}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
-            row.tally.requests(),
-            row.tally.by_status(),
-            row.tally.slowest.as_secs_f64(),
-            row.calls
-                .map_or_else(|| "–".to_owned(), |calls| calls.to_string()),
-            row.recovery.map_or_else(
-                || "**never**".to_owned(),
-                |time| format!("{:.1} s", time.as_secs_f64())
-            ),
-            row.tally.snapshots,
-            row.tally.refused_orders,
-            row.lost,
-            row.twice,
-            row.wrong(),
-        )?;
+        writeln!(text, "{row}")?;
     }
     let sum = |count: fn(&Row) -> usize| rows.iter().map(count).sum::<usize>();
     writeln!(
@@ -70,39 +44,46 @@ fn write_all(text: &mut String, rows: &[Row], findings: &[Finding]) -> std::fmt:
         writeln!(text, "\n| scenario | measured | holds |\n|---|---|---|")?;
     }
     for finding in findings {
-        let holds = if finding.holds { "yes" } else { "**no**" };
-        writeln!(
-            text,
-            "| {} | {} | {holds} |",
-            finding.name, finding.measured
-        )?;
+        writeln!(text, "{finding}")?;
     }
-    Ok(())
+    Ok(text)
 }
 
-fn date() -> String {
-    let now = dto::Timestamp::now().utc();
-    now.date().to_string()
+/// As a row of the table.
+impl Display for Row {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (part, fault) = self.case.parts();
+        let note = match self.note.as_str() {
+            "" => String::new(),
+            note => format!(" ({note})"),
+        };
+        write!(
+            f,
+            "| {part} | {fault}{note} | {} | {} | {:.2} s | {} | {} | {} | {} | {} | {} | {} |",
+            self.tally.requests(),
+            self.tally.by_status(),
+            self.tally.slowest.as_secs_f64(),
+            self.calls
+                .map_or_else(|| "–".to_owned(), |calls| calls.to_string()),
+            self.recovery.map_or_else(
+                || "**never**".to_owned(),
+                |time| format!("{:.1} s", time.as_secs_f64())
+            ),
+            self.tally.snapshots,
+            self.tally.refused_orders,
+            self.lost,
+            self.twice,
+            self.wrong(),
+        )
+    }
 }
 
-/// A description of the machine.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let kilobytes: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-            Some(format!(
-                ", {} GB of memory",
-                kilobytes.div_ceil(1024 * 1024)
-            ))
-        });
-    let system = Command::new("uname").args(["-sm"]).output();
-    let system = system.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
-    format!(
-        "{} with {cores} cores{}, functions built for development",
-        system.unwrap_or_else(|_| "a machine".to_owned()),
-        memory.unwrap_or_default()
-    )
+/// As a row of the table.
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { name, measured, .. } = self;
+        let holds = if self.holds { "yes" } else { "**no**" };
+        write!(f, "| {name} | {measured} | {holds} |")
+    }
 }
 // endregion

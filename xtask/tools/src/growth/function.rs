@@ -2,7 +2,6 @@
 //! A function's program whose calls are timed.
 
 use std::{
-    fs,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -35,19 +34,5 @@ impl Instance for Timed {
         };
         invocation.boxed()
     }
-}
-
-/// The time that the threads of these processes have run on a processor.
-pub fn processor_time(processes: &[u32]) -> Duration {
-    let nanoseconds = processes.iter().flat_map(|process| {
-        let threads = fs::read_dir(format!("/proc/{process}/task"));
-        let threads = threads.into_iter().flatten().flatten();
-        threads.filter_map(|thread| {
-            // A thread may end meanwhile.
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        })
-    });
-    Duration::from_nanos(nanoseconds.sum())
 }
 // endregion

@@ -4,7 +4,6 @@
 //! Each size has a database, a catalogue and instances of its own, and all are measured
 //! in turns, so that a slow moment of the machine is in the figures of each.
 
-mod arguments;
 mod fill;
 mod function;
 mod report;
@@ -14,9 +13,7 @@ mod system;
 use std::{ops::Range, time::Duration};
 
 use anyhow::Result;
-use serde_json::{Value, json};
-
-pub use arguments::Arguments;
+use serde_json::json;
 
 use crate::folder::own_folder;
 use results::{Concurrency, Figure, Results};
@@ -34,17 +31,69 @@ const TURNS: usize = 5;
 /// The calls of a kind before those that are measured.
 const WARM_UP: usize = 10;
 
-/// The n-th request of a kind, to a system.
-type NthRequest = Box<dyn Fn(&System, usize) -> Request>;
+/// Measure the time of a request against the size of the data
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The numbers of orders, from the smallest
+    #[arg(long, value_name = "N", value_delimiter = ',', required = true)]
+    sizes: Vec<u32>,
 
-/// A kind of request: its name, and what the n-th one is.
-struct Kind {
-    name: &'static str,
-    request: NthRequest,
+    /// The calls of each kind
+    #[arg(long, value_name = "N")]
+    calls: u32,
+
+    /// Write the tables to docs/growth.md, and the plot beside it
+    #[arg(long)]
+    write: bool,
 }
 
+/// The n-th request of a kind, to a system.
+type NthRequest = fn(&System, usize) -> Request;
+
+/// Every kind of request by its name, in the order in which they are measured: those
+/// that change the number of orders come last.
+const KINDS: [(&str, NthRequest); 13] = [
+    ("list, page 1", |_, _| {
+        get(format!("/mysqldata?limit={PAGE}"))
+    }),
+    ("list, page 1000", |system, _| {
+        get(format!("/mysqldata?limit={PAGE}{}", system.page_1000))
+    }),
+    ("list of a customer", |_, n| {
+        get(format!(
+            "/mysqldata?limit={PAGE}&customer=customer-{}",
+            n % 5
+        ))
+    }),
+    ("read", |system, n| {
+        get(format!("/mysqldata/{}", system.ids[n % system.ids.len()]))
+    }),
+    ("summary by day", |_, _| get("/mysqldata/summary?by=day")),
+    ("summary by status", |_, _| {
+        get("/mysqldata/summary?by=status")
+    }),
+    ("summary by product", |_, _| {
+        get("/mysqldata/summary?by=product")
+    }),
+    ("products, page 1", |_, _| {
+        get(format!("/nosqldata?limit={PAGE}"))
+    }),
+    ("products, page 1000", |system, _| {
+        get(format!(
+            "/nosqldata?limit={PAGE}{}",
+            system.products_page_1000
+        ))
+    }),
+    ("read a product", |_, n| {
+        get(format!("/nosqldata/p{}", n % 100))
+    }),
+    ("place 1 line", |_, n| order(1, n)),
+    ("place 10 lines", |_, n| order(10, n)),
+    ("place 100 lines", |_, n| order(100, n)),
+];
+
 fn get(target: impl Into<String>) -> Request {
-    Request(http::Method::GET, target.into(), Value::Null)
+    Request(target.into(), None)
 }
 
 /// An order of so many lines, whose products change.
@@ -52,64 +101,15 @@ fn order(lines: usize, n: usize) -> Request {
     let line = |i: usize| json!({"productId": format!("p{}", (n + i) % 100), "quantity": 1});
     let lines: Vec<_> = (0..lines).map(line).collect();
     let order = json!({"customer": "customer-1", "lines": lines});
-    Request(http::Method::POST, "/mysqldata".to_owned(), order)
-}
-
-/// Every kind, in the order in which they are measured: those that change the number
-/// of orders come last.
-fn kinds() -> Vec<Kind> {
-    fn kind(name: &'static str, request: impl Fn(&System, usize) -> Request + 'static) -> Kind {
-        let request = Box::new(request);
-        Kind { name, request }
-    }
-    vec![
-        kind("list, page 1", |_, _| {
-            get(format!("/mysqldata?limit={PAGE}"))
-        }),
-        kind("list, page 1000", |system, _| {
-            get(format!("/mysqldata?limit={PAGE}{}", system.page_1000))
-        }),
-        kind("list of a customer", |_, n| {
-            get(format!(
-                "/mysqldata?limit={PAGE}&customer=customer-{}",
-                n % 5
-            ))
-        }),
-        kind("read", |system, n| {
-            get(format!("/mysqldata/{}", system.ids[n % system.ids.len()]))
-        }),
-        kind("summary by day", |_, _| get("/mysqldata/summary?by=day")),
-        kind("summary by status", |_, _| {
-            get("/mysqldata/summary?by=status")
-        }),
-        kind("summary by product", |_, _| {
-            get("/mysqldata/summary?by=product")
-        }),
-        kind("products, page 1", |_, _| {
-            get(format!("/nosqldata?limit={PAGE}"))
-        }),
-        kind("products, page 1000", |system, _| {
-            get(format!(
-                "/nosqldata?limit={PAGE}{}",
-                system.products_page_1000
-            ))
-        }),
-        kind("read a product", |_, n| {
-            get(format!("/nosqldata/p{}", n % 100))
-        }),
-        kind("place 1 line", |_, n| order(1, n)),
-        kind("place 10 lines", |_, n| order(10, n)),
-        kind("place 100 lines", |_, n| order(100, n)),
-    ]
+    Request("/mysqldata".to_owned(), Some(order))
 }
 
 /// Measures and reports.
 ///
 /// # Errors
 /// The system cannot be started, or a request fails.
-pub async fn run(arguments: &Arguments) -> Result<bool> {
-    let output = own_folder("growth");
-    std::fs::create_dir_all(&output)?;
+pub async fn run(arguments: &Arguments) -> Result<()> {
+    let output = own_folder("growth")?;
     let server = Server::start().await?;
     let mut systems = Vec::new();
     for (n, &orders) in arguments.sizes.iter().enumerate() {
@@ -122,8 +122,8 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         systems.push(System::start(&output, &server, orders, instances).await?);
     }
     let mut figures = Vec::new();
-    for kind in kinds() {
-        figures.extend(measure(arguments, &server, &systems, &kind).await?);
+    for kind in KINDS {
+        figures.extend(measure(arguments, &server, &systems, kind).await?);
     }
     let mut concurrency = Vec::new();
     for instances in INSTANCES {
@@ -132,13 +132,13 @@ pub async fn run(arguments: &Arguments) -> Result<bool> {
         concurrency.push(figures);
     }
     let results = Results {
+        orders: arguments.sizes.clone(),
         products: systems.iter().map(|system| system.products).collect(),
         backfill_ms: systems.iter().map(|it| it.backfill.as_millis()).collect(),
         figures,
         concurrency,
     };
-    report::write(arguments, &output, &results)?;
-    Ok(true)
+    report::write(&results, &output, arguments.write)
 }
 
 /// Measures one kind of request at each size, in turns.
@@ -146,13 +146,13 @@ async fn measure(
     arguments: &Arguments,
     server: &Server,
     systems: &[System],
-    kind: &Kind,
+    (name, request): (&str, NthRequest),
 ) -> Result<Vec<Figure>> {
     let calls = arguments.calls as usize;
     let mut times = vec![Vec::new(); systems.len()];
     let mut processor = vec![Duration::ZERO; systems.len()];
     let requests = |system: &System, range: Range<usize>| {
-        range.map(|n| (kind.request)(system, n)).collect::<Vec<_>>()
+        range.map(|n| request(system, n)).collect::<Vec<_>>()
     };
     for system in systems {
         for request in requests(system, calls..calls + WARM_UP) {
@@ -164,17 +164,17 @@ async fn measure(
             let turn = calls * turn / TURNS..calls * (turn + 1) / TURNS;
             let requests = requests(system, turn);
             system.take_times();
-            let before = server.processor_time(system);
+            let before = server.processor_time(system)?;
             for request in requests {
                 system.send(request).await?;
             }
-            processor[n] += server.processor_time(system).saturating_sub(before);
+            processor[n] += server.processor_time(system)?.saturating_sub(before);
             times[n].extend(system.take_times());
         }
     }
     let figures = systems.iter().zip(times).zip(processor);
     let figures = figures.map(|((system, times), processor)| Figure {
-        request: kind.name.to_owned(),
+        request: name.to_owned(),
         orders: system.orders,
         median_us: median(times),
         processor_us: (processor / arguments.calls).as_micros(),
@@ -188,7 +188,7 @@ async fn measure(
 async fn concurrent(server: &Server, system: &System, instances: usize) -> Result<Concurrency> {
     let (waits, _) = server.lock_waits().await?;
     system.take_times();
-    let before = server.processor_time(system);
+    let before = server.processor_time(system)?;
     let clients = (0..instances).map(|client| async move {
         for n in 0..CONCURRENT_ORDERS / instances {
             system.send(order(1, client + n)).await?;
@@ -196,7 +196,7 @@ async fn concurrent(server: &Server, system: &System, instances: usize) -> Resul
         anyhow::Ok(())
     });
     futures_util::future::try_join_all(clients).await?;
-    let processor = server.processor_time(system).saturating_sub(before);
+    let processor = server.processor_time(system)?.saturating_sub(before);
     let (waits_after, longest_lock_wait_ms) = server.lock_waits().await?;
     Ok(Concurrency {
         instances,

@@ -7,12 +7,9 @@ use std::{
 };
 
 use anyhow::Result;
+use template::generated;
 
-use super::{
-    arguments::Arguments,
-    results::{Figure, Results},
-};
-use crate::page;
+use super::results::{Figure, Results};
 
 /// The plot, beside the page.
 const PLOT: &str = "growth.svg";
@@ -25,19 +22,20 @@ const MARGIN: f64 = 60.0;
 const DECADES: (f64, f64) = (2.0, 6.0);
 
 /// Writes the results to the output folder, and into the page if asked to.
-pub fn write(arguments: &Arguments, output: &Path, results: &Results) -> Result<()> {
+pub fn write(results: &Results, output: &Path, into_page: bool) -> Result<()> {
     let json = serde_json::to_string_pretty(results)?;
     std::fs::write(output.join("growth.json"), json)?;
-    let (sizes, instances) = (of_sizes(arguments, results)?, of_instances(results)?);
-    let plot = plot(&arguments.sizes, results)?;
-    if arguments.write {
+    let (sizes, instances) = (of_sizes(results)?, of_instances(results)?);
+    let plot = plot(results)?;
+    if into_page {
         let docs = template::project().join("docs");
         // `cargo xtask remove` removes it with one of these services.
         let plot = format!("<!-- region: mysqldata nosqldata -->\n{plot}<!-- endregion -->\n");
         std::fs::write(docs.join(PLOT), plot)?;
         let mark = "made by `cargo xtask bench growth --write`";
-        page::replace("growth.md", &format!("{mark}: sizes"), &sizes)?;
-        page::replace("growth.md", &format!("{mark}: instances"), &instances)?;
+        let page = docs.join("growth.md");
+        generated::replace(&page, &format!("{mark}: sizes"), &sizes)?;
+        generated::replace(&page, &format!("{mark}: instances"), &instances)?;
     } else {
         std::fs::write(output.join(PLOT), plot)?;
         println!("{sizes}\n{instances}");
@@ -46,18 +44,8 @@ pub fn write(arguments: &Arguments, output: &Path, results: &Results) -> Result<
 }
 
 /// The figures of each kind of request, in the order of the sizes.
-fn by_request(results: &Results) -> Vec<(&str, Vec<&Figure>)> {
-    let mut requests = Vec::<(&str, Vec<&Figure>)>::new();
-    for figure in &results.figures {
-        match requests
-            .iter_mut()
-            .find(|(request, _)| *request == figure.request)
-        {
-            Some((_, figures)) => figures.push(figure),
-            None => requests.push((&figure.request, vec![figure])),
-        }
-    }
-    requests
+fn by_request(results: &Results) -> impl Iterator<Item = &[Figure]> {
+    results.figures.chunk_by(|a, b| a.request == b.request)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio of a few digits")]
@@ -66,21 +54,22 @@ fn ratio(a: u128, b: u128) -> f64 {
 }
 
 /// The table of the requests at each size.
-fn of_sizes(arguments: &Arguments, results: &Results) -> Result<String, fmt::Error> {
+fn of_sizes(results: &Results) -> Result<String, fmt::Error> {
     let mut text = String::new();
     write!(text, "| request |")?;
-    for (orders, products) in arguments.sizes.iter().zip(&results.products) {
+    for (orders, products) in results.orders.iter().zip(&results.products) {
         write!(text, " {orders} orders, {products} products: time | CPU |")?;
     }
     writeln!(text, " time × | CPU × |")?;
     writeln!(
         text,
         "|---|{}--:|--:|",
-        "--:|--:|".repeat(arguments.sizes.len())
+        "--:|--:|".repeat(results.orders.len())
     )?;
-    for (request, figures) in by_request(results) {
-        write!(text, "| {request} |")?;
-        for figure in &figures {
+    for figures in by_request(results) {
+        let (first, last) = (&figures[0], &figures[figures.len() - 1]);
+        write!(text, "| {} |", first.request)?;
+        for figure in figures {
             write!(
                 text,
                 " {:.2} ms | {:.2} ms |",
@@ -88,9 +77,6 @@ fn of_sizes(arguments: &Arguments, results: &Results) -> Result<String, fmt::Err
                 ratio(figure.processor_us, 1000)
             )?;
         }
-        let (Some(first), Some(last)) = (figures.first(), figures.last()) else {
-            continue;
-        };
         writeln!(
             text,
             " {:.2} | {:.2} |",
@@ -119,11 +105,8 @@ fn of_instances(results: &Results) -> Result<String, fmt::Error> {
         "| instances | time | CPU | CPU × | waits for locks | longest |\n\
          |--:|--:|--:|--:|--:|--:|"
     )?;
+    let one = results.concurrency[0].processor_us;
     for figures in &results.concurrency {
-        let one = results
-            .concurrency
-            .first()
-            .map_or(0, |one| one.processor_us);
         writeln!(
             text,
             "| {} | {:.2} ms | {:.2} ms | {:.2} | {} | {} ms |",
@@ -139,16 +122,10 @@ fn of_instances(results: &Results) -> Result<String, fmt::Error> {
 }
 
 /// The plot: both axes are logarithmic, so that what grows in proportion is diagonal.
-fn plot(sizes: &[u32], results: &Results) -> Result<String, fmt::Error> {
+fn plot(results: &Results) -> Result<String, fmt::Error> {
+    let sizes = &results.orders;
     let logarithm = |value: f64| value.max(1.0).log10();
-    let first = sizes
-        .iter()
-        .min()
-        .map_or(0.0, |size| logarithm(f64::from(*size)));
-    let last = sizes
-        .iter()
-        .max()
-        .map_or(1.0, |size| logarithm(f64::from(*size)));
+    let [first, last] = [sizes[0], sizes[sizes.len() - 1]].map(|size| logarithm(f64::from(size)));
     let (width, height) = (SIZE.0 - 4.0 * MARGIN, SIZE.1 - 2.0 * MARGIN);
     let x = |orders: u32| {
         MARGIN + width * (logarithm(f64::from(orders)) - first) / (last - first).max(0.1)
@@ -181,8 +158,9 @@ fn plot(sizes: &[u32], results: &Results) -> Result<String, fmt::Error> {
         )?;
     }
     let mut labels = Vec::new();
-    for (n, (request, figures)) in by_request(results).into_iter().enumerate() {
-        let color = format!("hsl({} 70% 40%)", n * 360 / 13);
+    let kinds = by_request(results).count();
+    for (n, figures) in by_request(results).enumerate() {
+        let color = format!("hsl({} 70% 40%)", n * 360 / kinds);
         let points = figures
             .iter()
             .map(|it| format!("{:.1},{:.1}", x(it.orders), y(it.median_us)));
@@ -192,8 +170,8 @@ fn plot(sizes: &[u32], results: &Results) -> Result<String, fmt::Error> {
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\"/>",
             points.join(" ")
         )?;
-        let end = figures.last().map_or(0.0, |it| y(it.median_us));
-        labels.push((end, request, color));
+        let last = &figures[figures.len() - 1];
+        labels.push((y(last.median_us), &last.request, color));
     }
     // Labels that would overlap move down.
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -34,6 +34,8 @@ pub struct Concurrency {
 /// All results.
 #[derive(Debug, Serialize)]
 pub struct Results {
+    /// The orders of each size, from the smallest.
+    pub orders: Vec<u32>,
     /// The products of each size.
     pub products: Vec<u32>,
     /// The time that adding all orders to the sums took, in milliseconds.

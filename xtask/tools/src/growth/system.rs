@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use mysql_async::{Conn, Opts, prelude::Queryable};
+use programs::proc;
 use serde_json::Value;
 use stores::{
     dynamodb,
@@ -25,14 +26,14 @@ use crate::program::{self, Program};
 
 use super::{
     fill,
-    function::{Timed, Times, processor_time},
+    function::{Timed, Times},
 };
 
 /// The orders of a page.
 pub const PAGE: u32 = 20;
 
-/// A request: the method, the target and the body.
-pub struct Request(pub http::Method, pub String, pub Value);
+/// A request: the target, and the body of a `POST`.
+pub struct Request(pub String, pub Option<Value>);
 
 /// The servers of the stores.
 pub struct Server {
@@ -87,9 +88,12 @@ impl Server {
     }
 
     /// The processor time of a system's functions and of the database.
-    pub fn processor_time(&self, system: &System) -> Duration {
-        let own = system.processes.iter().chain([&self.process]);
-        processor_time(&own.copied().collect::<Vec<_>>())
+    pub fn processor_time(&self, system: &System) -> Result<Duration> {
+        let mut time = proc::cpu_time(self.process)?;
+        for &process in &system.processes {
+            time += proc::cpu_time(process)?;
+        }
+        Ok(time)
     }
 
     /// The number of waits for a lock of a row, and the longest in milliseconds.
@@ -220,10 +224,10 @@ impl System {
     }
 
     /// Sends a request, which must succeed.
-    pub async fn send(&self, Request(method, target, body): Request) -> Result<()> {
-        let response = match method {
-            http::Method::GET => self.client.get(&target).await,
-            _ => self.client.post(&target, &body).await,
+    pub async fn send(&self, Request(target, body): Request) -> Result<()> {
+        let response = match body {
+            None => self.client.get(&target).await,
+            Some(body) => self.client.post(&target, &body).await,
         };
         ensure!(response.status.is_success(), "{target}: {response}");
         Ok(())

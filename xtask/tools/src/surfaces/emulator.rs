@@ -25,7 +25,7 @@ use testbed::{
 
 use crate::{
     folder::own_folder,
-    port::{free_address, until_listening},
+    port::{free_addresses, until_listening},
 };
 
 /// Longer than the timeout of any function.
@@ -56,8 +56,7 @@ impl Emulator {
     /// There is none, or an emulator does not start.
     pub async fn start(program: &Path, build: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("emulator-").tempdir()?;
-        let logs = own_folder("surfaces");
-        fs::create_dir_all(&logs)?;
+        let logs = own_folder("surfaces")?;
 
         let dynamodb_url = store("KEA_TEST_DYNAMODB_URL");
         let dynamodb = Proxy::start(address(&dynamodb_url), Protocol::DynamoDb).await?;
@@ -93,7 +92,7 @@ impl Emulator {
             fs::copy(&built, &bootstrap)
                 .with_context(|| format!("{} is not there: sam build", built.display()))?;
             let log = File::create(logs.join(format!("{name}.log")))?;
-            let (here, runtime) = (free_address().await?, free_address().await?);
+            let [here, runtime] = free_addresses()?;
             // CloudFormation's default.
             let timeout = function.number("Timeout", 3)?;
             let mut command = guard::command(program, GRACE);
@@ -199,7 +198,7 @@ impl Emulated {
         let path = "/2015-03-31/functions/function/invocations";
         let invocation = self
             .client
-            .try_send(Method::POST, path, &[], event.to_string(), LIMIT);
+            .exchange(Method::POST, path, &[], event.to_string(), LIMIT);
         let response = invocation.await.map(|response| response.body);
         let text = String::from_utf8_lossy(&response.unwrap_or_default()).into_owned();
         self.response.lock().unwrap().clone_from(&text);

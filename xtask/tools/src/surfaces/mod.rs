@@ -11,13 +11,13 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use libtest_mimic::Arguments as Options;
 use suite::{Api, Case, Kind};
+use template::generated;
 use testbed::System;
 use tokio::runtime::Runtime;
 
-use crate::page;
 use emulator::Emulator;
 use table::Column;
 
@@ -61,8 +61,8 @@ pub struct Arguments {
     write: bool,
 }
 
-/// Runs it; whether no case failed.
-pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
+/// Runs it; fails if a case does.
+pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<()> {
     let mut columns = Vec::new();
     let mut judge = |kind, url: &str, cases| {
         let api = Api::new(kind, url);
@@ -87,16 +87,19 @@ pub fn run(arguments: &Arguments, runtime: &Runtime) -> Result<bool> {
     if let Some(url) = &arguments.url {
         judge(Kind::Deployed, url, suite::cases());
     }
-    if columns.iter().all(|column| column.verdicts.is_empty()) {
-        bail!("there is no surface or no such case to run");
-    }
+    ensure!(
+        columns.iter().any(|column| !column.verdicts.is_empty()),
+        "there is no surface or no such case to run"
+    );
     let table = table::markdown(&columns);
     println!("{table}");
     if arguments.write {
         let mark = "made by `cargo xtask surfaces --write`";
-        page::replace("surfaces.md", mark, &table)?;
+        let page = template::project().join("docs/surfaces.md");
+        generated::replace(&page, mark, &table)?;
     }
-    Ok(columns.iter().all(|column| column.held))
+    ensure!(columns.iter().all(|column| column.held), "a case failed");
+    Ok(())
 }
 
 /// Runs the cases on one surface, one after the other.

@@ -16,8 +16,18 @@ use ring::{
     hmac::{self, HMAC_SHA256, Key},
 };
 
-use super::protocol::Protocol;
 use crate::environment::Role;
+
+/// How an API is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Protocol {
+    /// The service's name in signatures, such as `dynamodb`.
+    pub service: &'static str,
+    /// The API's name in `x-amz-target`, such as `DynamoDB_20120810`.
+    pub target: &'static str,
+    /// The media type of requests.
+    pub media_type: &'static str,
+}
 
 /// Signs the requests of one role to one endpoint.
 pub(super) struct Signer {

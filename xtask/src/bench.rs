@@ -73,7 +73,7 @@ struct Measure {
     no_peers: bool,
 
     /// Compare with the programs of an earlier commit: a copy of its folder target/lambda
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = |path: &str| std::path::absolute(path))]
     before: Option<PathBuf>,
 
     /// Write the tables to docs/benchmarks.md too

@@ -79,7 +79,7 @@ impl Project {
         self.root.join(".kea")
     }
 
-    /// A folder in that of installed tools and of data, which is created if it is missing.
+    /// The folder of this name in [`Project::own_folder`], created if it is missing.
     pub fn create_folder(&self, name: &str) -> io::Result<PathBuf> {
         let folder = self.own_folder().join(name);
         fs::create_dir_all(&folder)?;

@@ -237,3 +237,24 @@ async fn every_path_has_a_replayed_event() {
         );
     }
 }
+
+// region: nosqldata
+#[test]
+fn replayed_responses_have_every_status() {
+    let mut statuses = BTreeSet::new();
+    for function in FUNCTIONS.iter() {
+        let folder = template::project().join("tests/snapshots").join(function);
+        for file in fs::read_dir(folder).unwrap() {
+            let snapshot = fs::read_to_string(file.unwrap().path()).unwrap();
+            // The status line follows the header of the snapshot.
+            let response = snapshot.split("---\n").nth(2).unwrap();
+            statuses.insert(response[..3].to_owned());
+        }
+    }
+    for status in [
+        "200", "201", "204", "304", "400", "401", "403", "404", "405", "412", "413", "415", "422",
+    ] {
+        assert!(statuses.contains(status), "no event has a {status}");
+    }
+}
+// endregion

@@ -8,7 +8,7 @@ use std::{error::Error as StdError, fmt::Debug, sync::OnceLock};
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::{
         batch_get_item::{BatchGetItem, BatchGetItemError, BatchGetItemInput, BatchGetItemOutput},
         get_item::{GetItem, GetItemError, GetItemInput, GetItemOutput},
@@ -130,12 +130,13 @@ impl Client {
         let mut request = request.map_err(SdkError::construction_failure)?;
         let body = request.take_body().collect().await;
         let body = body.map_err(SdkError::construction_failure)?.to_bytes();
+        let failed =
+            |error: BoxError| SdkError::dispatch_failure(ConnectorError::other(error, None));
         let called = self.0.call(O::NAME, body).await;
-        let called = called.map_err(|error| {
-            SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
-        })?;
+        let called = called.map_err(|error| failed(error.into()))?;
+        // If this failed, which it does not today, the request would have been executed.
         let response = HttpResponse::try_from(called.map(SdkBody::from));
-        let response = response.map_err(SdkError::construction_failure)?;
+        let response = response.map_err(|error| failed(error.into()))?;
         let error = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => {
                 let output = output.downcast::<O::Output>();

@@ -99,7 +99,7 @@ impl StdError for AttemptError {
 
 /// The error of an operation of a store in `DynamoDB`.
 ///
-/// The text of a variant is public; its source is only for the log.
+/// The text of a variant is for the log; the detail of its problem is for clients.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 404: no item has this id.
@@ -173,7 +173,8 @@ impl From<Error> for Problem {
             Error::Unknown(_) => Self::outcome_unknown().with_source(error),
             Error::Unavailable(error) => error.into_problem("The store"),
             Error::Unprocessed => {
-                Self::unavailable("The store is unavailable.", Duration::ZERO).with_source(error)
+                let detail = "The store did not respond in time.";
+                Self::unavailable(detail, Duration::ZERO).with_source(error)
             }
             Error::Rejected(_) | Error::Malformed(_) => Self::internal(error),
         }
@@ -466,6 +467,7 @@ mod tests {
         let broken = AttemptError::of(broken, false);
         assert!(chassis::error_chain(&broken).contains("10.0.0.1"));
     }
+
     fn problem(code: &str, lost: bool) -> Problem {
         let error = attempt(400, Some(code), None, lost);
         let name = "dynamodb";

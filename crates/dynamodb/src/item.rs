@@ -114,7 +114,7 @@ impl Reader {
         read: impl FnOnce(AttributeValue) -> Option<V>,
     ) -> Result<V, MalformedItem> {
         let value = self.item.remove(name).and_then(read);
-        value.ok_or_else(|| self.malformed(format!("{name} is missing or of another type")))
+        value.ok_or_else(|| self.malformed(format!("{name} is missing or invalid")))
     }
 
     /// The errors of the content, of which the first is reported.
@@ -268,25 +268,17 @@ pub(crate) mod tests {
     #[test]
     fn a_malformed_item_is_named_with_the_reason() {
         for (attribute, value, reason) in [
-            (
-                "version",
-                string("1"),
-                "version is missing or of another type",
-            ),
-            (
-                "version",
-                integer(0),
-                "version is missing or of another type",
-            ),
+            ("version", string("1"), "version is missing or invalid"),
+            ("version", integer(0), "version is missing or invalid"),
             (
                 "createdAt",
                 string("yesterday"),
-                "createdAt is missing or of another type",
+                "createdAt is missing or invalid",
             ),
             (
                 "name",
                 AttributeValue::Ss(Vec::new()),
-                "name is missing or of another type",
+                "name is missing or invalid",
             ),
             (
                 "maxPieces",

@@ -95,7 +95,7 @@ impl<T: Entity> Table<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unprocessed`].
+    /// Those of every operation, and [`Error::Unprocessed`].
     pub async fn get_batch(
         &self,
         ctx: &RequestContext,
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(error.to_string(), "keys remained unprocessed");
         let problem = Problem::from(error);
         assert_eq!(problem.status(), 503);
-        assert_eq!(problem.detail(), "The store is unavailable.");
+        assert_eq!(problem.detail(), "The store did not respond in time.");
         assert!(exchange.lock().unwrap().1.len() > 1);
     }
 }

@@ -60,8 +60,8 @@ struct Kept {
 
 impl Connections {
     pub(crate) fn new(config: Config) -> Self {
-        // READ COMMITTED: no operation reads the same row twice, and fewer gaps
-        // between rows are locked.
+        // READ COMMITTED: no operation relies on reading the same rows again, and fewer
+        // gaps between rows are locked.
         let setup = format!(
             "SET wait_timeout = {WAIT_TIMEOUT_S}, \
              innodb_lock_wait_timeout = {LOCK_WAIT_TIMEOUT_S}, \
@@ -83,7 +83,8 @@ impl Connections {
         }
     }
 
-    /// Runs `operation` in a session on a connection.
+    /// Runs `operation` in a session on a connection: on the next one if a kept one is
+    /// broken, which the server may have closed. The operation is safe to repeat.
     pub(crate) async fn run<T, F>(
         &self,
         ctx: &RequestContext,

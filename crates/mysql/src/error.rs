@@ -151,6 +151,7 @@ impl Error {
     /// The error of an operation. `maybe_committed` is whether one of its attempts may
     /// have been committed although its response was lost.
     pub(crate) fn of(error: CallError<AttemptError>, maybe_committed: bool) -> Self {
+        // These problems do not say that nothing has changed.
         let CallError::Failed { name, error } = error else {
             return Self::Unavailable(error);
         };
@@ -192,8 +193,9 @@ fn cause(error: &mysql_async::Error) -> Cause {
             | DriverError::CantParseServerVersion { .. },
         ) => Cause::Lost,
         mysql_async::Error::Server(error) => match error.code {
-            // A record changed since it was read, lock wait timeout, deadlock.
-            1020 | 1205 | 1213 => Cause::Contention,
+            // A record changed since it was read, lock wait timeout, deadlock, a lock with
+            // NOWAIT.
+            1020 | 1205 | 1213 | 3572 => Cause::Contention,
             // The connection was killed or idle for too long.
             1927 | 4031 => Cause::Lost,
             // Too many connections (of the server, the host or the user; reported

@@ -126,7 +126,8 @@ impl Session {
     /// The inner error is that with which the operation aborts. The database is healthy
     /// then, so it is no error of the attempt.
     ///
-    /// `maybe_committed` is set while there is no response to `COMMIT`.
+    /// `maybe_committed` is set while there is no response to `COMMIT`. It stays set if
+    /// the response of this attempt, or of an earlier one, was lost.
     pub(crate) async fn transaction<T, E, F>(
         &self,
         maybe_committed: &AtomicBool,

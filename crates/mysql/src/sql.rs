@@ -78,7 +78,7 @@ impl Columns {
     /// If there is none, or it has another type.
     pub fn take<T: FromValue>(&mut self, name: &str) -> Result<T, AttemptError> {
         let value = self.0.next().and_then(|value| from_value_opt(value).ok());
-        value.ok_or_else(|| AttemptError::Row(format!("{name} is missing or of another type")))
+        value.ok_or_else(|| AttemptError::Row(format!("{name} is missing or invalid")))
     }
 
     /// Takes the next column and reads its value by `read`, whose error is the rule that

@@ -1,4 +1,5 @@
-//! `GET /`: a greeting, the first call that a newcomer makes.
+//! `GET /`: a greeting, the first call that a newcomer makes. As JSON it is `Hello Kea`,
+//! and as text and on the page `Hello KEA!`.
 
 use axum::response::{IntoResponse, Response};
 use chassis::{

@@ -153,7 +153,8 @@ async fn put(url: Uri, body: Bytes) -> Result<(), ResponseError> {
         };
         match sent.await {
             Err(error) if attempt < ATTEMPTS => {
-                tracing::warn!(%error, attempt, "the response was not accepted");
+                let cause = chassis::error_chain(&error);
+                tracing::warn!(cause, attempt, "the response was not accepted");
                 attempt += 1;
                 sleep(PAUSE).await;
             }

@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] mysql::Error),
     /// 503: the catalogue is unavailable, and the snapshot prices are missing or
-    /// too old.
+    /// too old; or the caller left too little time for the catalogue to respond.
     #[error("there are no prices")]
     PricesUnavailable(#[source] CallError<CatalogueError>),
 }

@@ -96,7 +96,7 @@ pub(crate) async fn place(
     if let Some(first) = app.orders.stored_response(&ctx, key).await? {
         return Ok(Replayable::replayed(first));
     }
-    let (order, prices) = match pricing::price(&app, &ctx, &body).await {
+    let (order, prices) = match pricing::price_order(&app, &ctx, &body).await {
         Ok(priced) => priced,
         Err(error) => {
             let first = replay_or_fail(error, &app, &ctx, key).await?;

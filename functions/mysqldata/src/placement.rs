@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Prices {
     /// The products that exist, with their prices.
     pub products: Products,
-    /// When the catalogue returned them; `None` if they are snapshot prices.
+    /// When they were requested from the catalogue; `None` if they are snapshot prices.
     pub seen_at: Option<Timestamp>,
 }
 

@@ -22,7 +22,7 @@ const MAX_AGE: Duration = Duration::from_hours(24);
 /// [`Error::InvalidLines`] if products do not exist or have different currencies,
 /// [`Error::PricesUnavailable`] if there are no prices, and [`Error::Store`] if the
 /// snapshots cannot be read.
-pub(crate) async fn price(
+pub(crate) async fn price_order(
     app: &App,
     ctx: &RequestContext,
     new: &NewOrder,
@@ -59,6 +59,7 @@ async fn fetch_prices(
         Err(hurried @ CallError::Hurried { .. }) if ctx.is_shortened() => {
             return Err(Error::PricesUnavailable(hurried));
         }
+        // Whatever the reason is: the snapshots serve.
         Err(unavailable) => unavailable,
     };
     let since = (seen_at.utc() - MAX_AGE).into();

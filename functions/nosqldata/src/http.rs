@@ -229,12 +229,14 @@ impl Part for Selection {
         let ids = request.query.take("ids", &mut errors.invalid);
         let others = request.query.names();
         // What a page needs is read all the same, so that its errors are reported.
-        Paged::<Filter, ProductId>::read(request, errors);
+        let mut is_alone = Paged::<Filter, ProductId>::read(request, errors).is_some();
         for other in others.difference(&request.query.names()) {
             let detail = "must not be given together with ids";
             errors.invalid.add_parameter(other, detail);
+            is_alone = false;
         }
-        read_ids(&ids??, errors).map(Self::Batch)
+        let ids = read_ids(&ids??, errors)?;
+        is_alone.then_some(Self::Batch(ids))
     }
 
     fn describe(operation: &mut Operation) {

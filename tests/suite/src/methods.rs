@@ -13,6 +13,18 @@ const READ: &str = "GET, HEAD, OPTIONS";
 /// The methods in the order in which `Allow` lists them.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
+/// What the document must say of the paths that are written to.
+const ALLOWED: &[(&str, &str)] = &[
+    // region: mysqldata
+    ("/mysqldata", "GET, HEAD, POST, OPTIONS"),
+    ("/mysqldata/{id}", "GET, HEAD, PATCH, OPTIONS"),
+    // endregion
+    // region: nosqldata
+    ("/nosqldata", "GET, HEAD, POST, OPTIONS"),
+    ("/nosqldata/{id}", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+    // endregion
+];
+
 const START_API: &str = "returns its own 200 to OPTIONS where the template has a CorsConfiguration";
 
 pub fn cases() -> Vec<Case> {
@@ -77,11 +89,17 @@ async fn paths(api: &Api) -> Vec<(String, String)> {
             ["HEAD", "OPTIONS"].contains(&method) || !item[method.to_lowercase()].is_null()
         };
         let methods: Vec<_> = METHODS.into_iter().filter(|method| has(method)).collect();
+        let methods = methods.join(", ");
+        let allowed = ALLOWED.iter().find(|(of, _)| of == path);
+        assert!(
+            allowed.is_none_or(|(_, allowed)| *allowed == methods),
+            "{path}: {methods}"
+        );
         let target = match resources.remove(path.as_str()) {
             None if path.contains('{') => continue,
             resource => resource.unwrap_or_else(|| path.clone()),
         };
-        paths.push((target, methods.join(", ")));
+        paths.push((target, methods));
     }
     assert!(resources.is_empty(), "{resources:?} are not documented");
     paths

@@ -186,7 +186,7 @@ impl Drawing {
                         self.line("end");
                     }
                     if matches!(asked.operation.as_str(), "COMMIT" | "ROLLBACK") {
-                        open -= 1;
+                        open = open.saturating_sub(1);
                         self.line("end");
                     }
                 }

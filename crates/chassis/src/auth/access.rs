@@ -11,8 +11,9 @@ use crate::Problem;
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, and the handler does not know the caller. A token that is not accepted
-    /// is a 401 here too: a client that sends one expects it to count.
+    /// Everybody, and the handler does not know the caller. Where the service verifies
+    /// tokens, one that is not accepted is a 401 here too: a client that sends one expects
+    /// it to count.
     Public,
     /// Everybody. The response depends on the caller, if there is a token.
     Optional,

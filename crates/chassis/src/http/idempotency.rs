@@ -89,8 +89,8 @@ impl IdempotentRequest {
     /// The outcome of this request where the key is stored already, with the
     /// response to a request of this fingerprint.
     ///
-    /// `response` is what this request would store: every response is unique, so
-    /// an equal one is this request's own, stored by an earlier attempt.
+    /// `own` is what this request would store: every response is unique, so an equal one
+    /// is this request's own, stored by an earlier attempt.
     ///
     /// # Errors
     ///
@@ -99,11 +99,11 @@ impl IdempotentRequest {
         &self,
         fingerprint: Fingerprint,
         stored: StoredResponse,
-        response: &StoredResponse,
+        own: &StoredResponse,
     ) -> Result<Outcome, KeyConflict> {
         if fingerprint != self.fingerprint {
             Err(KeyConflict::Reused)
-        } else if stored == *response {
+        } else if stored == *own {
             Ok(Outcome::Executed)
         } else {
             Ok(Outcome::Replayed(stored))

@@ -15,6 +15,9 @@ use super::idempotency::{IDEMPOTENCY_REPLAYED, Outcome, StoredResponse};
 use super::openapi::{DescribeOutput, Operation};
 use crate::Problem;
 
+/// The media type of most responses.
+const JSON: &str = "application/json";
+
 /// A resource that has an address and an entity tag. It is serialized as its
 /// representation.
 pub trait Resource: Serialize {
@@ -116,7 +119,7 @@ impl<R: Resource> Created<R> {
         Ok(StoredResponse {
             status: StatusCode::CREATED.as_u16(),
             headers: vec![
-                header(CONTENT_TYPE, "application/json".to_owned()),
+                header(CONTENT_TYPE, JSON.to_owned()),
                 header(ETAG, format!("\"{}\"", resource.etag())),
                 header(LOCATION, resource.path()),
             ],
@@ -127,7 +130,7 @@ impl<R: Resource> Created<R> {
 
 impl<T: Serialize> IntoResponse for Representation<T> {
     fn into_response(self) -> Response {
-        json(StatusCode::OK, "application/json", &self.0)
+        json(StatusCode::OK, JSON, &self.0)
     }
 }
 
@@ -241,7 +244,7 @@ fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
 }
 
 fn represent<R: Resource>(status: StatusCode, resource: &R) -> Response {
-    let mut response = json(status, "application/json", resource);
+    let mut response = json(status, JSON, resource);
     if response.status() == status {
         tag(&mut response, resource);
     }
@@ -258,9 +261,6 @@ fn insert(response: &mut Response, name: HeaderName, value: &str) {
         response.headers_mut().insert(name, value);
     }
 }
-
-/// The media type of most responses.
-const JSON: &str = "application/json";
 
 impl<T: Schema> DescribeOutput for Representation<T> {
     fn describe(operation: &mut Operation) {

@@ -225,12 +225,12 @@ fn admit_anonymous<S: Clone + Send + Sync + 'static>(
     method: MethodRouter<S>,
     access: Access,
 ) -> MethodRouter<S> {
-    if access.admit(None).is_ok() {
-        return method;
+    match access.admit(None) {
+        Ok(()) => method,
+        Err(problem) => method.route_layer(from_fn(move |_: Request, _: Next| {
+            ready(problem.clone().into_response())
+        })),
     }
-    method.route_layer(from_fn(move |_: Request, _: Next| {
-        ready(access.admit(None).into_response())
-    }))
 }
 
 /// `GET /health/{service}`: the service's own health.

@@ -92,8 +92,8 @@ impl Service {
         self.serve(request, Invocation::default()).await
     }
 
-    /// Serves one request, or responds with the invocation's refusal. A panic is a 500,
-    /// and running out of time a 503.
+    /// Serves one request, or responds with the invocation's refusal. A panic of the
+    /// handler is a 500, and running out of time a 503.
     pub(crate) async fn serve(&self, mut request: Request, mut invocation: Invocation) -> Response {
         let started = Instant::now();
         let refusal = invocation.refusal.take();
@@ -113,8 +113,8 @@ impl Service {
                 let detail = "The request had no time left when it arrived.";
                 return Problem::unavailable(detail, Duration::ZERO).into_response();
             }
-            let routed = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
-            match timeout_at(ctx.deadline.instant(), routed).await {
+            let handled = AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind();
+            match timeout_at(ctx.deadline.instant(), handled).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_panic)) => Problem::internal("the handler panicked").into_response(),
                 Err(_elapsed) => {

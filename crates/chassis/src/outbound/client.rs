@@ -61,7 +61,7 @@ pub enum GetError {
 impl Classify for GetError {
     fn failure(&self) -> Failure {
         match self {
-            Self::NoApi | Self::Address(_) => Failure::Unsent,
+            Self::NoApi | Self::Address(_) | Self::Send(SendError::Request(_)) => Failure::Unsent,
             Self::Send(_) => Failure::Transient(None),
             Self::Elapsed(_) => Failure::Late(None),
         }

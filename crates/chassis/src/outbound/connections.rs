@@ -96,7 +96,10 @@ impl Connections {
     }
 
     /// Opens a connection, which the first request to `to` will use.
-    #[cfg(feature = "aws")]
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(dead_code, reason = "only an API of AWS is connected ahead")
+    )]
     pub(super) async fn open_ahead(&self, to: Uri) -> Result<(), BoxError> {
         self.connector.clone().open_ahead(to).await
     }
@@ -139,7 +142,6 @@ struct Ahead {
 }
 
 impl Connector {
-    #[cfg(feature = "aws")]
     async fn open_ahead(mut self, to: Uri) -> Result<(), BoxError> {
         let connection = self.open.ready().await?.call(to.clone()).await?;
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ahead {

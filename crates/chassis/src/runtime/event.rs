@@ -1,4 +1,5 @@
-//! Events from Lambda: requests of an API Gateway HTTP API, and the kinds of others.
+//! Events from Lambda: requests of an API Gateway HTTP API, converted to HTTP requests, and
+//! the kinds of others.
 //!
 //! Only what a service reads is parsed.
 
@@ -256,6 +257,7 @@ fn escape_percent(path: &str) -> String {
     escaped
 }
 
+/// Any JSON is an event; the handler rejects those that are not requests.
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Box::<RawValue>::deserialize(deserializer)?;
@@ -322,21 +324,7 @@ fn classify(event: &Value) -> Kind {
     } else if text("/version").is_some_and(|it| it != "2.0") {
         "an event of an unknown version"
     } else if has("/requestContext/http") || text("/version") == Some("2.0") {
-        let owned = |pointer| text(pointer).map(str::to_owned);
-        let method = text("/requestContext/http/method").and_then(|it| it.parse().ok());
-        return Kind::Request(Box::new(GatewayRequest {
-            error: Some(INVALID),
-            route_key: owned("/routeKey"),
-            raw_path: owned("/rawPath"),
-            request_context: GatewayContext {
-                domain_name: owned("/requestContext/domainName"),
-                stage: owned("/requestContext/stage"),
-                http: HttpDescription {
-                    method: method.unwrap_or_default(),
-                },
-            },
-            ..GatewayRequest::default()
-        }));
+        return Kind::Request(Box::new(malformed_request(event)));
     } else if let Some(source) = source {
         match source {
             "aws:sqs" => "an SQS event",
@@ -360,6 +348,26 @@ fn classify(event: &Value) -> Kind {
         }
     };
     Kind::Unsupported(kind.to_owned())
+}
+
+/// What can be read of a malformed HTTP API event.
+fn malformed_request(event: &Value) -> GatewayRequest {
+    let text = |pointer| event.pointer(pointer).and_then(Value::as_str);
+    let owned = |pointer| text(pointer).map(str::to_owned);
+    let method = text("/requestContext/http/method").and_then(|it| it.parse().ok());
+    GatewayRequest {
+        error: Some(INVALID),
+        route_key: owned("/routeKey"),
+        raw_path: owned("/rawPath"),
+        request_context: GatewayContext {
+            domain_name: owned("/requestContext/domainName"),
+            stage: owned("/requestContext/stage"),
+            http: HttpDescription {
+                method: method.unwrap_or_default(),
+            },
+        },
+        ..GatewayRequest::default()
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl From<UnsupportedEvent> for Diagnostic {
 pub struct Handler {
     service: Service,
     custom_base_path: String,
-    /// Whether a request was handled already.
+    /// Whether an event was handled already.
     warm: Arc<AtomicBool>,
 }
 
@@ -93,6 +93,7 @@ impl Handler {
         event: LambdaEvent<Event>,
     ) -> Result<GatewayResponse, UnsupportedEvent> {
         let LambdaEvent { payload, context } = event;
+        let cold_start = !self.warm.swap(true, Relaxed);
         let event = match payload.0 {
             Kind::Request(event) => event,
             Kind::Unsupported(kind) => {
@@ -114,7 +115,7 @@ impl Handler {
             xray_trace: context.xray_trace_id,
             domain,
             base_path,
-            cold_start: !self.warm.swap(true, Relaxed),
+            cold_start,
             refusal: error.map(|error| {
                 let mut errors = FieldErrors::new();
                 errors.add(&Pointer::root(), error);

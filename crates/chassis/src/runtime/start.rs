@@ -65,6 +65,7 @@ where
     telemetry::start();
     let mut environment = Environment::process();
     let config = configure(&mut environment);
+    // An optional variable that is malformed is an error too.
     let Some(config) = config.filter(|_| environment.errors().is_empty()) else {
         for error in environment.errors() {
             tracing::error!("{error}");

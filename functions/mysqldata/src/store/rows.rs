@@ -333,7 +333,7 @@ mod tests {
         }
         assert_eq!(
             error(Columns::from([id.into(), "DKK".into()])),
-            format!("a row is not valid: order {id}: position is missing or of another type")
+            format!("a row is not valid: order {id}: position is missing or invalid")
         );
     }
 }

@@ -64,37 +64,21 @@ pub(crate) async fn add_all(database: mysql::Config, deadline: Instant) -> usize
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::{io, sync::Mutex};
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn the_cause_of_a_failed_batch_is_logged() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        // A few lines fit into a pipe, which ends when the subscriber is dropped.
+        let (log, writer) = io::pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(writer));
         let guard = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
         let unavailable = "mysql://nobody@127.0.0.1:1/none".parse().unwrap();
         let deadline = Instant::now() + 2 * PAUSE_AFTER_FAILURE;
         assert_eq!(add_all(unavailable, deadline).await, 0);
         drop(guard);
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = io::read_to_string(log).unwrap();
         let mut lines = log.lines();
         let failed = lines.find(|line| line.contains("a batch of orders was not added"));
         let failed = failed.unwrap_or_else(|| panic!("{log}"));
